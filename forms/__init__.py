@@ -1,0 +1,1 @@
+"""What people type, checked: WTForms only; choices are passed in."""

@@ -1,0 +1,1 @@
+"""Hasta Luego: the farewell of a client, carried by email."""

@@ -1,0 +1,197 @@
+"""Turn the environment into frozen settings. Fails loudly, naming the setting; opens nothing."""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+LANGUAGES = ("es", "en")
+KNOWN = frozenset(
+    {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "DATA_DIR",
+        "SECRET_KEY",
+        "SECRET_KEY_FALLBACKS",
+        "BASE_URL",
+        "PORT",
+        "ENVIRONMENT",
+        "MAIL_SERVER",
+        "MAIL_PORT",
+        "MAIL_USE_TLS",
+        "MAIL_USE_SSL",
+        "MAIL_USERNAME",
+        "MAIL_PASSWORD",
+        "MAIL_DEFAULT_SENDER",
+        "MAIL_RATE",
+        "MAIL_TIMEOUT",
+        "TIMEZONE",
+        "DEFAULT_LANGUAGE",
+        "MEDIA_MAX_MB",
+        "MAIL_READER_URL",
+    }
+)
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used. The message is one line and begins with its name."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many mails in so many seconds."""
+
+    mails: int
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Rate":
+        """Read ``14/s``, ``100/m`` or ``1000/h``; raises SettingError on anything else."""
+        match = re.fullmatch(r"\s*([1-9]\d{0,6})\s*/\s*([smh])\s*", text)
+        if not match:
+            raise SettingError("MAIL_RATE", f"{text!r} is not a rate; write it as 14/s or 1000/h")
+        return cls(int(match[1]), {"s": 1, "m": 60, "h": 3600}[match[2]])
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the environment decides; nothing else reads the environment."""
+
+    database_url: str
+    redis_url: str
+    data_dir: Path
+    secret_keys: tuple[str, ...]  # oldest first, as itsdangerous wants them; the last one signs
+    base_url: str
+    port: int
+    production: bool
+    mail_server: str
+    mail_port: int
+    mail_use_tls: bool
+    mail_use_ssl: bool
+    mail_username: str | None
+    mail_password: str | None
+    mail_default_sender: str
+    mail_rate: Rate | None
+    mail_timeout: float  # seconds, for connecting and for each command
+    mail_reader_url: str | None  # where the mail catcher of a development run shows mails
+    time_zone: str
+    default_language: str
+    media_max_mb: int
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings; raises SettingError, one readable line that names the setting."""
+        env = os.environ if env is None else env
+        production = _choice(env, "ENVIRONMENT", ("development", "production"), "development")
+        data_dir = Path(env.get("DATA_DIR") or "var").resolve()
+        port = _number(env, "PORT", 8000, 1, 65535)
+        return cls(
+            database_url=_database_url(env, data_dir),
+            redis_url=_redis_url(env),
+            data_dir=data_dir,
+            secret_keys=_secret_keys(env, data_dir, production == "production"),
+            base_url=_base_url(env, port),
+            port=port,
+            production=production == "production",
+            mail_server=env.get("MAIL_SERVER") or "localhost",
+            mail_port=_number(env, "MAIL_PORT", 25, 1, 65535),
+            mail_use_tls=_flag(env, "MAIL_USE_TLS"),
+            mail_use_ssl=_flag(env, "MAIL_USE_SSL"),
+            mail_username=env.get("MAIL_USERNAME") or None,
+            mail_password=env.get("MAIL_PASSWORD") or None,
+            mail_default_sender=env.get("MAIL_DEFAULT_SENDER") or "hasta-luego@localhost",
+            mail_rate=Rate.parse(env["MAIL_RATE"]) if env.get("MAIL_RATE") else None,
+            mail_timeout=float(_number(env, "MAIL_TIMEOUT", 30, 1, 300)),
+            mail_reader_url=env.get("MAIL_READER_URL") or None,
+            time_zone=_time_zone(env),
+            default_language=_choice(env, "DEFAULT_LANGUAGE", LANGUAGES, "es"),
+            media_max_mb=_number(env, "MEDIA_MAX_MB", 100, 1, 10_000),
+        )
+
+
+def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise SettingError(name, f"{text!r} is not a whole number from {low} to {high}")
+    return int(text)
+
+
+def _choice(env: Mapping[str, str], name: str, among: tuple[str, ...], default: str) -> str:
+    text = env.get(name) or default
+    if text not in among:
+        raise SettingError(name, f"{text!r} is not one of {', '.join(among)}")
+    return text
+
+
+def _flag(env: Mapping[str, str], name: str) -> bool:
+    text = (env.get(name) or "no").lower()
+    if text not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+        raise SettingError(name, f"{text!r} is neither yes nor no")
+    return text in {"1", "true", "yes", "on"}
+
+
+def _time_zone(env: Mapping[str, str]) -> str:
+    name = env.get("TIMEZONE") or "Europe/Madrid"
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingError("TIMEZONE", f"{name!r} is no time zone such as Europe/Madrid") from None
+
+
+def _database_url(env: Mapping[str, str], data_dir: Path) -> str:
+    url = env.get("DATABASE_URL") or f"sqlite:///{data_dir / 'hasta-luego.sqlite3'}"
+    for plain in ("postgres://", "postgresql://"):
+        if url.startswith(plain):
+            url = "postgresql+psycopg://" + url.removeprefix(plain)
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise SettingError("DATABASE_URL", "begin it with postgresql:// or sqlite:///")
+    return url
+
+
+def _redis_url(env: Mapping[str, str]) -> str:
+    url = env.get("REDIS_URL") or "redis://localhost:6379/0"
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise SettingError("REDIS_URL", "begin it with redis://, rediss:// or unix://")
+    return url
+
+
+def _base_url(env: Mapping[str, str], port: int) -> str:
+    url = (env.get("BASE_URL") or f"http://localhost:{port}").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise SettingError("BASE_URL", f"{url!r} is no address such as https://adios.example.com")
+    return url
+
+
+def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tuple[str, ...]:
+    fallbacks = tuple(k for k in re.split(r"[\s,]+", env.get("SECRET_KEY_FALLBACKS", "")) if k)
+    key = env.get("SECRET_KEY")
+    if key:
+        if len(key) < 16:
+            raise SettingError("SECRET_KEY", "too short; use at least 16 characters")
+        return (*fallbacks, key)
+    if production:
+        raise SettingError("SECRET_KEY", "must be set in production; keep it as safe as a password")
+    return (*fallbacks, _kept_key(data_dir))
+
+
+def _kept_key(data_dir: Path) -> str:
+    """Return the development key under `data_dir`, made once, readable by its owner only."""
+    path = data_dir / "secret_key"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise SettingError("DATA_DIR", f"cannot write {path} ({error.strerror})") from None
+    return path.read_text().strip()

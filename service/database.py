@@ -1,0 +1,35 @@
+"""How connections behave, so that SQLite and PostgreSQL mean the same by a transaction."""
+
+import sqlite3
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+# Safe requests (GET, HEAD) set this: on SQLite they then share the database with a writer.
+only_reading: ContextVar[bool] = ContextVar("only_reading", default=False)
+
+
+def prepare(engine: Engine) -> None:
+    """Set SQLite up: WAL, foreign keys, ten seconds of patience, BEGIN IMMEDIATE for writers.
+
+    A deferred transaction that reads and then writes fails at once when another wrote in between
+    (SQLITE_BUSY_SNAPSHOT, which no busy timeout helps), so whoever may write takes the lock first.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # the begin below is ours, not the driver's
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if only_reading.get() else "BEGIN IMMEDIATE")

@@ -1,0 +1,82 @@
+"""Objects that rooms share, made without an app so that no import goes in circles."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import Babel
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+from service.config import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Base(DeclarativeBase):
+    """The base of every table; constraints get names, so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class WakeUpQueue:
+    """Hints to the workers, through RQ. Losing one loses nothing: the clock finds what is due."""
+
+    name = "mail"
+
+    def __init__(self) -> None:
+        self._queue: Queue | None = None
+        self.connection: Redis | None = None
+
+    def init_settings(self, settings: Settings) -> None:
+        """Point at the Redis of `settings`; connects only when first used."""
+        self.connection = Redis.from_url(
+            settings.redis_url, socket_connect_timeout=2, socket_timeout=5
+        )
+        self._queue = Queue(
+            self.name, connection=self.connection, serializer=JSONSerializer, default_timeout=600
+        )
+
+    def wake(self, task: str, *ids: Any) -> bool:
+        """Ask a worker to run `task` (a dotted path) with `ids`; False when Redis is away.
+
+        Call it after the commit. A hint that cannot be left is logged and is no error, because
+        the next tick of the clock finds the same work in the database.
+        """
+        if self._queue is None:
+            raise RuntimeError("the queue has no settings yet")
+        try:
+            self._queue.enqueue(task, *ids, result_ttl=0, failure_ttl=86_400)
+        except RedisError as error:
+            log.warning("redis_away task=%s error=%s", task, type(error).__name__)
+            return False
+        return True
+
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate()
+babel = Babel()
+csrf = CSRFProtect()
+limiter = Limiter(get_remote_address)
+queue = WakeUpQueue()
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model

@@ -1,0 +1,113 @@
+"""Clients (companies) and their contacts (the people there who get mail)."""
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, Numeric, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from service.extensions import Model
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+
+
+def name_key(name: str) -> str:
+    """Return what two spellings of one name share: case and runs of space do not count."""
+    return " ".join(name.split()).casefold()
+
+
+class Basis(StrEnum):
+    """Why we may write to a contact (GDPR, art. 6.1)."""
+
+    contract = "contract"  # handling the departure itself
+    legitimate_interest = "legitimate_interest"  # former client, similar services
+    consent = "consent"
+
+
+class Client(Model):
+    """A company that is or was a client."""
+
+    __tablename__ = "clients"
+    __table_args__ = (Index("ix_clients_name_key", "name_key", unique=True),)
+
+    id: Mapped[PrimaryKey]
+    public_id: Mapped[PublicId]
+    name: Mapped[str] = mapped_column(String(200))
+    name_key: Mapped[str] = mapped_column(String(400))  # models.clients.name_key(name)
+    group: Mapped[str] = mapped_column("client_group", String(200), default="", index=True)
+    service: Mapped[str] = mapped_column(String(200), default="", index=True)
+    started_on: Mapped[date | None]
+    monthly_value: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
+    acquisition_cost: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
+    margin: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))  # percent
+    responsible_id: Mapped[int | None] = mapped_column(
+        ForeignKey("providers.id", ondelete="SET NULL"), index=True
+    )
+    notes: Mapped[str] = mapped_column(Text, default="")
+    is_sample: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[CreatedAt]
+
+    contacts: Mapped[list["Contact"]] = relationship(
+        back_populates="client", order_by="Contact.id", cascade="all, delete-orphan"
+    )
+
+
+class Contact(Model):
+    """The person at a client who gets mail. The three purposes can be switched one by one."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (UniqueConstraint("client_id", "email_key"),)
+
+    id: Mapped[PrimaryKey]
+    public_id: Mapped[PublicId]
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254))
+    email_key: Mapped[str] = mapped_column(String(254), index=True)  # email.casefold()
+    language: Mapped[str] = mapped_column(String(5))
+    phone: Mapped[str] = mapped_column(String(60), default="")
+    keep_in_touch: Mapped[bool] = mapped_column(default=True)  # the provider's wish
+    newsletter: Mapped[bool] = mapped_column(default=True)  # the contact's, purpose by purpose
+    greetings: Mapped[bool] = mapped_column(default=True)
+    check_ins: Mapped[bool] = mapped_column(default=True)
+    basis: Mapped[Basis] = mapped_column(words(Basis), default=Basis.legitimate_interest)
+    source: Mapped[str] = mapped_column(String(100), default="")  # how the address came to us
+    wants_to_talk_at: Mapped[Moment | None]  # last press of "I'd like to talk"
+    created_at: Mapped[CreatedAt]
+
+    client: Mapped[Client] = relationship(back_populates="contacts")
+
+    @property
+    def first_name(self) -> str:
+        """The name to greet with."""
+        return self.name.split()[0] if self.name.split() else self.name
+
+
+class ConsentPurpose(StrEnum):
+    """What a contact can say yes or no to, each apart."""
+
+    newsletter = "newsletter"
+    greetings = "greetings"
+    check_ins = "check_ins"
+    keep_in_touch = "keep_in_touch"
+    publish_website = "publish_website"
+    publish_brochure = "publish_brochure"
+    publish_social = "publish_social"
+
+
+class Consent(Model):
+    """One yes or no, as it was given: append-only, with the exact wording that was shown."""
+
+    __tablename__ = "consents"
+
+    id: Mapped[PrimaryKey]
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contacts.id", ondelete="CASCADE"), index=True
+    )
+    purpose: Mapped[ConsentPurpose] = mapped_column(words(ConsentPurpose))
+    is_granted: Mapped[bool]
+    wording: Mapped[str] = mapped_column(Text)
+    wording_version: Mapped[str] = mapped_column(String(20))
+    language: Mapped[str] = mapped_column(String(5))
+    channel: Mapped[str] = mapped_column(String(40))  # survey page, preferences page, import …
+    given_at: Mapped[CreatedAt]

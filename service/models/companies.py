@@ -1,0 +1,42 @@
+"""The company that uses the service: one row, edited on the settings page."""
+
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.extensions import Model
+from service.models.types import CreatedAt, Moment, PrimaryKey
+
+DEFAULT_ACCENT = "#0f6b5c"
+
+
+class Company(Model):
+    """The provider's company: who signs the mails and how its pages look."""
+
+    __tablename__ = "companies"
+
+    id: Mapped[PrimaryKey]
+    name: Mapped[str] = mapped_column(String(200), default="")
+    accent: Mapped[str] = mapped_column(String(7), default=DEFAULT_ACCENT)  # #rrggbb
+    logo: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    logo_type: Mapped[str | None] = mapped_column(String(40))  # image/png …, as sniffed
+    logo_version: Mapped[str | None] = mapped_column(String(22))  # changes with the picture
+    signature: Mapped[str] = mapped_column(Text, default="")
+    postal_address: Mapped[str] = mapped_column(Text, default="")
+    website: Mapped[str] = mapped_column(String(300), default="")
+    time_zone: Mapped[str] = mapped_column(String(64))
+    language: Mapped[str] = mapped_column(String(5))
+    sender_email: Mapped[str] = mapped_column(String(254), default="")  # empty: MAIL_DEFAULT_SENDER
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[Moment | None]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The provider's time zone, in which days and times of day are counted."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether the settings page has been filled in once."""
+        return bool(self.name)

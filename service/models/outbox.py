@@ -1,0 +1,190 @@
+"""The outbox: every mail owed is a row here, and so is why one did not go.
+
+Two truths are kept apart: `state` is what we did, `outcome` what became of it in the world.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from service.extensions import Model
+from service.models.clients import Contact
+from service.models.departures import Departure
+from service.models.providers import Provider
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, UtcDateTime, words
+
+
+class MailKind(StrEnum):
+    """One mail, one name: one member here, one folder of three templates."""
+
+    thank_you = "thank_you"
+    survey_invitation = "survey_invitation"
+    survey_reminder_1 = "survey_reminder_1"
+    survey_reminder_2 = "survey_reminder_2"
+    survey_resume = "survey_resume"
+    answer_received = "answer_received"
+    testimonial_request = "testimonial_request"
+    testimonial_reminder = "testimonial_reminder"
+    testimonial_edit = "testimonial_edit"
+    alert_new_answer = "alert_new_answer"
+    alert_low_score = "alert_low_score"
+    alert_testimonial = "alert_testimonial"
+    alert_door_open = "alert_door_open"
+    password_link = "password_link"  # noqa: S105
+    test_mail = "test_mail"
+
+
+class MailState(StrEnum):
+    """What we did with a mail."""
+
+    queued = "queued"
+    sending = "sending"
+    sent = "sent"
+    uncertain = "uncertain"  # SMTP did not say whether it took it
+    failed = "failed"
+    skipped = "skipped"
+    cancelled = "cancelled"
+
+
+OPEN_STATES = (MailState.queued, MailState.sending)
+END_STATES = tuple(state for state in MailState if state not in OPEN_STATES)
+
+
+class Outcome(StrEnum):
+    """What became of a mail after we handed it over."""
+
+    delivered = "delivered"
+    soft_bounced = "soft_bounced"
+    hard_bounced = "hard_bounced"
+    complained = "complained"
+
+
+class SkipReason(StrEnum):
+    """Why a mail did not go; each has a sentence that the provider reads."""
+
+    suppressed = "suppressed"
+    no_consent = "no_consent"
+    keep_in_touch_off = "keep_in_touch_off"
+    sample = "sample"
+    history = "history"
+    answered = "answered"
+    not_answered = "not_answered"
+    quality_reason = "quality_reason"
+    recovery_open = "recovery_open"
+    testimonial_given = "testimonial_given"
+    retained = "retained"
+    returned = "returned"
+    expired = "expired"
+    closed = "closed"
+    withdrawn = "withdrawn"
+    protocol_stopped = "protocol_stopped"
+    by_provider = "by_provider"
+
+
+class OutboxMessage(Model):
+    """One mail to one person. `key` makes it unique: who, kind, subject, step, cycle."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_state_due_at", "state", "due_at"),
+        Index("ix_outbox_departure_id_due_at", "departure_id", "due_at"),
+    )
+
+    id: Mapped[PrimaryKey]
+    public_id: Mapped[PublicId]
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    kind: Mapped[MailKind] = mapped_column(words(MailKind))
+    language: Mapped[str] = mapped_column(String(5))
+    contact_id: Mapped[int | None] = mapped_column(
+        ForeignKey("contacts.id", ondelete="CASCADE"), index=True
+    )  # to a contact …
+    provider_id: Mapped[int | None] = mapped_column(
+        ForeignKey("providers.id", ondelete="CASCADE"), index=True
+    )  # … or to a provider
+    sender_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
+    departure_id: Mapped[int | None] = mapped_column(
+        ForeignKey("departures.id", ondelete="CASCADE")
+    )
+    reply_to_message_id: Mapped[int | None] = mapped_column(
+        ForeignKey("outbox.id", ondelete="SET NULL")
+    )  # threaded under that one
+    context: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # ids only
+    step: Mapped[str | None] = mapped_column(String(60))  # the protocol's step, if one asked
+    due_at: Mapped[Moment]
+    expires_at: Mapped[Moment | None]
+    state: Mapped[MailState] = mapped_column(words(MailState, 20), default=MailState.queued)
+    skip_reason: Mapped[SkipReason | None] = mapped_column(words(SkipReason))
+    outcome: Mapped[Outcome | None] = mapped_column(words(Outcome, 20))
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(60))
+    lease_until: Mapped[Moment | None]
+    handing_over_at: Mapped[Moment | None]  # committed between RCPT and DATA
+    message_id: Mapped[str | None] = mapped_column(String(250), unique=True)
+    server_words: Mapped[str] = mapped_column(Text, default="")  # the last thing the server said
+    created_at: Mapped[CreatedAt]
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # sent, failed, skipped … at
+
+    contact: Mapped[Contact | None] = relationship()
+    provider: Mapped[Provider | None] = relationship(foreign_keys=[provider_id])
+    sender: Mapped[Provider | None] = relationship(foreign_keys=[sender_id])
+    departure: Mapped[Departure | None] = relationship()
+    reply_to: Mapped["OutboxMessage | None"] = relationship(remote_side="OutboxMessage.id")
+
+
+class SuppressionReason(StrEnum):
+    """How an address came to be suppressed."""
+
+    unsubscribed = "unsubscribed"
+    hard_bounce = "hard_bounce"
+    complaint = "complaint"
+    by_provider = "by_provider"
+
+
+class Suppression(Model):
+    """An address that gets no mail, by keyed hash, so that it outlives the erasure of its owner.
+
+    `reaches_transactional`: a dead address gets nothing at all; one that unsubscribed still gets
+    what it asked for itself.
+    """
+
+    __tablename__ = "suppressions"
+
+    id: Mapped[PrimaryKey]
+    address_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    reason: Mapped[SuppressionReason] = mapped_column(words(SuppressionReason, 20))
+    reaches_transactional: Mapped[bool] = mapped_column(default=False)
+    detail: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[CreatedAt]
+
+
+class Lease(Model):
+    """Who holds a job that only one may do at a time (the clock's tick)."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(60))
+    until: Mapped[Moment]
+
+
+class RateBucket(Model):
+    """The one bucket of MAIL_RATE: when the next mail may go (GCRA's theoretical arrival time)."""
+
+    __tablename__ = "rate_buckets"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    next_at: Mapped[Moment]
+
+
+class Breaker(Model):
+    """Whether the SMTP server can be reached; open until `open_until` after failures in a row."""
+
+    __tablename__ = "breakers"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    failures: Mapped[int] = mapped_column(default=0)
+    open_until: Mapped[Moment | None]
+    server_words: Mapped[str] = mapped_column(Text, default="")

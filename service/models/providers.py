@@ -1,0 +1,63 @@
+"""People who log in, and the one-time links that let them choose a password."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from service.extensions import Model
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+
+
+class Role(StrEnum):
+    """What a provider may do: a viewer reads, a member acts, an owner also sets things up."""
+
+    viewer = "viewer"
+    member = "member"
+    owner = "owner"
+
+    def covers(self, needed: "Role") -> bool:
+        """Say whether this role may do what `needed` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+class Provider(Model):
+    """A person of the provider's team with a login; may be the responsible of departures."""
+
+    __tablename__ = "providers"
+
+    id: Mapped[PrimaryKey]
+    public_id: Mapped[PublicId]
+    email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[Role] = mapped_column(words(Role, 10))
+    language: Mapped[str | None] = mapped_column(String(5))  # None: the company's
+    password_hash: Mapped[str | None] = mapped_column(String(300))
+    session_version: Mapped[int] = mapped_column(default=1)  # raised to end every session
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[CreatedAt]
+    last_login_at: Mapped[Moment | None]
+
+
+class ProviderLink(Model):
+    """A link that lets somebody choose a password, once.
+
+    Without a provider it is the first owner's: whoever opens it names themselves.
+    """
+
+    __tablename__ = "provider_links"
+
+    id: Mapped[PrimaryKey]
+    public_id: Mapped[PublicId]
+    provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"))
+    created_at: Mapped[CreatedAt]
+    expires_at: Mapped[Moment]
+    used_at: Mapped[Moment | None]
+
+    provider: Mapped[Provider | None] = relationship()
+
+    def is_open(self, at: datetime) -> bool:
+        """Say whether the link can still be used at `at`."""
+        return self.used_at is None and at < self.expires_at

@@ -1,0 +1,178 @@
+"""The survey: invitations (whether a link is good), responses and answers, own questions."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from service.extensions import Model
+from service.models.departures import Departure, Reason
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+
+
+class InvitationKind(StrEnum):
+    """What the contact is invited to."""
+
+    survey = "survey"
+    testimonial = "testimonial"
+
+
+class Invitation(Model):
+    """The row behind a mailed link: it says whether the link is still good. One of a kind each."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (UniqueConstraint("departure_id", "kind"),)
+
+    id: Mapped[PrimaryKey]
+    public_id: Mapped[PublicId]
+    departure_id: Mapped[int] = mapped_column(ForeignKey("departures.id", ondelete="CASCADE"))
+    kind: Mapped[InvitationKind] = mapped_column(words(InvitationKind, 20))
+    created_at: Mapped[CreatedAt]
+    closes_at: Mapped[Moment]
+    revoked_at: Mapped[Moment | None]
+
+    departure: Mapped[Departure] = relationship()
+
+    def is_open(self, at: datetime) -> bool:
+        """Say whether the link can still be used at `at`."""
+        return self.revoked_at is None and at < self.closes_at
+
+
+class QuestionKind(StrEnum):
+    """How a provider's own question is answered."""
+
+    text = "text"
+    scale = "scale"  # 0-10
+    one = "one"  # one of a list
+    many = "many"  # any of a list
+
+
+class Question(Model):
+    """A question of the provider's own. Texts are kept per language; `options` run in parallel."""
+
+    __tablename__ = "questions"
+
+    id: Mapped[PrimaryKey]
+    kind: Mapped[QuestionKind] = mapped_column(words(QuestionKind, 10))
+    text: Mapped[dict[str, str]] = mapped_column(JSON)  # {"es": …, "en": …}
+    options: Mapped[dict[str, list[str]]] = mapped_column(JSON, default=dict)
+    position: Mapped[int] = mapped_column(default=0)
+    is_on: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[CreatedAt]
+    deleted_at: Mapped[Moment | None]  # its answers stay readable
+
+
+class Response(Model):
+    """What one contact answered to one invitation; partial until sent, changeable until it closes.
+
+    Scales: score and return_likelihood 0-10, satisfaction and handover 1-5.
+    """
+
+    __tablename__ = "responses"
+    __table_args__ = (
+        CheckConstraint("score BETWEEN 0 AND 10", name="score"),
+        CheckConstraint("satisfaction BETWEEN 1 AND 5", name="satisfaction"),
+        CheckConstraint("handover BETWEEN 1 AND 5", name="handover"),
+        CheckConstraint("return_likelihood BETWEEN 0 AND 10", name="return_likelihood"),
+        Index("ix_responses_submitted_at_score", "submitted_at", "score"),
+    )
+
+    id: Mapped[PrimaryKey]
+    public_id: Mapped[PublicId]
+    invitation_id: Mapped[int] = mapped_column(
+        ForeignKey("invitations.id", ondelete="CASCADE"), unique=True
+    )
+    departure_id: Mapped[int] = mapped_column(
+        ForeignKey("departures.id", ondelete="CASCADE"), unique=True
+    )
+    score: Mapped[int | None]
+    satisfaction: Mapped[int | None]
+    handover: Mapped[int | None]
+    valued_most: Mapped[str] = mapped_column(Text, default="")
+    to_improve: Mapped[str] = mapped_column(Text, default="")
+    comment: Mapped[str] = mapped_column(Text, default="")
+    return_likelihood: Mapped[int | None]
+    keep_in_touch: Mapped[bool] = mapped_column(default=False)
+    language: Mapped[str] = mapped_column(String(5))
+    saved_at: Mapped[Moment]
+    submitted_at: Mapped[Moment | None]  # None: a partial answer, saved to go on later
+    version: Mapped[int] = mapped_column(default=1)  # two people pressing at once: one wins
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
+
+    invitation: Mapped[Invitation] = relationship()
+    departure: Mapped[Departure] = relationship()
+    reason_rows: Mapped[list["ResponseReason"]] = relationship(
+        cascade="all, delete-orphan", lazy="selectin"
+    )
+    answers: Mapped[list["Answer"]] = relationship(cascade="all, delete-orphan", lazy="selectin")
+
+    @property
+    def reasons(self) -> set[Reason]:
+        """Why, in the client's own choice."""
+        return {row.reason for row in self.reason_rows}
+
+    @reasons.setter
+    def reasons(self, reasons: set[Reason]) -> None:
+        kept = [row for row in self.reason_rows if row.reason in reasons]
+        held = {row.reason for row in kept}
+        fresh = [ResponseReason(reason=reason) for reason in sorted(reasons - held)]
+        self.reason_rows = kept + fresh
+
+    @property
+    def needs_recovery(self) -> bool:
+        """Whether something failed: a score of 6 or less, a satisfaction of 2 or less, quality."""
+        return (
+            (self.score is not None and self.score <= 6)
+            or (self.satisfaction is not None and self.satisfaction <= 2)
+            or any(reason.is_about_quality for reason in self.reasons)
+        )
+
+
+class ResponseReason(Model):
+    """One reason the client gives."""
+
+    __tablename__ = "response_reasons"
+
+    response_id: Mapped[int] = mapped_column(
+        ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True
+    )
+    reason: Mapped[Reason] = mapped_column(words(Reason), primary_key=True)
+
+
+class Answer(Model):
+    """The answer to one of the provider's own questions: text, a number, or a list of options."""
+
+    __tablename__ = "answers"
+
+    response_id: Mapped[int] = mapped_column(
+        ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True
+    )
+    question_id: Mapped[int] = mapped_column(
+        ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True
+    )
+    value: Mapped[Any] = mapped_column(JSON)
+
+    question: Mapped[Question] = relationship()
+
+
+class Recovery(Model):
+    """What is done when something failed; while one is open no testimonial is asked for."""
+
+    __tablename__ = "recoveries"
+
+    id: Mapped[PrimaryKey]
+    departure_id: Mapped[int] = mapped_column(
+        ForeignKey("departures.id", ondelete="CASCADE"), unique=True
+    )
+    opened_at: Mapped[CreatedAt]
+    closed_at: Mapped[Moment | None]
+    closed_by_id: Mapped[int | None] = mapped_column(
+        ForeignKey("providers.id", ondelete="SET NULL")
+    )
+    is_resolved: Mapped[bool | None]
+    note: Mapped[str] = mapped_column(Text, default="")
+
+    departure: Mapped[Departure] = relationship()

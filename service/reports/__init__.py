@@ -1,0 +1,1 @@
+"""Reads only: figures, lists, timelines, and writers for files."""

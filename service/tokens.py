@@ -1,0 +1,50 @@
+"""Sign and read the tokens in links: one salt per purpose, an opaque id inside, nothing personal.
+
+A token says *who*; the row it names says *whether* (expiry, revocation and use live there), so a
+clock that steps back never breaks a link. Keys rotate: the newest signs, every one of them reads.
+"""
+
+import secrets
+from collections.abc import Sequence
+from enum import StrEnum
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+
+class Purpose(StrEnum):
+    """What a token lets its bearer do; a token of one purpose is worthless for another."""
+
+    survey = "survey"  # an Invitation: answer it once
+    answer = "answer"  # a Response: see and change it until the survey closes
+    testimonial = "testimonial"  # an Invitation to a testimonial: write, see, withdraw it
+    preferences = "preferences"  # a Contact: mail preferences and unsubscribe
+    door = "door"  # a Contact: "I'd like to talk"
+    password = "password"  # a ProviderLink: set a password once  # noqa: S105
+
+
+class Signer:
+    """Signs with the last of `keys`, reads with any (oldest first, as itsdangerous orders them)."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._serializers = {
+            purpose: URLSafeSerializer(list(keys), salt=f"hasta-luego.{purpose}")
+            for purpose in Purpose
+        }
+
+    def sign(self, purpose: Purpose, public_id: str) -> str:
+        """Return the token that names `public_id` for `purpose`."""
+        token = self._serializers[purpose].dumps(public_id)
+        return token if isinstance(token, str) else token.decode()
+
+    def read(self, purpose: Purpose, token: str) -> str | None:
+        """Return the public id inside, or None when the token is not ours for this purpose."""
+        try:
+            public_id = self._serializers[purpose].loads(token)
+        except BadSignature:
+            return None
+        return public_id if isinstance(public_id, str) else None
+
+
+def new_public_id() -> str:
+    """Return 16 random bytes as 22 url-safe characters."""
+    return secrets.token_urlsafe(16)

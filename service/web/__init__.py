@@ -1,0 +1,54 @@
+"""The doors for people and programs: blueprints, errors, headers. Only this room knows requests."""
+
+from flask import Flask
+
+from service.web import errors, language, security, theme
+from service.web.provider import (
+    access,
+    clients,
+    deliveries,
+    departures,
+    imports,
+    mails,
+    providers,
+    questions,
+    recoveries,
+    results,
+    samples,
+    sessions,
+    settings,
+    testimonials,
+    today,
+)
+from service.web.public import doors, feeds, health, preferences, surveys
+from service.web.public import testimonials as public_testimonials
+
+PROVIDER = (
+    sessions,
+    today,
+    results,
+    departures,
+    clients,
+    testimonials,
+    questions,
+    mails,
+    deliveries,
+    recoveries,
+    imports,
+    samples,
+    settings,
+    providers,
+)
+# Their links carry the authority and set no cookie, so there is nothing for a forged form to abuse.
+PUBLIC = (surveys, public_testimonials, preferences, doors, feeds, health)
+
+
+def register(app: Flask) -> None:
+    """Hang every blueprint, error page and header on the app."""
+    security.register(app)
+    language.register(app)
+    theme.register(app)
+    access.register(app)
+    errors.register(app)
+    for module in (*PROVIDER, *PUBLIC):
+        app.register_blueprint(module.blueprint)

@@ -1,0 +1,124 @@
+"""The app of the tests: on SQLite and on PostgreSQL, with a real Valkey and a real SMTP server."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from service.app import create_app
+from service.config import Settings
+from service.extensions import db
+from tests.mailboxes import Mailbox
+
+pytest_plugins = ["tests.servers"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Each test that touches the database runs once on each kind."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(scope="session")
+def apps(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Flask]]:
+    """The session's app per kind of database, made when first asked for."""
+    made: dict[str, Flask] = {}
+    yield made
+    for app in made.values():
+        with app.app_context():
+            db.engine.dispose()
+
+
+def settings_for(database_url: str, redis_url: str, data_dir: Path, mail_port: int) -> Settings:
+    """Return the settings of a test: every server real, everything kept in `data_dir`."""
+    return Settings.from_environment(
+        {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "DATA_DIR": str(data_dir),
+            "SECRET_KEY": "a key for the tests only",
+            "BASE_URL": "http://localhost",
+            "MAIL_SERVER": "127.0.0.1",
+            "MAIL_PORT": str(mail_port),
+            "MAIL_TIMEOUT": "5",
+        }
+    )
+
+
+@pytest.fixture
+def settings(
+    database: str,
+    request: pytest.FixtureRequest,
+    redis_url: str,
+    smtp_server: Mailbox,
+    tmp_path_factory: pytest.TempPathFactory,
+    apps: dict[str, Flask],
+) -> Settings:
+    """The settings of the app under test."""
+    if database in apps:
+        found: Settings = apps[database].extensions["settings"]
+        return found
+    home = tmp_path_factory.mktemp(database)
+    if database == "sqlite":
+        url = f"sqlite:///{home / 'test.sqlite3'}"
+    else:
+        server = request.getfixturevalue("postgres_server")
+        url = server.new_database(f"test_{home.name}")
+    return settings_for(url, redis_url, home, smtp_server.port)
+
+
+@pytest.fixture
+def app(database: str, settings: Settings, apps: dict[str, Flask]) -> Iterator[Flask]:
+    """The app on an empty database. An app context is pushed for the test."""
+    if database not in apps:
+        apps[database] = create_app(settings)
+        with apps[database].app_context():
+            db.create_all()
+    app = apps[database]
+    with app.app_context():
+        yield app
+        db.session.rollback()
+        db.session.remove()
+        empty_all_tables()
+
+
+def empty_all_tables() -> None:
+    """Empty the database; the ids begin anew."""
+    names = [table.name for table in reversed(db.metadata.sorted_tables)]
+    with db.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
+            return
+        connection.execute(text("PRAGMA defer_foreign_keys=ON"))
+        for name in names:
+            connection.execute(text(f"DELETE FROM {name}"))
+
+
+@pytest.fixture
+def session(app: Flask) -> Session:
+    """The database session of the test's app context."""
+    return db.session()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without script, not logged in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def remade(app: Flask, settings: Settings):
+    """Return a function that makes another app on the same database with other settings."""
+
+    def make(**changes: object) -> Flask:
+        return create_app(replace(settings, **changes))
+
+    return make
