@@ -85,9 +85,8 @@ def postgres_programs() -> Path:
     )
     if places:
         return places[-1].parent
-    if found := shutil.which("postgres"):
-        return Path(found).parent
-    missing("PostgreSQL server (apt-get install postgresql)")
+    found = shutil.which("postgres") or missing("PostgreSQL server (apt-get install postgresql)")
+    return Path(found).parent
 
 
 @contextmanager

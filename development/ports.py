@@ -1,0 +1,38 @@
+"""Ports of this machine: is it free, which one is."""
+
+import socket
+
+from development.environment import Trouble
+
+
+def check(port: int) -> None:
+    """Raise Trouble, naming the way out, when the web server could not listen there."""
+    try:
+        bind(port)
+    except PermissionError:
+        why = f"{port} needs more rights than you have"
+    except OSError:
+        why = f"{port} is taken by another program"
+    else:
+        return
+    other = free(8001)
+    raise Trouble(f"PORT: {why}; choose another one: PORT={other} python3 dev.py run")
+
+
+def free(wish: int) -> int:
+    """Return `wish`, or the next port after it that nobody listens on."""
+    for port in range(wish, 65536):
+        try:
+            bind(port)
+        except OSError:
+            continue
+        return port
+    raise Trouble("PORT: no free port is left on this machine")
+
+
+def bind(port: int) -> None:
+    """Try the port for a moment; raises OSError. Never with SO_REUSEPORT, which hides others."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        probe.listen(1)

@@ -1,0 +1,233 @@
+"""`dev.py run`: all that production has, on one machine, private, and stopped as one.
+
+Runs inside .venv, of which it uses no more than the settings need.
+"""
+
+import fcntl
+import http.client
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from development import databases, ports, valkeys
+from development.children import Child, Family, die_with_parent, say
+from development.dotenv import with_dotenv
+from development.environment import PYTHON, ROOT, Trouble
+
+if TYPE_CHECKING:
+    from service.config import Settings
+
+LONGEST_START = 60.0  # seconds until the web server has to answer
+FREE_OF_MAIL = ("MAIL_USE_TLS", "MAIL_USE_SSL", "MAIL_USERNAME", "MAIL_PASSWORD")
+
+
+def run() -> int:
+    """Start everything, say where it is, and look after it until a signal comes."""
+    began = time.monotonic()
+    signals = Signals()
+    environment = with_dotenv(os.environ, ROOT / ".env")
+    settings = read_settings(environment)
+    ports.check(settings.port)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with alone_in(settings.data_dir), tempfile.TemporaryDirectory(prefix="hl-") as short:
+        started = Run(settings, environment, Path(short), signals)
+        return started.until_a_signal(began)
+
+
+def read_settings(environment: Mapping[str, str]) -> "Settings":
+    """Return the service's own settings, read as each of its processes will read them."""
+    from service.config import SettingError, Settings  # needs .venv's time zones
+
+    try:
+        return Settings.from_environment(environment)
+    except SettingError as error:
+        raise Trouble(str(error)) from None
+
+
+@contextmanager
+def alone_in(data_dir: Path) -> Iterator[None]:
+    """Refuse to share a data directory with another run; the kernel frees it when we are gone."""
+    with (data_dir / "run.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Trouble(
+                f"DATA_DIR: {data_dir} is used by another `dev.py run`; "
+                "stop that one, or set DATA_DIR to another directory"
+            ) from None
+        yield
+
+
+class Signals:
+    """Whether somebody asked us to stop. The first time counts, the rest is patience."""
+
+    def __init__(self) -> None:
+        self.came = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self.came = True
+
+
+@dataclass
+class Run:
+    """One run: its children and the settings they get."""
+
+    settings: "Settings"
+    environment: dict[str, str]
+    short: Path
+    signals: Signals
+    servers: list[Child] = field(default_factory=list)  # the last to be stopped
+
+    def until_a_signal(self, began: float) -> int:
+        """Start, look after, stop; returns the exit code."""
+        self.environment |= {"DATA_DIR": str(self.settings.data_dir), "PYTHONUNBUFFERED": "1"}
+        self.environment["PORT"] = str(self.settings.port)
+        self.family = Family(self.environment, str(ROOT))
+        try:
+            if not self.start():
+                return 0 if self.signals.came else 1
+            print(self.welcome(time.monotonic() - began), flush=True)
+            while not self.signals.came:
+                self.family.look()
+            return 0
+        finally:
+            self.stop()
+
+    def start(self) -> bool:
+        """Start everything in its order; say whether the web server answered."""
+        self.start_valkey()
+        fresh = databases.migrate(self.settings.database_url, self.environment)
+        self.start_catcher()
+        web = self.family.start("web", self.web_command())
+        self.owner_link = OwnerLink(self.settings, self.environment, fresh)
+        if not self.wait_for(web):
+            return False
+        for name, words in {"worker": [], "clock": ["clock"]}.items():
+            self.family.start(name, [str(PYTHON), "worker.py", *words])
+        return True
+
+    def start_valkey(self) -> None:
+        """Start a Valkey of our own, unless the settings name one."""
+        if self.environment.get("REDIS_URL"):
+            return
+        home = self.settings.data_dir / "valkey"
+        home.mkdir(exist_ok=True)
+        socket = valkeys.socket_path(home, self.short)
+        self.environment["REDIS_URL"] = f"unix://{socket}"
+        self.servers.append(self.family.start("valkey", valkeys.command(home, socket)))
+
+    def start_catcher(self) -> None:
+        """Start the mail catcher, unless the settings name a mail server."""
+        if self.environment.get("MAIL_SERVER"):
+            return
+        page, smtp = ports.free(self.settings.port + 25), ports.free(self.settings.port + 1025)
+        self.environment |= dict.fromkeys(FREE_OF_MAIL, "")
+        self.environment |= {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(smtp)}
+        self.environment["MAIL_READER_URL"] = f"http://localhost:{page}"
+        words = ["-m", "service.catcher", "--port", str(page), "--smtp-port", str(smtp)]
+        self.servers.append(self.family.start("catcher", [str(PYTHON), *words]))
+
+    def web_command(self) -> list[str]:
+        """Return gunicorn's command line. Other machines reach it if BASE_URL is one of ours."""
+        base = urlsplit(self.settings.base_url)
+        is_local = base.scheme == "https" or base.hostname in {"localhost", "127.0.0.1"}
+        address = f"{'127.0.0.1' if is_local else '0.0.0.0'}:{self.settings.port}"
+        words = ["-m", "gunicorn", "wsgi:app", "--bind", address, "--log-level", "warning"]
+        return [str(PYTHON), *words, "-k", "gthread", "--threads", "4", "--reuse-port"]
+
+    def wait_for(self, web: Child) -> bool:
+        """Wait until the web server answers; False when it ended instead, or we shall."""
+        deadline = time.monotonic() + LONGEST_START
+        while not self.signals.came:
+            self.family.look(0.02)
+            if web.deaths or time.monotonic() > deadline:
+                say("the web server did not start; what it said is above")
+                return False
+            if answers(self.settings.port) and self.owner_link.is_known():
+                return True
+        return False
+
+    def welcome(self, seconds: float) -> str:
+        """Return what the person at the terminal needs now."""
+        lines = [f"Hasta Luego is ready ({seconds:.1f} s).", ""]
+        lines += [f"  Open it            {self.settings.base_url}"]
+        if self.owner_link.url:
+            lines += [f"  Create the owner   {self.owner_link.url}   (works once)"]
+        if reader := self.environment.get("MAIL_READER_URL"):
+            lines += [f"  Read the mails     {reader}"]
+        lines += ["", f"Ctrl-C stops all of it; the data stays in {self.settings.data_dir}."]
+        return "\n".join(["", *lines, ""])
+
+    def stop(self) -> None:
+        """Stop everything: first those who use the servers, then the servers."""
+        say("stopping")
+        self.family.stop([c for c in self.family.children if c not in self.servers])
+        self.family.stop(self.servers)
+        say("stopped")
+
+
+class OwnerLink:
+    """The link that makes the first owner, asked for beside everything else that starts.
+
+    Once there is an owner that is remembered, because asking costs a second of every start.
+    """
+
+    def __init__(self, settings: "Settings", environment: Mapping[str, str], fresh: bool) -> None:
+        self.note = settings.data_dir / "owner.json"
+        self.database = settings.database_url.rpartition("@")[2]  # never a password
+        self.url: str | None = None
+        self.asking: subprocess.Popen[str] | None = None
+        if fresh or not self._is_remembered():
+            self.asking = subprocess.Popen(
+                [str(PYTHON), "-m", "flask", "--app", "wsgi", "provider", "owner-link"],
+                cwd=ROOT,
+                env=dict(environment),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=die_with_parent(),
+            )
+
+    def is_known(self) -> bool:
+        """Say whether the answer is here; then `url` is the link, or None if there is an owner."""
+        if self.asking is None:
+            return True
+        if self.asking.poll() is None:
+            return False
+        said, complaint = self.asking.communicate()
+        self.url = next((w for w in said.split() if w.startswith(("http://", "https://"))), None)
+        if self.asking.returncode:
+            say(f"no owner link: {complaint.strip()[-500:]}")
+        elif self.url is None:
+            self.note.write_text(json.dumps({"database": self.database}))
+        self.asking = None
+        return True
+
+    def _is_remembered(self) -> bool:
+        try:
+            return bool(json.loads(self.note.read_text())["database"] == self.database)
+        except (OSError, ValueError, KeyError):
+            return False
+
+
+def answers(port: int) -> bool:
+    """Say whether the web server is up."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,15 @@
+"""The door for web servers: `gunicorn wsgi:app`, `flask --app wsgi ...`."""
+
+import sys
+
+from dotenv import load_dotenv
+
+from service.app import create_app
+from service.config import SettingError
+
+load_dotenv(".env")  # what the environment says already wins
+try:
+    app = create_app()
+except SettingError as error:
+    print(error, file=sys.stderr)  # noqa: T201
+    sys.exit(3)  # gunicorn's code for "do not try this again"
