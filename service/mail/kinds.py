@@ -1,0 +1,45 @@
+"""What every kind of mail is: whether it is transactional, and what to do when SMTP did not say."""
+
+from dataclasses import dataclass
+
+from service.models.outbox import MailKind
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of one kind.
+
+    `is_transactional`: somebody asked for it or is owed it, so an opt-out does not stop it and it
+    carries no List-Unsubscribe. `is_reminder`: threaded under an earlier mail.
+    `goes_twice`: when nobody can know whether the server took it, it is sent once more with the
+    same Message-ID (a lost one harms more than a double one); if not, it waits for a person.
+    """
+
+    is_transactional: bool
+    is_reminder: bool = False
+    goes_twice: bool = True
+    to_provider: bool = False
+
+
+_OWED = Rules(is_transactional=True)
+_ASKED = Rules(is_transactional=False)
+_REMINDER = Rules(is_transactional=False, is_reminder=True, goes_twice=False)
+_ALERT = Rules(is_transactional=True, to_provider=True)
+
+RULES: dict[MailKind, Rules] = {
+    MailKind.thank_you: _OWED,
+    MailKind.survey_invitation: _ASKED,
+    MailKind.survey_reminder_1: _REMINDER,
+    MailKind.survey_reminder_2: _REMINDER,
+    MailKind.survey_resume: _OWED,
+    MailKind.answer_received: _OWED,
+    MailKind.testimonial_request: _ASKED,
+    MailKind.testimonial_reminder: _REMINDER,
+    MailKind.testimonial_edit: _OWED,
+    MailKind.alert_new_answer: _ALERT,
+    MailKind.alert_low_score: _ALERT,
+    MailKind.alert_testimonial: _ALERT,
+    MailKind.alert_door_open: _ALERT,
+    MailKind.password_link: _ALERT,
+    MailKind.test_mail: _ALERT,
+}

@@ -1,0 +1,112 @@
+"""Write a message down. The one gate for suppression, sample data and history; opens no socket.
+
+A row is inserted in the transaction of the event that causes it, and its key makes it unique, so
+whoever writes the same mail twice owes it once.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+
+from service.clock import now
+from service.current import company
+from service.extensions import db
+from service.mail import suppressions
+from service.mail.kinds import RULES
+from service.models import (
+    Contact,
+    Departure,
+    MailKind,
+    MailState,
+    OutboxMessage,
+    Provider,
+    SkipReason,
+)
+from service.tokens import new_public_id
+
+
+def key(who: Contact | Provider, kind: MailKind, subject: str, step: str, cycle: int) -> str:
+    """Return what makes a mail unique: who gets it, its kind and subject, the step, the cycle."""
+    return f"{type(who).__name__.lower()}:{who.id}|{kind}|{subject}|{step}|{cycle}"
+
+
+def write(
+    kind: MailKind,
+    to: Contact | Provider,
+    *,
+    subject: str,
+    step: str = "",
+    cycle: int = 0,
+    due_at: datetime | None = None,
+    expires_at: datetime | None = None,
+    departure: Departure | None = None,
+    sender: Provider | None = None,
+    reply_to: OutboxMessage | None = None,
+    context: Mapping[str, Any] | None = None,
+    skip_reason: SkipReason | None = None,
+) -> OutboxMessage | None:
+    """Add a mail to the outbox in the caller's transaction; None when it stands there already.
+
+    `subject` is what it is about, such as ``departure:12``; `context` holds ids, never texts. With
+    `skip_reason`, or when the gate finds one, the row is written as skipped, so that the provider
+    can read why the mail did not go. `due_at` (UTC) is now when not given.
+    """
+    moment = now()
+    skip_reason = skip_reason or why_not(kind, to, departure, step)
+    is_contact = isinstance(to, Contact)
+    values = {
+        "public_id": new_public_id(),
+        "key": key(to, kind, subject, step, cycle),
+        "kind": kind,
+        "language": to.language or company().language,
+        "contact_id": to.id if is_contact else None,
+        "provider_id": None if is_contact else to.id,
+        "sender_id": sender.id if sender else None,
+        "departure_id": departure.id if departure else None,
+        "reply_to_message_id": reply_to.id if reply_to else None,
+        "context": dict(context or {}),
+        "step": step or None,
+        "due_at": due_at or moment,
+        "expires_at": expires_at,
+        "state": MailState.skipped if skip_reason else MailState.queued,
+        "skip_reason": skip_reason,
+        "attempts": 0,
+        "server_words": "",
+        "created_at": moment,
+        "ended_at": moment if skip_reason else None,
+    }
+    row_id = db.session.scalar(_insert().values(**values).returning(OutboxMessage.id))
+    return None if row_id is None else db.session.get_one(OutboxMessage, row_id)
+
+
+def _insert() -> PostgresInsert:
+    """Return INSERT … ON CONFLICT (key) DO NOTHING for the database in use."""
+    insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
+    statement: PostgresInsert = insert(OutboxMessage).on_conflict_do_nothing(index_elements=["key"])
+    return statement
+
+
+def why_not(
+    kind: MailKind, to: Contact | Provider, departure: Departure | None, step: str
+) -> SkipReason | None:
+    """Return why a mail may not go to this person, or None; asked again when it is claimed."""
+    if isinstance(to, Provider):
+        return None
+    if to.client.is_sample:
+        return SkipReason.sample
+    if departure is not None and departure.is_history and step:
+        return SkipReason.history
+    suppression = suppressions.find(to.email)
+    if suppression and (suppression.reaches_transactional or not RULES[kind].is_transactional):
+        return SkipReason.suppressed
+    return None
+
+
+def of_departure(departure: Departure) -> list[OutboxMessage]:
+    """Return every mail of a departure, the oldest first."""
+    query = select(OutboxMessage).where(OutboxMessage.departure_id == departure.id)
+    return list(db.session.scalars(query.order_by(OutboxMessage.due_at, OutboxMessage.id)))

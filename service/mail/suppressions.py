@@ -1,0 +1,71 @@
+"""Addresses that get no mail, kept as keyed hashes so that they outlive an erasure."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+from sqlalchemy import delete, select
+
+from service.current import settings
+from service.extensions import db
+from service.models import Suppression, SuppressionReason
+
+
+def address_hashes(email: str) -> list[str]:
+    """Return the hashes under which `email` may be kept, the current key's first.
+
+    One per key of SECRET_KEY and its fallbacks, so that a rotation forgets nobody.
+    """
+    address = email.strip().casefold().encode()
+    keys = reversed(settings().secret_keys)
+    return [hmac.new(key.encode(), address, hashlib.sha256).hexdigest() for key in keys]
+
+
+def add(
+    email: str,
+    reason: SuppressionReason,
+    *,
+    reaches_transactional: bool = False,
+    detail: str = "",
+) -> Suppression:
+    """Suppress `email`. Twice is once; a reason that reaches further replaces one that does not."""
+    found = find(email)
+    if found is None:
+        found = Suppression(
+            address_hash=address_hashes(email)[0],
+            reason=reason,
+            reaches_transactional=reaches_transactional,
+            detail=detail,
+        )
+        db.session.add(found)
+    elif reaches_transactional and not found.reaches_transactional:
+        found.reason, found.reaches_transactional, found.detail = reason, True, detail
+    db.session.flush()
+    return found
+
+
+def find(email: str) -> Suppression | None:
+    """Return the suppression of `email`, or None."""
+    hashes = address_hashes(email)
+    return db.session.scalar(select(Suppression).where(Suppression.address_hash.in_(hashes)))
+
+
+def find_all(emails: Iterable[str]) -> dict[str, Suppression]:
+    """Return the suppressions of `emails` by address, in one query."""
+    owner = {hashed: email for email in emails for hashed in address_hashes(email)}
+    rows = db.session.scalars(select(Suppression).where(Suppression.address_hash.in_(owner)))
+    return {owner[row.address_hash]: row for row in rows}
+
+
+def lift(email: str, reason: SuppressionReason) -> bool:
+    """Take the suppression of `email` back if it was for `reason`; says whether there was one.
+
+    A contact who unsubscribed may come back by the same link; a dead address may not.
+    """
+    hashes = address_hashes(email)
+    found = db.session.execute(
+        delete(Suppression).where(
+            Suppression.address_hash.in_(hashes), Suppression.reason == reason
+        )
+    )
+    return bool(found.rowcount)  # type: ignore[attr-defined]
