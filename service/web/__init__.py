@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from service.web import errors, language, security, theme
+from service.web import dates, errors, language, navigation, security, theme
 from service.web.provider import (
     access,
     clients,
@@ -48,6 +48,8 @@ def register(app: Flask) -> None:
     security.register(app)
     language.register(app)
     theme.register(app)
+    dates.register(app)
+    navigation.register(app)
     access.register(app)
     errors.register(app)
     for module in (*PROVIDER, *PUBLIC):

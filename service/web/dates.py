@@ -1,0 +1,85 @@
+"""Say moments, days and numbers the way the reader does. Filters for templates; nothing is stored."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from flask import Flask
+from flask_babel import (
+    format_date,
+    format_datetime,
+    format_decimal,
+    format_timedelta,
+    gettext,
+    to_user_timezone,
+)
+
+from service.clock import now
+
+FAR = timedelta(days=45)  # past this, a date says more than "2 months ago"
+
+
+def register(app: Flask) -> None:
+    """Give templates the filters."""
+    app.jinja_env.filters.update(
+        relatively=relatively,
+        exactly=exactly,
+        shortly=shortly,
+        at_length=at_length,
+        number=number,
+    )
+
+
+def relatively(moment: datetime | date) -> str:
+    """Return "in 3 days", "yesterday", "2 hours ago"; far from now the date itself."""
+    if not isinstance(moment, datetime):
+        return _relative_day(moment)
+    distance = moment - now()
+    if abs(distance) > FAR:
+        return shortly(moment)
+    if abs(distance) < timedelta(minutes=1):
+        return str(gettext("just now")) if distance <= timedelta(0) else str(gettext("at once"))
+    if abs(distance) >= timedelta(hours=20):
+        return _relative_day(_local(moment).date())
+    return str(format_timedelta(distance, add_direction=True, threshold=0.9))
+
+
+def _relative_day(day: date) -> str:
+    days = (day - _local(now()).date()).days
+    if abs(days) > FAR.days:
+        return shortly(day)
+    if days in (-1, 0, 1):
+        return str((gettext("today"), gettext("tomorrow"), gettext("yesterday"))[days])
+    return str(
+        format_timedelta(timedelta(days=days), granularity="day", add_direction=True, threshold=9)
+    )
+
+
+def exactly(moment: datetime | date) -> str:
+    """Return the whole moment in words: "martes, 24 de noviembre de 2026, 9:00"."""
+    if not isinstance(moment, datetime):
+        return str(format_date(moment, "full"))
+    local = _local(moment)
+    return f"{format_date(local.date(), 'full')}, {format_datetime(moment, 'HH:mm')}"
+
+
+def shortly(moment: datetime | date) -> str:
+    """Return the day as a short date: "24 nov 2026"."""
+    day = _local(moment).date() if isinstance(moment, datetime) else moment
+    return str(format_date(day, "medium"))
+
+
+def at_length(moment: datetime | date) -> str:
+    """Return the day as people say it: "martes 24 de noviembre", without the year."""
+    day = _local(moment).date() if isinstance(moment, datetime) else moment
+    return str(format_date(day, gettext("EEEE, d MMMM")))
+
+
+def number(value: float | Decimal, decimals: int = 0) -> str:
+    """Return a number with the reader's separators."""
+    shape = "#,##0" + ("." + "0" * decimals if decimals else "")
+    return str(format_decimal(value, format=shape))
+
+
+def _local(moment: datetime) -> datetime:
+    local: datetime = to_user_timezone(moment)
+    return local

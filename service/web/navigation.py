@@ -1,0 +1,52 @@
+"""The places of the provider's pages, as data: what stands in the side navigation and the bar."""
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app, g, request
+from flask_babel import lazy_gettext as _l
+
+from service.models import Provider, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry. `also` are the blueprints whose pages belong under it."""
+
+    endpoint: str
+    label: str
+    icon: str  # an id in templates/macros/icons.html
+    also: tuple[str, ...] = ()
+    in_bar: bool = True  # on phones: in the bar at the bottom, or else at the top
+    needs: Role = Role.viewer
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the page shown belongs here."""
+        return request.blueprint in (self.endpoint.split(".")[0], *self.also)
+
+
+PLACES = (
+    Place("today.index", _l("Today"), "today", ("recoveries", "deliveries")),
+    Place("results.index", _l("Results"), "results"),
+    Place("departures.index", _l("Departures"), "departures", ("imports",)),
+    Place("testimonials.index", _l("Testimonials"), "testimonials"),
+    Place("clients.index", _l("Clients"), "clients", in_bar=False),
+    Place("settings.index", _l("Settings"), "settings", ("questions", "mails", "providers"), False),
+)
+
+
+def places() -> list[Place]:
+    """Return where the person logged in may go."""
+    provider: Provider | None = g.get("provider")
+    if provider is None:
+        return []
+    return [
+        place
+        for place in PLACES
+        if place.endpoint in current_app.view_functions and provider.role.covers(place.needs)
+    ]
+
+
+def register(app: Flask) -> None:
+    """Give templates the places."""
+    app.jinja_env.globals["places"] = places
