@@ -1,4 +1,4 @@
-"""Say moments, days and numbers the way the reader does. Filters for templates; nothing is stored."""
+"""Say moments, days and numbers the way the reader does: filters for templates."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
