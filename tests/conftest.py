@@ -1,11 +1,11 @@
 """The app of the tests: on SQLite and on PostgreSQL, with a real Valkey and a real SMTP server."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -108,17 +108,32 @@ def session(app: Flask) -> Session:
     return db.session()
 
 
+class Browser(FlaskClient):
+    """Each request begins with an empty `g`, as in a server, though the app context is the test's."""
+
+    def open(self, *args: object, **kwargs: object):
+        vars(g._get_current_object()).clear()
+        return super().open(*args, **kwargs)
+
+
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """A browser without script, not logged in."""
+    app.test_client_class = Browser
     return app.test_client()
 
 
 @pytest.fixture
-def remade(app: Flask, settings: Settings):
-    """Return a function that makes another app on the same database with other settings."""
+def remade(app: Flask, settings: Settings) -> Iterator[Callable[..., Flask]]:
+    """A function that makes another app on the same database with some settings changed."""
+    made: list[Flask] = []
 
-    def make(**changes: object) -> Flask:
-        return create_app(replace(settings, **changes))
+    def remake(**changes: object) -> Flask:
+        made.append(create_app(replace(settings, **changes)))
+        return made[-1]
 
-    return make
+    yield remake
+    for other in made:
+        with other.app_context():
+            db.session.remove()
+            db.engine.dispose()

@@ -1,0 +1,13 @@
+"""Mail preferences: each purpose apart, and one box that ends them all."""
+
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, Form
+
+
+class PreferencesForm(Form):
+    """What a contact wants to hear from the provider. The labels are the wording of the consent."""
+
+    newsletter = BooleanField(_l("News, a few times a year"))
+    greetings = BooleanField(_l("Greetings on special dates"))
+    check_ins = BooleanField(_l("A message now and then to ask how you are doing"))
+    unsubscribe_all = BooleanField(_l("Nothing of this kind any more"))

@@ -1,0 +1,78 @@
+"""Mail preferences and unsubscribe, by the link in every mail. The link never expires."""
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from forms.preferences import PreferencesForm
+from service import current
+from service.actions import preferences
+from service.extensions import csrf, db
+from service.models import Contact
+from service.tokens import Purpose
+from service.web.language import speak
+
+blueprint = Blueprint("preferences", __name__)
+csrf.exempt(blueprint)
+
+
+def contact_of(token: str, purpose: Purpose) -> Contact:
+    """Return the contact that `token` names, and speak their language; 404 for any other token."""
+    public_id = current.read_token(purpose, token)
+    contact = db.session.scalar(select(Contact).where(Contact.public_id == public_id))
+    if public_id is None or contact is None:
+        abort(404)
+    speak(contact.language)
+    return contact
+
+
+@blueprint.get("/p/<token>")
+def show(token: str) -> str:
+    """Show what the contact gets; changes nothing."""
+    contact = contact_of(token, Purpose.preferences)
+    return render_template(
+        "public/preferences/show.html",
+        form=PreferencesForm(obj=contact),
+        token=token,
+        is_unsubscribed=preferences.is_unsubscribed(contact),
+        saved=request.args.get("saved"),
+    )
+
+
+@blueprint.post("/p/<token>")
+def save(token: str) -> Response:
+    """Keep what the contact ticked."""
+    contact = contact_of(token, Purpose.preferences)
+    form = PreferencesForm(request.form)
+    if form.unsubscribe_all.data:
+        preferences.unsubscribe(contact, str(form.unsubscribe_all.label.text), "preferences page")
+    else:
+        preferences.save(
+            contact,
+            {purpose: bool(form[purpose].data) for purpose in preferences.PURPOSES},
+            {purpose: str(form[purpose].label.text) for purpose in preferences.PURPOSES},
+        )
+    db.session.commit()
+    return redirect(url_for(".show", token=token, saved="yes"), 303)
+
+
+@blueprint.get("/p/<token>/one-click")
+def ask_one_click(token: str) -> str:
+    """Show the button: scanners and curious people follow links, and that must change nothing."""
+    contact = contact_of(token, Purpose.preferences)
+    return render_template(
+        "public/preferences/one_click.html",
+        token=token,
+        is_unsubscribed=preferences.is_unsubscribed(contact),
+    )
+
+
+@blueprint.post("/p/<token>/one-click")
+def one_click(token: str) -> str:
+    """Unsubscribe at one press, by a mail program or a person; any number of times (RFC 8058)."""
+    contact = contact_of(token, Purpose.preferences)
+    channel = "one-click" if request.form.get("List-Unsubscribe") == "One-Click" else "link"
+    preferences.unsubscribe(contact, _("Unsubscribe"), channel)
+    db.session.commit()
+    return render_template("public/preferences/one_click.html", token=token, is_unsubscribed=True)
