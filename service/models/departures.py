@@ -152,6 +152,7 @@ class EventKind(StrEnum):
     stage_changed = "stage_changed"
     step_sent_now = "step_sent_now"
     step_skipped = "step_skipped"
+    step_put_back = "step_put_back"
     protocol_stopped = "protocol_stopped"
     protocol_resumed = "protocol_resumed"
     wants_to_talk = "wants_to_talk"

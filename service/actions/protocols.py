@@ -1,0 +1,181 @@
+"""Walk departures through their protocol: write down what is due, and what is not to go and why.
+
+What each step comes to is decided in models.plans; here it is looked up, written and locked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import joinedload
+
+from service.actions.events import tell
+from service.actions.writing import locked, revive, write
+from service.clock import now
+from service.extensions import db
+from service.mail import outbox, situations
+from service.models import (
+    Departure,
+    Enrolment,
+    EnrolmentState,
+    EventKind,
+    MailState,
+    OutboxMessage,
+    Provider,
+    SkipReason,
+)
+from service.models.plans import (
+    Planned,
+    Situation,
+    ask_again_at,
+    date_of,
+    due_at_of,
+    is_finished,
+    plan,
+)
+from service.models.protocols import STEPS
+
+CHUNK = 200  # enrolments per transaction of the clock
+SETTLING = timedelta(minutes=1)  # the soonest that an enrolment is asked again
+
+
+def enrol(departure: Departure) -> Enrolment:
+    """Put a departure on its protocol, to be advanced at once. Adds, does not flush."""
+    enrolment = Enrolment(departure=departure, enrolled_at=now(), next_at=now())
+    db.session.add(enrolment)
+    return enrolment
+
+
+def due(at: datetime, limit: int = CHUNK) -> Sequence[Enrolment]:
+    """Return enrolments to be asked by `at`, the longest due first, locked against other clocks."""
+    query = (
+        select(Enrolment)
+        .where(Enrolment.state == EnrolmentState.active, Enrolment.next_at <= at)
+        .order_by(Enrolment.next_at, Enrolment.id)
+        .limit(limit)
+        .options(
+            joinedload(Enrolment.departure).options(
+                joinedload(Departure.client),
+                joinedload(Departure.contact),
+                joinedload(Departure.responsible),
+            )
+        )
+        .with_for_update(of=Enrolment, skip_locked=True)  # SQLite: BEGIN IMMEDIATE does it
+    )
+    return db.session.scalars(query).all()
+
+
+def advance(enrolments: Sequence[Enrolment], at: datetime | None = None) -> list[OutboxMessage]:
+    """Write what is due by `at` (default: now) and set when to ask again. Return the new mails."""
+    at = at or now()
+    found = situations.of_all([enrolment.departure for enrolment in enrolments])
+    mails = [mail for situation in found.values() for mail in _advance_one(situation, at)]
+    db.session.flush()
+    return mails
+
+
+def advance_one(departure: Departure) -> list[OutboxMessage]:
+    """Write what is due for one departure now; nothing when it is not on its way."""
+    enrolment = locked(departure).enrolment
+    if enrolment is None or enrolment.state is not EnrolmentState.active:
+        return []
+    return advance([enrolment])
+
+
+def planned(departure: Departure) -> list[Planned]:
+    """Return the future of a departure as things stand, in step order.
+
+    The outbox's own reasons (a dead address, an opt-out) are told as well.
+    """
+    return [
+        item if item.reason else replace(item, reason=_gate(item, departure))
+        for item in plan(situations.of(departure), now())
+    ]
+
+
+def _gate(item: Planned, departure: Departure) -> SkipReason | None:
+    return outbox.why_not(item.step.kind, departure.contact, departure, item.step.name)
+
+
+def stop(departure: Departure, by: Provider | None) -> None:
+    """Send nothing more of the protocol until it is resumed. Twice is once."""
+    enrolment = locked(departure).enrolment
+    if enrolment is None or enrolment.state is EnrolmentState.stopped:
+        return
+    halt(departure, enrolment, SkipReason.protocol_stopped)
+    tell(departure, EventKind.protocol_stopped, by)
+    db.session.flush()
+
+
+def halt(departure: Departure, enrolment: Enrolment | None, reason: SkipReason) -> None:
+    """Stop an enrolment and take back, for `reason`, the mails that are written but not claimed."""
+    if enrolment is not None:
+        enrolment.state, enrolment.next_at = EnrolmentState.stopped, None
+    db.session.execute(
+        update(OutboxMessage)
+        .where(
+            OutboxMessage.departure_id == departure.id,
+            OutboxMessage.step.is_not(None),
+            OutboxMessage.state == MailState.queued,
+        )
+        .values(state=MailState.skipped, skip_reason=reason, ended_at=now())
+    )
+
+
+def resume(departure: Departure, by: Provider | None) -> Enrolment:
+    """Go on with a stopped protocol, or start the one of a departure recorded as history.
+
+    What came due meanwhile goes at once; the days of mails already sent stay as they are.
+    """
+    enrolment = locked(departure).enrolment or enrol(departure)
+    departure.is_history = False
+    enrolment.enrolled_at = now()
+    enrolment.state, enrolment.next_at = EnrolmentState.active, now()
+    tell(departure, EventKind.protocol_resumed, by)
+    db.session.flush()
+    return enrolment
+
+
+def recount(departure: Departure) -> None:
+    """Ask again at once what is due, because dates or reasons of the departure changed.
+
+    A mail that still waits to go, though its new day is yet to come, is taken back until then.
+    """
+    situation = locked(departure)
+    early = [mail.id for mail in situation.mails.values() if _is_early(mail, situation)]
+    db.session.execute(
+        delete(OutboxMessage).where(
+            OutboxMessage.id.in_(early), OutboxMessage.state == MailState.queued
+        )
+    )
+    revive(situation.enrolment)
+
+
+def _is_early(mail: OutboxMessage, situation: Situation) -> bool:
+    if mail.state is not MailState.queued or mail.context.get("by_hand"):
+        return False
+    step = STEPS[mail.step or ""]
+    day = date_of(step, situation)
+    due_at = due_at_of(step, day, situation) if day else None
+    return step.counts_from_dates and (due_at is None or due_at > now())
+
+
+def _advance_one(situation: Situation, at: datetime) -> list[OutboxMessage]:
+    mails = []
+    for item in plan(situation, at):
+        if item.due_at is None or not item.is_due(at):
+            continue
+        mail = write(item.step, situation, item.due_at, skip_reason=item.reason)
+        if mail is not None:
+            mails.append(mail)
+    if situation.enrolment is not None:
+        _set_next(situation.enrolment, situation, at)
+    return mails
+
+
+def _set_next(enrolment: Enrolment, situation: Situation, at: datetime) -> None:
+    moment = ask_again_at(situation, at)
+    enrolment.next_at = max(moment, at + SETTLING) if moment else None
+    if is_finished(situation, at):
+        enrolment.state = EnrolmentState.finished

@@ -1,0 +1,39 @@
+"""Move a departure along its line, or out of it: the client stayed, or came back."""
+
+from flask_babel import gettext as _
+from sqlalchemy import update
+
+from service.actions import protocols
+from service.actions.events import tell
+from service.actions.writing import locked
+from service.clock import now
+from service.errors import Conflict
+from service.extensions import db
+from service.models import Departure, EventKind, Provider, SkipReason, Stage
+
+LINE = (Stage.notice, Stage.conversation, Stage.handover, Stage.closed)
+OVER = {Stage.retained: SkipReason.retained, Stage.returned: SkipReason.returned}
+
+
+def move(departure: Departure, to: Stage, *, was: Stage, by: Provider) -> None:
+    """Move a departure from the stage `was` to another; raises Conflict when it is elsewhere.
+
+    A client who stays or comes back gets no farewell mail; leaving that again goes on with them.
+    """
+    if to is was:
+        return
+    moved = db.session.execute(
+        update(Departure)
+        .where(Departure.id == departure.id, Departure.stage == was)
+        .values(stage=to, closed_at=now() if to is Stage.closed else None)
+    )
+    if not moved.rowcount:  # type: ignore[attr-defined]
+        raise Conflict(_("Somebody of your team was faster: this departure has already moved on."))
+    db.session.refresh(departure)
+    tell(departure, EventKind.stage_changed, by, f"{was}>{to}")
+    enrolment = locked(departure).enrolment
+    if to in OVER:
+        protocols.halt(departure, enrolment, OVER[to])
+    elif was in OVER and enrolment is not None:
+        protocols.resume(departure, by)
+    db.session.flush()

@@ -1,0 +1,69 @@
+"""One step of a departure's protocol, decided by a person: send it now, skip it, put it back."""
+
+from flask_babel import gettext as _
+
+from service.actions.events import tell
+from service.actions.writing import locked, revive, sent, write
+from service.clock import now
+from service.errors import Conflict, Refused
+from service.extensions import db
+from service.models import Departure, EventKind, MailState, OutboxMessage, Provider, SkipReason
+from service.models.labels import why_not
+from service.models.plans import plan, why_not_by_hand
+from service.models.protocols import STEPS, Step
+
+
+def send_now(departure: Departure, name: str, by: Provider) -> OutboxMessage:
+    """Write one step's mail to go at once; raises Refused when it may not, with the reason."""
+    situation = locked(departure)
+    step, at = _step(name), now()
+    standing = situation.mails.get(name)
+    if standing is not None and standing.state not in (MailState.skipped, MailState.cancelled):
+        raise Conflict(_("This mail is already written. Somebody of your team was faster."))
+    reason = why_not_by_hand(step, situation, at)
+    if reason is not None:
+        raise Refused(why_not(reason))
+    if step.under is not None and sent(situation, step.under) is None:
+        raise Refused(_("The mail that it reminds of has not been sent yet."))
+    mail = write(step, situation, at, context={"by_hand": True})
+    if mail is None:
+        raise Conflict(_("This mail is already written. Somebody of your team was faster."))
+    if mail.skip_reason is not None:
+        raise Refused(why_not(mail.skip_reason))
+    revive(situation.enrolment)
+    tell(departure, EventKind.step_sent_now, by, name)
+    db.session.flush()
+    return mail
+
+
+def skip(departure: Departure, name: str, by: Provider) -> None:
+    """Decide that one coming step does not go; put_back takes it back."""
+    situation = locked(departure)
+    step = _step(name)
+    item = next((item for item in plan(situation, now()) if item.step is step), None)
+    if item is None:
+        raise Conflict(_("This mail is already written. Somebody of your team was faster."))
+    write(step, situation, item.due_at or now(), skip_reason=SkipReason.by_provider)
+    tell(departure, EventKind.step_skipped, by, name)
+    revive(situation.enrolment)
+    db.session.flush()
+
+
+def put_back(departure: Departure, name: str, by: Provider) -> None:
+    """Take a skip by the provider back: the step is planned as if it had never been skipped."""
+    situation = locked(departure)
+    mail = situation.mails.get(_step(name).name)
+    if mail is None:
+        return
+    if mail.skip_reason is not SkipReason.by_provider:
+        raise Conflict(_("There is nothing to put back: this mail was not skipped by hand."))
+    db.session.delete(mail)
+    tell(departure, EventKind.step_put_back, by, name)
+    revive(situation.enrolment)
+    db.session.flush()
+
+
+def _step(name: str) -> Step:
+    if name not in STEPS:
+        raise Refused(_("The protocol has no such step."))
+    return STEPS[name]

@@ -1,0 +1,89 @@
+"""Write the mail of one step down, with the link it opens, while its departure is held."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from service.clock import now
+from service.extensions import db
+from service.mail import outbox, situations
+from service.models import (
+    Departure,
+    Enrolment,
+    EnrolmentState,
+    Invitation,
+    InvitationKind,
+    MailState,
+    OutboxMessage,
+    SkipReason,
+)
+from service.models.plans import Situation
+from service.models.protocols import Step
+
+OPEN_FOR = {
+    InvitationKind.survey: timedelta(days=60),
+    InvitationKind.testimonial: timedelta(days=90),
+}
+
+
+def locked(departure: Departure) -> Situation:
+    """Return the situation, its enrolment locked: two people and the clock take turns."""
+    db.session.flush()
+    db.session.execute(
+        select(Enrolment.id).where(Enrolment.departure_id == departure.id).with_for_update()
+    )
+    return situations.of(departure)
+
+
+def write(
+    step: Step,
+    situation: Situation,
+    due_at: datetime,
+    *,
+    skip_reason: SkipReason | None = None,
+    context: dict[str, bool] | None = None,
+) -> OutboxMessage | None:
+    """Write a step's row once, and the link it opens when it is to go."""
+    departure = situation.departure
+    mail = outbox.write(
+        step.kind,
+        departure.contact,
+        subject=f"departure:{departure.id}",
+        step=step.name,
+        cycle=situation.cycles.get(step.name, 0),
+        due_at=due_at,
+        expires_at=due_at + step.stale_after,
+        departure=departure,
+        sender=departure.responsible,
+        reply_to=sent(situation, step.under) if step.under else None,
+        context=context,
+        skip_reason=skip_reason,
+    )
+    if mail is not None:
+        situation.mails[step.name] = mail
+        if mail.state is MailState.queued and step.invites_to:
+            _invite(situation, step.invites_to)
+    return mail
+
+
+def sent(situation: Situation, name: str) -> OutboxMessage | None:
+    """Return the mail of the step `name` if it went."""
+    mail = situation.mails.get(name)
+    return mail if mail is not None and mail.state is MailState.sent else None
+
+
+def revive(enrolment: Enrolment | None) -> None:
+    """Have what is due asked again at once, unless a person stopped the protocol."""
+    if enrolment is not None and enrolment.state is not EnrolmentState.stopped:
+        enrolment.state, enrolment.next_at = EnrolmentState.active, now()
+
+
+def _invite(situation: Situation, kind: InvitationKind) -> None:
+    """Make the row behind the mail's link, or open it again for a mail sent by hand."""
+    invitation = situation.invitations.get(kind)
+    if invitation is None:
+        invitation = Invitation(departure_id=situation.departure.id, kind=kind)
+        situation.invitations[kind] = invitation
+        db.session.add(invitation)
+    invitation.closes_at = now() + OPEN_FOR[kind]
+    invitation.revoked_at = None

@@ -1,0 +1,76 @@
+"""Look up all that the protocol asks about departures: a handful of queries, however many."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+
+from service.current import company
+from service.extensions import db
+from service.models import (
+    Departure,
+    Enrolment,
+    Invitation,
+    OutboxMessage,
+    Recovery,
+    Response,
+    Testimonial,
+)
+from service.models.plans import Situation
+
+Row = TypeVar("Row", Enrolment, Invitation, Recovery, Response)
+
+
+def of(departure: Departure) -> Situation:
+    """Return the situation of one departure."""
+    return of_all([departure])[departure.id]
+
+
+def of_all(departures: Sequence[Departure]) -> dict[int, Situation]:
+    """Return the situation of each departure by its id, in seven queries."""
+    ids = [departure.id for departure in departures]
+    zone = company().time_zone
+    enrolments = {row.departure_id: row for row in _rows(Enrolment, ids)}
+    responses = {row.departure_id: row for row in _rows(Response, ids)}
+    recoveries = {row.departure_id: row for row in _rows(Recovery, ids)}
+    testimonials = set(
+        db.session.scalars(
+            select(Testimonial.departure_id).where(Testimonial.departure_id.in_(ids))
+        )
+    )
+    found = {
+        departure.id: Situation(
+            departure,
+            enrolments.get(departure.id),
+            zone,
+            response=responses.get(departure.id),
+            recovery=recoveries.get(departure.id),
+            has_testimonial=departure.id in testimonials,
+        )
+        for departure in departures
+    }
+    for invitation in _rows(Invitation, ids):
+        found[invitation.departure_id].invitations[invitation.kind] = invitation
+    for mail in _mails_of_steps(ids):
+        situation = found[mail.departure_id or 0]
+        situation.mails[mail.step or ""] = mail
+        situation.cycles[mail.step or ""] = situation.cycles.get(mail.step or "", 0) + 1
+    return found
+
+
+def _rows(model: type[Row], ids: Iterable[int]) -> Sequence[Row]:
+    """Return the rows of these departures as the database has them now."""
+    column: Any = model.departure_id
+    query = select(model).where(column.in_(ids)).execution_options(populate_existing=True)
+    return db.session.scalars(query).all()
+
+
+def _mails_of_steps(ids: Iterable[int]) -> Sequence[OutboxMessage]:
+    """Return the mails that a step asked for, the oldest first."""
+    query = (
+        select(OutboxMessage)
+        .where(OutboxMessage.departure_id.in_(ids), OutboxMessage.step.is_not(None))
+        .order_by(OutboxMessage.id)
+        .execution_options(populate_existing=True)
+    )
+    return db.session.scalars(query).all()

@@ -1,0 +1,87 @@
+"""What the members of our enums are called on provider pages. Words only."""
+
+from enum import StrEnum
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+from service.models.departures import Reason, Stage
+from service.models.outbox import MailKind, MailState, Outcome, SkipReason
+
+LABELS: dict[StrEnum, Any] = {
+    Reason.customer_service: _l("Customer service"),
+    Reason.deliverable_quality: _l("Quality of the deliverable"),
+    Reason.price: _l("Price"),
+    Reason.budget_cut: _l("Budget cut or reorganisation"),
+    Reason.cheaper_competitor: _l("Cheaper competitor"),
+    Reason.needs_changed: _l("Needs changed"),
+    Reason.in_house: _l("Taken in-house"),
+    Reason.values_fit: _l("Values or fit"),
+    Reason.ended_by_us: _l("We ended it"),
+    Reason.other: _l("Other"),
+    Stage.notice: _l("Notice"),
+    Stage.conversation: _l("Conversation"),
+    Stage.handover: _l("Handover"),
+    Stage.closed: _l("Closed"),
+    Stage.retained: _l("Stayed after all"),
+    Stage.returned: _l("Came back"),
+    MailKind.thank_you: _l("Thank-you"),
+    MailKind.survey_invitation: _l("Survey"),
+    MailKind.survey_reminder_1: _l("First survey reminder"),
+    MailKind.survey_reminder_2: _l("Second survey reminder"),
+    MailKind.survey_resume: _l("Fresh link to the survey"),
+    MailKind.answer_received: _l("“We got your answer”"),
+    MailKind.testimonial_request: _l("Testimonial request"),
+    MailKind.testimonial_reminder: _l("Testimonial reminder"),
+    MailKind.testimonial_link: _l("Fresh link to the testimonial"),
+    MailKind.testimonial_edit: _l("Shortened testimonial to confirm"),
+    MailKind.alert_new_answer: _l("Notice of a new answer"),
+    MailKind.alert_low_score: _l("Notice of a low score"),
+    MailKind.alert_testimonial: _l("Notice of a testimonial to read"),
+    MailKind.alert_door_open: _l("Notice that somebody wants to talk"),
+    MailKind.password_link: _l("Link to choose a password"),
+    MailKind.test_mail: _l("Test mail"),
+    MailState.queued: _l("waiting to go"),
+    MailState.sending: _l("on its way"),
+    MailState.sent: _l("sent"),
+    MailState.uncertain: _l("uncertain"),
+    MailState.failed: _l("failed"),
+    MailState.skipped: _l("not sent"),
+    MailState.cancelled: _l("cancelled"),
+    Outcome.delivered: _l("delivered"),
+    Outcome.soft_bounced: _l("came back for now"),
+    Outcome.hard_bounced: _l("the address does not exist"),
+    Outcome.complained: _l("marked as spam"),
+}
+
+
+def label(member: StrEnum) -> str:
+    """Return the name of `member` in the language of the page; its code when it has none yet."""
+    return str(LABELS.get(member, member.value))
+
+
+# Why a mail did not go, or will not as things stand: one sentence each, read after its name.
+WHY_NOT: dict[SkipReason, Any] = {
+    SkipReason.suppressed: _l("This address gets no mail: it is dead, or they asked for none."),
+    SkipReason.no_consent: _l("They did not agree to mails of this kind."),
+    SkipReason.keep_in_touch_off: _l("You chose not to keep in touch with them."),
+    SkipReason.sample: _l("This is sample data, and sample data is never mailed."),
+    SkipReason.history: _l("It ended long ago and was recorded as history, which gets no mail."),
+    SkipReason.answered: _l("They have already answered."),
+    SkipReason.not_answered: _l("They did not answer the survey."),
+    SkipReason.quality_reason: _l("Service or quality is among the reasons, so we do not ask."),
+    SkipReason.recovery_open: _l("Something that went wrong is still open; that comes first."),
+    SkipReason.testimonial_given: _l("They have already written a testimonial."),
+    SkipReason.retained: _l("They stayed after all."),
+    SkipReason.returned: _l("They came back."),
+    SkipReason.expired: _l("Its time had passed before it could go."),
+    SkipReason.closed: _l("The link in it was no longer open."),
+    SkipReason.withdrawn: _l("What it speaks of was withdrawn."),
+    SkipReason.protocol_stopped: _l("The farewell mails of this departure were stopped."),
+    SkipReason.by_provider: _l("Somebody of your team skipped it."),
+}
+
+
+def why_not(reason: SkipReason) -> str:
+    """Return the sentence for `reason` in the language of the page."""
+    return str(WHY_NOT[reason])
