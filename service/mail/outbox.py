@@ -1,20 +1,21 @@
 """Write a message down. The one gate for suppression, sample data and history; opens no socket.
 
 A row is inserted in the transaction of the event that causes it, and its key makes it unique, so
-whoever writes the same mail twice owes it once.
+whoever writes the same mail twice owes it once. After the commit the workers are woken.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.orm import Session
 
 from service.clock import now
 from service.current import company
-from service.extensions import db
+from service.extensions import db, queue
 from service.mail import suppressions
 from service.mail.kinds import RULES
 from service.models import (
@@ -27,6 +28,9 @@ from service.models import (
     SkipReason,
 )
 from service.tokens import new_public_id
+
+DUE_NOW = "outbox_due_now"  # in the session's info: ids to hint at after the commit
+BATCH = 100  # ids per job
 
 
 def key(who: Contact | Provider, kind: MailKind, subject: str, step: str, cycle: int) -> str:
@@ -80,7 +84,27 @@ def write(
         "ended_at": moment if skip_reason else None,
     }
     row_id = db.session.scalar(_insert().values(**values).returning(OutboxMessage.id))
-    return None if row_id is None else db.session.get_one(OutboxMessage, row_id)
+    if row_id is None:
+        return None
+    row = db.session.get_one(OutboxMessage, row_id)
+    if row.state is MailState.queued and row.due_at <= moment:
+        db.session.info.setdefault(DUE_NOW, []).append(row.id)
+    return row
+
+
+@event.listens_for(db.session, "after_commit")
+def _wake_the_workers(session: Session) -> None:
+    """Hint at what this commit made due, so that no door can forget it; the clock has no need."""
+    if session.in_nested_transaction():
+        return
+    ids = session.info.pop(DUE_NOW, [])
+    for start in range(0, len(ids), BATCH):
+        queue.wake("service.tasks.deliver", ids[start : start + BATCH])
+
+
+@event.listens_for(db.session, "after_rollback")
+def _forget_what_was_not_written(session: Session) -> None:
+    session.info.pop(DUE_NOW, None)
 
 
 def _insert() -> PostgresInsert:

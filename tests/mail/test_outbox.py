@@ -1,8 +1,14 @@
 """The outbox: one row per mail owed, and a reason for each that is not."""
 
+from datetime import timedelta
+
 import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
 from sqlalchemy import func, select
 
+from service.clock import now
+from service.extensions import queue
 from service.mail import outbox, suppressions
 from service.models import MailKind, MailState, OutboxMessage, SkipReason, SuppressionReason
 from tests.builders import a_client, a_contact, a_departure, a_provider
@@ -83,3 +89,29 @@ def test_a_suppression_survives_a_rotation_of_the_key(session, remade, rotation)
     rotated = remade(secret_keys=("a key for the tests only", *rotation))
     with rotated.app_context():
         assert suppressions.find("ana@cruz.example") is not None
+
+
+def hinted() -> list[list[int]]:
+    waiting = Queue(queue.name, connection=queue.connection, serializer=JSONSerializer)
+    return [job.args[0] for job in waiting.jobs]
+
+
+def test_the_workers_are_woken_after_the_commit_and_not_before(session):
+    contact = a_contact()
+    with session.begin_nested():
+        row = outbox.write(MailKind.answer_received, contact, subject="response:1")
+    assert hinted() == []
+    session.commit()
+    assert hinted() == [[row.id]]
+
+
+def test_nobody_is_woken_for_what_was_rolled_back_or_is_not_due(session):
+    contact = a_contact()
+    session.commit()
+    outbox.write(MailKind.answer_received, contact, subject="response:1")
+    session.rollback()
+    outbox.write(
+        MailKind.thank_you, contact, subject="departure:1", due_at=now() + timedelta(days=1)
+    )
+    session.commit()
+    assert hinted() == []

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from forms.doors import DoorForm
 from service.actions import doors
-from service.extensions import csrf, db, queue
+from service.extensions import csrf, db
 from service.tokens import Purpose
 from service.web.public.preferences import contact_of
 
@@ -28,9 +28,6 @@ def ask_to_talk(token: str) -> Response | tuple[str, int]:
     form = DoorForm(request.form)
     if not form.validate():
         return render_template("public/doors/show.html", form=form, token=token), 422
-    mails = doors.ask_to_talk(contact, form.message.data or "", form.how.data or "")
-    ids = [mail.id for mail in mails]
+    doors.ask_to_talk(contact, form.message.data or "", form.how.data or "")
     db.session.commit()
-    if ids:
-        queue.wake("service.tasks.deliver", ids)
     return redirect(url_for(".show", token=token, sent="yes"), 303)
