@@ -11,12 +11,13 @@ control_socket_disable = True
 
 
 def on_starting(server):
-    """Say in one line which server of the settings does not answer."""
+    """Say in one line which server that pages need does not answer."""
     from service.config import SettingError, Settings  # gunicorn reads this file very early
     from service.reachability import unreachable
 
     try:
-        for complaint in unreachable(Settings.from_environment()):
+        settings = Settings.from_environment()
+        for complaint in unreachable(settings, "DATABASE_URL", "REDIS_URL"):
             server.log.warning(complaint)
     except SettingError:
         pass  # wsgi.py says it, and ends

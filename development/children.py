@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import IO
 
 PR_SET_PDEATHSIG = 1
 LONGEST_PAUSE = 30.0  # seconds between two starts of a child that keeps dying
@@ -109,9 +110,9 @@ class Family:
 
     def _listen(self, child: Child) -> None:
         out = child.process.stdout if child.process else None
-        text = out.read() if out else None
+        text = out.read() if out and not out.closed else None
         if out and text == b"":
-            self.selector.unregister(out)
+            self._close(out)
         *lines, child.unfinished = (child.unfinished + (text or b"")).split(b"\n")
         for line in lines:
             print(f"{child.name:>8} | {line.decode(errors='replace')}", flush=True)
@@ -133,11 +134,14 @@ class Family:
         self._signal(child, signal.SIGKILL)  # whatever it has left behind in its group
         self._listen(child)
         if child.process.stdout:
-            with suppress(KeyError):
-                self.selector.unregister(child.process.stdout)
-            child.process.stdout.close()
+            self._close(child.process.stdout)
         child.unfinished = b""
         return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def _close(self, out: IO[bytes]) -> None:
+        with suppress(KeyError, ValueError):  # closed already: it said its last words before
+            self.selector.unregister(out)
+        out.close()
 
     @staticmethod
     def _signal(child: Child, number: int) -> None:

@@ -49,7 +49,7 @@ def ensure(lock: str) -> None:
 def enter(lock: str) -> None:
     """Go on inside .venv: return when we are in it, else start this program again there."""
     ensure(lock)
-    if Path(sys.prefix) != VENV:
+    if Path(sys.prefix).resolve() != VENV.resolve():
         os.execv(PYTHON, [str(PYTHON), *sys.argv])
 
 

@@ -150,7 +150,7 @@ class Run:
         """Wait until the web server answers; False when it ended instead, or we shall."""
         deadline = time.monotonic() + LONGEST_START
         while not self.signals.came:
-            self.family.look(0.02)
+            self.family.look(0.05)
             if web.deaths or time.monotonic() > deadline:
                 say("the web server did not start; what it said is above")
                 return False

@@ -49,6 +49,6 @@ def command(home: Path, socket: Path) -> list[str]:
         "aof-use-rdb-preamble": "no",
         "save": "",
         "maxmemory-policy": "noeviction",
-        "loglevel": "warning",
+        "logfile": str(home / "valkey.log"),
     }
     return [program(), *(word for name, value in options.items() for word in (f"--{name}", value))]

@@ -12,14 +12,14 @@ from service.config import Settings
 PATIENCE = 3  # seconds for each server
 
 
-def unreachable(settings: Settings) -> Iterator[str]:
-    """Yield one line for each server that does not answer; it begins with the setting's name."""
-    for name, ask in (
-        ("DATABASE_URL", _database),
-        ("REDIS_URL", _redis),
-        ("MAIL_SERVER", _mail_server),
-    ):
-        if complaint := ask(settings):
+def unreachable(settings: Settings, *names: str) -> Iterator[str]:
+    """Yield one line for each server that does not answer; it begins with the setting's name.
+
+    `names` are those that are asked; without any, all are.
+    """
+    for name, ask in ASKED.items():
+        complaint = ask(settings) if name in names or not names else None
+        if complaint:
             yield f"{name}: {complaint}"
 
 
@@ -53,6 +53,9 @@ def _mail_server(settings: Settings) -> str | None:
         reason = error.strerror or str(error)
         return f"{where[0]}:{where[1]} does not answer ({reason}); mails wait until it does"
     return None
+
+
+ASKED = {"DATABASE_URL": _database, "REDIS_URL": _redis, "MAIL_SERVER": _mail_server}
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,223 @@
+"""`dev.py run`, for real, in a copy of the project: it starts, stays up, and leaves nothing."""
+
+import http.client
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from development import environment
+from tests.processes import missing, start
+
+ROOT = environment.ROOT
+READY = "is ready"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of the project with its own data, sharing the environment that is installed."""
+    if not environment.is_installed("run", environment.lock_hash("run")):
+        pytest.skip("the environment is not the lock's; run `python3 dev.py test` once")
+    copy = tmp_path / "clone"
+    copy_project(copy)
+    (copy / ".venv").symlink_to(environment.VENV)
+    return copy
+
+
+def copy_project(to: Path) -> None:
+    """Copy what git knows or would know."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, to / name)
+
+
+class Launched:
+    """One `dev.py run` and what it says."""
+
+    def __init__(self, clone: Path, port: int, *before: str, **settings: str) -> None:
+        self.clone, self.port, self.log = clone, port, clone / "said.txt"
+        surroundings = {"PATH": "/usr/bin:/bin", "HOME": str(clone), "PORT": str(port)}
+        with self.log.open("wb") as out:
+            self.process = start(
+                [*before, sys.executable, "dev.py", "run"],
+                cwd=clone,
+                env=surroundings | settings,
+                stdout=out,
+                stderr=out,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_for(self, words: str, seconds: float = 45) -> str:
+        """Wait until it has said `words`."""
+        self.wait_until(lambda: words in self.said() or self.process.poll() is not None, seconds)
+        assert words in self.said(), self.said()
+        return self.said()
+
+    def wait_until(self, met: Callable[[], bool], seconds: float = 20) -> None:
+        """Wait for a condition; fail with what was said."""
+        deadline = time.monotonic() + seconds
+        while not met():
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.05)
+
+    def end(self, how: int = signal.SIGINT) -> int:
+        """Signal the launcher and return its exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(30)
+
+    def processes(self) -> list[str]:
+        """Return the command lines of all processes that work in this copy."""
+        return [line for _pid, line in processes_in(self.clone)]
+
+    def pid_of(self, words: str) -> int | None:
+        found = [pid for pid, line in processes_in(self.clone) if line.endswith(words)]
+        return found[0] if found else None
+
+
+def processes_in(directory: Path) -> Iterator[tuple[int, str]]:
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            inside = (entry / "cwd").readlink().is_relative_to(directory)
+        except OSError:
+            continue
+        if line and (inside or str(directory) in line):
+            yield int(entry.name), line
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def launch(clone: Path, port: int) -> Iterator[Callable[..., Launched]]:
+    """Start the project; whatever a test leaves is killed."""
+    launched: list[Launched] = []
+
+    def one_more(*before: str, **settings: str) -> Launched:
+        launched.append(Launched(clone, port, *before, **settings))
+        return launched[-1]
+
+    yield one_more
+    for run in launched:
+        if run.process.poll() is None:
+            run.process.kill()
+            run.process.wait()
+
+
+def get(port: int, path: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer
+
+
+def test_it_says_where_to_open_it_how_to_own_it_and_where_mails_are(launch, port):
+    said = launch().wait_for(READY)
+
+    assert f"http://localhost:{port}\n" in said
+    assert re.search(rf"Create the owner +http://localhost:{port}/\S+", said)
+    (reader,) = re.findall(r"Read the mails +http://localhost:(\d+)", said)
+    assert get(int(reader), "/").status == 200
+    assert get(port, "/healthz").status == 200
+
+
+def test_ctrl_c_stops_everything_and_the_next_start_finds_the_data(launch, clone):
+    run = launch()
+    run.wait_for(READY)
+    assert run.end(signal.SIGINT) == 0
+    assert run.processes() == []
+
+    key = (clone / "var" / "secret_key").read_text()
+    database = clone / "var" / "hasta-luego.sqlite3"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE kept (word TEXT)")
+    again = launch()
+    again.wait_for(READY)
+    assert again.end(signal.SIGTERM) == 0
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+    assert (clone / "var" / "secret_key").read_text() == key
+
+
+def test_nothing_outlives_a_launcher_that_is_killed(launch):
+    run = launch()
+    run.wait_for(READY)
+    run.wait_until(lambda: bool(run.pid_of("worker.py clock")))
+
+    run.end(signal.SIGKILL)
+    run.wait_until(lambda: run.processes() == [])
+
+
+def test_a_child_that_dies_is_started_again_and_that_is_said(launch):
+    run = launch()
+    run.wait_for(READY)
+    run.wait_until(lambda: bool(run.pid_of("worker.py")))
+    first = run.pid_of("worker.py")
+
+    os.kill(first, signal.SIGKILL)
+    run.wait_for("worker ended (signal 9); starting it again in 1 s")
+    run.wait_until(lambda: run.pid_of("worker.py") not in {None, first})
+
+
+def test_a_taken_port_is_said_with_the_way_out(launch, port):
+    with socket.create_server(("127.0.0.1", port)):
+        run = launch()
+        assert run.process.wait(30) == 1
+    line = run.said().strip()
+    assert line.startswith(f"PORT: {port} is taken by another program; ")
+    assert re.search(r"PORT=\d+ python3 dev.py run$", line)
+
+
+def test_a_wrong_setting_ends_it_with_one_line_that_names_it(launch):
+    run = launch(TIMEZONE="Nowhere/Land")
+
+    assert run.process.wait(30) == 1
+    assert re.fullmatch(r"TIMEZONE: [^\n]+\n", run.said())
+
+
+def test_settings_may_stand_in_a_file(launch, clone):
+    (clone / ".env").write_text("# ours\nMAIL_RATE='much'\n")
+    run = launch()
+
+    assert run.process.wait(30) == 1
+    assert run.said().startswith("MAIL_RATE: ")
+
+
+def test_two_runs_do_not_share_their_data(launch, clone):
+    run = launch()
+    run.wait_for(READY)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        other = int(probe.getsockname()[1])
+    second = Launched(clone, other)
+
+    assert second.process.wait(30) == 1
+    assert second.said().startswith("DATA_DIR: ")
+
+
+def test_a_run_under_another_clock_lives_in_that_time(launch, port):
+    faketime = shutil.which("faketime") or missing("faketime (apt-get install faketime)")
+    launch(faketime, "2031-05-04 10:00:00").wait_for(READY)
+
+    assert "2031" in (get(port, "/healthz").getheader("Date") or "")

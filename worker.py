@@ -1,0 +1,91 @@
+"""The doors without a browser: `worker.py` runs what the queue hints at, `worker.py clock` ticks.
+
+Any number of both may run: all work is claimed in the database, so that two never do the same.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import time
+
+from dotenv import load_dotenv
+from flask import Flask
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+from sqlalchemy.exc import OperationalError
+
+from service import ticking
+from service.app import create_app
+from service.config import SettingError, Settings
+from service.extensions import db, queue
+from service.reachability import unreachable
+
+ROUND = 5  # seconds between two ticks: what nobody hinted at leaves within 10
+STOPPING = {signal.SIGTERM, signal.SIGINT}
+
+log = logging.getLogger("service.worker")
+
+
+def main() -> int:
+    """Make the app, before anything forks, and run the process that was asked for."""
+    parser = argparse.ArgumentParser(prog="worker.py", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["clock"], help="tick instead of working")
+    wanted = parser.parse_args()
+    load_dotenv(".env")  # what the environment says already wins
+    try:
+        settings = Settings.from_environment()
+        app = create_app(settings)
+    except SettingError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 3
+    for complaint in unreachable(settings):
+        log.warning(complaint)
+    if wanted.what == "clock":
+        tick_until_stopped(app)
+    else:
+        work_until_stopped(app, settings)
+    return 0
+
+
+def work_until_stopped(app: Flask, settings: Settings) -> None:
+    """Run the jobs of the one queue; ends after the job at hand when it is told to."""
+    connection = Redis.from_url(settings.redis_url)
+    while not answers(connection):  # whatever is due stays in the database meanwhile
+        time.sleep(2)
+    with app.app_context():
+        db.engine.dispose()  # a connection must not be shared with the jobs, which are forks
+        jobs = Queue(queue.name, connection=connection, serializer=JSONSerializer)
+        worker = Worker([jobs], connection=connection, serializer=JSONSerializer)
+        worker.log_job_description = False
+        worker.work(logging_level="WARNING")
+
+
+def answers(connection: Redis) -> bool:
+    """Say whether Redis is there."""
+    try:
+        return bool(connection.ping())
+    except RedisError:
+        return False
+
+
+def tick_until_stopped(app: Flask) -> None:
+    """Tick, pause, tick; ends between two ticks when it is told to.
+
+    The pause is one wait for a signal, so that a clock that is moved cannot stretch it.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    while True:
+        with app.app_context():
+            try:
+                ticking.tick()
+            except OperationalError as error:
+                log.warning("database_away error=%s", type(error.orig).__name__)
+        if signal.sigtimedwait(STOPPING, ROUND):
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())
