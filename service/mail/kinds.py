@@ -35,6 +35,7 @@ RULES: dict[MailKind, Rules] = {
     MailKind.answer_received: _OWED,
     MailKind.testimonial_request: _ASKED,
     MailKind.testimonial_reminder: _REMINDER,
+    MailKind.testimonial_link: _OWED,
     MailKind.testimonial_edit: _OWED,
     MailKind.alert_new_answer: _ALERT,
     MailKind.alert_low_score: _ALERT,

@@ -1,0 +1,44 @@
+"""How handing a mail over can fail; the difference decides what becomes of the row."""
+
+from enum import StrEnum
+
+
+class About(StrEnum):
+    """What a server refused."""
+
+    sender = "sender"
+    recipient = "recipient"
+    message = "message"
+
+
+class NotHandedOver(Exception):
+    """A mail was not taken, or nobody knows. `words` are the server's, or ours about it."""
+
+    def __init__(self, words: str, code: int | None = None) -> None:
+        super().__init__(f"{code} {words}" if code else words)
+        self.words = str(self)
+        self.code = code
+
+
+class Unreachable(NotHandedOver):
+    """No conversation: connecting, TLS or login failed, or the line broke. No mail is to blame."""
+
+
+class Undecided(NotHandedOver):
+    """The line broke after the mail began to leave: it may have been taken or not."""
+
+
+class Refusal(NotHandedOver):
+    """The server answered no: for now (4xx) or for good (5xx)."""
+
+    def __init__(self, words: str, code: int | None, about: About) -> None:
+        super().__init__(words, code)
+        self.about = about
+
+
+class TemporaryRefusal(Refusal):
+    """4xx: the same mail may be taken later."""
+
+
+class PermanentRefusal(Refusal):
+    """5xx: the same mail will be refused again."""
