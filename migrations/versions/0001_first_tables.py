@@ -45,6 +45,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )
     op.create_table(
+        "login_attempts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_attempts")),
+    )
+    with op.batch_alter_table("login_attempts", schema=None) as batch_op:
+        batch_op.create_index("ix_login_attempts_key_at", ["key", "at"], unique=False)
+
+    op.create_table(
         "providers",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("public_id", sa.String(length=22), nullable=False),
@@ -545,6 +555,7 @@ def upgrade() -> None:
         sa.Column("lease_owner", sa.String(length=60), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("handing_over_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("doubts", sa.Integer(), nullable=False),
         sa.Column("message_id", sa.String(length=250), nullable=True),
         sa.Column("server_words", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -829,6 +840,10 @@ def downgrade() -> None:
     op.drop_table("rate_buckets")
     op.drop_table("questions")
     op.drop_table("providers")
+    with op.batch_alter_table("login_attempts", schema=None) as batch_op:
+        batch_op.drop_index("ix_login_attempts_key_at")
+
+    op.drop_table("login_attempts")
     op.drop_table("leases")
     op.drop_table("companies")
     op.drop_table("breakers")

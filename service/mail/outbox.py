@@ -79,6 +79,7 @@ def write(
         "state": MailState.skipped if skip_reason else MailState.queued,
         "skip_reason": skip_reason,
         "attempts": 0,
+        "doubts": 0,
         "server_words": "",
         "created_at": moment,
         "ended_at": moment if skip_reason else None,

@@ -28,6 +28,7 @@ class MailKind(StrEnum):
     answer_received = "answer_received"
     testimonial_request = "testimonial_request"
     testimonial_reminder = "testimonial_reminder"
+    testimonial_link = "testimonial_link"
     testimonial_edit = "testimonial_edit"
     alert_new_answer = "alert_new_answer"
     alert_low_score = "alert_low_score"
@@ -122,6 +123,7 @@ class OutboxMessage(Model):
     lease_owner: Mapped[str | None] = mapped_column(String(60))
     lease_until: Mapped[Moment | None]
     handing_over_at: Mapped[Moment | None]  # committed between RCPT and DATA
+    doubts: Mapped[int] = mapped_column(default=0)  # times nobody could know if it was taken
     message_id: Mapped[str | None] = mapped_column(String(250), unique=True)
     server_words: Mapped[str] = mapped_column(Text, default="")  # the last thing the server said
     created_at: Mapped[CreatedAt]
