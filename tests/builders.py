@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
 
 from service.clock import now, today
 from service.extensions import db
@@ -16,6 +17,8 @@ from service.models import (
     Invitation,
     InvitationKind,
     Provider,
+    Question,
+    QuestionKind,
     Reason,
     Response,
     Role,
@@ -88,10 +91,23 @@ def a_response(**more: Any) -> Response:
     return added(response)
 
 
+def a_question(**more: Any) -> Question:
+    """A question of the provider's own, switched on."""
+    number = next(_numbers)
+    values = {"text": {"es": f"¿Y esto ({number})?", "en": f"And this ({number})?"}}
+    return added(
+        Question(**{"kind": QuestionKind.text, "options": {}, "position": number, **values, **more})
+    )
+
+
 def logged_in(client: FlaskClient, provider: Provider) -> FlaskClient:
-    """Log `provider` in without the login page."""
+    """Log `provider` in without the login page; each request then proves that it is no forgery."""
     db.session.commit()
     with client.session_transaction() as cookies:
         cookies["provider_id"] = provider.id
         cookies["session_version"] = provider.session_version
+        cookies["csrf_token"] = "a" * 40
+    key = client.application.config["SECRET_KEY"]
+    proof = URLSafeTimedSerializer(key, salt="wtf-csrf-token").dumps("a" * 40)
+    client.environ_base["HTTP_X_CSRFTOKEN"] = proof
     return client

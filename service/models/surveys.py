@@ -63,6 +63,16 @@ class Question(Model):
     created_at: Mapped[CreatedAt]
     deleted_at: Mapped[Moment | None]  # its answers stay readable
 
+    def text_in(self, language: str) -> str:
+        """Return the question in `language`, or in one that it has."""
+        return self.text.get(language) or next((text for text in self.text.values() if text), "")
+
+    def options_in(self, language: str) -> list[str]:
+        """Return the list to choose from in `language`, or in one that it has."""
+        return self.options.get(language) or next(
+            (options for options in self.options.values() if options), []
+        )
+
 
 class Response(Model):
     """What one contact answered to one invitation; partial until sent, changeable until it closes.
@@ -143,7 +153,10 @@ class ResponseReason(Model):
 
 
 class Answer(Model):
-    """The answer to one of the provider's own questions: text, a number, or a list of options."""
+    """The answer to one of the provider's own questions.
+
+    `value` is the text, the number, or for a list the places of the options chosen, from 0.
+    """
 
     __tablename__ = "answers"
 
@@ -156,6 +169,13 @@ class Answer(Model):
     value: Mapped[Any] = mapped_column(JSON)
 
     question: Mapped[Question] = relationship()
+
+    def words_in(self, language: str) -> str:
+        """Return the answer as a person reads it; options in `language`, a comma between."""
+        if not isinstance(self.value, list):
+            return str(self.value)
+        options = self.question.options_in(language)
+        return ", ".join(options[place] for place in self.value if place < len(options))
 
 
 class Recovery(Model):

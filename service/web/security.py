@@ -1,9 +1,11 @@
-"""Headers on every answer, and the nonce for the few inline styles."""
+"""Headers on every answer, the nonce for the few inline styles, and whom to believe in front."""
 
 import secrets
 
 from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
+from service.config import Settings
 from service.current import settings
 from service.database import only_reading
 
@@ -18,9 +20,23 @@ def csp_nonce() -> str:
 
 def register(app: Flask) -> None:
     """Set the headers, and tell the database which requests only read."""
+    trust_proxies(app)
     app.jinja_env.globals["csp_nonce"] = csp_nonce
     app.before_request(_say_whether_reading)
     app.after_request(set_headers)
+
+
+def trust_proxies(app: Flask) -> None:
+    """Take the visitor's address and scheme from as many proxies as the settings name, no more.
+
+    X-Forwarded-Host is never believed: links begin with BASE_URL.
+    """
+    configured: Settings = app.extensions["settings"]
+    proxies = configured.trusted_proxies
+    if proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0, x_port=0, x_prefix=0
+        )
 
 
 def _say_whether_reading() -> None:
@@ -31,9 +47,10 @@ def set_headers(response: Response) -> Response:
     """Add the security headers that a view has not set itself."""
     nonce = g.get("csp_nonce")
     inline = f" 'nonce-{nonce}'" if nonce else ""
+    style = f" '{g.csp_style}'" if "csp_style" in g else inline  # a kept page has a hash instead
     response.headers.setdefault(
         "Content-Security-Policy",
-        f"default-src 'none'; style-src 'self'{inline}; script-src 'self'{inline}; "
+        f"default-src 'none'; style-src 'self'{style}; script-src 'self'{inline}; "
         "img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     )
@@ -41,6 +58,10 @@ def set_headers(response: Response) -> Response:
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+    if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    # What is not said to be public is somebody's own: no cache keeps it, "back" asks again.
+    response.headers.setdefault("Cache-Control", "no-store")
     if settings().base_url.startswith("https://"):
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response

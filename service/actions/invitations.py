@@ -1,0 +1,48 @@
+"""Invite to a testimonial, when one is deserved. Writes no mail: the protocol does."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from service.clock import now
+from service.extensions import db
+from service.models import Departure, Invitation, InvitationKind, Recovery, Response
+
+OPEN_FOR = timedelta(days=90)
+
+
+def deserves_testimonial(response: Response) -> bool:
+    """Say whether a testimonial may be asked for: by reason, never by score alone.
+
+    No side names quality or service, and no recovery is open.
+    """
+    departure = response.departure
+    if response.submitted_at is None or departure.is_over:
+        return False
+    if any(reason.is_about_quality for reason in departure.reasons | response.reasons):
+        return False
+    is_open = select(Recovery.id).where(
+        Recovery.departure_id == departure.id, Recovery.closed_at.is_(None)
+    )
+    return db.session.scalar(is_open) is None
+
+
+def testimonial_invitation(departure: Departure) -> Invitation | None:
+    """Return the departure's invitation to a testimonial, open or not."""
+    return db.session.scalar(
+        select(Invitation).where(
+            Invitation.departure_id == departure.id, Invitation.kind == InvitationKind.testimonial
+        )
+    )
+
+
+def invite_to_testimonial(departure: Departure) -> Invitation:
+    """Return the departure's invitation to a testimonial, made when there is none."""
+    invitation = testimonial_invitation(departure)
+    if invitation is None:
+        invitation = Invitation(
+            departure=departure, kind=InvitationKind.testimonial, closes_at=now() + OPEN_FOR
+        )
+        db.session.add(invitation)
+        db.session.flush()
+    return invitation
