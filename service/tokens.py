@@ -16,7 +16,8 @@ class Purpose(StrEnum):
 
     survey = "survey"  # an Invitation: answer it once
     answer = "answer"  # a Response: see and change it until the survey closes
-    testimonial = "testimonial"  # an Invitation to a testimonial: write, see, withdraw it
+    testimonial = "testimonial"  # an Invitation to a testimonial: write it once, withdraw it
+    quote = "quote"  # a Testimonial: see, change, confirm, withdraw it
     preferences = "preferences"  # a Contact: mail preferences and unsubscribe
     door = "door"  # a Contact: "I'd like to talk"
     password = "password"  # a ProviderLink: set a password once  # noqa: S105

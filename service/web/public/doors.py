@@ -7,10 +7,12 @@ from forms.doors import DoorForm
 from service.actions import doors
 from service.extensions import csrf, db
 from service.tokens import Purpose
+from service.web.public.compression import compress
 from service.web.public.preferences import contact_of
 
 blueprint = Blueprint("door", __name__)
 csrf.exempt(blueprint)
+blueprint.after_request(compress)
 
 
 @blueprint.get("/d/<token>")

@@ -12,9 +12,11 @@ from service.extensions import csrf, db
 from service.models import Contact
 from service.tokens import Purpose
 from service.web.language import speak
+from service.web.public.compression import compress
 
 blueprint = Blueprint("preferences", __name__)
 csrf.exempt(blueprint)
+blueprint.after_request(compress)
 
 
 def contact_of(token: str, purpose: Purpose) -> Contact:

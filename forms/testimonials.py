@@ -1,0 +1,62 @@
+"""The testimonial: the contact's words, how to sign them, and each permission apart."""
+
+from collections.abc import Mapping
+
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, Form, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length
+
+from forms.texts import tidied
+
+PERMISSIONS = ("publish_website", "publish_brochure", "publish_social")
+
+
+class TestimonialForm(Form):
+    """What a contact writes. The labels of the permissions are the wording of the consent."""
+
+    __test__ = False
+
+    quote = TextAreaField(
+        _l("Your words"),
+        [
+            DataRequired(_l("Write a few words first.")),
+            Length(max=10_000, message=_l("Shorten it to 10,000 characters.")),
+        ],
+        filters=[tidied],
+    )
+    display_name = StringField(
+        _l("Name to show"),
+        [Length(max=200, message=_l("Shorten it to 200 characters."))],
+        filters=[tidied],
+    )
+    display_role = StringField(
+        _l("Role to show"),
+        [Length(max=200, message=_l("Shorten it to 200 characters."))],
+        filters=[tidied],
+    )
+    display_company = StringField(
+        _l("Company to show"),
+        [Length(max=200, message=_l("Shorten it to 200 characters."))],
+        filters=[tidied],
+    )
+    publish_website = BooleanField(_l("Yes, you may show my words on your website"))
+    publish_brochure = BooleanField(_l("Yes, you may print my words in your brochures"))
+    publish_social = BooleanField(_l("Yes, you may share my words on social media"))
+
+    @property
+    def wordings(self) -> Mapping[str, str]:
+        """What each permission said, in the language of the page."""
+        return {name: str(self[name].label.text) for name in PERMISSIONS}
+
+
+class ShorteningForm(Form):
+    """The provider's shorter version of a quote."""
+
+    edited_quote = TextAreaField(
+        _l("Shorter version"),
+        [
+            DataRequired(_l("Leave some words.")),
+            Length(max=10_000, message=_l("Shorten it to 10,000 characters.")),
+        ],
+        filters=[tidied],
+    )

@@ -1,0 +1,64 @@
+"""The addresses in mails. They begin with BASE_URL, never with what a request said its host was."""
+
+from service.current import settings, sign
+from service.models import Contact, Departure, Invitation, ProviderLink, Response, Testimonial
+from service.tokens import Purpose
+
+
+def survey(invitation: Invitation) -> str:
+    """Return the link that answers the survey; it never shows earlier answers."""
+    return _page(f"/s/{sign(Purpose.survey, invitation.public_id)}")
+
+
+def answer(response: Response) -> str:
+    """Return the link that shows an answer and changes it."""
+    return _page(f"/r/{sign(Purpose.answer, response.public_id)}")
+
+
+def testimonial(invitation: Invitation) -> str:
+    """Return the link that writes a testimonial and withdraws it; it never shows earlier words."""
+    return _page(f"/t/{sign(Purpose.testimonial, invitation.public_id)}")
+
+
+def quote(of: Testimonial) -> str:
+    """Return the link that shows a testimonial to who wrote it, changes and confirms it."""
+    return _page(f"/q/{sign(Purpose.quote, of.public_id)}")
+
+
+def preferences(contact: Contact) -> str:
+    """Return the link to the mail preferences; it never expires."""
+    return _page(f"/p/{sign(Purpose.preferences, contact.public_id)}")
+
+
+def one_click(preferences_link: str) -> str:
+    """Return the address that unsubscribes by one POST (RFC 8058)."""
+    return f"{preferences_link}/one-click"
+
+
+def door(contact: Contact) -> str:
+    """Return the link to the open door."""
+    return _page(f"/d/{sign(Purpose.door, contact.public_id)}")
+
+
+def password(link: ProviderLink) -> str:
+    """Return the link that chooses a password, once."""
+    return _page(f"/password/{sign(Purpose.password, link.public_id)}")
+
+
+def departure(of: Departure) -> str:
+    """Return the provider's page of a departure."""
+    return _page(f"/departures/{of.public_id}")
+
+
+def moderation(of: Testimonial) -> str:
+    """Return the provider's page of a testimonial."""
+    return _page(f"/testimonials/{of.public_id}")
+
+
+def previews() -> str:
+    """Return the provider's page that shows every mail."""
+    return _page("/mails")
+
+
+def _page(path: str) -> str:
+    return settings().base_url + path

@@ -1,0 +1,123 @@
+"""Moderation of testimonials: read, approve, reject, propose a shorter version."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.wrappers import Response
+
+from forms.testimonials import ShorteningForm
+from service.actions import moderation
+from service.errors import Refused
+from service.extensions import db
+from service.models import Departure, Role, Testimonial, TestimonialState
+from service.reports import testimonials
+from service.reports.differences import left_out
+from service.web.provider.access import current_provider, requires
+
+blueprint = Blueprint("testimonials", __name__, url_prefix="/testimonials")
+
+
+def the_testimonial(public_id: str) -> Testimonial:
+    """Return the testimonial with its departure and people, or 404."""
+    people = joinedload(Testimonial.departure).options(
+        joinedload(Departure.client), joinedload(Departure.contact)
+    )
+    query = select(Testimonial).where(Testimonial.public_id == public_id).options(people)
+    return db.session.scalar(query) or abort(404)
+
+
+@blueprint.get("")
+@requires(Role.viewer)
+def index() -> str:
+    """List them: by state, searched, sorted, in pages."""
+    asked = request.args.get("state")
+    state = TestimonialState(asked) if asked in testimonials.STATES else None
+    words, sort = request.args.get("q", ""), request.args.get("sort", "-submitted")
+    return render_template(
+        "provider/testimonials/index.html",
+        found=testimonials.find(state, words, sort, request.args.get("page", 1, int)),
+        counts=testimonials.counts(),
+        state=state,
+        q=words,
+        sort=sort,
+    )
+
+
+@blueprint.get("/<public_id>")
+@requires(Role.viewer)
+def show(public_id: str) -> str:
+    """Show one, with what the contact permits."""
+    testimonial = the_testimonial(public_id)
+    return _page(testimonial, ShorteningForm(edited_quote=testimonial.edited_quote))
+
+
+def _page(testimonial: Testimonial, form: ShorteningForm) -> str:
+    if not form.edited_quote.data:
+        form.edited_quote.data = testimonial.quote
+    return render_template(
+        "provider/testimonials/show.html",
+        testimonial=testimonial,
+        form=form,
+        pieces=left_out(testimonial.quote, testimonial.edited_quote),
+    )
+
+
+def _decide(public_id: str, verb: Callable[[Testimonial], None], said: str) -> Response:
+    testimonial = the_testimonial(public_id)
+    try:
+        verb(testimonial)
+        db.session.commit()
+    except Refused as refused:
+        db.session.rollback()
+        flash(str(refused), "error")
+    except StaleDataError:
+        db.session.rollback()
+        flash(_("Somebody changed this testimonial a moment ago. Look at it again."), "error")
+    else:
+        flash(said, "success")
+    return redirect(url_for(".show", public_id=public_id), 303)
+
+
+@blueprint.post("/<public_id>/approve")
+@requires(Role.member)
+def approve(public_id: str) -> Response:
+    """Let it be shown wherever the contact permits."""
+    provider = current_provider()
+    return _decide(public_id, lambda t: moderation.approve(t, provider), _("Approved."))
+
+
+@blueprint.post("/<public_id>/reject")
+@requires(Role.member)
+def reject(public_id: str) -> Response:
+    """Keep it to ourselves."""
+    provider = current_provider()
+    return _decide(public_id, lambda t: moderation.reject(t, provider), _("It is not shown."))
+
+
+@blueprint.post("/<public_id>/reopen")
+@requires(Role.member)
+def reopen(public_id: str) -> Response:
+    """Take an approval or a rejection back."""
+    return _decide(public_id, moderation.reopen, _("Undone. It waits for a decision again."))
+
+
+@blueprint.post("/<public_id>/shorten")
+@requires(Role.member)
+def shorten(public_id: str) -> Response | tuple[str, int]:
+    """Propose a shorter version to the contact."""
+    testimonial = the_testimonial(public_id)
+    form = ShorteningForm(request.form)
+    if not form.validate():
+        return _page(testimonial, form), 422
+    try:
+        moderation.shorten(testimonial, form.edited_quote.data or "", current_provider())
+    except Refused as refused:
+        form.edited_quote.errors = [str(refused)]
+        return _page(testimonial, form), 422
+    db.session.commit()
+    flash(_("Sent to the contact. Their own words stand until they say yes."), "success")
+    return redirect(url_for(".show", public_id=public_id), 303)

@@ -1,0 +1,198 @@
+"""The testimonial, by two links: the mailed one writes it, the private one shows and changes it.
+
+The mailed link never shows what was written, since mails are forwarded; it does take it back.
+"""
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.wrappers import Response
+
+from forms.testimonials import TestimonialForm
+from service import clock, current
+from service.actions import testimonials
+from service.actions.testimonials import PERMISSIONS, Submission
+from service.errors import Conflict, Gone
+from service.extensions import csrf, db
+from service.models import Departure, Invitation, InvitationKind, Testimonial
+from service.tokens import Purpose
+from service.web.language import select_language, speak
+from service.web.public.compression import compress
+
+blueprint = Blueprint("testimonial", __name__)
+csrf.exempt(blueprint)
+blueprint.after_request(compress)
+
+
+def invitation_of(token: str) -> Invitation:
+    """Return the invitation that `token` names, in its contact's language; 404 for any other."""
+    public_id = current.read_token(Purpose.testimonial, token)
+    people = joinedload(Invitation.departure).options(
+        joinedload(Departure.contact), joinedload(Departure.responsible)
+    )
+    invitation = db.session.scalar(
+        select(Invitation)
+        .where(Invitation.public_id == public_id, Invitation.kind == InvitationKind.testimonial)
+        .options(people)
+    )
+    if public_id is None or invitation is None:
+        abort(404)
+    speak(invitation.departure.contact.language)
+    return invitation
+
+
+def testimonial_of(token: str) -> Testimonial:
+    """Return the testimonial that a private `token` names; 404 for any other."""
+    public_id = current.read_token(Purpose.quote, token)
+    people = joinedload(Testimonial.departure).joinedload(Departure.contact)
+    testimonial = db.session.scalar(
+        select(Testimonial).where(Testimonial.public_id == public_id).options(people)
+    )
+    if public_id is None or testimonial is None:
+        abort(404)
+    speak(testimonial.departure.contact.language)
+    return testimonial
+
+
+def written(form: TestimonialForm) -> Submission:
+    """Return what the form holds, for the action."""
+    return Submission(
+        quote=form.quote.data or "",
+        display_name=form.display_name.data or "",
+        display_role=form.display_role.data or "",
+        display_company=form.display_company.data or "",
+        permissions={purpose: bool(form[purpose].data) for purpose in PERMISSIONS},
+        wordings={purpose: form.wordings[purpose] for purpose in PERMISSIONS},
+        language=select_language(),
+    )
+
+
+def private_page(testimonial: Testimonial, said: str) -> Response:
+    """Go to the private address, which stays in this browser."""
+    token = current.sign(Purpose.quote, testimonial.public_id)
+    return redirect(url_for(".own", token=token, said=said), 303)
+
+
+def page(
+    name: str, form: TestimonialForm, invitation: Invitation, status: int = 200, **more: object
+) -> tuple[str, int]:
+    """Render a page of the mailed link."""
+    found = render_template(
+        f"public/testimonials/{name}.html",
+        form=form,
+        responsible=invitation.departure.responsible,
+        **more,
+    )
+    return found, status
+
+
+@blueprint.get("/t/<token>")
+def show(token: str) -> tuple[str, int]:
+    """Show the form, or that it was filled in already; changes nothing."""
+    invitation = invitation_of(token)
+    found = testimonials.of(invitation)
+    if found is not None:
+        return page("received", TestimonialForm(), invitation, testimonial=found, token=token)
+    if not invitation.is_open(clock.now()):
+        return page("closed", TestimonialForm(), invitation, 410)
+    return page("write", TestimonialForm(), invitation)
+
+
+@blueprint.post("/t/<token>")
+def submit(token: str) -> tuple[str, int] | Response:
+    """Show how it will look, or send it."""
+    invitation = invitation_of(token)
+    form = TestimonialForm(request.form)
+    if not form.validate():
+        return page("write", form, invitation, 422)
+    if request.form.get("action") == "preview":
+        return page("write", form, invitation, preview=True)
+    try:
+        testimonial = testimonials.submit(invitation, written(form))
+    except Gone:
+        return page("closed", form, invitation, 410)
+    except Conflict:
+        found = testimonials.of(invitation)
+        if found is not None and found.quote == form.quote.data:
+            return private_page(found, "sent")
+        return page("received", form, invitation, 409, testimonial=found, token=token)
+    db.session.commit()
+    return private_page(testimonial, "sent")
+
+
+@blueprint.post("/t/<token>/link")
+def mail_link(token: str) -> tuple[str, int]:
+    """Mail the contact a fresh private link."""
+    invitation = invitation_of(token)
+    found = testimonials.of(invitation)
+    if found is None:
+        abort(404)
+    testimonials.mail_link(found)
+    db.session.commit()
+    return page("link_sent", TestimonialForm(), invitation)
+
+
+@blueprint.post("/t/<token>/withdraw")
+def withdraw(token: str) -> tuple[str, int]:
+    """Take the testimonial out of everything at once."""
+    invitation = invitation_of(token)
+    found = testimonials.of(invitation)
+    if found is None:
+        abort(404)
+    testimonials.withdraw(found, _("Withdraw my testimonial"))
+    db.session.commit()
+    return page("received", TestimonialForm(), invitation, testimonial=found, token=token)
+
+
+@blueprint.get("/q/<token>")
+def own(token: str, form: TestimonialForm | None = None, status: int = 200) -> tuple[str, int]:
+    """Show the contact their own words and what became of them; changes nothing."""
+    testimonial = testimonial_of(token)
+    found = render_template(
+        "public/testimonials/own.html",
+        form=form or TestimonialForm(obj=testimonial),
+        testimonial=testimonial,
+        token=token,
+        said=request.args.get("said"),
+        status=status,
+    )
+    return found, status
+
+
+@blueprint.post("/q/<token>")
+def change(token: str) -> tuple[str, int] | Response:
+    """Take new words or permissions."""
+    testimonial = testimonial_of(token)
+    form = TestimonialForm(request.form)
+    if not form.validate():
+        return own(token, form, 422)
+    try:
+        testimonials.change(testimonial, written(form))
+        db.session.commit()
+    except StaleDataError:  # changed by somebody else between reading and writing
+        db.session.rollback()
+        return own(token, form, 409)
+    return redirect(url_for(".own", token=token, said="changed"), 303)
+
+
+@blueprint.post("/q/<token>/withdraw")
+def withdraw_own(token: str) -> Response:
+    """Take the testimonial out of everything at once."""
+    testimonial = testimonial_of(token)
+    testimonials.withdraw(testimonial, _("Withdraw my testimonial"))
+    db.session.commit()
+    return redirect(url_for(".own", token=token, said="withdrawn"), 303)
+
+
+@blueprint.post("/q/<token>/edit")
+def confirm_edit(token: str) -> tuple[str, int] | Response:
+    """Say yes or no to the provider's shorter version."""
+    testimonial = testimonial_of(token)
+    try:
+        testimonials.confirm_edit(testimonial, request.form.get("answer") == "yes")
+    except Gone:
+        return own(token, status=410)
+    db.session.commit()
+    return redirect(url_for(".own", token=token, said="decided"), 303)
