@@ -1,0 +1,33 @@
+"""The matrix as a table: a head, and one row of plain cells per departure. Writers take it on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from service.extensions import db
+from service.models import Question
+from service.reports.cells import Cell, columns
+from service.reports.lines import count, lines
+from service.reports.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a writer writes: names, how many rows there will be, and the rows, to be read once."""
+
+    head: list[str]
+    count: int
+    rows: Iterator[list[Cell]]
+
+
+def matrix(window: Window, zone: ZoneInfo, language: str) -> Table:
+    """Return the matrix of `window`; moments as a clock in `zone` shows them, in `language`.
+
+    The names are those of the language in force; `language` is for the provider's own questions.
+    """
+    questions = db.session.scalars(select(Question).order_by(Question.position, Question.id))
+    shown = columns(list(questions), language)
+    rows = ([column.cell(line) for column in shown] for line in lines(window, zone))
+    return Table([column.name for column in shown], count(window), rows)
