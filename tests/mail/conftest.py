@@ -1,0 +1,33 @@
+"""Every mail, rendered once for all the tests that only read it."""
+
+import pytest
+
+from service.app import create_app
+from service.extensions import db
+from service.mail.rendering import render
+from tests.builders import a_company
+from tests.conftest import settings_for
+from tests.mail.mails import ALL, a_mail, in_octets
+
+LOGO = b"\x89PNG\r\n\x1a\n" + b"\0" * 19_000
+
+
+@pytest.fixture(scope="session")
+def every_mail(tmp_path_factory):
+    """The octets of each kind of mail in each language, by (kind, language)."""
+    home = tmp_path_factory.mktemp("every_mail")
+    url = f"sqlite:///{home / 'mails.sqlite3'}"
+    app = create_app(settings_for(url, "redis://localhost:1", home, mail_port=1))
+    with app.app_context():
+        db.create_all()
+        a_company(
+            signature="Tiendas en línea\n600 111 222",
+            postal_address="Calle de la Ribera 14\n50001 Zaragoza",
+            logo=LOGO,
+            logo_type="image/png",
+        )
+        mails = {case: in_octets(render(a_mail(*case))) for case in ALL}
+        db.session.rollback()
+        db.session.remove()
+        db.engine.dispose()
+    return mails

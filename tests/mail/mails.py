@@ -1,0 +1,119 @@
+"""Outbox rows for the tests of mails: one of every kind, with all that it speaks of."""
+
+from datetime import timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from service.clock import now
+from service.extensions import db
+from service.mail.kinds import RULES
+from service.mail.rendering import Rendering, render
+from service.mail.smtp import Message
+from service.models import (
+    Contact,
+    Event,
+    EventKind,
+    InvitationKind,
+    MailKind,
+    OutboxMessage,
+    Provider,
+    ProviderLink,
+    Testimonial,
+)
+from tests.builders import a_contact, a_departure, a_provider, a_response, added, an_invitation
+
+ALL = [(kind, language) for kind in MailKind for language in ("es", "en")]
+
+
+def a_mail(kind: MailKind, language: str = "es", **more) -> OutboxMessage:
+    """A row of `kind` with a departure, an answer and a testimonial behind it.
+
+    `contact`, `responsible`, `answer` (fields of the response), `testimonial` and `said` (what a
+    contact wrote who would like to talk) say more about it.
+    """
+    responsible: Provider = more.pop("responsible", None) or a_provider()
+    contact: Contact = more.pop("contact", None) or a_contact(language=language)
+    departure = a_departure(
+        contact=contact, responsible=responsible, **more.pop("departure_values", {})
+    )
+    a_response(invitation=an_invitation(departure=departure), **more.pop("answer", {}))
+    an_invitation(departure=departure, kind=InvitationKind.testimonial)
+    words = {"quote": "Todo bien.", "edited_quote": "Bien.", "language": language}
+    added(Testimonial(departure=departure, **{**words, **more.pop("testimonial", {})}))
+    event = added(
+        Event(
+            departure_id=departure.id,
+            kind=EventKind.wants_to_talk,
+            detail=more.pop("said", "¿Hablamos?"),
+        )
+    )
+    link = added(ProviderLink(provider=responsible, expires_at=now() + timedelta(days=2)))
+    to_provider = RULES[kind].to_provider
+    row = OutboxMessage(
+        key=f"test:{departure.id}:{kind}",
+        kind=kind,
+        language=language,
+        contact=None if to_provider else contact,
+        provider=responsible if to_provider else None,
+        sender=None if to_provider else responsible,
+        departure=departure,
+        due_at=now(),
+        message_id=f"<{kind}.{departure.id}@norte.example>",
+        context={"link_id": link.id, "event_id": event.id},
+        **more,
+    )
+    return added(row)
+
+
+def a_reminder(kind: MailKind, language: str = "es") -> OutboxMessage:
+    """A reminder with the invitation that it is threaded under."""
+    reminder = a_mail(kind, language)
+    reminder.reply_to = added(
+        OutboxMessage(
+            key=f"invitation of {reminder.key}",
+            kind=MailKind.survey_invitation,
+            language=language,
+            contact=reminder.contact,
+            due_at=now(),
+            message_id="<the.invitation@norte.example>",
+        )
+    )
+    db.session.flush()
+    return reminder
+
+
+def in_octets(rendering: Rendering) -> bytes:
+    """The mail as it goes out."""
+    return Message(
+        sender=rendering.sender,
+        to=rendering.to,
+        subject=rendering.subject,
+        text=rendering.text,
+        html=rendering.html,
+        message_id=rendering.message_id,
+        reply_to=rendering.reply_to,
+        extra_headers=rendering.extra_headers,
+        pictures=rendering.pictures,
+    ).as_bytes()
+
+
+def parsed(octets: bytes) -> EmailMessage:
+    """The mail as a mail program reads it."""
+    mail = message_from_bytes(octets, policy=policy.default)
+    assert isinstance(mail, EmailMessage)
+    return mail
+
+
+def received(row: OutboxMessage) -> EmailMessage:
+    """The mail of `row`, rendered, encoded and read again."""
+    return parsed(in_octets(render(row)))
+
+
+def text_of(mail: EmailMessage) -> str:
+    """What the text part says."""
+    return mail.get_body(("plain",)).get_content().replace("\r\n", "\n")
+
+
+def html_of(mail: EmailMessage) -> str:
+    """What the HTML part says."""
+    return mail.get_body(("html",)).get_content().replace("\r\n", "\n")
