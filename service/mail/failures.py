@@ -21,7 +21,11 @@ class NotHandedOver(Exception):
 
 
 class Unreachable(NotHandedOver):
-    """No conversation: connecting, TLS or login failed, or the line broke. No mail is to blame."""
+    """No conversation: connecting, TLS or login failed. No mail is to blame."""
+
+
+class LineBroke(Unreachable):
+    """The line broke in the conversation, before the mail began to leave."""
 
 
 class Undecided(NotHandedOver):

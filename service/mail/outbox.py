@@ -89,8 +89,13 @@ def write(
         return None
     row = db.session.get_one(OutboxMessage, row_id)
     if row.state is MailState.queued and row.due_at <= moment:
-        db.session.info.setdefault(DUE_NOW, []).append(row.id)
+        hint_at(row)
     return row
+
+
+def hint_at(row: OutboxMessage) -> None:
+    """Have the workers woken for this row once the transaction is committed."""
+    db.session.info.setdefault(DUE_NOW, []).append(row.id)
 
 
 @event.listens_for(db.session, "after_commit")
@@ -116,16 +121,25 @@ def _insert() -> PostgresInsert:
 
 
 def why_not(
-    kind: MailKind, to: Contact | Provider, departure: Departure | None, step: str
+    kind: MailKind,
+    to: Contact | Provider,
+    departure: Departure | None,
+    step: str,
+    suppressed: suppressions.Found | None = None,
 ) -> SkipReason | None:
-    """Return why a mail may not go to this person, or None; asked again when it is claimed."""
+    """Return why a mail may not go to this person, or None; asked again when it is claimed.
+
+    `suppressed` spares the query when suppressions.find_all has asked for many at once.
+    """
     if isinstance(to, Provider):
         return None
     if to.client.is_sample:
         return SkipReason.sample
     if departure is not None and departure.is_history and step:
         return SkipReason.history
-    suppression = suppressions.find(to.email)
+    if suppressed is None:
+        suppressed = suppressions.find_all([to.email])
+    suppression = suppressed.get(suppressions.email_key(to.email))
     if suppression and (suppression.reaches_transactional or not RULES[kind].is_transactional):
         return SkipReason.suppressed
     return None

@@ -21,6 +21,7 @@ from flask import current_app
 from service.mail import headers, wire
 from service.mail.failures import (
     About,
+    LineBroke,
     PermanentRefusal,
     TemporaryRefusal,
     Undecided,
@@ -114,8 +115,7 @@ class Connection(flask_mail.Connection):
     host: smtplib.SMTP | None
 
     def __enter__(self) -> Self:
-        """Connect; raises Unreachable."""
-        self.host = self.configure_host()
+        self.open()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -125,6 +125,11 @@ class Connection(flask_mail.Connection):
     def is_open(self) -> bool:
         """Whether another mail can be handed over without connecting anew."""
         return self.host is not None and self.host.sock is not None
+
+    def open(self) -> None:
+        """Connect, anew when a line is still there; raises Unreachable."""
+        self.close()
+        self.host = self.configure_host()
 
     def close(self) -> None:
         """Say goodbye. What goes wrong here changes nothing about the mails handed over before."""
@@ -199,7 +204,7 @@ class Connection(flask_mail.Connection):
                 self._accepted(host.rcpt(recipient), About.recipient)
         except _BROKEN as error:
             self._drop()
-            raise _unreachable(error) from error
+            raise _broken(error) from error
 
     def _send_data(self, host: smtplib.SMTP, mail: bytes) -> str:
         try:
@@ -207,7 +212,7 @@ class Connection(flask_mail.Connection):
             self._accepted(host.getreply(), About.message, expected=3)
         except _BROKEN as error:
             self._drop()
-            raise _unreachable(error) from error  # not one byte of the mail has left
+            raise _broken(error) from error  # not one byte of the mail has left
         try:
             host.send(wire.dotted(mail))
             reply = host.getreply()
@@ -225,7 +230,7 @@ class Connection(flask_mail.Connection):
             return f"{code} {words}"
         if code in AUTH_CODES or code // 100 not in {4, 5}:
             self._drop()
-            raise Unreachable(words, code)
+            raise (Unreachable if code in AUTH_CODES else LineBroke)(words, code)
         if code == 421:  # "closing the channel" (RFC 5321, 3.8)
             self._drop()
         else:
@@ -250,8 +255,16 @@ class Connection(flask_mail.Connection):
 
 
 def _unreachable(error: Exception) -> Unreachable:
-    code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
-    return Unreachable(wire.said(error), code if code and code > 0 else None)
+    return Unreachable(wire.said(error), _code_of(error))
+
+
+def _broken(error: Exception) -> LineBroke:
+    return LineBroke(wire.said(error), _code_of(error))
+
+
+def _code_of(error: Exception) -> int | None:
+    code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
+    return code if code > 0 else None
 
 
 @cache

@@ -2,13 +2,18 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 
+from service.clock import now
 from service.current import settings
 from service.extensions import db
 from service.models import Suppression, SuppressionReason
+
+Found = Mapping[str, Suppression]  # by email_key
 
 
 def address_hashes(email: str) -> list[str]:
@@ -16,7 +21,7 @@ def address_hashes(email: str) -> list[str]:
 
     One per key of SECRET_KEY and its fallbacks, so that a rotation forgets nobody.
     """
-    address = email.strip().casefold().encode()
+    address = email_key(email).encode()
     keys = reversed(settings().secret_keys)
     return [hmac.new(key.encode(), address, hashlib.sha256).hexdigest() for key in keys]
 
@@ -29,16 +34,16 @@ def add(
     detail: str = "",
 ) -> Suppression:
     """Suppress `email`. Twice is once; a reason that reaches further replaces one that does not."""
+    hashed = address_hashes(email)[0]
+    if find(email) is None:  # and if another is as quick, its row stands
+        insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
+        values = {"address_hash": hashed, "reason": reason, "detail": detail, "created_at": now()}
+        values["reaches_transactional"] = reaches_transactional
+        db.session.execute(insert(Suppression).values(**values).on_conflict_do_nothing())
     found = find(email)
     if found is None:
-        found = Suppression(
-            address_hash=address_hashes(email)[0],
-            reason=reason,
-            reaches_transactional=reaches_transactional,
-            detail=detail,
-        )
-        db.session.add(found)
-    elif reaches_transactional and not found.reaches_transactional:
+        raise RuntimeError("the suppression just added is not there")
+    if reaches_transactional and not found.reaches_transactional:
         found.reason, found.reaches_transactional, found.detail = reason, True, detail
     db.session.flush()
     return found
@@ -50,11 +55,16 @@ def find(email: str) -> Suppression | None:
     return db.session.scalar(select(Suppression).where(Suppression.address_hash.in_(hashes)))
 
 
-def find_all(emails: Iterable[str]) -> dict[str, Suppression]:
-    """Return the suppressions of `emails` by address, in one query."""
-    owner = {hashed: email for email in emails for hashed in address_hashes(email)}
+def find_all(emails: Iterable[str]) -> Found:
+    """Return the suppressions of `emails` in one query, by email_key: several spell one address."""
+    owner = {hashed: email_key(email) for email in emails for hashed in address_hashes(email)}
     rows = db.session.scalars(select(Suppression).where(Suppression.address_hash.in_(owner)))
     return {owner[row.address_hash]: row for row in rows}
+
+
+def email_key(email: str) -> str:
+    """Return what all spellings of one address share."""
+    return email.strip().casefold()
 
 
 def lift(email: str, reason: SuppressionReason) -> bool:

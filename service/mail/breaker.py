@@ -1,0 +1,45 @@
+"""The breaker: after the SMTP server could not be reached, nobody tries again for a while.
+
+It is one row in the database, so that one worker's failure spares all of them the timeout.
+"""
+
+import random
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+
+from service.clock import now
+from service.extensions import db
+from service.mail.rows import held
+from service.models import Breaker
+
+NAME = "smtp"
+FIRST_PAUSE = timedelta(seconds=15)
+LONGEST_PAUSE = timedelta(minutes=5)
+
+
+def is_open(at: datetime | None = None) -> bool:
+    """Say whether the server is to be left alone for now."""
+    row = db.session.get(Breaker, NAME, populate_existing=True)
+    return row is not None and row.open_until is not None and row.open_until > (at or now())
+
+
+def failed(words: str) -> datetime:
+    """Open the breaker, longer after each failure in a row; return until when. Commits."""
+    row = held(Breaker, NAME, failures=0, server_words="")
+    row.failures += 1
+    pause = min(FIRST_PAUSE * int(2 ** min(row.failures - 1, 10)), LONGEST_PAUSE)
+    row.open_until = until = now() + pause * random.uniform(0.8, 1.2)  # noqa: S311
+    row.server_words = words
+    db.session.commit()
+    return until
+
+
+def reached() -> None:
+    """Close the breaker: the server took a mail. Commits; costs nothing when it was closed."""
+    db.session.execute(
+        update(Breaker)
+        .where(Breaker.name == NAME, Breaker.failures > 0)
+        .values(failures=0, open_until=None, server_words="")
+    )
+    db.session.commit()

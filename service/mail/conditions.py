@@ -1,0 +1,83 @@
+"""Ask again, when a mail is claimed, whether it may still go. Reads only."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+
+from service.extensions import db
+from service.mail import outbox, situations, suppressions
+from service.models import (
+    Contact,
+    Departure,
+    MailKind,
+    OutboxMessage,
+    SkipReason,
+    Testimonial,
+    TestimonialState,
+)
+from service.models.plans import Situation, why_not_now
+
+
+def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
+    """Return rows as they stand now, in the order of `ids`, with the people they are about."""
+    departure = selectinload(OutboxMessage.departure)
+    rows = db.session.scalars(
+        select(OutboxMessage)
+        .where(OutboxMessage.id.in_(ids))
+        .options(
+            selectinload(OutboxMessage.contact).joinedload(Contact.client),
+            selectinload(OutboxMessage.provider),
+            departure.options(joinedload(Departure.client), joinedload(Departure.contact)),
+        )
+        .execution_options(populate_existing=True)
+    )
+    found = {row.id: row for row in rows}
+    return [found[row_id] for row_id in ids if row_id in found]
+
+
+def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
+    """Return, for each row that may not go any more, why; in as few queries as for one."""
+    departures = {row.departure.id: row.departure for row in rows if row.step and row.departure}
+    known = situations.of_all(list(departures.values())) if departures else {}
+    emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
+    unwanted = suppressions.find_all(emails)
+    gone = _withdrawn(rows)
+    found = {}
+    for row in rows:
+        situation = known.get(row.departure_id or 0) if row.step else None
+        reason = gone.get(row.id) or _reason(row, situation, unwanted, at)
+        if reason is not None:
+            found[row.id] = reason
+    return found
+
+
+def _reason(
+    row: OutboxMessage,
+    situation: Situation | None,
+    unwanted: suppressions.Found,
+    at: datetime,
+) -> SkipReason | None:
+    if row.expires_at is not None and row.expires_at <= at:
+        return SkipReason.expired
+    reader = row.contact or row.provider
+    if reader is None or (row.provider is not None and not row.provider.is_active):
+        return SkipReason.withdrawn
+    closed = outbox.why_not(row.kind, reader, row.departure, row.step or "", unwanted)
+    if closed is not None or situation is None:
+        return closed
+    return why_not_now(row, situation, at)
+
+
+def _withdrawn(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
+    """Return the mails about a testimonial that the contact has taken back."""
+    about = [row for row in rows if row.kind is MailKind.testimonial_edit]
+    if not about:
+        return {}
+    query = select(Testimonial.departure_id).where(
+        Testimonial.departure_id.in_([row.departure_id for row in about]),
+        Testimonial.state == TestimonialState.withdrawn,
+    )
+    withdrawn = set(db.session.scalars(query))
+    return {row.id: SkipReason.withdrawn for row in about if row.departure_id in withdrawn}

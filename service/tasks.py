@@ -1,0 +1,23 @@
+"""What RQ may call: ids in, nothing out. Each is safe to run twice, or never: the clock repeats."""
+
+from collections.abc import Sequence
+
+from service.actions import protocols
+from service.extensions import db, queue
+from service.mail import delivery
+from service.models import Enrolment
+
+
+def deliver(ids: Sequence[int]) -> None:
+    """Send those mails of the outbox that are due and that nobody else is sending."""
+    left = delivery.deliver(ids)
+    if left:
+        queue.wake("service.tasks.deliver", left)
+
+
+def advance(enrolment_id: int) -> None:
+    """Write down what one departure's protocol owes now."""
+    enrolment = db.session.get(Enrolment, enrolment_id)
+    if enrolment is not None:
+        protocols.advance_one(enrolment.departure)
+    db.session.commit()

@@ -1,0 +1,369 @@
+"""Delivery: each row marked by itself, retried when it may be, and never sent twice by us."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from service.clock import now
+from service.extensions import db
+from service.logs import masked
+from service.mail import breaker, claims, delivery, rendering, suppressions
+from service.models import (
+    MailKind,
+    MailState,
+    OutboxMessage,
+    Outcome,
+    SkipReason,
+    SuppressionReason,
+)
+from tests.builders import a_contact, a_provider, an_invitation
+from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
+from tests.mail.scripted_server import CLOSE, HALF_CLOSE, RESET, STALL
+
+
+def deliver(*rows) -> list[int]:
+    return delivery.deliver([row if isinstance(row, int) else row.id for row in rows])
+
+
+def state_of(row) -> MailState:
+    return fresh(row).state
+
+
+def test_a_mail_goes_out_and_is_marked(session, mailbox):
+    row = a_mail()
+    deliver(row)
+    (got,) = mailbox.messages()
+    row = fresh(row)
+    assert (row.state, row.attempts, row.doubts) == (MailState.sent, 1, 0)
+    assert row.ended_at is not None
+    assert (row.lease_owner, row.lease_until) == (None, None)
+    assert row.server_words == "250 kept"
+    assert got.rcpt_tos == [row.contact.email]
+    assert got.message["Message-ID"] == row.message_id
+
+
+def test_a_batch_goes_over_one_connection(session):
+    ids = mails(5)
+    with speaking_to() as server:
+        deliver(*ids)
+    assert (server.connections, len(server.mails)) == (1, 5)
+    assert {state_of(row_id) for row_id in ids} == {MailState.sent}
+
+
+def test_what_is_sent_is_not_sent_again(session, mailbox):
+    row = a_mail()
+    deliver(row)
+    deliver(row)
+    assert len(mailbox.messages()) == 1
+
+
+def test_what_is_not_due_stays(session, mailbox):
+    row = a_mail(due_at=now() + timedelta(hours=1))
+    deliver(row)
+    assert state_of(row) is MailState.queued
+    assert delivery.due_batches() == []
+
+
+def test_what_is_due_comes_in_batches_the_longest_due_first(session, monkeypatch):
+    monkeypatch.setattr(delivery, "BATCH", 2)
+    late, later = a_mail(due_at=now() - timedelta(hours=1)), a_mail()
+    latest = a_mail()
+    assert delivery.due_batches() == [[late.id, later.id], [latest.id]]
+
+
+def test_the_message_id_is_stored_before_the_first_attempt(session):
+    row = a_mail()
+    seen = []
+    with speaking_to(RCPT="451 later") as server:
+        original = delivery.mail.connect
+
+        def connect():
+            seen.append(fresh(row).message_id)
+            return original()
+
+        delivery.mail.connect, row_id = connect, row.id
+        try:
+            deliver(row_id)
+        finally:
+            delivery.mail.connect = original
+    assert "DATA" not in server.verbs()
+    assert fresh(row).message_id is not None
+
+
+@pytest.mark.parametrize(("stage", "code"), [("MAIL", 451), ("RCPT", 450), ("DATA", 452)])
+def test_a_4xx_puts_the_mail_off(session, stage, code):
+    row = a_mail()
+    with speaking_to(**{stage: f"{code} later"}):
+        deliver(row)
+    row = fresh(row)
+    assert (row.state, row.attempts) == (MailState.queued, 1)
+    assert row.server_words == f"{code} later"
+    assert row.handing_over_at is None
+    assert row.due_at > now() + timedelta(seconds=40)
+
+
+def test_delays_grow_for_more_than_four_hours_and_then_it_fails(session):
+    began = now()
+    row = a_mail(due_at=began)
+    waits = []
+    with time_machine.travel(began, tick=False) as clock, speaking_to(RCPT="451 later"):
+        while state_of(row) is MailState.queued:
+            clock.move_to(fresh(row).due_at)
+            deliver(row)
+            waits.append(fresh(row).due_at - now())
+        assert now() - began > timedelta(hours=4)
+    waits.pop()
+    assert waits == sorted(waits)
+    assert len(set(waits)) == len(waits)
+    assert fresh(row).state is MailState.failed
+    assert fresh(row).outcome is None
+
+
+@pytest.mark.parametrize("code", [550, 551, 553, 554])
+def test_a_5xx_on_the_recipient_is_never_retried_and_the_address_is_suppressed(session, code):
+    row = a_mail()
+    email = row.contact.email
+    with speaking_to(RCPT=f"{code} no such user"):
+        deliver(row)
+    row = fresh(row)
+    assert (row.state, row.outcome) == (MailState.failed, Outcome.hard_bounced)
+    assert row.server_words == f"{code} no such user"
+    found = suppressions.find(email)
+    assert (found.reason, found.reaches_transactional) == (SuppressionReason.hard_bounce, True)
+    assert email not in found.detail
+
+
+@pytest.mark.parametrize(
+    "words", ["552 mailbox full", "550 5.7.1 relaying denied", "554 5.2.2 full"]
+)
+def test_a_refusal_that_says_nothing_about_the_address_suppresses_nobody(session, words):
+    row = a_mail()
+    with speaking_to(RCPT=words):
+        deliver(row)
+    assert state_of(row) is MailState.failed
+    assert suppressions.find(row.contact.email) is None
+
+
+def test_a_message_that_is_refused_fails_without_blaming_the_address(session):
+    row = a_mail()
+    with speaking_to(body="554 looks like spam"):
+        deliver(row)
+    assert (fresh(row).state, fresh(row).outcome) == (MailState.failed, None)
+    assert suppressions.find(row.contact.email) is None
+
+
+def test_a_refused_sender_is_put_off_so_that_the_settings_can_be_put_right(session):
+    row = a_mail()
+    with speaking_to(MAIL="550 not your address"):
+        deliver(row)
+    assert state_of(row) is MailState.queued
+
+
+def test_one_refused_row_does_not_stop_the_others(session):
+    ids = mails(3)
+    with speaking_to(RCPT=["250 ok", "550 no", "250 ok"]) as server:
+        deliver(*ids)
+    assert [state_of(row_id) for row_id in ids] == [
+        MailState.sent,
+        MailState.failed,
+        MailState.sent,
+    ]
+    assert (server.connections, len(server.mails)) == (1, 2)
+
+
+def test_one_that_cannot_be_rendered_does_not_stop_the_others(
+    session, mailbox, monkeypatch, caplog
+):
+    ids = mails(3)
+    original = rendering.render_many
+
+    def render_many(rows):
+        if any(row.id == ids[1] for row in rows):
+            raise KeyError("name")
+        return original(rows)
+
+    monkeypatch.setattr(rendering, "render_many", render_many)
+    deliver(*ids)
+    assert len(mailbox.messages()) == 2
+    assert (fresh(ids[1]).state, fresh(ids[1]).server_words) == (
+        MailState.failed,
+        "KeyError: 'name'",
+    )
+    assert "rendering_broke" in caplog.text
+
+
+def test_one_that_the_lint_refuses_fails_with_its_faults(session, mailbox, monkeypatch, caplog):
+    ids = mails(2)
+    original = rendering.render_many
+
+    def render_many(rows):
+        found = original(rows)
+        found[0].extra_headers.pop("Auto-Submitted")
+        return found
+
+    monkeypatch.setattr(rendering, "render_many", render_many)
+    deliver(*ids)
+    assert [state_of(row_id) for row_id in ids] == [MailState.failed, MailState.sent]
+    assert fresh(ids[0]).server_words == "no Auto-Submitted"
+    assert "mail_unfit" in caplog.text
+
+
+@pytest.mark.parametrize("how", [CLOSE, RESET, HALF_CLOSE, STALL])
+def test_a_line_lost_after_data_is_sent_once_more_with_the_same_message_id(session, how):
+    row = a_mail()
+    with speaking_to(body=[how, "250 ok"]) as server:
+        deliver(row)
+        assert (state_of(row), fresh(row).doubts) == (MailState.queued, 1)
+        message_id = fresh(row).message_id
+        with time_machine.travel(fresh(row).due_at + timedelta(seconds=1)):
+            deliver(row)
+    assert state_of(row) is MailState.sent
+    assert f"Message-ID: {message_id}".encode() in server.mails[0]
+
+
+def test_after_a_second_doubt_a_person_decides(session):
+    row = a_mail()
+    with speaking_to(body=CLOSE):
+        deliver(row)
+        with time_machine.travel(fresh(row).due_at + timedelta(seconds=1)):
+            deliver(row)
+    assert (state_of(row), fresh(row).doubts) == (MailState.uncertain, 2)
+
+
+def test_a_reminder_in_doubt_waits_for_a_person_at_once(session):
+    first = a_mail(MailKind.survey_invitation)
+    an_invitation(departure=first.departure)
+    with speaking_to():
+        deliver(first)
+    row = a_mail(MailKind.survey_reminder_1, departure=first.departure, reply_to=fresh(first))
+    with speaking_to(body=CLOSE):
+        deliver(row)
+    assert state_of(row) is MailState.uncertain
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [{"connect": CLOSE}, {"connect": STALL}, {"EHLO": RESET}, {"MAIL": "530 log in"}],
+    ids=["close", "stall", "reset", "login"],
+)
+def test_an_unreachable_server_opens_the_breaker_and_uses_no_attempt(session, replies):
+    ids = mails(3)
+    with speaking_to(**replies) as server:
+        deliver(*ids)
+        assert breaker.is_open()
+        deliver(*ids)
+        assert delivery.due_batches() == []
+    assert server.connections == 1
+    for row in map(fresh, ids):
+        assert (row.state, row.attempts, row.lease_owner) == (MailState.queued, 0, None)
+        assert row.due_at < now()
+
+
+def test_the_breaker_pauses_longer_each_time_and_closes_when_the_server_answers(session):
+    ids = mails(2)
+    pauses = []
+    moment = now()
+    for _ in range(8):
+        with time_machine.travel(moment, tick=False), speaking_to(connect=CLOSE):
+            deliver(*ids)
+            row = session.get(breaker.Breaker, "smtp", populate_existing=True)
+            pauses.append(row.open_until - now())
+            moment = row.open_until + timedelta(seconds=1)
+    assert pauses[0] < timedelta(seconds=20)
+    assert pauses[3] > pauses[0] * 3
+    assert max(pauses) < timedelta(minutes=7)
+    with time_machine.travel(moment), speaking_to() as server:
+        deliver(*ids)
+        assert not breaker.is_open()
+    assert len(server.mails) == 2
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+def test_a_line_that_breaks_before_the_mail_leaves_is_made_anew(session, stage):
+    ids = mails(3)
+    usual = {"DATA": "354 go on"}.get(stage, "250 ok")
+    with speaking_to(**{stage: [usual, CLOSE, usual]}) as server:
+        deliver(*ids)
+    assert [state_of(row_id) for row_id in ids] == [MailState.sent] * 3
+    assert (server.connections, len(server.mails)) == (2, 3)
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+def test_lines_that_keep_breaking_open_the_breaker_and_use_no_attempt(session, stage):
+    ids = mails(4)
+    with speaking_to(**{stage: RESET}):
+        deliver(*ids)
+    assert breaker.is_open()
+    for row in map(fresh, ids):
+        assert (row.state, row.attempts, row.doubts) == (MailState.queued, 0, 0)
+        assert row.handing_over_at is None
+
+
+def test_a_mail_that_breaks_every_line_does_not_keep_the_others_back(session):
+    ids = mails(3)
+    with speaking_to(MAIL=[CLOSE, "250 ok"]) as server:
+        deliver(*ids)
+    assert [state_of(row_id) for row_id in ids] == [
+        MailState.queued,
+        MailState.sent,
+        MailState.sent,
+    ]
+    assert fresh(ids[0]).due_at > now()
+    assert len(server.mails) == 2
+    assert not breaker.is_open()
+
+
+def test_whoever_lost_the_lease_does_not_send(session, monkeypatch):
+    row = a_mail()
+    original = claims.Claim.hand_over
+
+    def stolen(claim, row_id):
+        db.session.execute(OutboxMessage.__table__.update().values(lease_owner="somebody else"))
+        db.session.commit()
+        original(claim, row_id)
+
+    monkeypatch.setattr(claims.Claim, "hand_over", stolen)
+    with speaking_to() as server:
+        deliver(row)
+    assert (server.mails, "DATA" in server.verbs()) == ([], False)
+    assert fresh(row).lease_owner == "somebody else"
+
+
+def test_no_transaction_is_open_while_talking_smtp(session, monkeypatch):
+    row = a_mail()
+    seen = []
+    original = delivery.mail.connect().__class__.hand_over
+
+    def hand_over(self, *args, **more):
+        seen.append(db.session().in_transaction())
+        before = more["before_data"]
+
+        def before_data():
+            before()
+            seen.append(db.session().in_transaction())
+
+        return original(self, *args, **{**more, "before_data": before_data})
+
+    monkeypatch.setattr(delivery.mail.connect().__class__, "hand_over", hand_over)
+    with speaking_to():
+        deliver(row)
+    assert seen == [False, False]
+
+
+def test_nothing_personal_is_logged(session, caplog):
+    row = a_mail(contact=a_contact(email="secreta@daz.example", name="Sabina Secreta"))
+    with caplog.at_level("DEBUG", "service"), speaking_to(RCPT="451 secreta@daz.example later"):
+        deliver(row)
+    assert "Sabina" not in caplog.text
+    assert "secreta" not in masked(caplog.text)
+
+
+def test_a_provider_who_left_gets_no_mail(session, mailbox):
+    provider = a_provider()
+    row = a_mail(MailKind.test_mail, to=provider, departure=None)
+    provider.is_active = False
+    db.session.commit()
+    deliver(row)
+    assert fresh(row).skip_reason is SkipReason.withdrawn
+    assert mailbox.messages() == []
