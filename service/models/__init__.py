@@ -27,7 +27,7 @@ from service.models.outbox import (
     Suppression,
     SuppressionReason,
 )
-from service.models.providers import Provider, ProviderLink, Role
+from service.models.providers import LoginAttempt, Provider, ProviderLink, Role
 from service.models.surveys import (
     Answer,
     Invitation,
@@ -61,6 +61,7 @@ __all__ = [
     "Invitation",
     "InvitationKind",
     "Lease",
+    "LoginAttempt",
     "MailKind",
     "MailState",
     "OutboxMessage",

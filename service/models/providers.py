@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
@@ -61,3 +61,17 @@ class ProviderLink(Model):
     def is_open(self, at: datetime) -> bool:
         """Say whether the link can still be used at `at`."""
         return self.used_at is None and at < self.expires_at
+
+
+class LoginAttempt(Model):
+    """One try to log in that did not succeed (yet), by keyed hash of the account or the address.
+
+    Kept in the database, so that the limit holds over all processes and without Redis.
+    """
+
+    __tablename__ = "login_attempts"
+    __table_args__ = (Index("ix_login_attempts_key_at", "key", "at"),)
+
+    id: Mapped[PrimaryKey]
+    key: Mapped[str] = mapped_column(String(64))
+    at: Mapped[CreatedAt]

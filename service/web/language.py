@@ -1,9 +1,12 @@
 """Which language and time zone a page speaks: the contact's, the provider's, or the company's."""
 
 from flask import Flask, g, has_request_context, request
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.config import LANGUAGES
-from service.current import company
+from service.current import company, settings
+from service.extensions import db
+from service.web.theme import current_company
 
 
 def register(app: Flask) -> None:
@@ -14,6 +17,22 @@ def register(app: Flask) -> None:
 def speak(language: str) -> None:
     """Let the rest of this request speak `language` (a token page speaks its contact's)."""
     g.language = language
+
+
+def speak_as_asked() -> None:
+    """Let a page that knows nobody yet speak the language of its address, ``?language=en``."""
+    asked = request.args.get("language", "")
+    if asked in LANGUAGES:
+        speak(asked)
+
+
+def speak_without_database() -> None:
+    """Settle on a language before an error page, which must not ask a database that is away."""
+    try:
+        speak(select_language())
+    except SQLAlchemyError:
+        db.session.rollback()
+        speak(request.accept_languages.best_match(LANGUAGES) or settings().default_language)
 
 
 def select_language() -> str:
@@ -28,10 +47,10 @@ def select_language() -> str:
         return chosen
     provider = g.get("provider")
     if provider is not None:
-        return provider.language or company().language
-    return request.accept_languages.best_match(LANGUAGES) or company().language
+        return provider.language or current_company().language
+    return request.accept_languages.best_match(LANGUAGES) or current_company().language
 
 
 def select_time_zone() -> str:
     """Return the provider's time zone; every date on a page is counted in it."""
-    return company().time_zone
+    return (current_company() if has_request_context() else company()).time_zone

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
-from flask import Flask, abort, g, redirect, request, session, url_for
+from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from service.extensions import db
@@ -16,22 +17,41 @@ R = TypeVar("R")
 
 def register(app: Flask) -> None:
     """Look up the provider of each request that brings a session."""
-    app.before_request(_load_provider)
+    app.before_request(load_provider)
     app.jinja_env.globals["current_provider"] = lambda: g.get("provider")
 
 
-def _load_provider() -> None:
+def load_provider() -> None:
+    """Find out whose session the request brings; runs before each view."""
     g.provider = None
-    provider_id = session.get("provider_id") if request.endpoint != "static" else None
-    if provider_id is None:
-        return
-    provider = db.session.get(Provider, provider_id)
+    if _is_for_anyone():
+        return  # not even a look at the cookie: what visitors get is the same for all
+    provider_id = session.get("provider_id")
+    provider = db.session.get(Provider, provider_id) if isinstance(provider_id, int) else None
     if (
         provider is not None
         and provider.is_active
         and provider.session_version == session.get("session_version")
     ):
         g.provider = provider
+
+
+def _is_for_anyone() -> bool:
+    """Say whether the page asked for is a public one, or a file."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return request.endpoint == "static" or (
+        view is not None and view.__module__.startswith("service.web.public.")
+    )
+
+
+def begin_session(provider: Provider) -> None:
+    """Log `provider` in: a session of its own, with nothing left of the one before."""
+    session.clear()
+    session.permanent = True
+    session["provider_id"] = provider.id
+    session["session_version"] = provider.session_version
+    g.provider = provider
+    g.pop("csrf_token", None)  # made for the session that was cleared
 
 
 def current_provider() -> Provider:
@@ -58,3 +78,20 @@ def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R | Response]
         return guarded
 
     return decorate
+
+
+def way_back(target: str | None) -> str:
+    """Return `target` when it is a path of this service, else the first page.
+
+    Browsers read ``//host``, ``/\\host`` and ``/<tab>/host`` as other hosts: none is let through.
+    """
+    home = url_for("today.index")
+    if not target or not target.startswith("/") or target.startswith("//"):
+        return home
+    if "\\" in target or any(ord(sign) <= 32 or ord(sign) == 127 for sign in target):
+        return home
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return home
+    return home if parts.scheme or parts.netloc else target

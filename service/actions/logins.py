@@ -1,0 +1,88 @@
+"""Logging in: five wrong tries a minute for an account and for an address, over all processes.
+
+A try is written down before the password is compared, so that a hundred at once are no way around;
+one that succeeds is taken back. The caller commits in between.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select
+
+from service.actions import passwords
+from service.clock import now
+from service.current import settings
+from service.extensions import db
+from service.models import LoginAttempt, Provider
+
+MOST_WRONG = 5
+WINDOW = timedelta(minutes=1)
+KEPT = timedelta(hours=1)
+
+
+def write_attempt(email: str, address: str | None, what: str = "login") -> list[int]:
+    """Write down that somebody tries; returns the ids, to be taken back on success.
+
+    `what` keeps the counts of different doors apart.
+    """
+    db.session.execute(delete(LoginAttempt).where(LoginAttempt.at < now() - KEPT))
+    attempts = [LoginAttempt(key=key) for key in _keys(what, email, address)]
+    db.session.add_all(attempts)
+    db.session.flush()
+    return [attempt.id for attempt in attempts]
+
+
+def is_one_too_many(attempts: list[int]) -> bool:
+    """Say whether the account or the address of `attempts` has used its tries of this minute."""
+    keys = select(LoginAttempt.key).where(LoginAttempt.id.in_(attempts))
+    counts = db.session.scalars(
+        select(func.count())
+        .where(LoginAttempt.key.in_(keys), LoginAttempt.at > now() - WINDOW)
+        .group_by(LoginAttempt.key)
+    )
+    return max(counts, default=0) > MOST_WRONG
+
+
+def take_back(attempts: list[int]) -> None:
+    """Forget a try: it succeeded, or was refused without being looked at."""
+    db.session.execute(delete(LoginAttempt).where(LoginAttempt.id.in_(attempts)))
+
+
+def find(email: str) -> Provider | None:
+    """Return who may log in with `email`."""
+    return db.session.scalar(
+        select(Provider).where(Provider.email == email.strip().lower(), Provider.is_active)
+    )
+
+
+def record_login(provider: Provider, password: str) -> None:
+    """Write down when; keep the password under today's parameters."""
+    provider.last_login_at = now()
+    if provider.password_hash is None or passwords.is_outdated(provider.password_hash):
+        provider.password_hash = passwords.hashed(password)
+    db.session.flush()
+
+
+def _keys(what: str, email: str, address: str | None) -> list[str]:
+    account = _key(f"{what} account", email.strip().casefold())
+    return [account, _key(f"{what} address", _network(address))]
+
+
+def _key(kind: str, value: str) -> str:
+    secret = settings().secret_keys[-1].encode()
+    return hmac.new(secret, f"{kind} {value}".encode(), hashlib.sha256).hexdigest()
+
+
+def _network(address: str | None) -> str:
+    """Return what one visitor holds: an IPv4 address, or the /64 that IPv6 lines are given."""
+    try:
+        ip = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip.packed, 64), strict=False))

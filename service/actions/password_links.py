@@ -1,0 +1,24 @@
+"""Mail the links that let a password be chosen, and tell no stranger who has a login."""
+
+from service.actions import logins, providers
+from service.mail import outbox
+from service.models import MailKind, OutboxMessage, Provider, ProviderLink
+
+
+def mail_to(email: str) -> OutboxMessage | None:
+    """Mail a link to whoever logs in with `email`; None when nobody does."""
+    provider = logins.find(email)
+    if provider is None:
+        return None
+    return mail(providers.new_link(provider, providers.FORGOTTEN), provider)
+
+
+def mail(link: ProviderLink, provider: Provider) -> OutboxMessage | None:
+    """Write down the mail that carries `link`; once the link is dead it is not worth sending."""
+    return outbox.write(
+        MailKind.password_link,
+        provider,
+        subject=f"link:{link.id}",
+        expires_at=link.expires_at,
+        context={"link_id": link.id},
+    )

@@ -1,0 +1,237 @@
+"""The team and its roles, and everyone's own profile."""
+
+from flask import (
+    Blueprint,
+    abort,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_babel import gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from forms.providers import InviteForm, PasswordChangeForm, ProfileForm, ProviderForm
+from service.actions import logins, password_links, passwords, providers
+from service.errors import Refused
+from service.extensions import db, queue
+from service.mail import links
+from service.models import Provider, ProviderLink, Role
+from service.web.names import LANGUAGE_NAMES, role_choices, role_name
+from service.web.provider.access import begin_session, current_provider, requires
+
+blueprint = Blueprint("providers", __name__)
+
+Page = str | tuple[str, int] | Response
+
+
+@blueprint.get("/providers")
+@requires(Role.owner)
+def index() -> Page:
+    """Show everyone with a login; after an invitation also its link, once."""
+    return render_template(
+        "provider/providers/index.html",
+        team=providers.team(),
+        role_name=role_name,
+        fresh_link=session.pop("fresh_link", None),
+    )
+
+
+@blueprint.get("/providers/new")
+@requires(Role.owner)
+def invite() -> Page:
+    """Ask who joins."""
+    form = InviteForm(role=Role.member.value)
+    form.role.choices = role_choices()
+    return render_template("provider/providers/new.html", form=form)
+
+
+@blueprint.post("/providers/new")
+@requires(Role.owner)
+def send_invitation() -> Page:
+    """Add the login, mail its link and show it once."""
+    form = InviteForm()
+    form.role.choices = role_choices()
+    if form.validate():
+        try:
+            link = providers.invite(
+                form.email.data or "", form.name.data or "", Role(form.role.data)
+            )
+        except Refused as refusal:
+            form.email.errors = [str(refusal)]
+        else:
+            return _mailed(link)
+    return render_template("provider/providers/new.html", form=form), 422
+
+
+@blueprint.get("/providers/<public_id>")
+@requires(Role.owner)
+def show(public_id: str) -> Page:
+    """Show a login with what an owner may change of it."""
+    provider = _find(public_id)
+    return _show(provider, _form_of(provider))
+
+
+@blueprint.post("/providers/<public_id>")
+@requires(Role.owner)
+def change(public_id: str) -> Page:
+    """Rename, or give another role."""
+    provider = _find(public_id)
+    form = _form_of(provider)
+    if not form.validate():
+        return _show(provider, form, 422)
+    try:
+        providers.change(provider, name=form.name.data or "", role=Role(form.role.data))
+    except Refused as refusal:
+        form.role.errors = [str(refusal)]
+        return _show(provider, form, 409)
+    db.session.commit()
+    flash(_("Saved."), "success")
+    return _to_team()
+
+
+@blueprint.post("/providers/<public_id>/link")
+@requires(Role.owner)
+def send_link(public_id: str) -> Page:
+    """Mail a new link for the password; the ones before it are dead."""
+    provider = _find(public_id)
+    if not provider.is_active:
+        abort(409)
+    return _mailed(providers.new_link(provider, providers.INVITATION))
+
+
+@blueprint.post("/providers/<public_id>/deactivate")
+@requires(Role.owner)
+def deactivate(public_id: str) -> Page:
+    """Close a login."""
+    provider = _find(public_id)
+    providers.deactivate(provider)
+    db.session.commit()
+    flash(_("%(name)s can no longer log in.", name=provider.name), "success")
+    return _to_team()
+
+
+@blueprint.post("/providers/<public_id>/reactivate")
+@requires(Role.owner)
+def reactivate(public_id: str) -> Page:
+    """Open a login again."""
+    provider = _find(public_id)
+    providers.reactivate(provider)
+    db.session.commit()
+    flash(_("%(name)s can log in again.", name=provider.name), "success")
+    return _to_team()
+
+
+@blueprint.get("/profile")
+@requires(Role.viewer)
+def profile() -> Page:
+    """Show what everyone may change of themselves."""
+    return _profile(_profile_form(), PasswordChangeForm(formdata=None))
+
+
+@blueprint.post("/profile")
+@requires(Role.viewer)
+def save_profile() -> Page:
+    """Keep one's name and language."""
+    form = _profile_form()
+    if not form.validate():
+        return _profile(form, PasswordChangeForm(formdata=None), 422)
+    providers.change_profile(
+        current_provider(), name=form.name.data or "", language=form.language.data or None
+    )
+    db.session.commit()
+    flash(_("Saved."), "success")
+    return redirect(url_for(".profile"), 303)
+
+
+@blueprint.post("/profile/password")
+@requires(Role.viewer)
+def change_password() -> Page:
+    """Set a new password; every other session of this person ends."""
+    form, me = PasswordChangeForm(), current_provider()
+    attempts = logins.write_attempt(me.email, request.remote_addr)
+    db.session.commit()
+    if logins.is_one_too_many(attempts):
+        abort(429)
+    if form.validate() and _is_proved(form, me, attempts):
+        try:
+            providers.change_password(me, form.new_password.data or "")
+        except Refused as refusal:
+            form.new_password.errors = [str(refusal)]
+        else:
+            return _stay_logged_in(_("Your new password holds from now on."))
+    db.session.commit()
+    return _profile(_profile_form(formdata=False), form, 422)
+
+
+@blueprint.post("/profile/sessions")
+@requires(Role.viewer)
+def end_other_sessions() -> Page:
+    """Log out everywhere but here."""
+    providers.end_sessions(current_provider())
+    return _stay_logged_in(_("You are logged out everywhere else."))
+
+
+def _is_proved(form: PasswordChangeForm, me: Provider, attempts: list[int]) -> bool:
+    """Say whether the present password is right; a wrong one counts as a wrong login."""
+    if not passwords.matches(me.password_hash, form.old_password.data or ""):
+        form.old_password.errors = [_("That is not your present password.")]
+        return False
+    logins.take_back(attempts)
+    return True
+
+
+def _stay_logged_in(note: str) -> Response:
+    db.session.commit()
+    begin_session(current_provider())
+    flash(note, "success")
+    return redirect(url_for(".profile"), 303)
+
+
+def _mailed(link: ProviderLink) -> Response:
+    """Mail `link`, and keep its address for one look: the mail may never arrive."""
+    provider: Provider = link.provider or abort(404)
+    mail = password_links.mail(link, provider)
+    ids = [mail.id] if mail else []
+    db.session.commit()
+    if ids:
+        queue.wake("service.tasks.deliver", ids)
+    session["fresh_link"] = {"name": provider.name, "url": links.password(link)}
+    return _to_team()
+
+
+def _to_team() -> Response:
+    return redirect(url_for(".index"), 303)
+
+
+def _find(public_id: str) -> Provider:
+    found = db.session.scalar(select(Provider).where(Provider.public_id == public_id))
+    return found or abort(404)
+
+
+def _form_of(provider: Provider) -> ProviderForm:
+    form = ProviderForm(name=provider.name, role=provider.role.value)
+    form.role.choices = role_choices()
+    return form
+
+
+def _show(provider: Provider, form: ProviderForm, code: int = 200) -> tuple[str, int]:
+    return render_template("provider/providers/show.html", form=form, provider=provider), code
+
+
+def _profile_form(formdata: bool = True) -> ProfileForm:
+    me = current_provider()
+    values = {"name": me.name, "language": me.language or ""}
+    form = ProfileForm(data=values) if formdata else ProfileForm(formdata=None, data=values)
+    form.language.choices = [("", _("The company's")), *LANGUAGE_NAMES.items()]
+    return form
+
+
+def _profile(form: ProfileForm, password_form: PasswordChangeForm, code: int = 200) -> Page:
+    page = render_template(
+        "provider/providers/profile.html", form=form, password_form=password_form
+    )
+    return page, code

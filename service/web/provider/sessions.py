@@ -1,0 +1,148 @@
+"""Log in and out, ask for a new password, choose one by a one-time link."""
+
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.sessions import ChoosePasswordForm, FirstOwnerForm, ForgottenForm, LoginForm
+from service.actions import logins, password_links, passwords, providers
+from service.errors import Refused
+from service.extensions import db, queue
+from service.models import Provider, ProviderLink
+from service.web.language import select_language, speak_as_asked
+from service.web.names import LANGUAGE_NAMES
+from service.web.provider.access import begin_session, way_back
+
+blueprint = Blueprint("sessions", __name__)
+blueprint.before_request(speak_as_asked)
+
+Page = str | tuple[str, int] | Response
+
+
+@blueprint.get("/login")
+def login() -> Page:
+    """Show the form, or the way on to somebody who is logged in."""
+    if g.provider is not None:
+        return redirect(way_back(request.args.get("next")))
+    return render_template("provider/sessions/login.html", form=LoginForm(request.args))
+
+
+@blueprint.post("/login")
+def log_in() -> Page:
+    """Compare, in equal time and equal words for every kind of wrong; then begin a session."""
+    form = LoginForm()
+    if not form.validate():
+        return render_template("provider/sessions/login.html", form=form), 422
+    email, password = form.email.data or "", form.password.data or ""
+    attempts = logins.write_attempt(email, request.remote_addr)
+    db.session.commit()
+    if logins.is_one_too_many(attempts):
+        logins.take_back(attempts)
+        db.session.commit()
+        abort(429)
+    provider = logins.find(email)
+    kept = provider.password_hash if provider else None
+    db.session.commit()  # comparing takes a while: nobody waits for the database meanwhile
+    is_right = passwords.matches(kept, password)
+    if provider is None or not is_right:
+        form.form_errors.append(_("The address and the password do not belong together."))
+        return render_template("provider/sessions/login.html", form=form), 422
+    logins.take_back(attempts)
+    logins.record_login(provider, password)
+    db.session.commit()
+    begin_session(provider)
+    return redirect(way_back(form.next.data), 303)
+
+
+@blueprint.post("/logout")
+def logout() -> Page:
+    """End the session of this browser."""
+    session.clear()
+    return redirect(url_for(".login"), 303)
+
+
+@blueprint.get("/forgot-password")
+def forgotten() -> Page:
+    """Ask for the address."""
+    return render_template("provider/sessions/forgotten.html", form=ForgottenForm(request.args))
+
+
+@blueprint.post("/forgot-password")
+def mail_password_link() -> Page:
+    """Mail a link if the address has a login; the answer is the same if it has not."""
+    form = ForgottenForm()
+    if not form.validate():
+        return render_template("provider/sessions/forgotten.html", form=form), 422
+    email = form.email.data or ""
+    attempts = logins.write_attempt(email, request.remote_addr, "forgotten")
+    db.session.commit()
+    if logins.is_one_too_many(attempts):
+        abort(429)
+    mail = password_links.mail_to(email)
+    ids = [mail.id] if mail else []
+    db.session.commit()
+    if ids:
+        queue.wake("service.tasks.deliver", ids)
+    return render_template("provider/sessions/mailed.html", email=email)
+
+
+@blueprint.get("/password/<token>")
+def password(token: str) -> Page:
+    """Show the form for a password; for the first owner also who they are."""
+    link = _link_of(token)
+    return _show(link, _form_of(link))
+
+
+@blueprint.post("/password/<token>")
+def choose_password(token: str) -> Page:
+    """Keep the password, use the link up, and log in."""
+    link = _link_of(token)
+    form = _form_of(link)
+    if not form.validate():
+        return _show(link, form, 422)
+    try:
+        provider = _keep(link, form)
+    except Refused as refusal:
+        db.session.rollback()
+        if isinstance(refusal, passwords.WeakPassword):
+            form.password.errors = [str(refusal)]
+        else:
+            form.form_errors.append(str(refusal))
+        return _show(_link_of(token), form, 422)
+    logins.record_login(provider, form.password.data or "")
+    db.session.commit()
+    begin_session(provider)
+    flash(_("Welcome, %(name)s.", name=provider.name), "success")
+    first_time = "settings.index" if link.provider_id is None else "today.index"
+    return redirect(url_for(first_time), 303)
+
+
+def _link_of(token: str) -> ProviderLink:
+    return providers.find_link(token) or abort(404)
+
+
+def _form_of(link: ProviderLink) -> ChoosePasswordForm:
+    if link.provider is not None:
+        return ChoosePasswordForm()
+    form = FirstOwnerForm(language=select_language())
+    form.language.choices = list(LANGUAGE_NAMES.items())
+    return form
+
+
+def _keep(link: ProviderLink, form: ChoosePasswordForm) -> Provider:
+    chosen = form.password.data or ""
+    if not isinstance(form, FirstOwnerForm):
+        return providers.choose_password(link, chosen)
+    return providers.create_first_owner(
+        link,
+        email=form.email.data or "",
+        name=form.name.data or "",
+        language=form.language.data or "",
+        password=chosen,
+    )
+
+
+def _show(link: ProviderLink, form: ChoosePasswordForm, code: int = 200) -> tuple[str, int]:
+    template = "password.html" if link.provider else "first_owner.html"
+    page = render_template(f"provider/sessions/{template}", form=form, provider=link.provider)
+    return page, code

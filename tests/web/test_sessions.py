@@ -1,0 +1,368 @@
+"""Logging in and out, and choosing a password by a one-time link."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from argon2 import PasswordHasher, Type
+from sqlalchemy import select
+
+from service.actions import passwords, providers
+from service.clock import now
+from service.extensions import db
+from service.mail import links
+from service.models import MailKind, OutboxMessage, Provider, Role
+from service.web.provider.access import way_back
+from tests.builders import a_company, a_provider, logged_in
+from tests.pages import send
+
+PASSWORD = "cuatro palabras muy sueltas"
+WRONG = "no era esta la contrasena"
+HOME = "/"
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch):
+    """Argon2 costs a tenth of a second by design; here a hundredth will do."""
+    passwords._nobodys.cache_clear()
+    monkeypatch.setattr(
+        passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+    )
+    yield
+    passwords._nobodys.cache_clear()
+
+
+def a_login(**more: object) -> Provider:
+    """A provider with a password."""
+    values = {"email": "marta@norte.example", "password_hash": passwords.hashed(PASSWORD)}
+    provider = a_provider(**{**values, **more})
+    db.session.commit()
+    return provider
+
+
+def without_proof(html: str) -> str:
+    """Return a page without what differs each time it is shown."""
+    return re.sub(r'(value|nonce)="[\w.-]{20,}"', "", html)
+
+
+def log_in(client, email="marta@norte.example", password=PASSWORD, **more):
+    return send(client, "/login", {"email": email, "password": password, **more})
+
+
+def path_of(link) -> str:
+    return links.password(link).removeprefix("http://localhost")
+
+
+def test_the_right_password_leads_in(app, client):
+    a_company()
+    provider = a_login()
+    answer = log_in(client)
+    assert (answer.status_code, answer.location) == (303, HOME)
+    assert provider.last_login_at is not None
+    assert client.get("/profile").status_code == 200
+
+
+def test_an_address_may_be_typed_in_capitals_and_with_spaces(app, client):
+    a_login()
+    assert log_in(client, email=" Marta@Norte.example ").status_code == 303
+
+
+def test_a_wrong_password_and_an_unknown_address_get_the_same_words(app, client):
+    a_login()
+    wrong = log_in(client, password=WRONG)
+    unknown = log_in(client, email="martb@norte.example", password=WRONG)
+    assert wrong.status_code == unknown.status_code == 422
+
+    assert without_proof(wrong.text) == without_proof(unknown.text).replace("martb@", "marta@")
+    assert "marta@norte.example" in wrong.text  # what was typed is kept …
+    assert WRONG not in wrong.text  # … but never a password
+
+
+def test_an_unknown_address_costs_a_comparison_too(app, client, monkeypatch):
+    compared = []
+    real = passwords.matches
+    monkeypatch.setattr(passwords, "matches", lambda *pair: compared.append(pair) or real(*pair))
+    log_in(client, email="nadie@norte.example")
+    assert compared == [(None, PASSWORD)]
+
+
+def test_a_login_without_a_password_yet_cannot_be_entered(app, client):
+    a_provider(email="marta@norte.example", password_hash=None)
+    assert log_in(client, password="nobody has this password").status_code == 422
+
+
+def test_a_deactivated_login_cannot_be_entered(app, client):
+    a_login(is_active=False)
+    assert log_in(client).status_code == 422
+
+
+def test_five_wrong_tries_a_minute_are_enough_for_an_account(app, client):
+    a_login()
+    for number in range(5):
+        answer = from_address(client, f"198.51.100.{number}", password=WRONG)
+        assert answer.status_code == 422
+    refused = from_address(client, "198.51.100.99")
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"] == "60"
+    with time_machine.travel(now() + timedelta(seconds=61)):
+        assert from_address(client, "198.51.100.99").status_code == 303
+
+
+def test_five_wrong_tries_a_minute_are_enough_for_an_address(app, client):
+    a_login()
+    for number in range(5):
+        assert log_in(client, email=f"n{number}@norte.example").status_code == 422
+    assert log_in(client).status_code == 429
+
+
+def test_an_ipv6_line_counts_as_one_address(app, client):
+    a_login()
+    for number in range(5):
+        email = f"n{number}@norte.example"
+        assert from_address(client, f"2001:db8:1:2::{number}", email=email).status_code == 422
+    assert from_address(client, "2001:db8:1:2:ffff::1").status_code == 429
+    assert from_address(client, "2001:db8:1:3::1").status_code == 303
+
+
+def test_right_passwords_do_not_count_as_tries(app, client):
+    a_login()
+    for _round in range(7):
+        assert log_in(client).status_code == 303
+        client.post("/logout", data={"csrf_token": proof(client)})
+
+
+def from_address(client, address, email="marta@norte.example", password=PASSWORD):
+    where = {"REMOTE_ADDR": address}
+    shown = client.get("/login", environ_overrides=where).text
+    data = {"csrf_token": proof_of(shown), "email": email, "password": password}
+    return client.post("/login", data=data, environ_overrides=where)
+
+
+def proof_of(html: str) -> str:
+    return html.split('name="csrf_token" type="hidden" value="')[1].split('"')[0]
+
+
+def proof(client) -> str:
+    return proof_of(client.get("/profile").text)
+
+
+def test_limits_hold_without_redis(app, remade, settings):
+    lonely = remade(redis_url="redis://127.0.0.1:1/0").test_client()
+    a_login()
+    answers = [log_in(lonely, password=WRONG).status_code for _round in range(6)]
+    assert answers == [422] * 5 + [429]
+
+
+def test_a_session_begins_anew_at_the_login(app, client):
+    a_login()
+    with client.session_transaction() as cookies:
+        cookies["planted"] = "before the login"
+    log_in(client)
+    with client.session_transaction() as cookies:
+        assert "planted" not in cookies
+        assert cookies["provider_id"] == 1
+
+
+def test_logging_out_takes_a_press(app, client):
+    logged_in(client, a_login())
+    assert client.get("/logout").status_code == 405
+    answer = client.post("/logout", data={"csrf_token": proof(client)})
+    assert (answer.status_code, answer.location) == (303, "/login")
+    assert client.get("/profile").status_code == 302
+
+
+def test_a_page_behind_the_login_is_what_one_comes_back_to(app, client):
+    a_login()
+    away = client.get("/settings?x=1")
+    assert away.location == "/login?next=/settings?x%3D1"
+    assert 'value="/settings?x=1"' in client.get(away.location).text
+    assert log_in(client, next="/settings?x=1").location == "/settings?x=1"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "//evil.example",
+        "///evil.example",
+        "\\\\evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "https://evil.example",
+        "https:evil.example",
+        "javascript:alert(1)",
+        "evil.example",
+        " //evil.example",
+        "/\r\nSet-Cookie: a=b",
+        "//[",
+        "",
+        None,
+    ],
+)
+def test_next_never_leads_to_another_host(app, elsewhere):
+    with app.test_request_context():
+        assert way_back(elsewhere) == HOME
+
+
+def test_a_changed_password_ends_every_other_session(app, client):
+    provider = a_login()
+    phone, laptop = app.test_client(), logged_in(client, provider)
+    logged_in(phone, provider)
+    new = "otras cuatro palabras sueltas"
+    answer = send(
+        laptop,
+        "/profile/password",
+        {"old_password": PASSWORD, "new_password": new, "new_password_again": new},
+        page="/profile",
+    )
+    assert answer.status_code == 303
+    assert laptop.get("/profile").status_code == 200
+    assert phone.get("/profile").status_code == 302
+
+
+def test_the_first_owner_comes_by_a_link_that_works_once(app, client):
+    link = providers.first_owner_link()
+    db.session.commit()
+    who = {"name": "Marta Ruiz", "email": "Marta@Norte.example", "language": "en"}
+    answer = send(client, path_of(link), {**who, "password": PASSWORD, "password_again": PASSWORD})
+    assert (answer.status_code, answer.location) == (303, "/settings")
+    owner = db.session.scalars(select(Provider)).one()
+    assert (owner.role, owner.email, owner.language) == (Role.owner, "marta@norte.example", "en")
+    assert client.get("/settings").status_code == 200
+    assert app.test_client().get(path_of(link)).status_code == 410
+
+
+def test_the_first_owners_link_stays_the_same_until_it_is_used(app):
+    first = providers.first_owner_link()
+    assert providers.first_owner_link().id == first.id
+    a_provider()
+    assert providers.first_owner_link() is None
+
+
+def test_the_first_owners_link_is_worth_nothing_once_there_is_an_owner(app, client):
+    link = providers.first_owner_link()
+    a_provider()
+    db.session.commit()
+    assert client.get(path_of(link)).status_code == 410
+
+
+def test_opening_a_link_uses_nothing_up(app, client):
+    link = providers.first_owner_link()
+    db.session.commit()
+    for _round in range(10):
+        client.head(path_of(link))
+        assert client.get(path_of(link)).status_code == 200
+
+
+def test_a_password_link_works_once_and_ends_old_sessions(app, client):
+    provider = a_login()
+    logged_in(phone := app.test_client(), provider)
+    link = providers.new_link(provider, providers.FORGOTTEN)
+    db.session.commit()
+    new = "otras cuatro palabras sueltas"
+    answer = send(client, path_of(link), {"password": new, "password_again": new})
+    assert (answer.status_code, answer.location) == (303, HOME)
+    assert phone.get("/profile").status_code == 302
+    assert app.test_client().get(path_of(link)).status_code == 410
+    assert log_in(app.test_client(), password=new).status_code == 303
+
+
+def test_a_password_link_grows_old(app, client):
+    link = providers.new_link(a_login(), providers.FORGOTTEN)
+    db.session.commit()
+    with time_machine.travel(now() + timedelta(hours=2, seconds=1)):
+        assert client.get(path_of(link)).status_code == 410
+
+
+def test_a_newer_link_makes_the_older_one_worthless(app, client):
+    provider = a_login()
+    old = providers.new_link(provider, providers.FORGOTTEN)
+    new = providers.new_link(provider, providers.FORGOTTEN)
+    db.session.commit()
+    assert client.get(path_of(old)).status_code == 410
+    assert client.get(path_of(new)).status_code == 200
+
+
+def test_a_forged_link_is_told_from_an_old_one(app, client):
+    link = providers.new_link(a_login(), providers.FORGOTTEN)
+    db.session.commit()
+    forged = path_of(link)[:-3] + "abc"
+    answer = client.get(forged)
+    assert answer.status_code == 404
+    assert "marta" not in answer.text.lower()
+
+
+@pytest.mark.parametrize(
+    "guessed",
+    ["corta", "contraseña123", "aaaaaaaaaaaaaaaa", "marta@norte.example", "soy estudio norte yo"],
+)
+def test_a_password_that_is_easy_to_guess_is_refused(app, client, guessed):
+    a_company()
+    link = providers.new_link(a_login(), providers.FORGOTTEN)
+    db.session.commit()
+    answer = send(client, path_of(link), {"password": guessed, "password_again": guessed})
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert client.get(path_of(link)).status_code == 200  # the link is still good
+
+
+def test_two_different_passwords_are_refused(app, client):
+    link = providers.new_link(a_login(), providers.FORGOTTEN)
+    db.session.commit()
+    answer = send(client, path_of(link), {"password": PASSWORD, "password_again": WRONG})
+    assert answer.status_code == 422
+
+
+def test_length_is_counted_in_characters_not_in_bytes(app):
+    with pytest.raises(passwords.WeakPassword):
+        passwords.check("ñandúñandú!", email="", company="")  # 11 characters, 15 bytes
+    passwords.check("ñandúñandú!?", email="", company="")
+
+
+def test_one_password_typed_on_two_keyboards_is_one(app):
+    assert passwords.matches(passwords.hashed("an\u0303o de la pera verde"), "año de la pera verde")
+
+
+def test_a_password_kept_under_old_parameters_is_kept_anew(app, client):
+    old = PasswordHasher(time_cost=2, memory_cost=512).hash(PASSWORD)
+    provider = a_login(password_hash=old)
+    assert log_in(client).status_code == 303
+    assert provider.password_hash != old
+    assert "$argon2id$" in provider.password_hash
+
+
+def test_passwords_are_kept_with_argon2id_and_the_cost_of_rfc_9106():
+    hasher = passwords.new_hasher()
+    assert hasher.type is Type.ID
+    assert (hasher.memory_cost, hasher.time_cost) == (64 * 1024, 3)
+
+
+def test_asking_for_a_new_password_says_the_same_to_everyone(app, client):
+    a_login()
+    known = send(client, "/forgot-password", {"email": "marta@norte.example"})
+    unknown = send(client, "/forgot-password", {"email": "nadia@norte.example"})
+    assert known.status_code == unknown.status_code == 200
+    said = without_proof(known.text).replace("marta@", "nadia@")
+    assert said == without_proof(unknown.text)
+    mails = db.session.scalars(select(OutboxMessage)).all()
+    assert [(mail.kind, mail.provider_id) for mail in mails] == [(MailKind.password_link, 1)]
+
+
+def test_links_for_a_new_password_are_not_given_without_end(app, client):
+    a_login()
+    answers = [
+        send(client, "/forgot-password", {"email": "marta@norte.example"}).status_code
+        for _round in range(6)
+    ]
+    assert answers == [200] * 5 + [429]
+
+
+def test_the_host_header_never_gets_into_a_link(app, client):
+    a_login()
+    shown = client.get("/forgot-password", headers={"Host": "evil.example"}).text
+    data = {"csrf_token": proof_of(shown), "email": "marta@norte.example"}
+    answer = client.post("/forgot-password", data=data, headers={"Host": "evil.example"})
+    assert "evil" not in answer.text
+    link = providers.first_owner_link() or providers.new_link(a_provider(), providers.FORGOTTEN)
+    with app.test_request_context(headers={"Host": "evil.example"}):
+        assert links.password(link).startswith("http://localhost/password/")
