@@ -20,7 +20,7 @@ from service.web.provider import (
     testimonials,
     today,
 )
-from service.web.public import doors, feeds, health, preferences, surveys
+from service.web.public import doors, feeds, health, logos, preferences, surveys
 from service.web.public import testimonials as public_testimonials
 
 PROVIDER = (
@@ -40,7 +40,7 @@ PROVIDER = (
     providers,
 )
 # Their links carry the authority and set no cookie, so there is nothing for a forged form to abuse.
-PUBLIC = (surveys, public_testimonials, preferences, doors, feeds, health)
+PUBLIC = (surveys, public_testimonials, preferences, doors, feeds, health, logos)
 
 
 def register(app: Flask) -> None:

@@ -1,0 +1,82 @@
+"""The company's settings. Time zones and languages are passed in."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
+from wtforms import (
+    BooleanField,
+    ColorField,
+    Field,
+    RadioField,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
+from wtforms.validators import DataRequired, Length, Optional
+
+from forms.addresses import EmailAddress
+from forms.texts import tidied
+
+SHORT = Length(max=200, message=_l("Shorten it to 200 characters."))
+LONG = Length(max=1000, message=_l("Shorten it to 1,000 characters."))
+
+
+def with_scheme(address: str | None) -> str | None:
+    """Return a website's address as a browser wants it: people leave the https:// out."""
+    address = tidied(address)
+    return f"https://{address}" if address and "://" not in address else address
+
+
+class SettingsForm(FlaskForm):
+    """The company, how its mails look and who sends them."""
+
+    name = StringField(_l("Company name"), [DataRequired(_l("Write the name.")), SHORT], [tidied])
+    logo = FileField(_l("Logo"))
+    remove_logo = BooleanField(_l("Remove the logo"))
+    accent = ColorField(_l("Colour"))
+    signature = TextAreaField(_l("Signature of the mails"), [LONG], [tidied])
+    postal_address = TextAreaField(_l("Postal address"), [LONG], [tidied])
+    website = StringField(
+        _l("Website"),
+        [Length(max=300, message=_l("Shorten it to 300 characters."))],
+        [with_scheme],
+    )
+    time_zone = StringField(_l("Time zone"), [DataRequired(_l("Choose a time zone."))], [tidied])
+    language = RadioField(_l("Language, when a person's own is not known"))
+    sender_email = StringField(
+        _l("Mails are sent from"),
+        [Optional(), Length(max=254, message=_l("Shorten it to 254 characters.")), EmailAddress()],
+        [tidied],
+    )
+
+    def __init__(self, *args: Any, time_zones: frozenset[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._time_zones = time_zones
+
+    def validate_accent(self, field: Field) -> None:
+        """A colour is what the colour field of a browser sends."""
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", field.data or ""):
+            raise ValidationError(str(_l("Write the colour as # and six digits, such as #0f6b5c.")))
+
+    def validate_website(self, field: Field) -> None:
+        """A website is http or https, on a host with a dot."""
+        if not field.data:
+            return
+        try:
+            parts = urlsplit(field.data)
+            is_good = parts.scheme in {"http", "https"} and "." in (parts.hostname or "")
+        except ValueError:
+            is_good = False
+        if not is_good or parts.username is not None or re.search(r"\s", field.data):
+            raise ValidationError(str(_l("Write it as https://www.company.com.")))
+
+    def validate_time_zone(self, field: Field) -> None:
+        """A time zone is one of the list."""
+        if field.data not in self._time_zones:
+            raise ValidationError(
+                str(_l("Choose one of the list: write the nearest big city, such as Madrid."))
+            )

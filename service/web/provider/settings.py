@@ -1,0 +1,141 @@
+"""The company's settings."""
+
+from dataclasses import dataclass
+from email.utils import parseaddr
+from functools import cache
+from zoneinfo import available_timezones
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.settings import SettingsForm
+from service.actions import companies, logos
+from service.actions.companies import CompanyFacts
+from service.colours import DARK, LIGHT, Palette, contrast, palette
+from service.current import company, settings
+from service.errors import Refused
+from service.extensions import db
+from service.models import Company, Role
+from service.web.names import LANGUAGE_NAMES
+from service.web.provider.access import current_provider, requires
+
+blueprint = Blueprint("settings", __name__)
+
+Page = str | tuple[str, int] | Response
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the zones that are named after a place, and UTC."""
+    spare = ("Etc/", "SystemV/", "US/", "posix", "right")
+    return frozenset(
+        zone
+        for zone in available_timezones()
+        if ("/" in zone and not zone.startswith(spare)) or zone == "UTC"
+    )
+
+
+@blueprint.get("/settings")
+@requires(Role.owner)
+def index() -> Page:
+    """Show the settings."""
+    found = company()
+    return _show(_form_of(found), found)
+
+
+@blueprint.post("/settings")
+@requires(Role.owner)
+def save() -> Page:
+    """Keep the settings, or only show how a colour would look."""
+    found = company()
+    form = _form_of(found)
+    if request.form.get("action") == "preview":
+        return _show(form, found)
+    if not form.validate():
+        return _show(form, found, 422)
+    try:
+        _keep_logo(companies.save(_facts_of(form)), form)
+    except Refused as refusal:
+        db.session.rollback()
+        form.logo.errors = [str(refusal)]
+        return _show(form, company(), 422)
+    db.session.commit()
+    flash(_("Saved. Have a look at your mails: they changed with it."), "success")
+    return redirect(url_for(".index", saved="yes"), 303)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How an accent looks on one ground, with the contrasts that it reaches."""
+
+    name: str
+    ground: str
+    colours: Palette
+
+    @property
+    def button_contrast(self) -> float:
+        """The text of a button on its ground, 1 to 21."""
+        return contrast(self.colours.on_accent, self.colours.accent)
+
+    @property
+    def link_contrast(self) -> float:
+        """A link on the page, 1 to 21."""
+        return contrast(self.colours.link, self.ground)
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether links take another shade, because the accent itself could not be read."""
+        return self.colours.link != self.colours.accent
+
+
+def _samples(accent: str) -> list[Sample]:
+    return [
+        Sample("light", LIGHT[0], palette(accent)),
+        Sample("dark", DARK[0], palette(accent, dark=True)),
+    ]
+
+
+def _form_of(found: Company) -> SettingsForm:
+    """Return the form, filled with what is kept; for a company without a sender, none."""
+    form = SettingsForm(obj=found, time_zones=time_zones() | {found.time_zone})
+    form.language.choices = list(LANGUAGE_NAMES.items())
+    return form
+
+
+def _facts_of(form: SettingsForm) -> CompanyFacts:
+    return CompanyFacts(**{name: getattr(form, name).data or "" for name in CompanyFacts.__slots__})
+
+
+def _keep_logo(kept: Company, form: SettingsForm) -> None:
+    """Store a logo that came along; one byte more than allowed is read, to know it is too large."""
+    file = request.files.get("logo")
+    if file and file.filename:
+        companies.set_logo(kept, file.stream.read(logos.MOST_BYTES + 1))
+    elif form.remove_logo.data:
+        companies.remove_logo(kept)
+
+
+def _show(form: SettingsForm, found: Company, code: int = 200) -> tuple[str, int]:
+    """Render the page. A browser forgets the chosen file when a page comes back: say so."""
+    file = request.files.get("logo")
+    page = render_template(
+        "provider/settings/index.html",
+        form=form,
+        found=found,
+        samples=_samples(form.accent.data or ""),
+        zones=sorted(time_zones()),
+        foreign_domain=_foreign_domain(form.sender_email.data or ""),
+        default_sender=parseaddr(settings().mail_default_sender)[1],
+        lost_file=file.filename if file else None,
+        is_first_time=not found.is_set_up,
+        me=current_provider(),
+    )
+    return page, code
+
+
+def _foreign_domain(sender: str) -> str | None:
+    """Return the sender's domain when MAIL_DEFAULT_SENDER has another: servers may distrust it."""
+    default = parseaddr(settings().mail_default_sender)[1]
+    domain = sender.rpartition("@")[2].lower()
+    return domain if domain and domain != default.rpartition("@")[2].lower() else None
