@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ KNOWN = frozenset(
         "DEFAULT_LANGUAGE",
         "MEDIA_MAX_MB",
         "MAIL_READER_URL",
+        "TRUSTED_PROXIES",
     }
 )
 
@@ -85,6 +87,7 @@ class Settings:
     time_zone: str
     default_language: str
     media_max_mb: int
+    trusted_proxies: int  # how many reverse proxies stand in front and set X-Forwarded-For
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] | None = None) -> "Settings":
@@ -114,6 +117,7 @@ class Settings:
             time_zone=_time_zone(env),
             default_language=_choice(env, "DEFAULT_LANGUAGE", LANGUAGES, "es"),
             media_max_mb=_number(env, "MEDIA_MAX_MB", 100, 1, 10_000),
+            trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 10),
         )
 
 
@@ -184,14 +188,25 @@ def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tu
 
 
 def _kept_key(data_dir: Path) -> str:
-    """Return the development key under `data_dir`, made once, readable by its owner only."""
+    """Return the development key under `data_dir`, made once, readable by its owner only.
+
+    It is linked into place when it is whole: processes that start together read one key.
+    """
     path = data_dir / "secret_key"
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32))
-    except FileExistsError:
-        pass
+        if not path.exists():
+            data_dir.mkdir(parents=True, exist_ok=True)
+            draft = data_dir / f".secret_key.{os.getpid()}.{secrets.token_hex(4)}"
+            with os.fdopen(
+                os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
+            ) as file:
+                file.write(secrets.token_urlsafe(32))
+            with suppress(FileExistsError):
+                os.link(draft, path)
+            draft.unlink()
+        key = path.read_text().strip()
     except OSError as error:
-        raise SettingError("DATA_DIR", f"cannot write {path} ({error.strerror})") from None
-    return path.read_text().strip()
+        raise SettingError("DATA_DIR", f"cannot keep {path} ({error.strerror})") from None
+    if not key:
+        raise SettingError("DATA_DIR", f"{path} is empty; remove it, or set SECRET_KEY")
+    return key
