@@ -68,6 +68,16 @@ class WakeUpQueue:
             return False
         return True
 
+    def waiting(self) -> int:
+        """Return how many hints wait to be taken up; 0 when Redis is away."""
+        if self._queue is None:
+            raise RuntimeError("the queue has no settings yet")
+        try:
+            return int(self._queue.count)
+        except RedisError as error:
+            log.warning("redis_away error=%s", type(error).__name__)
+            return 0
+
 
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate()

@@ -4,7 +4,6 @@ What each step comes to is decided in models.plans; here it is looked up, writte
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
@@ -14,7 +13,7 @@ from service.actions.events import tell
 from service.actions.writing import locked, revive, write
 from service.clock import now
 from service.extensions import db
-from service.mail import outbox, situations
+from service.mail import situations
 from service.models import (
     Departure,
     Enrolment,
@@ -26,7 +25,6 @@ from service.models import (
     SkipReason,
 )
 from service.models.plans import (
-    Planned,
     Situation,
     ask_again_at,
     date_of,
@@ -81,21 +79,6 @@ def advance_one(departure: Departure) -> list[OutboxMessage]:
     if enrolment is None or enrolment.state is not EnrolmentState.active:
         return []
     return advance([enrolment])
-
-
-def planned(departure: Departure) -> list[Planned]:
-    """Return the future of a departure as things stand, in step order.
-
-    The outbox's own reasons (a dead address, an opt-out) are told as well.
-    """
-    return [
-        item if item.reason else replace(item, reason=_gate(item, departure))
-        for item in plan(situations.of(departure), now())
-    ]
-
-
-def _gate(item: Planned, departure: Departure) -> SkipReason | None:
-    return outbox.why_not(item.step.kind, departure.contact, departure, item.step.name)
 
 
 def stop(departure: Departure, by: Provider | None) -> None:

@@ -1,12 +1,15 @@
 """Look up all that the protocol asks about departures: a handful of queries, however many."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import select
 
+from service.clock import now
 from service.current import company
 from service.extensions import db
+from service.mail import outbox, suppressions
 from service.models import (
     Departure,
     Enrolment,
@@ -16,7 +19,7 @@ from service.models import (
     Response,
     Testimonial,
 )
-from service.models.plans import Situation
+from service.models.plans import Planned, Situation, plan
 
 Row = TypeVar("Row", Enrolment, Invitation, Recovery, Response)
 
@@ -56,6 +59,25 @@ def of_all(departures: Sequence[Departure]) -> dict[int, Situation]:
         situation.mails[mail.step or ""] = mail
         situation.cycles[mail.step or ""] = situation.cycles.get(mail.step or "", 0) + 1
     return found
+
+
+def foretold(departure: Departure) -> list[Planned]:
+    """Return what is to come of a departure as things stand now, in step order.
+
+    The outbox's own reasons (a dead address, an opt-out) are told as well.
+    """
+    unwanted = suppressions.find_all([departure.contact.email])
+    return [
+        item
+        if item.reason
+        else replace(
+            item,
+            reason=outbox.why_not(
+                item.step.kind, departure.contact, departure, item.step.name, unwanted
+            ),
+        )
+        for item in plan(of(departure), now())
+    ]
 
 
 def _rows(model: type[Row], ids: Iterable[int]) -> Sequence[Row]:

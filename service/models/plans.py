@@ -160,7 +160,7 @@ def _planned(step: Step, situation: Situation, at: datetime) -> Planned:
         return Planned(step, reason=anchor)
     due_at = due_at_of(step, anchor, situation)
     reason = why_not(step, situation, at)
-    if reason is None and at > due_at + step.stale_after:
+    if reason is None and at >= due_at + step.stale_after:
         reason = SkipReason.expired
     return Planned(step, due_at, reason)
 

@@ -214,7 +214,7 @@ def test_a_step_that_an_outage_kept_too_long_expires(entry):
     due_at = step(situation, entry.name, "2026-11-02T12:00").due_at
     stale_at = due_at + entry.stale_after
 
-    in_time, too_late = f"{stale_at:%FT%T}", f"{stale_at + timedelta(minutes=1):%FT%T}"
+    in_time, too_late = f"{stale_at - timedelta(minutes=1):%FT%T}", f"{stale_at:%FT%T}"
     assert step(situation, entry.name, in_time).reason is None
     assert step(situation, entry.name, too_late).reason is SkipReason.expired
 

@@ -10,7 +10,7 @@ from service.actions import departures, protocols, steps
 from service.actions.departures import Facts
 from service.errors import Conflict, Refused
 from service.extensions import db
-from service.mail import suppressions
+from service.mail import situations, suppressions
 from service.models import (
     Enrolment,
     EnrolmentState,
@@ -75,7 +75,7 @@ def on(day: str):
 
 def test_a_whole_farewell_without_an_answer(session):
     with on("2026-11-02"):
-        departure = recorded()
+        recorded()
         assert tick() == []
     for day in range(1, 90):
         moment = datetime(2026, 11, 2, 12, tzinfo=UTC) + timedelta(days=day)
@@ -167,7 +167,7 @@ def test_a_suppressed_contact_gets_rows_that_say_so_and_no_link(session):
     suppressions.add(contact.email, SuppressionReason.hard_bounce, reaches_transactional=True)
     with on("2026-11-21"):
         departure = recorded(contact=contact)
-        planned = {item.reason for item in protocols.planned(departure)[:2]}
+        planned = {item.reason for item in situations.foretold(departure)[:2]}
         tick()
 
     assert planned == {SkipReason.suppressed}

@@ -1,0 +1,70 @@
+"""Do once what the clock does each round, or tell what it would do."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import click
+from flask.cli import with_appcontext
+from flask_babel import format_datetime, ngettext
+from flask_babel import gettext as _
+
+from service import ticking
+from service.clock import now
+from service.current import company
+from service.models.labels import label, why_not
+
+
+def moment(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+    """Read an ISO time; without a zone it is the provider's. Raises BadParameter."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time such as 2026-11-24T10:00") from None
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only list what would go, and what would not.")
+@click.option(
+    "--at",
+    metavar="ISO-TIME",
+    callback=moment,
+    help="The time to list for (default: now), with --dry-run.",
+)
+@with_appcontext
+def tick(dry_run: bool, at: datetime | None) -> None:
+    """Do once what the clock does each round: write down the mails that are due, wake the workers.
+
+    Example: flask --app wsgi tick --dry-run --at 2026-11-24T10:00
+    """
+    if at is not None and not dry_run:
+        raise click.UsageError("--at goes with --dry-run: a real round happens now")
+    if dry_run:
+        _rehearse(at or now())
+        return
+    tally = ticking.tick()
+    if tally is None:
+        raise click.ClickException("another clock is at it; nothing was done")
+    click.echo(
+        ngettext("%(num)d mail is to go.", "%(num)d mails are to go.", tally.written)
+        + " "
+        + ngettext("%(num)d is skipped.", "%(num)d are skipped.", tally.skipped)
+    )
+
+
+def _rehearse(at: datetime) -> None:
+    zone = ZoneInfo(company().time_zone)
+    at = at if at.tzinfo else at.replace(tzinfo=zone)
+    foreseen = ticking.rehearse(at)
+    if not foreseen:
+        click.echo(_("Nothing is due then."))
+    for mail in foreseen:
+        click.echo(_line(mail))
+
+
+def _line(mail: ticking.Foreseen) -> str:
+    """Return when, what, to whom, about which client, and why not when it does not go."""
+    parts = [format_datetime(mail.due_at, "yyyy-MM-dd HH:mm"), label(mail.kind), mail.to]
+    if mail.client:
+        parts.append(mail.client)
+    parts.append(_("skipped: %(why)s", why=why_not(mail.reason)) if mail.reason else _("goes"))
+    return " | ".join(parts)

@@ -1,0 +1,157 @@
+"""The clock's round: sweep up, write what the protocol owes, wake the workers. A door: it commits.
+
+Any number of clocks may run; a lease in the database lets one of them tick. Nothing here sends.
+"""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from service.actions import leases, protocols
+from service.clock import now
+from service.extensions import db, queue
+from service.mail import conditions, delivery, sweeper
+from service.models import (
+    Contact,
+    Enrolment,
+    MailKind,
+    MailState,
+    OutboxMessage,
+    Provider,
+    SkipReason,
+)
+
+LEASE = timedelta(seconds=60)
+SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is asked again
+NAME = "tick"
+HOLDER = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one round did."""
+
+    swept: int = 0  # mails of workers that died, given back
+    written: int = 0  # mails that are to go
+    skipped: int = 0  # mails that are not, with their reason
+    hinted: int = 0  # jobs left for the workers
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """One mail of a rehearsal: what, to whom, when, and why not if it does not go."""
+
+    kind: MailKind
+    to: str
+    client: str
+    due_at: datetime
+    reason: SkipReason | None
+
+
+def tick(holder: str = HOLDER) -> Tally | None:
+    """Do one round; None when another clock is at it.
+
+    An enrolment that raises an error is set aside for an hour, so that it holds nobody's mail
+    back; the errors are raised once the round is done.
+    """
+    has_lease = leases.take(NAME, holder, LEASE)
+    db.session.commit()
+    if not has_lease:
+        return None
+    swept = sweeper.sweep()
+    db.session.commit()
+    mails, errors = _advance_all(holder)
+    hinted = _wake()
+    leases.give_back(NAME, holder)
+    db.session.commit()
+    if errors:
+        raise ExceptionGroup("some departures could not be advanced", errors)
+    skipped = mails.count(MailState.skipped)
+    tally = Tally(swept, len(mails) - skipped, skipped, hinted)
+    if tally != Tally():
+        log.info("tick %s", tally)
+    return tally
+
+
+def rehearse(at: datetime) -> list[Foreseen]:
+    """Return what a round at `at` would write or wake a worker for, and change nothing.
+
+    It is the round itself, rolled back, so that it cannot tell anything else.
+    """
+    try:
+        written: list[OutboxMessage] = []
+        while found := protocols.due(at):
+            written += protocols.advance(found, at)
+        return _foresee(written, at)
+    finally:
+        db.session.rollback()
+
+
+def _advance_all(holder: str) -> tuple[list[MailState], list[Exception]]:
+    """Advance what is due, chunk by chunk, each in a transaction that renews the lease."""
+    states: list[MailState] = []
+    errors: list[Exception] = []
+    while leases.take(NAME, holder, LEASE) and (found := protocols.due(now())):
+        ids = [enrolment.id for enrolment in found]
+        try:
+            states += _advance(found)
+        except Exception:
+            db.session.rollback()
+            log.exception("a chunk of %s departures failed; one by one now", len(ids))
+            for enrolment_id in ids:
+                _advance_alone(enrolment_id, states, errors)
+    db.session.commit()
+    return states, errors
+
+
+def _advance(found: Sequence[Enrolment]) -> list[MailState]:
+    states = [mail.state for mail in protocols.advance(found)]
+    db.session.commit()
+    return states
+
+
+def _advance_alone(enrolment_id: int, states: list[MailState], errors: list[Exception]) -> None:
+    enrolment = db.session.get_one(Enrolment, enrolment_id)
+    try:
+        states += _advance([enrolment])
+    except Exception as error:
+        db.session.rollback()
+        log.exception("departure of enrolment %s set aside", enrolment_id)
+        errors.append(error)
+        db.session.get_one(Enrolment, enrolment_id).next_at = now() + SET_ASIDE
+        db.session.commit()
+
+
+def _wake() -> int:
+    """Hint at what is due, less the hints that wait already: the workers may just be busy."""
+    batches = delivery.due_batches()
+    db.session.commit()
+    fresh = batches[queue.waiting() :] if batches else []
+    return sum(queue.wake("service.tasks.deliver", ids) for ids in fresh)
+
+
+def _foresee(written: Sequence[OutboxMessage], at: datetime) -> list[Foreseen]:
+    """Tell what was written just now, and what waits in the outbox and is due by `at`."""
+    owed = select(OutboxMessage.id).where(
+        OutboxMessage.state == MailState.queued, OutboxMessage.due_at <= at
+    )
+    ids = {mail.id for mail in written} | set(db.session.scalars(owed))
+    rows = sorted(conditions.rows_of(sorted(ids)), key=lambda row: (row.due_at, row.id))
+    going = [row for row in rows if row.state is MailState.queued]
+    reasons = conditions.reasons(going, at)
+    return [_foreseen(row, row.skip_reason or reasons.get(row.id)) for row in rows]
+
+
+def _foreseen(row: OutboxMessage, reason: SkipReason | None) -> Foreseen:
+    reader: Contact | Provider | None = row.contact or row.provider
+    to = f"{reader.name} <{reader.email}>" if reader else "?"
+    client = row.departure.client.name if row.departure else ""
+    return Foreseen(row.kind, to, client, row.due_at, reason)
