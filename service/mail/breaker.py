@@ -16,12 +16,19 @@ from service.models import Breaker
 NAME = "smtp"
 FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(minutes=5)
+JITTER = 0.2
 
 
 def is_open(at: datetime | None = None) -> bool:
-    """Say whether the server is to be left alone for now."""
+    """Say whether the server is to be left alone for now.
+
+    A pause longer than any that we make is one of a clock that has been put back since.
+    """
     row = db.session.get(Breaker, NAME, populate_existing=True)
-    return row is not None and row.open_until is not None and row.open_until > (at or now())
+    if row is None or row.open_until is None:
+        return False
+    left = row.open_until - (at or now())
+    return timedelta(0) < left <= LONGEST_PAUSE * (1 + JITTER)
 
 
 def failed(words: str) -> datetime:
@@ -29,7 +36,7 @@ def failed(words: str) -> datetime:
     row = held(Breaker, NAME, failures=0, server_words="")
     row.failures += 1
     pause = min(FIRST_PAUSE * int(2 ** min(row.failures - 1, 10)), LONGEST_PAUSE)
-    row.open_until = until = now() + pause * random.uniform(0.8, 1.2)  # noqa: S311
+    row.open_until = until = now() + pause * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     row.server_words = words
     db.session.commit()
     return until

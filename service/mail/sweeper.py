@@ -2,12 +2,12 @@
 
 import logging
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from service.clock import now
 from service.extensions import db
 from service.mail import outcomes
-from service.mail.claims import FREE
+from service.mail.claims import FREE, lease_time
 from service.models import MailState, OutboxMessage
 
 AT_ONCE = 500
@@ -17,10 +17,19 @@ log = logging.getLogger(__name__)
 
 
 def sweep() -> int:
-    """Give back what was not handed over yet, decide about the rest; return how many. Flushes."""
+    """Give back what was not handed over yet, decide about the rest; return how many. Flushes.
+
+    A lease that lasts longer than any that we give is one of a clock that has been put back since.
+    """
+    moment = now()
+    is_over = or_(
+        OutboxMessage.lease_until.is_(None),
+        OutboxMessage.lease_until < moment,
+        OutboxMessage.lease_until > moment + 2 * lease_time(),
+    )
     expired = (
         select(OutboxMessage)
-        .where(OutboxMessage.state == MailState.sending, OutboxMessage.lease_until < now())
+        .where(OutboxMessage.state == MailState.sending, is_over)
         .order_by(OutboxMessage.id)
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)

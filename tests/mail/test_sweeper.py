@@ -1,0 +1,93 @@
+"""A worker that died leaves rows behind; the clock finds them by their lease."""
+
+from datetime import timedelta
+
+import time_machine
+
+from service.clock import now
+from service.extensions import db
+from service.mail import claims, delivery, sweeper
+from service.models import MailKind, MailState
+from tests.mail.deliveries import a_mail, fresh, mails
+
+AFTER = timedelta(minutes=10)
+
+
+def sweep_later() -> int:
+    with time_machine.travel(now() + AFTER):
+        swept = sweeper.sweep()
+        db.session.commit()
+    return swept
+
+
+def test_a_claim_is_left_alone_while_it_lasts(session):
+    row = a_mail()
+    claims.take([row.id])
+    assert sweeper.sweep() == 0
+    assert fresh(row).state is MailState.sending
+
+
+def test_what_was_not_handed_over_is_retried_without_an_attempt(session, mailbox):
+    row = a_mail()
+    claims.take([row.id])
+    assert sweep_later() == 1
+    assert (fresh(row).state, fresh(row).attempts, fresh(row).doubts) == (MailState.queued, 0, 0)
+    delivery.deliver([row.id])
+    assert len(mailbox.messages()) == 1
+
+
+def test_what_was_being_handed_over_goes_once_more_and_then_to_a_person(session):
+    row = a_mail()
+    for state in (MailState.queued, MailState.uncertain):
+        with time_machine.travel(now() + 2 * AFTER * fresh(row).doubts):
+            claim = claims.take([row.id])
+            claim.hand_over(row.id)
+            sweep_later()
+        assert fresh(row).state is state
+    assert fresh(row).doubts == 2
+
+
+def test_a_reminder_that_was_being_handed_over_waits_for_a_person(session):
+    row = a_mail(MailKind.survey_reminder_1)
+    claims.take([row.id]).hand_over(row.id)
+    sweep_later()
+    assert fresh(row).state is MailState.uncertain
+    assert fresh(row).ended_at is not None
+
+
+def test_a_lease_of_a_clock_that_was_put_back_does_not_hold_for_a_day(session):
+    row = a_mail()
+    with time_machine.travel(now() + timedelta(days=1)):
+        claims.take([row.id])
+    sweeper.sweep()
+    assert fresh(row).state is MailState.queued
+
+
+def test_a_lease_is_renewed_while_its_worker_lives(session):
+    ids = mails(2)
+    with time_machine.travel(now(), tick=False) as clock:
+        claim = claims.take(ids)
+        until = fresh(ids[1]).lease_until
+        claim.renew()
+        assert fresh(ids[1]).lease_until == until
+        clock.shift(claims.lease_time() * 0.5)
+        claim.renew()
+        assert fresh(ids[1]).lease_until > until
+
+
+def test_a_mail_that_was_taken_is_sent_even_when_the_lease_ran_out_meanwhile(session, mailbox):
+    row = a_mail()
+    original = claims.Claim.change
+
+    def change(claim, row_id, **changes):
+        if changes.get("state") is MailState.sent:
+            sweep_later()
+        return original(claim, row_id, **changes)
+
+    claims.Claim.change = change
+    try:
+        delivery.deliver([row.id])
+    finally:
+        claims.Claim.change = original
+    assert fresh(row).state is MailState.sent
+    assert len(mailbox.messages()) == 1
