@@ -1,0 +1,141 @@
+"""Write the departures of a list: new ones in bulk, on their protocol; changed ones told of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from service.actions import departures
+from service.actions.imports.bulk import insert_all, insert_quietly
+from service.actions.imports.drafts import DepartureDraft
+from service.actions.imports.plans import service_of
+from service.actions.imports.standing import portions
+from service.actions.writing import revive
+from service.clock import now, today
+from service.current import company
+from service.extensions import db
+from service.models import (
+    Departure,
+    DepartureReason,
+    Enrolment,
+    EnrolmentState,
+    Event,
+    EventKind,
+    Provider,
+)
+
+SOURCE = "import"
+
+
+def insert_departures(
+    drafts: Sequence[DepartureDraft],
+    client_ids: dict[str, int],
+    contact_ids: dict[int, int],
+    by: Provider | None,
+) -> None:
+    """Do in bulk what departures.record does for one (a test holds the two together)."""
+    rows = []
+    for draft in drafts:
+        contact = draft.contact
+        client_id = client_ids[contact.client.key]
+        contact_id = contact.standing.id if contact.standing else contact_ids[id(contact)]
+        rows.append({"client_id": client_id, "contact_id": contact_id, **_values(draft, by)})
+    ids = insert_all(Departure, rows)
+    pairs = list(zip(drafts, ids, strict=True))
+    reasons = [
+        {"departure_id": id_, "reason": reason}
+        for draft, id_ in pairs
+        for reason in sorted(draft.values.get("reasons", ()))
+    ]
+    insert_quietly(DepartureReason, reasons)
+    insert_quietly(Event, [_event(id_, EventKind.recorded, by, SOURCE) for id_ in ids])
+    insert_quietly(Enrolment, [_enrolment(id_) for draft, id_ in pairs if draft.starts])
+
+
+def _values(draft: DepartureDraft, by: Provider | None) -> dict[str, Any]:
+    told = {name: value for name, value in draft.values.items() if name != "reasons"}
+    end_on, day = told.get("end_on"), today(company().time_zone)
+    return {
+        "notice_on": min(day, end_on) if end_on else day,
+        "end_on": None,
+        "monthly_value": None,
+        "acquisition_cost": None,
+        "margin": None,
+        "responsible_id": None,
+        "notes": "",
+        **told,
+        "service": service_of(draft),
+        "is_history": draft.is_history,
+        "source": SOURCE,
+        "recorded_by_id": by.id if by else None,
+    }
+
+
+def update_departures(drafts: Sequence[DepartureDraft], by: Provider | None) -> None:
+    """Change what the list says otherwise, and begin the protocols that it asks for."""
+    enrolments = _enrolments(drafts)
+    events: list[dict[str, Any]] = []
+    begun: list[dict[str, Any]] = []
+    for draft in drafts:
+        departure = draft.standing
+        if departure is None:
+            continue
+        changes = draft.changes_of(departure)
+        for name, value in changes.items():
+            setattr(departure, name, value)
+        enrolment = enrolments.get(departure.id)
+        if changes:
+            events.append(_event(departure.id, EventKind.changed, by, ",".join(changes)))
+            revive(enrolment)
+            if enrolment and {"end_on", "notice_on"} & changes.keys():
+                _count_anew(departure, enrolment)
+        if draft.starts:
+            departure.is_history = False
+            events.append(_event(departure.id, EventKind.protocol_resumed, by))
+            if enrolment is None:
+                begun.append(_enrolment(departure.id))
+            else:
+                enrolment.state, enrolment.next_at = EnrolmentState.active, now()
+    insert_quietly(Event, events)
+    insert_quietly(Enrolment, begun)
+
+
+def _count_anew(departure: Departure, enrolment: Enrolment) -> None:
+    """Let mails whose new day has passed go now, as a change by hand does."""
+    if not departures.is_long_ago(departure.end_on):
+        enrolment.enrolled_at = now()
+
+
+def _enrolments(drafts: Sequence[DepartureDraft]) -> dict[int, Enrolment]:
+    """Return the enrolments of departures that the list changes, held against the clock."""
+    touched = [
+        draft.standing.id
+        for draft in drafts
+        if draft.standing and (draft.starts or draft.changes_of(draft.standing))
+    ]
+    found: dict[int, Enrolment] = {}
+    for ids in portions(touched):
+        query = select(Enrolment).where(Enrolment.departure_id.in_(ids)).with_for_update()
+        found |= {enrolment.departure_id: enrolment for enrolment in db.session.scalars(query)}
+    return found
+
+
+def _enrolment(departure_id: int) -> dict[str, Any]:
+    moment = now()
+    return {
+        "departure_id": departure_id,
+        "state": EnrolmentState.active,
+        "enrolled_at": moment,
+        "next_at": moment,
+    }
+
+
+def _event(
+    departure_id: int, kind: EventKind, by: Provider | None, detail: str = ""
+) -> dict[str, Any]:
+    return {
+        "departure_id": departure_id,
+        "kind": kind,
+        "provider_id": by.id if by else None,
+        "detail": detail,
+    }
