@@ -15,7 +15,7 @@ from service.config import Settings
 from service.extensions import db
 from tests.mailboxes import Mailbox
 
-pytest_plugins = ["tests.servers", "tests.skips"]
+pytest_plugins = ["tests.servers", "tests.skips", "tests.live"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
