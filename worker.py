@@ -83,6 +83,8 @@ def tick_until_stopped(app: Flask) -> None:
                 ticking.tick()
             except OperationalError as error:
                 log.warning("database_away error=%s", type(error.orig).__name__)
+            except ExceptionGroup as group:  # each was logged, and its departure set aside
+                log.error("tick_unwell errors=%s", len(group.exceptions))
         if signal.sigtimedwait(STOPPING, ROUND):
             return
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from limits.storage import MemoryStorage
 
 from service import cli, database, logs, web
 from service.config import Settings
@@ -39,11 +40,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     csrf.init_app(app)
     limiter.init_app(app)
+    rest_limiter()
     mail.init_app(app)
     queue.init_settings(settings)
     web.register(app)
     cli.register(app)
     return app
+
+
+def rest_limiter() -> None:
+    """End the timer thread that the limiter's fallback starts; it starts one when it needs one.
+
+    A process under libfaketime would wait for that thread at its end until the real clock gets
+    there: semaphores wait on the real monotonic clock, whatever Python has been told.
+    """
+    fallback = limiter._fallback_storage
+    if isinstance(fallback, MemoryStorage):
+        fallback.timer.cancel()
 
 
 def flask_config(settings: Settings) -> dict[str, Any]:

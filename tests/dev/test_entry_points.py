@@ -1,0 +1,129 @@
+"""What is wrong at the start is said at the start, in one line that names the setting."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from development.environment import ROOT
+from service.config import Settings
+from service.reachability import unreachable
+from tests.processes import start
+
+
+def surroundings(home: Path, **settings: str) -> dict[str, str]:
+    bare = {"PATH": os.environ["PATH"], "HOME": str(home), "DATA_DIR": str(home / "data")}
+    return bare | {"REDIS_URL": "redis://127.0.0.1:1/0", "PYTHONPATH": str(ROOT)} | settings
+
+
+def run(home: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in an empty folder, with these settings and no others."""
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=home,
+        env=surroundings(home, **settings),
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-c", "import wsgi"],
+        ["-m", "flask", "--app", "wsgi", "routes"],
+        [str(ROOT / "worker.py")],
+        [str(ROOT / "worker.py"), "clock"],
+    ],
+)
+def test_production_without_a_secret_does_not_start(tmp_path, words):
+    done = run(tmp_path, *words, ENVIRONMENT="production")
+
+    assert done.returncode == 3
+    assert done.stderr.startswith("SECRET_KEY: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_gunicorn_gives_up_at_once_on_a_wrong_setting(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        bind = f"127.0.0.1:{probe.getsockname()[1]}"
+    words = ["-m", "gunicorn", "wsgi:app", "--bind", bind, "--no-control-socket"]
+    done = run(tmp_path, *words, MAIL_RATE="much")
+
+    assert done.returncode == 3
+    assert "MAIL_RATE: 'much' is not a rate" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_each_server_that_does_not_answer_is_named(tmp_path):
+    settings = Settings.from_environment(
+        {
+            "DATA_DIR": str(tmp_path),
+            "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+            "REDIS_URL": "redis://127.0.0.1:1/0",
+            "MAIL_SERVER": "127.0.0.1",
+            "MAIL_PORT": "1",
+        }
+    )
+    lines = list(unreachable(settings))
+
+    assert [line.split(": ")[0] for line in lines] == ["DATABASE_URL", "REDIS_URL", "MAIL_SERVER"]
+    assert not any("\n" in line for line in lines)
+    assert [line[:9] for line in unreachable(settings, "REDIS_URL")] == ["REDIS_URL"]
+
+
+def test_servers_that_answer_are_not_named(tmp_path, redis_url, postgres_server, smtp_server):
+    settings = Settings.from_environment(
+        {
+            "DATA_DIR": str(tmp_path),
+            "DATABASE_URL": postgres_server.url(),
+            "REDIS_URL": redis_url,
+            "MAIL_SERVER": smtp_server.host,
+            "MAIL_PORT": str(smtp_server.port),
+        }
+    )
+    assert list(unreachable(settings)) == []
+
+
+@pytest.mark.parametrize("what", [[], ["clock"]])
+def test_worker_and_clock_end_when_they_are_told_to(tmp_path, redis_url, smtp_server, what):
+    settings = surroundings(
+        tmp_path, REDIS_URL=redis_url, MAIL_SERVER="127.0.0.1", MAIL_PORT=str(smtp_server.port)
+    )
+    migrate = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
+    subprocess.run(migrate, cwd=tmp_path, env=settings, check=True, capture_output=True)
+    said = tmp_path / "said.txt"
+    with said.open("wb") as out:
+        command = [sys.executable, str(ROOT / "worker.py"), *what]
+        process = start(command, cwd=tmp_path, env=settings, stdout=out, stderr=out)
+    time.sleep(4)  # it has nothing to say when it is ready
+
+    assert process.poll() is None, said.read_text()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    assert "Traceback" not in said.read_text()
+
+
+def test_a_worker_waits_for_redis(tmp_path):
+    said = tmp_path / "said.txt"
+    with said.open("wb") as out:
+        process = start(
+            [sys.executable, str(ROOT / "worker.py")],
+            cwd=tmp_path,
+            env=surroundings(tmp_path),
+            stdout=out,
+            stderr=out,
+        )
+    time.sleep(5)
+
+    assert process.poll() is None, said.read_text()
+    assert "REDIS_URL: Redis does not answer" in said.read_text()
+    process.terminate()
+    process.wait(10)
