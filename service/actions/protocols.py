@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
 from service.actions.events import tell
-from service.actions.writing import locked, revive, write
+from service.actions.writing import locked, locked_all, revive, write
 from service.clock import now
 from service.extensions import db
 from service.mail import situations
@@ -125,14 +125,25 @@ def recount(departure: Departure) -> None:
 
     A mail that still waits to go, though its new day is yet to come, is taken back until then.
     """
-    situation = locked(departure)
-    early = [mail.id for mail in situation.mails.values() if _is_early(mail, situation)]
+    recount_all([departure])
+
+
+def recount_all(departures: Sequence[Departure]) -> None:
+    """Do what `recount` does for many departures in a handful of queries."""
+    found = locked_all(departures)
+    early = [
+        mail.id
+        for situation in found
+        for mail in situation.mails.values()
+        if _is_early(mail, situation)
+    ]
     db.session.execute(
         delete(OutboxMessage).where(
             OutboxMessage.id.in_(early), OutboxMessage.state == MailState.queued
         )
     )
-    revive(situation.enrolment)
+    for situation in found:
+        revive(situation.enrolment)
 
 
 def _is_early(mail: OutboxMessage, situation: Situation) -> bool:

@@ -1,16 +1,16 @@
 """Write the departures of a list: new ones in bulk, on their protocol; changed ones told of."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 
-from service.actions import departures
+from service.actions import departures, protocols
 from service.actions.imports.bulk import insert_all, insert_quietly
 from service.actions.imports.drafts import DepartureDraft
 from service.actions.imports.plans import service_of
 from service.actions.imports.standing import portions
-from service.actions.writing import revive
 from service.clock import now, today
 from service.current import company
 from service.extensions import db
@@ -34,12 +34,12 @@ def insert_departures(
     by: Provider | None,
 ) -> None:
     """Do in bulk what departures.record does for one (a test holds the two together)."""
-    rows = []
+    rows, day = [], today(company().time_zone)
     for draft in drafts:
         contact = draft.contact
         client_id = client_ids[contact.client.key]
         contact_id = contact.standing.id if contact.standing else contact_ids[id(contact)]
-        rows.append({"client_id": client_id, "contact_id": contact_id, **_values(draft, by)})
+        rows.append({"client_id": client_id, "contact_id": contact_id, **_values(draft, by, day)})
     ids = insert_all(Departure, rows)
     pairs = list(zip(drafts, ids, strict=True))
     reasons = [
@@ -52,9 +52,9 @@ def insert_departures(
     insert_quietly(Enrolment, [_enrolment(id_) for draft, id_ in pairs if draft.starts])
 
 
-def _values(draft: DepartureDraft, by: Provider | None) -> dict[str, Any]:
+def _values(draft: DepartureDraft, by: Provider | None, day: date) -> dict[str, Any]:
     told = {name: value for name, value in draft.values.items() if name != "reasons"}
-    end_on, day = told.get("end_on"), today(company().time_zone)
+    end_on = told.get("end_on")
     return {
         "notice_on": min(day, end_on) if end_on else day,
         "end_on": None,
@@ -73,9 +73,8 @@ def _values(draft: DepartureDraft, by: Provider | None) -> dict[str, Any]:
 
 def update_departures(drafts: Sequence[DepartureDraft], by: Provider | None) -> None:
     """Change what the list says otherwise, and begin the protocols that it asks for."""
-    enrolments = _enrolments(drafts)
-    events: list[dict[str, Any]] = []
-    begun: list[dict[str, Any]] = []
+    touched: dict[int, tuple[Departure, list[str]]] = {}
+    begun: list[Departure] = []
     for draft in drafts:
         departure = draft.standing
         if departure is None:
@@ -83,38 +82,45 @@ def update_departures(drafts: Sequence[DepartureDraft], by: Provider | None) -> 
         changes = draft.changes_of(departure)
         for name, value in changes.items():
             setattr(departure, name, value)
-        enrolment = enrolments.get(departure.id)
         if changes:
-            events.append(_event(departure.id, EventKind.changed, by, ",".join(changes)))
-            revive(enrolment)
-            if enrolment and {"end_on", "notice_on"} & changes.keys():
-                _count_anew(departure, enrolment)
+            touched[departure.id] = (departure, list(changes))
         if draft.starts:
             departure.is_history = False
-            events.append(_event(departure.id, EventKind.protocol_resumed, by))
-            if enrolment is None:
-                begun.append(_enrolment(departure.id))
-            else:
-                enrolment.state, enrolment.next_at = EnrolmentState.active, now()
-    insert_quietly(Event, events)
-    insert_quietly(Enrolment, begun)
+            begun.append(departure)
+    changed = [
+        _event(id_, EventKind.changed, by, ",".join(names))
+        for id_, (_row, names) in touched.items()
+    ]
+    resumed = [_event(departure.id, EventKind.protocol_resumed, by) for departure in begun]
+    insert_quietly(Event, changed + resumed)
+    _begin(begun)
+    _count_anew([row for row, names in touched.values() if {"end_on", "notice_on"} & set(names)])
+    for ids in portions(touched):
+        protocols.recount_all([touched[id_][0] for id_ in ids])
 
 
-def _count_anew(departure: Departure, enrolment: Enrolment) -> None:
-    """Let mails whose new day has passed go now, as a change by hand does."""
-    if not departures.is_long_ago(departure.end_on):
+def _begin(begun: Sequence[Departure]) -> None:
+    """Put on their protocol departures that were history, as protocols.resume does for one."""
+    enrolments = _enrolments(begun)
+    for enrolment in enrolments.values():
+        enrolment.state, enrolment.next_at = EnrolmentState.active, now()
+        enrolment.enrolled_at = now()
+    fresh = [departure.id for departure in begun if departure.id not in enrolments]
+    insert_quietly(Enrolment, [_enrolment(id_) for id_ in fresh])
+
+
+def _count_anew(moved: Sequence[Departure]) -> None:
+    """Let mails whose new day has passed go now, as departures.change does for one."""
+    first = today(company().time_zone) - departures.HISTORY_AFTER
+    recent = [row for row in moved if row.end_on is None or row.end_on >= first]
+    for enrolment in _enrolments(recent).values():
         enrolment.enrolled_at = now()
 
 
-def _enrolments(drafts: Sequence[DepartureDraft]) -> dict[int, Enrolment]:
-    """Return the enrolments of departures that the list changes, held against the clock."""
-    touched = [
-        draft.standing.id
-        for draft in drafts
-        if draft.standing and (draft.starts or draft.changes_of(draft.standing))
-    ]
+def _enrolments(rows: Sequence[Departure]) -> dict[int, Enrolment]:
+    """Return the enrolments of departures by their id, held against the clock."""
     found: dict[int, Enrolment] = {}
-    for ids in portions(touched):
+    for ids in portions(row.id for row in rows):
         query = select(Enrolment).where(Enrolment.departure_id.in_(ids)).with_for_update()
         found |= {enrolment.departure_id: enrolment for enrolment in db.session.scalars(query)}
     return found

@@ -15,6 +15,8 @@ from service.actions.imports.drafts import (
     draft,
 )
 from service.actions.imports.standing import find_standing, opted_out, responsibles
+from service.clock import today
+from service.current import company
 from service.imports import Problem, Reading
 
 
@@ -86,8 +88,9 @@ def plan(reading: Reading, *, protocol_since: date | None = None) -> Plan:
     if _holds_samples(drafts, reading):
         return found
     _keep_opted_out(drafts, reading)
+    first = protocol_since or today(company().time_zone) - departures.HISTORY_AFTER
     for departure in drafts.departures:
-        _decide(departure, protocol_since)
+        _decide(departure, first, is_asked_for=protocol_since is not None)
         _warn_of_other_contact(departure, reading)
     found.drafts = drafts
     found.clients = _count(drafts.clients.values())
@@ -136,19 +139,17 @@ def _keep_opted_out(drafts: Drafts, reading: Reading) -> None:
             reading.warnings.add(Problem(reason, contact.line, typed=contact.values["email"]))
 
 
-def _decide(departure: DepartureDraft, since: date | None) -> None:
-    """Set whether it is history and whether its protocol begins now."""
-    end_on = departure.values.get("end_on")
-    if since is None:
-        departure.is_history = departures.is_long_ago(end_on)
-    else:
-        departure.is_history = end_on is not None and end_on < since
-    standing = departure.standing
+def _decide(departure: DepartureDraft, first: date, *, is_asked_for: bool) -> None:
+    """Set whether it is history (ended before the day `first`) and whether its protocol begins.
+
+    The protocol of history that stands already begins only when that is asked for.
+    """
+    end_on, standing = departure.values.get("end_on"), departure.standing
+    departure.is_history = end_on is not None and end_on < first
     if standing is None:
         departure.starts = not departure.is_history
-    else:
-        asked_for = since is not None and end_on is not None and not departure.is_history
-        departure.starts = asked_for and standing.is_history and not standing.is_over
+    elif standing.is_history and not standing.is_over:
+        departure.starts = is_asked_for and end_on is not None and not departure.is_history
 
 
 def _warn_of_other_contact(departure: DepartureDraft, reading: Reading) -> None:

@@ -93,11 +93,12 @@ def _insert_contacts(
     drafts: Sequence[ContactDraft], client_ids: dict[str, int], source: str
 ) -> dict[int, int]:
     """Return the new ids by the id() of their draft."""
+    language = company().language
     rows = [
         {
             "client_id": client_ids[draft.client.key],
             "email_key": draft.key,
-            "language": company().language,
+            "language": language,
             "phone": "",
             "keep_in_touch": True,
             "source": source[:100],
