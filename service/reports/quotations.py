@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from service.current import company
 from service.reports.testimonials import Published, as_records
+from service.reports.writers.delimited import neutral
 
 FIELDS = (
     "id",
@@ -21,7 +22,6 @@ FIELDS = (
     "published_at",
     "is_shortened",
 )
-RISKY = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute what begins with these
 
 
 def about() -> str:
@@ -45,7 +45,9 @@ def as_csv(rows: Sequence[Published]) -> str:
     writer = csv.DictWriter(out, FIELDS)
     writer.writeheader()
     for record in as_records(rows):
-        writer.writerow({name: _harmless(value) for name, value in record.items()})
+        writer.writerow(
+            {name: neutral(v) if isinstance(v, str) else v for name, v in record.items()}
+        )
     return "\ufeff" + out.getvalue()
 
 
@@ -101,10 +103,6 @@ def _creator(row: Published) -> dict[str, object]:
 def signature(row: Published) -> str:
     """Return name, role and company as far as they may be shown."""
     return ", ".join(part for part in (row.name, row.role, row.company) if part)
-
-
-def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(RISKY) else value
 
 
 def _quoted(words: str) -> str:
