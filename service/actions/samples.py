@@ -115,14 +115,17 @@ class _Maker:
         departure.reasons = {REASONS[number % len(REASONS)]}
         return departure
 
-    def response(self, departure: Departure, number: int, at: datetime) -> Response:
-        score = SCORES[number % len(SCORES)]
-        invitation = Invitation(
+    def invitation(self, departure: Departure, at: datetime) -> Invitation:
+        return Invitation(
             departure=departure,
             kind=InvitationKind.survey,
-            created_at=at - timedelta(days=1),
-            closes_at=at + timedelta(days=60),
+            created_at=at,
+            closes_at=at + timedelta(days=61),
         )
+
+    def response(self, departure: Departure, number: int, at: datetime) -> Response:
+        score = SCORES[number % len(SCORES)]
+        invitation = self.invitation(departure, at - timedelta(days=1))
         response = Response(
             invitation=invitation,
             departure=departure,
@@ -188,8 +191,11 @@ def _add_departure(maker: _Maker, departure: Departure, number: int, end_on: dat
     db.session.add(
         Event(departure_id=departure.id, kind=EventKind.recorded, at=departure.recorded_at)
     )
-    if number % 5 == 3 or end_on > maker.today - timedelta(days=6):
-        return  # not answered, or not yet
+    if end_on > maker.today - timedelta(days=6):
+        return  # not yet answered
+    if number % 5 == 3:
+        db.session.add(maker.invitation(departure, maker.moment(end_on + timedelta(days=1))))
+        return  # asked, and never answered
     response = maker.response(
         departure, number, maker.moment(end_on + timedelta(days=2 + number % 4), 12)
     )

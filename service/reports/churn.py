@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import aliased
@@ -24,6 +24,11 @@ class ChurnMonth:
     first: date
     at_start: int
     left: int
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return first_of(self.first, 1) - timedelta(days=1)
 
     @property
     def rate(self) -> float | None:

@@ -5,7 +5,7 @@ None of them grows with history: each walks the window by its index, or stops at
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 
@@ -44,6 +44,11 @@ class Tally:
             setattr(self, name, getattr(self, name) + int(count or 0))
 
     @property
+    def counts(self) -> list[int]:
+        """The counts, in the order of the fields."""
+        return [getattr(self, name) for name in self.__slots__]
+
+    @property
     def nps(self) -> NetPromoterScore:
         """The net promoter score of those who gave a score."""
         passives = self.scored - self.promoters - self.detractors
@@ -62,10 +67,16 @@ class Tally:
 
 @dataclass(slots=True)
 class Month:
-    """One calendar month of the trend."""
+    """One calendar month of the trend, or a whole year."""
 
     first: date
     tally: Tally
+    is_year: bool = False
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return first_of(self.first, 12 if self.is_year else 1) - timedelta(days=1)
 
 
 @dataclass(slots=True)

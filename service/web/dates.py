@@ -26,6 +26,10 @@ def register(app: Flask) -> None:
         shortly=shortly,
         at_length=at_length,
         number=number,
+        signed=signed,
+        percent=percent,
+        in_month=in_month,
+        month_letter=month_letter,
     )
 
 
@@ -78,6 +82,29 @@ def number(value: float | Decimal, decimals: int = 0) -> str:
     """Return a number with the reader's separators."""
     shape = "#,##0" + ("." + "0" * decimals if decimals else "")
     return str(format_decimal(value, format=shape))
+
+
+def signed(value: float) -> str:
+    """Return a whole number with its sign in front: "+38", "−7", "0"."""
+    rounded = round(value)
+    sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
+    return sign + number(abs(rounded))
+
+
+def percent(value: float, decimals: int = 0) -> str:
+    """Return a percentage given as 0 to 100, as the reader writes it: "64 %" or "64%"."""
+    shape = "#,##0" + ("." + "0" * decimals if decimals else "")
+    return str(gettext("%(number)s%%", number=format_decimal(value, format=shape)))
+
+
+def in_month(day: date, form: str = "LLLL y") -> str:
+    """Return the month of `day` in words: "noviembre 2026"."""
+    return str(format_date(day, form))
+
+
+def month_letter(day: date) -> str:
+    """Return the letter that stands for the month of `day` where there is room for no more."""
+    return str(format_date(day, "LLLLL"))
 
 
 def _local(moment: datetime) -> datetime:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from service.colours import Palette, palette
 from service.current import company
 from service.models.companies import Company
+from service.models.labels import label
 
 SHEETS = ("tokens.css", "base.css", "public.css")
 
@@ -52,6 +53,7 @@ def register(app: Flask) -> None:
         logo_url=lambda house: f"/logo/{house.logo_version}",
         page_with=page_with,
     )
+    app.jinja_env.filters["labelled"] = label  # what a member of our enums is called
     app.jinja_env.tests["endpoint"] = lambda name: name in app.view_functions
 
 

@@ -1,0 +1,233 @@
+"""Lists of departures: searched, filtered, sorted, a page at a time. A fixed number of queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from math import ceil
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.sql.elements import ColumnElement
+
+from service.extensions import db
+from service.models import (
+    Client,
+    Contact,
+    Departure,
+    DepartureReason,
+    Enrolment,
+    EnrolmentState,
+    Invitation,
+    InvitationKind,
+    Provider,
+    Reason,
+    Recovery,
+    Response,
+    ResponseReason,
+    Stage,
+)
+
+PER_PAGE = 25
+# What the filter `state` may ask for besides a stage.
+GROUPS = {
+    "open": (Stage.notice, Stage.conversation, Stage.handover),
+    "over": (Stage.retained, Stage.returned),
+}
+SCORES = {"promoter": (9, 10), "passive": (7, 8), "detractor": (0, 6)}
+SORTS: dict[str, Any] = {
+    "client": Client.name_key,
+    "service": Departure.service,
+    "notice_on": Departure.notice_on,
+    "end_on": Departure.end_on,
+    "stage": Departure.stage,
+    "score": Response.score,
+    "responsible": Provider.name,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What the address of the list asks for. Unknown words are ignored, never an error."""
+
+    q: str = ""
+    state: str = ""  # a stage, open, over, recovery or history
+    service: str = ""
+    since: date | None = None  # by end date, both days included
+    until: date | None = None
+    answered: str = ""  # yes, no (invited and silent)
+    score: str = ""  # promoter, passive, detractor, or a number
+    reason: str = ""  # said by either side
+    sort: str = "-notice_on"
+    page: int = 1
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it leaves departures out."""
+        words = (self.q, self.state, self.service, self.answered, self.score, self.reason)
+        return any(words) or self.since is not None or self.until is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One departure of a list."""
+
+    departure: Departure
+    score: int | None
+    answered_at: datetime | None
+    needs_recovery: bool
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list."""
+
+    lines: list[Line]
+    count: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, ceil(self.count / PER_PAGE))
+
+
+def page(query: Query) -> Page:
+    """Return the page of departures that `query` asks for; past the last one, the last."""
+    narrowed = _narrowed(select(Departure.id), query)
+    count = db.session.scalar(select(func.count()).select_from(narrowed.subquery())) or 0
+    number = max(1, min(query.page, ceil(count / PER_PAGE)))
+    statement = _narrowed(
+        select(
+            Departure,
+            Response.score,
+            Response.submitted_at,
+            Recovery.id.is_not(None) & Recovery.closed_at.is_(None),
+            Enrolment.next_at,
+        ),
+        query,
+    )
+    statement = (
+        statement.options(
+            contains_eager(Departure.client),
+            contains_eager(Departure.contact),
+            contains_eager(Departure.responsible),
+        )
+        .order_by(*_order(query.sort))
+        .limit(PER_PAGE)
+        .offset((number - 1) * PER_PAGE)
+    )
+    rows = db.session.execute(statement).all()
+    return Page([Line(*row) for row in rows], count, number)
+
+
+def services() -> Sequence[str]:
+    """Return the services that departures are about, in order."""
+    query = select(Departure.service).where(Departure.service != "").distinct()
+    return db.session.scalars(query.order_by(Departure.service)).all()
+
+
+def find(public_id: str) -> Departure | None:
+    """Return one departure with its people, or None."""
+    query = select(Departure).where(Departure.public_id == public_id)
+    people = (
+        joinedload(Departure.client),
+        joinedload(Departure.contact),
+        joinedload(Departure.responsible),
+    )
+    return db.session.scalar(query.options(*people))
+
+
+def of_client(client: Client) -> Sequence[Departure]:
+    """Return a client's departures, the latest first."""
+    query = select(Departure).where(Departure.client_id == client.id)
+    return db.session.scalars(query.order_by(Departure.notice_on.desc(), Departure.id)).all()
+
+
+def _narrowed(statement: Select[*tuple[Any, ...]], query: Query) -> Select[*tuple[Any, ...]]:
+    joined = (
+        statement.join(Client, Departure.client_id == Client.id)
+        .join(Contact, Departure.contact_id == Contact.id)
+        .outerjoin(Provider, Departure.responsible_id == Provider.id)
+        .outerjoin(Response, Response.departure_id == Departure.id)
+        .outerjoin(Recovery, Recovery.departure_id == Departure.id)
+        .outerjoin(
+            Enrolment,
+            (Enrolment.departure_id == Departure.id) & (Enrolment.state == EnrolmentState.active),
+        )
+    )
+    return joined.where(*_conditions(query))
+
+
+def _conditions(query: Query) -> list[ColumnElement[bool]]:
+    found = [*_of_state(query.state), *_of_answer(query.answered), *_of_score(query.score)]
+    if query.q:
+        found.append(_holds(query.q))
+    if query.service:
+        found.append(Departure.service == query.service)
+    if query.since:
+        found.append(Departure.end_on >= query.since)
+    if query.until:
+        found.append(Departure.end_on <= query.until)
+    if query.reason in list(Reason):
+        found.append(_names(Reason(query.reason)))
+    return found
+
+
+def _holds(text: str) -> ColumnElement[bool]:
+    """Match names, addresses and services that contain `text`; % and _ mean themselves."""
+    words = " ".join(text.split()).casefold()
+    return or_(
+        Client.name_key.contains(words, autoescape=True),
+        Contact.email_key.contains(words, autoescape=True),
+        Contact.name.icontains(words, autoescape=True),
+        Departure.service.icontains(words, autoescape=True),
+    )
+
+
+def _of_state(state: str) -> list[ColumnElement[bool]]:
+    if state in GROUPS:
+        return [Departure.stage.in_(GROUPS[state])]
+    if state in list(Stage):
+        return [Departure.stage == Stage(state)]
+    if state == "history":
+        return [Departure.is_history.is_(True)]
+    if state == "recovery":
+        return [Recovery.id.is_not(None), Recovery.closed_at.is_(None)]
+    return []
+
+
+def _of_answer(answered: str) -> list[ColumnElement[bool]]:
+    if answered == "yes":
+        return [Response.submitted_at.is_not(None)]
+    if answered == "no":
+        invited = select(Invitation.departure_id).where(Invitation.kind == InvitationKind.survey)
+        return [Response.submitted_at.is_(None), Departure.id.in_(invited)]
+    return []
+
+
+def _of_score(score: str) -> list[ColumnElement[bool]]:
+    low, high = SCORES.get(score, (None, None))
+    if low is None and score.isascii() and score.isdecimal() and len(score) <= 2:
+        low = high = int(score)
+    if low is None:
+        return []
+    return [Response.submitted_at.is_not(None), Response.score.between(low, high)]
+
+
+def _names(reason: Reason) -> ColumnElement[bool]:
+    guessed = select(DepartureReason.departure_id).where(DepartureReason.reason == reason)
+    said = (
+        select(Response.departure_id)
+        .join(ResponseReason, ResponseReason.response_id == Response.id)
+        .where(ResponseReason.reason == reason, Response.submitted_at.is_not(None))
+    )
+    return or_(Departure.id.in_(guessed), Departure.id.in_(said))
+
+
+def _order(sort: str) -> list[ColumnElement[Any]]:
+    column = SORTS.get(sort.removeprefix("-"), Departure.notice_on)
+    is_down = sort.startswith("-") or sort.removeprefix("-") not in SORTS
+    ordered = column.desc() if is_down else column.asc()
+    return [ordered.nulls_last(), Departure.id.desc()]

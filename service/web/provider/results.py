@@ -1,0 +1,145 @@
+"""The results page: what was learnt from those who left, and its exports."""
+
+from dataclasses import dataclass
+from datetime import date
+from tempfile import TemporaryFile
+
+from flask import Blueprint, Response, abort, render_template, request, send_file
+from flask_babel import gettext as _
+
+from forms.results import ResultsForm
+from service.clock import today
+from service.models import Role
+from service.reports import churn, quotes, results
+from service.reports.matrix import matrix
+from service.reports.trends import by_year
+from service.reports.windows import Window, first_of
+from service.reports.writers import FORMATS
+from service.web.language import select_language
+from service.web.provider.access import requires
+from service.web.theme import current_company
+
+blueprint = Blueprint("results", __name__, url_prefix="/results")
+
+MONTHS = 12  # shown when the address asks for no period
+ALL_TIME = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A period to choose with one press."""
+
+    label: str
+    since: date | None
+    query: dict[str, str | None]
+
+    def is_current(self, window: Window) -> bool:
+        """Whether it is the one shown."""
+        return window.until is None and window.since == self.since
+
+
+@blueprint.get("")
+@requires(Role.viewer)
+def index() -> str:
+    """Show the figures of a window, each with n and a link to its rows."""
+    form, window = chosen()
+    shown = results.summary(window)
+    reasons = results.reasons(window)
+    form.service.choices = [("", _("All services")), *((s, s) for s in results.services(window))]
+    return render_template(
+        "provider/results/index.html",
+        form=form,
+        window=window,
+        periods=periods(),
+        whole=shown.whole,
+        trend=by_year(shown.months),
+        reasons=reasons,
+        most=max((max(row.said, row.guessed) for row in reasons), default=0),
+        valued=quotes.latest_valued(window),
+        to_improve=quotes.latest_to_improve(window),
+        latest=quotes.latest(window),
+        waiting=quotes.waiting_testimonials(),
+        here=rows_of(window),
+        exports={kind: address_query(window) for kind in FORMATS},
+    )
+
+
+@blueprint.get("/churn")
+@requires(Role.viewer)
+def churn_by_month() -> str:
+    """Show who left of those there, month by month, for the period's months."""
+    form, window = chosen()
+    now = today(current_company().time_zone)
+    last = window.until or now
+    months = churn.churn(max(window.since or first_of(now, 1 - MONTHS), first_of(last, -119)), last)
+    return render_template(
+        "provider/results/churn.html",
+        form=form,
+        window=window,
+        periods=[period for period in periods() if period.since],
+        months=months,
+        highest=max((month.rate or 0 for month in months), default=0),
+        healthy=churn.HEALTHY,
+    )
+
+
+@blueprint.get("/matrix.<kind>")
+@requires(Role.viewer)
+def export(kind: str) -> Response:
+    """Send the matrix of the window as a file; it is whole before its first byte leaves."""
+    if kind not in FORMATS:
+        abort(404)
+    _form, window = chosen()
+    file = TemporaryFile()  # noqa: SIM115 - the response closes it
+    FORMATS[kind].write(matrix(window, current_company().zone, select_language()), file)
+    file.seek(0)
+    day = today(current_company().time_zone).isoformat()
+    response = send_file(
+        file,
+        mimetype=FORMATS[kind].media_type,
+        as_attachment=True,
+        download_name=f"{_('departures')}-{day}.{kind}",
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def chosen() -> tuple[ResultsForm, Window]:
+    """Return the address's filters and their window; dates that are none count as not given."""
+    form = ResultsForm(request.args)
+    form.service.choices = []
+    is_good = form.validate()
+    since, until = form.since.data, form.until.data
+    service = request.args.get("service", "")[:200] or None
+    if not is_good:
+        since = until = None
+    if since is None and until is None and request.args.get("period") != ALL_TIME:
+        return form, Window.of_months(MONTHS, today(current_company().time_zone), service)
+    return form, Window(since, until, service)
+
+
+def periods() -> list[Period]:
+    """Return the periods that one press chooses; the usual one has the plain address."""
+    now = today(current_company().time_zone)
+    quarter, year = first_of(now, -2), date(now.year, 1, 1)
+    return [
+        Period(_("3 months"), quarter, _since(quarter)),
+        Period(_("12 months"), first_of(now, 1 - MONTHS), _since(None)),
+        Period(_("This year"), year, _since(year)),
+        Period(_("All time"), None, {**_since(None), "period": ALL_TIME}),
+    ]
+
+
+def _since(day: date | None) -> dict[str, str | None]:
+    return {"since": day.isoformat() if day else None, "until": None, "period": None}
+
+
+def rows_of(window: Window) -> dict[str, str]:
+    """Return the query that makes the list of departures show this window."""
+    parts = {"since": window.since, "until": window.until, "service": window.service}
+    return {name: str(part) for name, part in parts.items() if part}
+
+
+def address_query(window: Window) -> dict[str, str]:
+    """Return the query that makes this page show this window."""
+    return rows_of(window) if window.since or window.until else {"period": ALL_TIME}

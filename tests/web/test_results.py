@@ -1,0 +1,191 @@
+"""The results page says what can be read, and every figure leads to its rows."""
+
+import csv
+import io
+from datetime import date
+
+import pytest
+import time_machine
+from openpyxl import load_workbook
+
+from service.models import Reason, Role
+from tests.builders import (
+    a_client,
+    a_company,
+    a_contact,
+    a_departure,
+    a_provider,
+    a_response,
+    an_invitation,
+    logged_in,
+)
+
+NOVEMBER = date(2026, 11, 10)
+
+
+@pytest.fixture(autouse=True)
+def _in_november():
+    with time_machine.travel("2026-11-22T12:00:00Z", tick=True):
+        yield
+
+
+@pytest.fixture
+def provider(client, session):
+    a_company(language="en")
+    return logged_in(client, a_provider(role=Role.viewer, language="en"))
+
+
+def answered(end_on=NOVEMBER, *, name=None, service="SEO", guessed=(), **answer):
+    contact = a_contact(client=a_client(**({"name": name} if name else {})))
+    departure = a_departure(end_on=end_on, service=service, reasons=set(guessed), contact=contact)
+    return a_response(invitation=an_invitation(departure=departure), **answer)
+
+
+def test_nine_answers_are_too_few_to_read(provider, session):
+    for _ in range(9):
+        answered(score=10)
+    session.commit()
+    page = provider.get("/results").text
+    assert "too few to read" in page
+    assert "n = 9" in page
+    assert "+100" not in page
+
+
+def test_ten_answers_give_a_score_with_n_and_interval(provider, session):
+    for score in (10, 10, 10, 10, 9, 9, 8, 7, 3, 2):
+        answered(score=score, satisfaction=4)
+    session.commit()
+    page = provider.get("/results").text
+    assert "+40" in page
+    assert "n = 10 · 95% sure: −13 to +74" in page
+
+
+def test_figures_link_to_the_departures_they_count(provider, session):
+    answered(score=2)
+    session.commit()
+    page = provider.get("/results?service=SEO").text
+    assert "/departures?since=2025-12-01&amp;service=SEO&amp;score=detractor" in page
+    assert "/departures?since=2025-12-01&amp;service=SEO&amp;answered=yes" in page
+
+
+def test_the_plain_address_shows_twelve_months(provider, session):
+    answered(date(2025, 11, 30), name="Hace un año y más")
+    answered(date(2025, 12, 1), name="Este año")
+    session.commit()
+    page = provider.get("/results").text
+    assert "Este año" in page
+    assert "Hace un año y más" not in page
+    assert "Hace un año y más" in provider.get("/results?period=all").text
+
+
+def test_service_and_dates_narrow_everything_on_the_page(provider, session):
+    answered(name="Bodegas", service="SEO", valued_most="El trato")
+    answered(name="Óptica", service="Diseño web", to_improve="Los plazos")
+    session.commit()
+    page = provider.get("/results?service=SEO").text
+    assert "El trato" in page
+    assert "Los plazos" not in page
+    assert "Diseño web" in page, "the other service can still be chosen"
+    assert "El trato" not in provider.get("/results?until=2026-10-01").text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "since=31/02/2026",
+        "until=x",
+        "since=2026-03-01&until=2026-01-01",
+        "service=%00%F0%9F%98%80",
+        "period=x",
+        "since=",
+    ],
+)
+def test_odd_filters_are_answered_with_a_page(provider, query):
+    assert provider.get(f"/results?{query}").status_code == 200
+    assert provider.get(f"/results/churn?{query}").status_code == 200
+
+
+def test_reasons_of_both_sides_stand_in_one_table(provider, session):
+    answered(guessed={Reason.price}, reasons={Reason.customer_service})
+    session.commit()
+    page = provider.get("/results").text
+    assert page.index("Customer service") < page.index("Price")
+
+
+def test_client_words_are_shown_as_words(provider, session):
+    answered(name="<b>Bodegas</b>", comment="<script>alert(1)</script>", valued_most="<img src=x>")
+    session.commit()
+    page = provider.get("/results").text
+    assert "<script>alert" not in page
+    assert "<img src=x>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_page_without_departures_says_what_will_be_here(provider):
+    page = provider.get("/results").text
+    assert "No departures in this period" in page
+
+
+def test_it_takes_a_fixed_number_of_statements(provider, session, statements):
+    for _ in range(3):
+        answered(score=9, valued_most="x", to_improve="y", reasons={Reason.price})
+    session.commit()
+    few = statements(lambda: provider.get("/results"))
+    for _ in range(20):
+        answered(score=9, valued_most="x", to_improve="y", reasons={Reason.price})
+    session.commit()
+    assert statements(lambda: provider.get("/results")) == few <= 14
+
+
+@pytest.fixture
+def statements(app):
+    from sqlalchemy import event
+
+    from service.extensions import db
+
+    def count(act):
+        seen = []
+
+        def note(_connection, _cursor, statement, *_more):
+            seen.append(statement)
+
+        event.listen(db.engine, "before_cursor_execute", note)
+        act()
+        event.remove(db.engine, "before_cursor_execute", note)
+        return len([text for text in seen if text.lstrip().upper().startswith("SELECT")])
+
+    return count
+
+
+def test_the_matrix_can_be_downloaded_as_csv(provider, session):
+    answered(name="Peña, S.L.", comment="=1+1")
+    session.commit()
+    with provider.get("/results/matrix.csv") as answer:
+        assert answer.headers["Content-Disposition"].endswith("departures-2026-11-22.csv")
+        rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    assert (rows[0]["Client"], rows[0]["Comment"]) == ("Peña, S.L.", "'=1+1")
+
+
+def test_the_matrix_can_be_downloaded_for_excel(provider, session):
+    answered(name="Peña, S.L.")
+    answered(date(2024, 1, 1))
+    session.commit()
+    with provider.get("/results/matrix.xlsx") as answer:
+        sheet = load_workbook(io.BytesIO(answer.data)).active
+    assert sheet.max_row == 2, "the export shows the window of the page"
+    assert sheet.cell(2, 1).value == "Peña, S.L."
+
+
+def test_no_other_file_is_offered(provider):
+    assert provider.get("/results/matrix.pdf").status_code == 404
+
+
+def test_churn_is_shown_by_month(provider, session):
+    for _ in range(11):
+        a_client()
+    answered(date(2026, 10, 3))
+    answered(date(2026, 9, 3))
+    session.commit()
+    page = provider.get("/results/churn").text
+    assert "October 2026" in page
+    assert "8.33%" in page
