@@ -6,7 +6,6 @@ failed, the consent, the mails owed, the invitation to a testimonial when one is
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -83,8 +82,13 @@ def record(
 
     Raises Conflict when somebody was first; the transaction is then to be rolled back.
     """
+    moment = now()
     response = Response(
-        invitation=invitation, departure=invitation.departure, language=language, saved_at=now()
+        invitation=invitation,
+        departure=invitation.departure,
+        language=language,
+        saved_at=moment,
+        submitted_at=moment if send else None,
     )
     db.session.add(response)
     _fill(response, answers)
@@ -116,6 +120,8 @@ def change(
     _fill(response, answers)
     response.language = language
     response.saved_at = now()
+    if is_first_send:
+        response.submitted_at = response.saved_at
     try:
         db.session.flush()
     except StaleDataError as error:
@@ -165,10 +171,8 @@ def _fill(response: Response, answers: Answers) -> None:
 
 
 def _send(response: Response, wording: str) -> None:
-    """Note that the answer was sent, and everything that is owed because of it."""
-    moment = now()
+    """Write down that the answer was sent, and everything that is owed because of it."""
     departure = response.departure
-    response.submitted_at = moment
     _note(response, EventKind.answer_sent)
     if response.keep_in_touch:
         _consent(response, wording, is_granted=True)
@@ -185,7 +189,7 @@ def _send(response: Response, wording: str) -> None:
         _open_recovery(response)
     else:
         _alert(MailKind.alert_new_answer, response)
-    _follow_up(response, moment)
+    _follow_up(response)
 
 
 def _resend(response: Response, wording: str, failed_before: bool, stayed_in_touch: bool) -> None:
@@ -195,10 +199,10 @@ def _resend(response: Response, wording: str, failed_before: bool, stayed_in_tou
         _consent(response, wording, is_granted=response.keep_in_touch)
     if response.needs_recovery and not failed_before:
         _open_recovery(response)
-    _follow_up(response, now())
+    _follow_up(response)
 
 
-def _follow_up(response: Response, moment: datetime) -> None:
+def _follow_up(response: Response) -> None:
     """Open the way to a testimonial when it is deserved; ask the protocol again at once."""
     if invitations.deserves_testimonial(response):
         invitations.invite_to_testimonial(response.departure)
@@ -208,7 +212,7 @@ def _follow_up(response: Response, moment: datetime) -> None:
             Enrolment.departure_id == response.departure_id,
             Enrolment.state != EnrolmentState.stopped,
         )
-        .values(state=EnrolmentState.active, next_at=moment)
+        .values(state=EnrolmentState.active, next_at=now())
     )
 
 

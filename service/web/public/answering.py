@@ -73,7 +73,7 @@ def form_of(response: Response, own: Sequence[OwnQuestion]) -> SurveyForm:
 
 def wording_of(form: SurveyForm) -> str:
     """Return the words that stood beside the box, as the consent keeps them."""
-    return f"{form.keep_in_touch.label.text} {form.keep_in_touch.description}"
+    return f"{form.keep_in_touch.label.text}\n{form.keep_in_touch.description}"
 
 
 def response_of(public_id: str) -> Response:

@@ -20,7 +20,7 @@ from service.clock import now
 from service.current import read_token, sign
 from service.database import only_reading
 from service.errors import Conflict, Gone
-from service.extensions import csrf, db, limiter, queue
+from service.extensions import csrf, db, limiter
 from service.reports import surveys as reports
 from service.reports.surveys import Survey
 from service.tokens import Purpose
@@ -58,7 +58,7 @@ def show(token: str) -> Response:
     if survey.has_response:
         return survey_pages.link("begun", 200, token=token)
     score = request.args.get("score")
-    own = survey_pages.own_questions(reports.questions())
+    own = survey_pages.own_questions(survey.questions)
     page = survey_pages.page_of(survey, own, score if score in TEN else None)
     return survey_pages.empty(page)
 
@@ -99,7 +99,7 @@ def review(token: str) -> Response:
     """Show the answer to whoever holds its private link, with thanks once it was sent."""
     survey = _survey(token, Purpose.answer)
     response = answering.response_of(read_token(Purpose.answer, token) or "")
-    own = survey_pages.own_questions(reports.questions(answering.answered(response)))
+    own = survey_pages.own_questions(reports.questions_with(answering.answered(response)))
     return survey_pages.filled(
         survey_pages.page_of(survey, own),
         answering.form_of(response, own),
@@ -152,16 +152,14 @@ def _typed(token: str, purpose: Purpose) -> tuple[Survey, SurveyForm, bool]:
 
 def _form() -> SurveyForm:
     """Return the form as it was posted, with every own question that was on it."""
-    questions = reports.questions(answering.asked_about())
+    questions = reports.questions_with(answering.asked_about())
     return made_for(survey_pages.own_questions(questions))(request.form)
 
 
 def _done(keep: Callable[[], models.Response], send: bool) -> Response:
-    """Keep the answer, commit, wake the workers, and lead to the answer's own address."""
-    response = answering.written(keep)
-    token, departure_id = sign(Purpose.answer, response.public_id), response.departure_id
+    """Keep the answer, commit, and lead to the answer's own address."""
+    token = sign(Purpose.answer, answering.written(keep).public_id)
     db.session.commit()
-    queue.wake("service.tasks.advance", departure_id)
     address = url_for(
         ".review", token=token, sent=1 if send else None, lang=survey_pages.chosen_language()
     )
