@@ -35,6 +35,7 @@ from service.models.clients import name_key
 
 HISTORY_AFTER = timedelta(days=30)
 EDITABLE = (
+    "contact_id",
     "service",
     "notice_on",
     "end_on",
@@ -116,7 +117,7 @@ def twin(client: Client, facts: Facts) -> Departure | None:
 
 def seen(departure: Departure) -> str:
     """Return what a form must bring back to show that it was made from the departure as it is."""
-    facts = repr([_plain(getattr(departure, name)) for name in (*EDITABLE, "contact_id")])
+    facts = repr([_plain(getattr(departure, name)) for name in EDITABLE])
     return sha256(facts.encode()).hexdigest()[:16]
 
 

@@ -17,6 +17,7 @@ from service.web.provider import (
     samples,
     sessions,
     settings,
+    steps,
     testimonials,
     today,
 )
@@ -28,6 +29,7 @@ PROVIDER = (
     today,
     results,
     departures,
+    steps,
     clients,
     testimonials,
     questions,

@@ -1,0 +1,54 @@
+"""Clients and their contacts."""
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length
+
+from forms.addresses import EmailAddress
+from forms.fields import AmountField, DayField
+from forms.texts import tidied
+
+_200 = Length(max=200, message=_l("Shorten it to 200 characters."))
+
+
+class ClientForm(FlaskForm):
+    """What is known of a client."""
+
+    name = StringField(
+        _l("Name"), [DataRequired(_l("Write the name of the client.")), _200], filters=[tidied]
+    )
+    group = StringField(_l("Group"), [_200], filters=[tidied])
+    service = StringField(_l("Service"), [_200], filters=[tidied])
+    started_on = DayField(_l("Client since"))
+    responsible = SelectField(_l("Responsible"))
+    monthly_value = AmountField(_l("Monthly fee (€)"))
+    acquisition_cost = AmountField(_l("What it cost to win them (€)"))
+    margin = AmountField(_l("Margin (%)"), low=-999, high=100)
+    notes = TextAreaField(
+        _l("Notes"),
+        [Length(max=20_000, message=_l("Shorten it to 20,000 characters."))],
+        filters=[tidied],
+    )
+
+
+class ContactForm(FlaskForm):
+    """A person at a client who gets mail."""
+
+    name = StringField(_l("Name"), [DataRequired(_l("Write the name.")), _200], filters=[tidied])
+    email = StringField(
+        _l("Email"),
+        [
+            DataRequired(_l("Write the email address.")),
+            Length(max=254, message=_l("Shorten it to 254 characters.")),
+            EmailAddress(),
+        ],
+        filters=[tidied],
+    )
+    language = SelectField(_l("Language of the mails"))
+    phone = StringField(
+        _l("Phone"),
+        [Length(max=60, message=_l("Shorten it to 60 characters."))],
+        filters=[tidied],
+    )
+    keep_in_touch = BooleanField(_l("Keep in touch with them later on"))

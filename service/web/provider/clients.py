@@ -1,0 +1,184 @@
+"""Clients: list, read, change; their contacts."""
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.clients import ClientForm, ContactForm
+from service.actions import clients as actions
+from service.errors import Refused
+from service.extensions import db
+from service.models import Client, Contact, Provider, Role
+from service.reports import clients, departures
+from service.web.names import LANGUAGE_NAMES
+from service.web.provider.access import requires
+from service.web.provider.departure_forms import people_choices
+from service.web.theme import current_company
+
+blueprint = Blueprint("clients", __name__, url_prefix="/clients")
+
+Page = str | tuple[str, int] | Response
+WORDS = ("name", "group", "service", "notes")
+FACTS = ("started_on", "monthly_value", "acquisition_cost", "margin")
+
+
+@blueprint.get("")
+@requires(Role.viewer)
+def index() -> str:
+    """List clients; what to list stands in the address."""
+    words = request.args
+    q, state = words.get("q", "").strip()[:200], words.get("state", "")
+    sort = words.get("sort", "name")
+    found = clients.page(q, state, sort, words.get("page", 1, type=int))
+    return render_template("provider/clients/index.html", found=found, q=q, state=state, sort=sort)
+
+
+@blueprint.get("/<public_id>")
+@requires(Role.viewer)
+def show(public_id: str) -> str:
+    """Show a client with its contacts, its departures, and who else is in its group."""
+    client = the_client(public_id)
+    return render_template(
+        "provider/clients/show.html",
+        client=client,
+        departures=departures.of_client(client),
+        at_risk=clients.at_risk_beside(client),
+        language_names=LANGUAGE_NAMES,
+    )
+
+
+@blueprint.get("/<public_id>/edit")
+@requires(Role.member)
+def edit(public_id: str) -> str:
+    """Ask what to change."""
+    client = the_client(public_id)
+    return _client_page(client, _client_form(client))
+
+
+@blueprint.post("/<public_id>/edit")
+@requires(Role.member)
+def change(public_id: str) -> Page:
+    """Change what is known of the client."""
+    client = the_client(public_id)
+    form = _client_form(client)
+    if not form.validate():
+        return _client_page(client, form), 422
+    try:
+        actions.change(client, _client_values(form))
+    except Refused as refusal:
+        db.session.rollback()
+        form.name.errors = [str(refusal)]
+        return _client_page(client, form), 409
+    db.session.commit()
+    return _saved(client)
+
+
+@blueprint.get("/<public_id>/contacts/new")
+@requires(Role.member)
+def new_contact(public_id: str) -> str:
+    """Ask for another person at the client."""
+    client = the_client(public_id)
+    return _contact_page(client, _contact_form(None), None)
+
+
+@blueprint.post("/<public_id>/contacts/new")
+@requires(Role.member)
+def add_contact(public_id: str) -> Page:
+    """Add the person."""
+    client = the_client(public_id)
+    form = _contact_form(None)
+    if not form.validate():
+        return _contact_page(client, form, None), 422
+    try:
+        actions.add_contact(client, _contact_values(form))
+    except Refused as refusal:
+        db.session.rollback()
+        form.email.errors = [str(refusal)]
+        return _contact_page(client, form, None), 409
+    db.session.commit()
+    return _saved(client)
+
+
+@blueprint.get("/contacts/<public_id>")
+@requires(Role.member)
+def edit_contact(public_id: str) -> str:
+    """Ask what to change of a person."""
+    contact = the_contact(public_id)
+    return _contact_page(contact.client, _contact_form(contact), contact)
+
+
+@blueprint.post("/contacts/<public_id>")
+@requires(Role.member)
+def change_contact(public_id: str) -> Page:
+    """Change the person's name, address, language …"""
+    contact = the_contact(public_id)
+    form = _contact_form(contact)
+    if not form.validate():
+        return _contact_page(contact.client, form, contact), 422
+    try:
+        actions.change_contact(contact, _contact_values(form))
+    except Refused as refusal:
+        db.session.rollback()
+        form.email.errors = [str(refusal)]
+        return _contact_page(contact.client, form, contact), 409
+    db.session.commit()
+    return _saved(contact.client)
+
+
+def the_client(public_id: str) -> Client:
+    """Return the client with its contacts, or 404."""
+    return clients.find(public_id) or abort(404)
+
+
+def the_contact(public_id: str) -> Contact:
+    """Return the contact with its client, or 404."""
+    return clients.find_contact(public_id) or abort(404)
+
+
+def _saved(client: Client) -> Response:
+    flash(_("Saved."), "success")
+    return redirect(url_for("clients.show", public_id=client.public_id), 303)
+
+
+def _client_form(client: Client) -> ClientForm:
+    data: dict[str, Any] = {name: getattr(client, name) for name in (*WORDS, *FACTS)}
+    form = ClientForm(data={**data, "responsible": str(client.responsible_id or "")})
+    form.responsible.choices = people_choices(db.session.get(Provider, client.responsible_id or 0))
+    return form
+
+
+def _client_values(form: ClientForm) -> dict[str, Any]:
+    words = {name: form[name].data or "" for name in WORDS}
+    responsible = int(form.responsible.data) if form.responsible.data else None
+    return {**words, **{name: form[name].data for name in FACTS}, "responsible_id": responsible}
+
+
+def _client_page(client: Client, form: ClientForm) -> str:
+    return render_template(
+        "provider/clients/edit.html",
+        client=client,
+        form=form,
+        groups=clients.groups(),
+        services=departures.services(),
+    )
+
+
+def _contact_form(contact: Contact | None) -> ContactForm:
+    names = ("name", "email", "language", "phone", "keep_in_touch")
+    data = {name: getattr(contact, name) for name in names} if contact else {}
+    form = ContactForm(data=data or {"language": current_company().language})
+    form.language.choices = list(LANGUAGE_NAMES.items())
+    return form
+
+
+def _contact_values(form: ContactForm) -> dict[str, Any]:
+    words = {name: form[name].data or "" for name in ("name", "email", "language", "phone")}
+    return {**words, "keep_in_touch": form.keep_in_touch.data}
+
+
+def _contact_page(client: Client, form: ContactForm, contact: Contact | None) -> str:
+    return render_template(
+        "provider/clients/contact.html", client=client, form=form, contact=contact
+    )

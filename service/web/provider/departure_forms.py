@@ -1,0 +1,154 @@
+"""Between the forms of departures and what actions take: choices, defaults, values."""
+
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from forms.departures import EditForm, FactsForm, RecordForm
+from service.actions import clients
+from service.actions.departures import Facts, seen
+from service.clock import today
+from service.extensions import db
+from service.models import Client, Contact, Departure, Provider, Reason
+from service.models.labels import label
+from service.web.names import LANGUAGE_NAMES
+from service.web.provider.access import current_provider
+from service.web.theme import current_company
+
+
+def reason_choices() -> list[tuple[str, str]]:
+    """Return the reasons in the order of the contract."""
+    return [(reason.value, label(reason)) for reason in Reason]
+
+
+def people_choices(also: Provider | None = None) -> list[tuple[str, str]]:
+    """Return who may be responsible: the active ones, and who is already."""
+    active = select(Provider).where(Provider.is_active).order_by(Provider.name, Provider.id)
+    people = list(db.session.scalars(active))
+    if also is not None and also not in people:
+        people.append(also)
+    return [("", _("Nobody")), *((str(person.id), person.name) for person in people)]
+
+
+def record_form(client: Client | None = None) -> RecordForm:
+    """Return the form for a new departure: today's notice, me as its responsible."""
+    house = current_company()
+    defaults: dict[str, Any] = {
+        "notice_on": today(house.time_zone),
+        "responsible": str(current_provider().id),
+        "language": house.language,
+    }
+    if client is not None:
+        defaults |= _of_client(client)
+    form = RecordForm(data=defaults)
+    _prepare(form)
+    form.language.choices = list(LANGUAGE_NAMES.items())
+    known_to = db.session.get(Provider, client.responsible_id or 0) if client else None
+    form.responsible.choices = people_choices(known_to)
+    known = clients.find(form.client.data) if form.is_submitted() and form.client.data else None
+    form.known = {contact.email_key: contact.name for contact in known.contacts} if known else {}
+    return form
+
+
+def edit_form(departure: Departure) -> EditForm:
+    """Return the form for a departure as it is."""
+    form = EditForm(
+        data={
+            "service": departure.service,
+            "notice_on": departure.notice_on,
+            "end_on": departure.end_on,
+            "reasons": [reason.value for reason in departure.reasons],
+            "responsible": str(departure.responsible_id or ""),
+            "contact": departure.contact.public_id,
+            "monthly_value": departure.monthly_value,
+            "acquisition_cost": departure.acquisition_cost,
+            "margin": departure.margin,
+            "notes": departure.notes,
+            "was": seen(departure),
+        }
+    )
+    _prepare(form)
+    form.responsible.choices = people_choices(departure.responsible)
+    form.contact.choices = [
+        (contact.public_id, f"{contact.name} · {contact.email}")
+        for contact in departure.client.contacts
+    ]
+    return form
+
+
+def contact_from(form: RecordForm) -> Contact:
+    """Return the person who gets the mails; adds client and contact when they are new."""
+    client = clients.find_or_add(form.client.data or "", service=form.service.data or "")
+    if not form.email.data:
+        return client.contacts[0]
+    return clients.contact_at(
+        client,
+        name=form.contact_name.data or form.known[form.email.data.casefold()],
+        email=form.email.data,
+        language=form.language.data,
+        source=_("recorded by %(name)s", name=current_provider().name),
+    )
+
+
+def facts_from(form: RecordForm) -> Facts:
+    """Return what the form says of the departure."""
+    return Facts(
+        service=form.service.data or "",
+        notice_on=form.notice_on.data,
+        end_on=form.end_on.data,
+        responsible=_person(form),
+        reasons=frozenset(Reason(code) for code in form.reasons.data or []),
+        monthly_value=form.monthly_value.data,
+        acquisition_cost=form.acquisition_cost.data,
+        margin=form.margin.data,
+        notes=form.notes.data or "",
+    )
+
+
+def values_from(form: EditForm, departure: Departure) -> dict[str, Any]:
+    """Return the changes that the form asks for, as departures.change takes them."""
+    contacts = {contact.public_id: contact for contact in departure.client.contacts}
+    person = _person(form)
+    return {
+        "contact_id": contacts[form.contact.data].id,
+        "service": form.service.data or "",
+        "notice_on": form.notice_on.data,
+        "end_on": form.end_on.data,
+        "responsible_id": person.id if person else None,
+        "reasons": {Reason(code) for code in form.reasons.data or []},
+        "monthly_value": form.monthly_value.data,
+        "acquisition_cost": form.acquisition_cost.data,
+        "margin": form.margin.data,
+        "notes": form.notes.data or "",
+    }
+
+
+def _prepare(form: FactsForm) -> None:
+    form.reasons.choices = reason_choices()
+    form.today = today(current_company().time_zone)
+
+
+def _person(form: FactsForm) -> Provider | None:
+    return db.session.get(Provider, int(form.responsible.data)) if form.responsible.data else None
+
+
+def _of_client(client: Client) -> dict[str, Any]:
+    """Return what is known of a client and its first contact, to start the form with."""
+    known: dict[str, Any] = {
+        "client": client.name,
+        "service": client.service,
+        "monthly_value": client.monthly_value,
+        "acquisition_cost": client.acquisition_cost,
+        "margin": client.margin,
+    }
+    if client.responsible_id:
+        known["responsible"] = str(client.responsible_id)
+    if client.contacts:
+        contact = client.contacts[0]
+        known |= {
+            "contact_name": contact.name,
+            "email": contact.email,
+            "language": contact.language,
+        }
+    return known

@@ -1,0 +1,224 @@
+"""Departures: list, record, read, change, move on, take back."""
+
+from datetime import date
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.departures import EditForm, RecordForm
+from service.actions import departures as actions
+from service.actions import stages
+from service.errors import Conflict, Refused
+from service.extensions import db
+from service.mail import situations
+from service.models import Departure, Role, Stage
+from service.reports import answers, clients, departures, timeline
+from service.web.provider import departure_forms
+from service.web.provider.access import current_provider, requires
+
+blueprint = Blueprint("departures", __name__, url_prefix="/departures")
+
+Page = str | tuple[str, int] | Response
+
+
+@blueprint.get("")
+@requires(Role.viewer)
+def index() -> str:
+    """List departures; what to list stands in the address."""
+    query = _query()
+    return render_template(
+        "provider/departures/index.html",
+        query=query,
+        found=departures.page(query),
+        services=departures.services(),
+        reasons=departure_forms.reason_choices(),
+        stages=list(Stage),
+    )
+
+
+@blueprint.get("/new")
+@requires(Role.member)
+def new() -> str:
+    """Ask for a departure; ?client=… begins with what is known of a client."""
+    known = clients.find(request.args.get("client", ""))
+    return _record_page(departure_forms.record_form(known))
+
+
+@blueprint.post("/new")
+@requires(Role.member)
+def record() -> Page:
+    """Record the departure and show what will be sent."""
+    form = departure_forms.record_form()
+    if not form.validate():
+        return _record_page(form), 422
+    facts = departure_forms.facts_from(form)
+    contact = departure_forms.contact_from(form)
+    twin = actions.twin(contact.client, facts)
+    if twin is not None:
+        db.session.rollback()
+        flash(_("This departure is already recorded; here it is."), "warning")
+        return _to(twin)
+    try:
+        departure = actions.record(
+            contact, facts, by=current_provider(), sends_mails=form.sends_mails.data
+        )
+    except Refused as refusal:
+        db.session.rollback()
+        form.end_on.errors = [str(refusal)]
+        return _record_page(form), 422
+    db.session.commit()
+    flash(_what_comes(departure), "success")
+    return _to(departure)
+
+
+@blueprint.get("/<public_id>")
+@requires(Role.viewer)
+def show(public_id: str) -> str:
+    """Show all that is known of a departure."""
+    departure = the_departure(public_id)
+    return render_template(
+        "provider/departures/show.html",
+        departure=departure,
+        situation=situations.of(departure),
+        items=timeline.of(departure),
+        answer=answers.of(departure),
+        testimonial=answers.testimonial_of(departure),
+        can_be_deleted=actions.can_be_deleted(departure),
+        at_risk=clients.at_risk_beside(departure.client),
+        stages=list(Stage),
+        is_over=departure.is_over,
+    )
+
+
+@blueprint.get("/<public_id>/edit")
+@requires(Role.member)
+def edit(public_id: str) -> str:
+    """Ask what to change."""
+    departure = the_departure(public_id)
+    return _edit_page(departure, departure_forms.edit_form(departure))
+
+
+@blueprint.post("/<public_id>/edit")
+@requires(Role.member)
+def change(public_id: str) -> Page:
+    """Change it, unless somebody else did meanwhile."""
+    departure = the_departure(public_id)
+    form = departure_forms.edit_form(departure)
+    if not form.validate():
+        return _edit_page(departure, form), 422
+    values = departure_forms.values_from(form, departure)
+    try:
+        changed = actions.change(departure, values, by=current_provider(), was=form.was.data)
+    except Conflict as conflict:
+        db.session.rollback()
+        flash(str(conflict), "warning")
+        form.was.data = form.was.raw_data = None
+        return _edit_page(departure, form, is_stale=True), 409
+    except Refused as refusal:
+        db.session.rollback()
+        form.end_on.errors = [str(refusal)]
+        return _edit_page(departure, form), 422
+    db.session.commit()
+    flash(_("Saved.") if changed else _("Nothing was different, so nothing changed."), "success")
+    return _to(departure)
+
+
+@blueprint.post("/<public_id>/stage")
+@requires(Role.member)
+def move(public_id: str) -> Response:
+    """Move it to another stage."""
+    departure = the_departure(public_id)
+    try:
+        to, was = Stage(request.form.get("stage", "")), Stage(request.form.get("was", ""))
+    except ValueError:
+        abort(400)
+    try:
+        stages.move(departure, to, was=was, by=current_provider())
+    except Conflict as conflict:
+        db.session.rollback()
+        flash(str(conflict), "warning")
+        return _to(departure)
+    db.session.commit()
+    flash(_moved(to), "success")
+    return _to(departure)
+
+
+@blueprint.post("/<public_id>/delete")
+@requires(Role.member)
+def delete(public_id: str) -> Response:
+    """Take it back, as long as nothing has reached the client."""
+    departure = the_departure(public_id)
+    name = departure.client.name
+    try:
+        actions.remove(departure)
+    except Refused as refusal:
+        db.session.rollback()
+        flash(str(refusal), "warning")
+        return _to(departure)
+    db.session.commit()
+    flash(_("The departure of %(client)s is gone, as if it never was.", client=name), "success")
+    return redirect(url_for(".index"), 303)
+
+
+def the_departure(public_id: str) -> Departure:
+    """Return the departure with its people, or 404."""
+    return departures.find(public_id) or abort(404)
+
+
+def _to(departure: Departure) -> Response:
+    return redirect(url_for("departures.show", public_id=departure.public_id), 303)
+
+
+def _query() -> departures.Query:
+    """Read the address; what cannot be read is as if it were not there."""
+    words = request.args
+    return departures.Query(
+        q=words.get("q", "").strip()[:200],
+        state=words.get("state", ""),
+        service=words.get("service", ""),
+        since=words.get("since", type=date.fromisoformat),
+        until=words.get("until", type=date.fromisoformat),
+        answered=words.get("answered", ""),
+        score=words.get("score", ""),
+        reason=words.get("reason", ""),
+        sort=words.get("sort", "-notice_on"),
+        page=words.get("page", 1, type=int),
+    )
+
+
+def _record_page(form: RecordForm) -> str:
+    return render_template(
+        "provider/departures/new.html",
+        form=form,
+        client_names=clients.names(),
+        services=departures.services(),
+    )
+
+
+def _edit_page(departure: Departure, form: EditForm, *, is_stale: bool = False) -> str:
+    return render_template(
+        "provider/departures/edit.html",
+        form=form,
+        departure=departure,
+        services=departures.services(),
+        was=actions.seen(departure) if is_stale else form.was.data,
+    )
+
+
+def _what_comes(departure: Departure) -> str:
+    said = _("Recorded. Below you see which mails go out, and when.")
+    if departure.is_history:
+        said = _("Recorded as history: it ended long ago, so no mail goes out.")
+    elif not any(item.is_going for item in timeline.coming(departure)):
+        said = _("Recorded. No mail goes out.")
+    return str(said)
+
+
+def _moved(to: Stage) -> str:
+    said = _("Saved.")
+    if to is Stage.retained:
+        said = _("They stay. No farewell mail goes out any more.")
+    elif to is Stage.returned:
+        said = _("They are back. No farewell mail goes out any more.")
+    return str(said)

@@ -1,0 +1,85 @@
+"""One step of a departure's protocol, or all of them: send now, skip, put back, stop, go on."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, flash, redirect, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from service.actions import protocols, steps
+from service.errors import Refused
+from service.extensions import db
+from service.models import Departure, Role
+from service.web.provider.access import current_provider, requires
+from service.web.provider.departures import the_departure
+
+blueprint = Blueprint("steps", __name__, url_prefix="/departures/<public_id>")
+
+
+@blueprint.post("/steps/<step>/send")
+@requires(Role.member)
+def send(public_id: str, step: str) -> Response:
+    """Send one mail now, whatever its day."""
+    return _do(
+        public_id,
+        lambda departure: steps.send_now(departure, step, current_provider()),
+        _("It is on its way."),
+    )
+
+
+@blueprint.post("/steps/<step>/skip")
+@requires(Role.member)
+def skip(public_id: str, step: str) -> Response:
+    """Leave one mail out."""
+    return _do(
+        public_id,
+        lambda departure: steps.skip(departure, step, current_provider()),
+        _("Skipped. You can put it back as long as you like."),
+    )
+
+
+@blueprint.post("/steps/<step>/put-back")
+@requires(Role.member)
+def put_back(public_id: str, step: str) -> Response:
+    """Take a skip back."""
+    return _do(
+        public_id,
+        lambda departure: steps.put_back(departure, step, current_provider()),
+        _("It is planned again."),
+    )
+
+
+@blueprint.post("/protocol/stop")
+@requires(Role.member)
+def stop(public_id: str) -> Response:
+    """Send nothing more."""
+    return _do(
+        public_id,
+        lambda departure: protocols.stop(departure, current_provider()),
+        _("No farewell mail goes out any more. You can let them go on."),
+    )
+
+
+@blueprint.post("/protocol/resume")
+@requires(Role.member)
+def resume(public_id: str) -> Response:
+    """Go on with the mails, or begin with those of a departure that was history."""
+    return _do(
+        public_id,
+        lambda departure: protocols.resume(departure, current_provider()),
+        _("The farewell mails go on. Below you see which, and when."),
+    )
+
+
+def _do(public_id: str, act: Callable[[Departure], object], done: str) -> Response:
+    """Act on the departure, and go back to its page with what came of it."""
+    departure = the_departure(public_id)
+    try:
+        act(departure)
+    except Refused as refusal:
+        db.session.rollback()
+        flash(str(refusal), "warning")
+    else:
+        db.session.commit()
+        flash(done, "success")
+    return redirect(url_for("departures.show", public_id=public_id) + "#timeline", 303)
