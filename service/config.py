@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -32,7 +32,6 @@ KNOWN = frozenset(
         "MAIL_TIMEOUT",
         "TIMEZONE",
         "DEFAULT_LANGUAGE",
-        "MEDIA_MAX_MB",
         "MAIL_READER_URL",
         "TRUSTED_PROXIES",
     }
@@ -67,10 +66,10 @@ class Rate:
 class Settings:
     """Everything the environment decides; nothing else reads the environment."""
 
-    database_url: str
-    redis_url: str
+    database_url: str = field(repr=False)  # may hold a password, as the next one may
+    redis_url: str = field(repr=False)
     data_dir: Path
-    secret_keys: tuple[str, ...]  # oldest first, as itsdangerous wants them; the last one signs
+    secret_keys: tuple[str, ...] = field(repr=False)  # oldest first; the last one signs
     base_url: str
     port: int
     production: bool
@@ -79,14 +78,13 @@ class Settings:
     mail_use_tls: bool
     mail_use_ssl: bool
     mail_username: str | None
-    mail_password: str | None
+    mail_password: str | None = field(repr=False)
     mail_default_sender: str
     mail_rate: Rate | None
     mail_timeout: float  # seconds, for connecting and for each command
     mail_reader_url: str | None  # where the mail catcher of a development run shows mails
     time_zone: str
     default_language: str
-    media_max_mb: int
     trusted_proxies: int  # how many reverse proxies stand in front and set X-Forwarded-For
 
     @classmethod
@@ -116,7 +114,6 @@ class Settings:
             mail_reader_url=env.get("MAIL_READER_URL") or None,
             time_zone=_time_zone(env),
             default_language=_choice(env, "DEFAULT_LANGUAGE", LANGUAGES, "es"),
-            media_max_mb=_number(env, "MEDIA_MAX_MB", 100, 1, 10_000),
             trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 10),
         )
 

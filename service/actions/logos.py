@@ -62,6 +62,7 @@ def _jpeg(picture: bytes) -> bytes:
         _demand(picture[at] == 0xFF)
         marker = picture[at + 1]
         if marker == 0xDA:  # the picture itself begins
+            _demand(b"\xff\xd9" in picture[at:])
             return b"".join([*kept, picture[at:]])
         end = at + 2 + _size(picture[at + 2 : at + 4], "big")
         _demand(at + 4 <= end <= len(picture))

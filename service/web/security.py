@@ -2,12 +2,29 @@
 
 import secrets
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service.config import Settings
 from service.current import settings
 from service.database import only_reading
+
+
+MEGABYTE = 1024 * 1024
+LARGEST_FORM = 2 * MEGABYTE
+LARGEST_UPLOAD = {  # by blueprint; what is too large for its purpose is then said on the page
+    "imports": 60 * MEGABYTE,
+    "settings": 12 * MEGABYTE,
+}
+
+
+class CappedRequest(Request):
+    """A request whose body is refused (413) when it is larger than its page has a use for."""
+
+    @property  # type: ignore[override]
+    def max_content_length(self) -> int:
+        """The most bytes that are read of this request."""
+        return LARGEST_UPLOAD.get(self.blueprint or "", LARGEST_FORM)
 
 
 def csp_nonce() -> str:
@@ -21,6 +38,7 @@ def csp_nonce() -> str:
 def register(app: Flask) -> None:
     """Set the headers, and tell the database which requests only read."""
     trust_proxies(app)
+    app.request_class = CappedRequest
     app.jinja_env.globals["csp_nonce"] = csp_nonce
     app.before_request(_say_whether_reading)
     app.after_request(set_headers)

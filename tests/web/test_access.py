@@ -1,0 +1,213 @@
+"""Who may do what: a matrix of route x role that fails when a route is missing from it."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from service.extensions import db
+from service.models import Role
+from tests.builders import a_company, a_provider, logged_in
+
+ANYONE = None  # no login: a link's token is the authority, or the page is for everybody
+
+# One line a route. GET and POST of one address are two endpoints.
+MATRIX: dict[str, Role | None] = {
+    "static": ANYONE,
+    "health.healthz": ANYONE,
+    "health.readyz": ANYONE,
+    "logos.show": ANYONE,
+    "feeds.as_html": ANYONE,
+    "feeds.as_json": ANYONE,
+    # Links that clients get
+    "door.ask_to_talk": ANYONE,
+    "door.show": ANYONE,
+    "preferences.ask_one_click": ANYONE,
+    "preferences.one_click": ANYONE,
+    "preferences.save": ANYONE,
+    "preferences.show": ANYONE,
+    "survey.answer": ANYONE,
+    "survey.change": ANYONE,
+    "survey.mail_link": ANYONE,
+    "survey.review": ANYONE,
+    "survey.show": ANYONE,
+    "testimonial.change": ANYONE,
+    "testimonial.confirm_edit": ANYONE,
+    "testimonial.mail_link": ANYONE,
+    "testimonial.own": ANYONE,
+    "testimonial.show": ANYONE,
+    "testimonial.submit": ANYONE,
+    "testimonial.withdraw": ANYONE,
+    "testimonial.withdraw_own": ANYONE,
+    # Before the login
+    "sessions.choose_password": ANYONE,
+    "sessions.forgotten": ANYONE,
+    "sessions.log_in": ANYONE,
+    "sessions.login": ANYONE,
+    "sessions.logout": ANYONE,
+    "sessions.mail_password_link": ANYONE,
+    "sessions.password": ANYONE,
+    # One's own
+    "providers.change_password": Role.viewer,
+    "providers.end_other_sessions": Role.viewer,
+    "providers.profile": Role.viewer,
+    "providers.save_profile": Role.viewer,
+    # How mails look
+    "mails.frame": Role.viewer,
+    "mails.index": Role.viewer,
+    "mails.send_test": Role.member,
+    "mails.show": Role.viewer,
+    # Reading
+    "clients.index": Role.viewer,
+    "clients.show": Role.viewer,
+    "deliveries.index": Role.viewer,
+    "departures.index": Role.viewer,
+    "departures.show": Role.viewer,
+    "recoveries.index": Role.viewer,
+    "recoveries.show": Role.viewer,
+    "results.churn_by_month": Role.viewer,
+    "results.export": Role.viewer,
+    "results.index": Role.viewer,
+    "testimonials.index": Role.viewer,
+    "testimonials.show": Role.viewer,
+    "today.index": Role.viewer,
+    # The daily work
+    "clients.add_contact": Role.member,
+    "clients.change": Role.member,
+    "clients.change_contact": Role.member,
+    "clients.edit": Role.member,
+    "clients.edit_contact": Role.member,
+    "clients.new_contact": Role.member,
+    "deliveries.arrived": Role.member,
+    "deliveries.give_up": Role.member,
+    "deliveries.send_again": Role.member,
+    "departures.change": Role.member,
+    "departures.delete": Role.member,
+    "departures.edit": Role.member,
+    "departures.move": Role.member,
+    "departures.new": Role.member,
+    "departures.record": Role.member,
+    "recoveries.close": Role.member,
+    "recoveries.reopen": Role.member,
+    "samples.create": Role.member,
+    "samples.remove": Role.member,
+    "steps.put_back": Role.member,
+    "steps.resume": Role.member,
+    "steps.send": Role.member,
+    "steps.skip": Role.member,
+    "steps.stop": Role.member,
+    "testimonials.approve": Role.member,
+    "testimonials.reject": Role.member,
+    "testimonials.reopen": Role.member,
+    "testimonials.shorten": Role.member,
+    # Setting things up
+    "providers.change": Role.owner,
+    "providers.deactivate": Role.owner,
+    "providers.index": Role.owner,
+    "providers.invite": Role.owner,
+    "providers.reactivate": Role.owner,
+    "providers.send_invitation": Role.owner,
+    "providers.send_link": Role.owner,
+    "providers.show": Role.owner,
+    "settings.index": Role.owner,
+    "settings.save": Role.owner,
+}
+
+
+def routes(app: Flask) -> list[tuple[Rule, str, str]]:
+    """Return every route as rule, method and an address made of things that do not exist."""
+    adapter = app.url_map.bind("localhost")
+    found = []
+    for rule in app.url_map.iter_rules():
+        values = {
+            name: 987 if type(converter).__name__ == "IntegerConverter" else "nothing-here"
+            for name, converter in rule._converters.items()
+        }
+        path = adapter.build(rule.endpoint, values)
+        found += [(rule, method, path) for method in sorted(rule.methods & {"GET", "POST"})]
+    return found
+
+
+def press(client: FlaskClient, method: str, path: str) -> TestResponse:
+    return client.open(path, method=method, data={} if method == "POST" else None)
+
+
+def wants_login(answer: TestResponse) -> bool:
+    return answer.status_code == 302 and (answer.location or "").startswith("/login")
+
+
+@pytest.fixture
+def without_proofs(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """Forms need no CSRF token here, so that it is the role that decides."""
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+    return app
+
+
+def test_every_route_is_in_the_matrix_and_every_line_is_a_route(app):
+    names = {rule.endpoint for rule in app.url_map.iter_rules()}
+    assert names - set(MATRIX) == set(), "routes that no line of the matrix speaks of"
+    assert set(MATRIX) - names == set(), "lines of the matrix without a route"
+
+
+def test_every_view_requires_the_role_of_the_matrix(app):
+    said = {
+        name: getattr(view, "required_role", ANYONE) for name, view in app.view_functions.items()
+    }
+    wrong = {name: (role, MATRIX.get(name)) for name, role in said.items() if role != MATRIX[name]}
+    assert wrong == {}
+
+
+def test_a_stranger_is_asked_to_log_in(without_proofs, client):
+    for rule, method, path in routes(without_proofs):
+        answer = press(client, method, path)
+        is_open = MATRIX[rule.endpoint] is ANYONE
+        assert wants_login(answer) != is_open, f"{method} {path} answers {answer.status}"
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_may_do_what_the_matrix_says_and_nothing_else(without_proofs, client, role):
+    a_company()
+    a_provider()  # somebody else is an owner too
+    me = a_provider(role=role)
+    for rule, method, path in routes(without_proofs):
+        answer = press(logged_in(client, me), method, path)
+        needed = MATRIX[rule.endpoint]
+        what = f"{role}: {method} {path} answers {answer.status}"
+        assert (answer.status_code == 403) != (needed is ANYONE or role.covers(needed)), what
+        assert not wants_login(answer), what
+        assert answer.status_code < 500 or rule.endpoint == "health.readyz", what
+        db.session.rollback()
+
+
+def test_nothing_behind_the_login_is_done_without_the_forms_proof(app, client):
+    logged_in(client, a_provider()).environ_base.pop("HTTP_X_CSRFTOKEN")
+    for rule, method, path in routes(app):
+        if method == "POST" and (MATRIX[rule.endpoint] or rule.endpoint.startswith("sessions.")):
+            answer = press(client, method, path)
+            assert answer.status_code == 400, f"{method} {path} answers {answer.status}"
+
+
+def test_a_deactivated_provider_is_out_at_once(app, client):
+    provider = a_provider()
+    logged_in(client, provider)
+    assert client.get("/profile").status_code == 200
+    provider.is_active = False
+    db.session.commit()
+    assert wants_login(client.get("/profile"))
+
+
+def test_a_session_of_an_older_version_is_worth_nothing(app, client):
+    provider = a_provider()
+    logged_in(client, provider)
+    provider.session_version += 1
+    db.session.commit()
+    assert wants_login(client.get("/profile"))
+
+
+def test_public_pages_do_not_even_look_at_the_cookie(app, client):
+    logged_in(client, a_provider())
+    for path in ("/healthz", "/logo", "/s/nothing-here"):
+        answer = client.get(path)
+        assert "Cookie" not in answer.headers.get("Vary", "")
+        assert "Set-Cookie" not in answer.headers

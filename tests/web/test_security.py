@@ -1,0 +1,142 @@
+"""Headers, proxies, links and cookies."""
+
+import re
+
+import pytest
+from flask import request
+
+from service.extensions import db
+from tests.builders import a_company, a_provider, an_invitation, logged_in
+from tests.pages import send
+
+PUBLIC_PAGES = ("/s/nothing-here", "/login", "/nowhere", "/healthz")
+FORM = "application/x-www-form-urlencoded"
+PROVIDER_PAGES = ("/settings", "/profile", "/providers", "/providers/new")
+
+
+def directives(answer) -> dict[str, str]:
+    policy = answer.headers["Content-Security-Policy"]
+    return {part.split()[0]: part.strip() for part in policy.split(";")}
+
+
+@pytest.mark.parametrize("path", PUBLIC_PAGES + PROVIDER_PAGES)
+def test_every_answer_carries_the_headers(client, path):
+    logged_in(client, a_provider())
+    answer = client.get(path)
+    policy = directives(answer)
+    assert policy["default-src"] == "default-src 'none'"
+    assert policy["frame-ancestors"] == "frame-ancestors 'none'"
+    assert policy["base-uri"] == "base-uri 'none'"
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/login", "/nowhere", *PROVIDER_PAGES])
+def test_what_stands_inline_carries_the_nonce_and_nothing_else_does(client, path):
+    a_company()
+    logged_in(client, a_provider()) if path in PROVIDER_PAGES else None
+    answer = client.get(path)
+    nonce = re.search(r"'nonce-([\w-]+)'", answer.headers["Content-Security-Policy"])[1]
+    assert set(re.findall(r"<(?:style|script)([^>]*)>", answer.text)) <= {f' nonce="{nonce}"'}
+    assert not re.search(r"<[^>]+\s(?:style|on\w+)=", answer.text)
+
+
+def test_a_nonce_is_never_used_twice(client):
+    one, other = (directives(client.get("/nowhere"))["style-src"] for _round in range(2))
+    assert one != other
+
+
+def test_pages_load_nothing_from_other_hosts(client):
+    logged_in(client, a_provider())
+    for path in PUBLIC_PAGES + PROVIDER_PAGES:
+        assert not re.search(r'(?:src|href|action)="(?:https?:)?//', client.get(path).text), path
+
+
+def test_https_is_insisted_on_only_where_there_is_https(client, remade):
+    assert "Strict-Transport-Security" not in client.get("/login").headers
+    safe = remade(base_url="https://adios.example.com")
+    answer = safe.test_client().get("/login", base_url="https://adios.example.com")
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_the_session_cookie_is_out_of_reach(remade):
+    safe = remade(base_url="https://adios.example.com")
+    answer = safe.test_client().get("/login", base_url="https://adios.example.com")
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-session=")
+    for word in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+        assert word in cookie
+
+
+def test_forms_work_behind_https_although_no_referrer_is_sent(remade):
+    safe = remade(base_url="https://adios.example.com").test_client()
+    where = {"base_url": "https://adios.example.com"}
+    page = safe.get("/forgot-password", **where).text
+    proof = page.split('name="csrf_token" type="hidden" value="')[1].split('"')[0]
+    data = {"csrf_token": proof, "email": "nadie@norte.example"}
+    assert safe.post("/forgot-password", data=data, **where).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "seen"),
+    [(0, ("10.0.0.1", "http")), (1, ("203.0.113.9", "https")), (2, ("198.51.100.7", "http"))],
+)
+def test_proxies_are_believed_as_far_as_the_settings_say(remade, proxies, seen):
+    app = remade(trusted_proxies=proxies)
+    app.add_url_rule("/who", "who", lambda: [request.remote_addr, request.scheme, request.host])
+    answer = app.test_client().get(
+        "/who",
+        environ_overrides={"REMOTE_ADDR": "10.0.0.1"},
+        headers={
+            "X-Forwarded-For": "198.51.100.7, 203.0.113.9",
+            "X-Forwarded-Proto": "http, https",
+            "X-Forwarded-Host": "evil.example",
+        },
+    )
+    assert tuple(answer.json[:2]) == seen
+    assert answer.json[2] == "localhost"
+
+
+def test_redirects_stay_on_this_host_whatever_the_host_header_says(client):
+    answer = client.get("/settings", headers={"Host": "evil.example"})
+    assert answer.location == "/login?next=/settings"
+
+
+def test_pages_by_token_set_no_cookie(app, client):
+    from service.mail import links
+
+    invitation = an_invitation()
+    db.session.commit()
+    path = links.survey(invitation).removeprefix("http://localhost")
+    assert "Set-Cookie" not in client.get(path).headers
+
+
+def test_a_form_larger_than_any_person_types_is_not_even_read(client):
+    answer = client.post("/login", data=b"email=" + b"a" * (2 * 1024 * 1024), content_type=FORM)
+    assert answer.status_code == 413
+    a_picture = (b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n", b"a" * 3_000_000)
+    answer = client.post(
+        "/profile", data=b"".join(a_picture), content_type="multipart/form-data; boundary=x"
+    )
+    assert answer.status_code == 413
+
+
+def test_files_with_their_version_in_the_address_are_kept_for_good(client):
+    kept = {}
+    for path in ("/static/base.css?v=1", "/static/base.css", "/static/nothing.css?v=1"):
+        with client.get(path) as answer:
+            kept[path] = answer.headers["Cache-Control"]
+    assert "immutable" in kept["/static/base.css?v=1"]
+    assert "immutable" not in kept["/static/base.css"]
+    assert kept["/static/nothing.css?v=1"] == "no-store"
+
+
+def test_what_a_person_typed_is_never_markup(app, client):
+    logged_in(client, a_provider(name="<script>alert(1)</script>"))
+    nasty = '"><img src=x onerror=alert(1)>'
+    answer = send(client, "/providers/new", {"name": nasty, "email": nasty, "role": "member"})
+    assert answer.status_code == 422
+    assert "<img src=x" not in answer.text
+    assert "<script>alert" not in answer.text

@@ -1,0 +1,219 @@
+"""The settings page, and the logo as it is served."""
+
+import io
+import zlib
+
+import pytest
+
+from service.current import company
+from service.extensions import db
+from service.models import Company
+from tests.builders import a_company, a_provider, logged_in
+from tests.pages import send
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+
+def a_png(*more: bytes) -> bytes:
+    """A picture of one pixel, with `more` chunks in it."""
+    head = chunk(b"IHDR", b"\0\0\0\1\0\0\0\1\x08\0\0\0\0")
+    body = chunk(b"IDAT", zlib.compress(b"\0\xff"))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(more) + body + chunk(b"IEND", b"")
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
+
+
+PLACE = b"GPS 41.6523 -4.7245"
+JPEG = b"\xff\xd8" + segment(0xE0, b"JFIF") + segment(0xDA, b"\1") + b"picture\xff\xd9"
+JPEG_WITH_PLACE = JPEG[:10] + segment(0xE1, b"Exif\0\0" + PLACE) + JPEG[10:]
+GIF = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
+VP8 = b"VP8 \2\0\0\0ab"
+WEBP = b"RIFF" + (4 + len(VP8)).to_bytes(4, "little") + b"WEBP" + VP8
+EXIF = b"EXIF" + len(PLACE).to_bytes(4, "little") + PLACE + b"\0" * (len(PLACE) % 2)
+WEBP_WITH_PLACE = WEBP + EXIF
+SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script/></svg>'
+
+FILLED = {
+    "name": "Estudio Norte",
+    "website": "estudionorte.example",
+    "postal_address": "Calle Mayor 1\r\n47001 Valladolid",
+    "accent": "#AA3300",
+    "sender_email": "hola@estudionorte.example",
+    "signature": "Estudio Norte\n983 000 000",
+    "language": "en",
+    "time_zone": "Atlantic/Canary",
+}
+
+
+@pytest.fixture
+def owner(app, client):
+    """An owner who is logged in and reads English."""
+    provider = a_provider(language="en")
+    logged_in(client, provider)
+    return provider
+
+
+def save(client, logo: bytes | None = None, **changes: object):
+    data = {**FILLED, **changes}
+    if logo is not None:
+        data["logo"] = (io.BytesIO(logo), "logo.png")
+    return send(client, "/settings", data)
+
+
+def test_everything_that_is_filled_in_is_kept(client, owner):
+    answer = save(client)
+    assert answer.status_code == 303
+    kept = company()
+    assert (kept.name, kept.accent, kept.language) == ("Estudio Norte", "#aa3300", "en")
+    assert kept.website == "https://estudionorte.example"
+    assert kept.postal_address == "Calle Mayor 1\n47001 Valladolid"
+    assert (kept.time_zone, kept.sender_email) == ("Atlantic/Canary", FILLED["sender_email"])
+    again = client.get("/settings").text
+    assert "47001 Valladolid" in again
+    assert 'value="Atlantic/Canary"' in again
+
+
+def test_the_name_is_all_that_is_needed_to_begin(client, owner):
+    empty = dict.fromkeys(("website", "postal_address", "sender_email", "signature"), "")
+    assert save(client, **empty).status_code == 303
+    assert company().is_set_up
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": ""},
+        {"name": "N" * 201},
+        {"accent": "red"},
+        {"accent": "#aa330"},
+        {"accent": "#aa3300;}body{display:none"},
+        {"website": "javascript:alert(1)"},
+        {"website": "https://"},
+        {"website": "https://user:secret@norte.example"},
+        {"website": "http://[::1"},
+        {"time_zone": "Europe/Nowhere"},
+        {"time_zone": "../../etc/passwd"},
+        {"time_zone": ""},
+        {"language": "fr"},
+        {"sender_email": "hola"},
+        {"sender_email": "hola@norte.example, todos@norte.example"},
+        {"sender_email": "hola@norte.example\nBcc: todos@norte.example"},
+        {"signature": "x" * 1001},
+    ],
+)
+def test_a_mistake_is_named_and_what_was_typed_stays(client, owner, wrong):
+    answer = save(client, **wrong)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text
+    assert "47001 Valladolid" in answer.text
+    assert "display:none" not in answer.text.split("<style")[1].split("</style>")[0]
+    assert db.session.get(Company, 1) is None
+
+
+def test_a_sender_of_another_domain_is_said_to_be_risky(client, owner):
+    assert "SPF" in save(client, name="").text
+    same = save(client, name="", sender_email="hola@localhost.localdomain").text
+    assert "is another domain" in same
+    save(client, sender_email="")
+    assert "is another domain" not in client.get("/settings").text
+
+
+def test_a_colour_can_be_tried_without_keeping_it(client, owner):
+    answer = save(client, accent="#ffee00", name="Otro nombre", action="preview")
+    assert answer.status_code == 200
+    assert "background:#ffee00;color:#26211c" in answer.text
+    assert "Otro nombre" in answer.text
+    assert "Links take the shade" in answer.text  # yellow cannot be read on white
+    assert db.session.get(Company, 1) is None
+
+
+def test_a_company_may_keep_a_zone_that_is_in_no_list(client, owner):
+    a_company(time_zone="Etc/GMT+12")
+    db.session.commit()
+    assert save(client, time_zone="Etc/GMT+12").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("picture", "kind"),
+    [(a_png(), "image/png"), (JPEG, "image/jpeg"), (GIF, "image/gif"), (WEBP, "image/webp")],
+)
+def test_a_picture_that_every_browser_shows_becomes_the_logo(client, owner, picture, kind):
+    assert save(client, picture).status_code == 303
+    answer = client.get("/logo")
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, kind, picture)
+    assert f'/logo/{company().logo_version}"' in client.get("/settings").text
+
+
+@pytest.mark.parametrize(
+    ("picture", "clean"),
+    [
+        (a_png(chunk(b"eXIf", PLACE), chunk(b"tEXt", b"Place\0" + PLACE)), a_png()),
+        (JPEG_WITH_PLACE, JPEG),
+        (WEBP_WITH_PLACE, WEBP),
+    ],
+)
+def test_a_logo_loses_what_a_camera_wrote_about_the_place(client, owner, picture, clean):
+    assert PLACE in picture
+    save(client, picture)
+    assert client.get("/logo").data == clean
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        (SVG, "Export the logo as PNG"),
+        (b"<html><script>alert(1)</script>", "Not every browser shows this file"),
+        (b"\x89PNG\r\n\x1a\n<script>", "Not every browser shows this file"),
+        (a_png() + b"\0" * 256 * 1024, "larger than 256 KB"),
+        (a_png()[:-20], "damaged"),
+        (JPEG[:12], "damaged"),
+        (b"\xff\xd8\xff", "damaged"),
+        (b"", "Not every browser shows this file"),
+    ],
+)
+def test_any_other_file_is_refused_with_a_way_out(client, owner, file, words):
+    answer = save(client, file, name="Otro nombre")
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert "Otro nombre" in answer.text  # kept on the page …
+    assert db.session.get(Company, 1) is None  # … and nowhere else
+
+
+def test_a_file_chosen_before_a_mistake_has_to_be_chosen_again_and_is_told(client, owner):
+    assert "Choose logo.png again" in save(client, a_png(), name="").text
+
+
+def test_the_logo_is_served_so_that_it_can_do_nothing(client, owner):
+    save(client, a_png())
+    answer = client.get("/logo")
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Cookie" not in answer.headers.get("Vary", "")
+
+
+def test_the_logo_is_cached_and_asked_for_again_by_its_etag(client, owner):
+    save(client, a_png())
+    first = client.get("/logo")
+    assert first.headers["Cache-Control"] == "public, max-age=60"
+    again = client.get("/logo", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    for_good = client.get(f"/logo/{company().logo_version}")
+    assert "immutable" in for_good.headers["Cache-Control"]
+
+
+def test_a_new_logo_has_a_new_address(client, owner):
+    save(client, a_png())
+    old = company().logo_version
+    save(client, GIF)
+    assert company().logo_version != old
+    assert "immutable" not in client.get(f"/logo/{old}").headers["Cache-Control"]
+
+
+def test_a_logo_can_be_removed(client, owner):
+    save(client, a_png())
+    save(client, remove_logo="y")
+    assert client.get("/logo").status_code == 404
