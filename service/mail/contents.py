@@ -29,7 +29,6 @@ from service.models.labels import label
 
 QUOTE_OCTETS = 1600  # per quotation; three of them, in two parts, encoded, fit below 60 kB
 BUDGET = frozenset({Reason.price, Reason.budget_cut, Reason.cheaper_competitor})
-ABOUT_ANSWERS = frozenset({MailKind.alert_new_answer, MailKind.alert_low_score})
 SILENT = frozenset({Reason.values_fit, Reason.ended_by_us, Reason.other})
 
 # The link without which a mail of this kind would make no sense.
@@ -103,9 +102,9 @@ def _add_team_side(said: Content, topic: Topic, provider: Provider, house: Compa
             said.choices["is_responsible"] = "yes"
     said.words["message"] = quoted(topic.message, QUOTE_OCTETS)
     with force_locale(topic.row.language):
-        if topic.response and topic.row.kind in ABOUT_ANSWERS:
+        if topic.response:
             _add_answer(said, topic.response)
-        if topic.testimonial and topic.row.kind is MailKind.alert_testimonial:
+        if topic.testimonial:
             _add_testimonial(said, topic.testimonial)
         if topic.link:
             local = topic.link.expires_at.astimezone(house.zone)

@@ -30,6 +30,8 @@ class BadAddress(BadHeader):
 
 def checked(name: str, value: str) -> str:
     """Return `value`; raises BadHeader when a character in it could end the line (CR, LF, NUL…)."""
+    if value.isprintable():
+        return value
     for character in value:
         if unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"}:
             raise BadHeader(f"{name} contains the character U+{ord(character):04X}")

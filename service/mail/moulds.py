@@ -57,7 +57,7 @@ class Mould:
 def _filled(pieces: Pieces, words: Mapping[str, str]) -> Encoded:
     ready = {name: encoded(said) for name, said in words.items()}
     return joined(
-        ready[piece] if place % 2 else Encoded(piece) for place, piece in enumerate(pieces) if piece
+        ready[piece] if place % 2 else piece for place, piece in enumerate(pieces) if piece
     )
 
 

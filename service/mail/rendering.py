@@ -1,7 +1,7 @@
 """Turn rows of the outbox into mails that are ready to be sent. Opens no socket, changes no row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parseaddr
 from urllib.parse import quote
 
@@ -11,10 +11,11 @@ from service.mail.contents import Content, Unwritable, content
 from service.mail.kinds import RULES
 from service.mail.looks import PRODUCT, Look, logo_of, look_of
 from service.mail.moulds import mould
+from service.mail.samples import sample
 from service.mail.topics import Topic, load
 from service.mail.wire import Encoded, Picture
 from service.mail.words import one_line
-from service.models import Company, MailKind, OutboxMessage
+from service.models import Company, MailKind, OutboxMessage, Provider
 
 Address = tuple[str, str]  # (display name, address)
 
@@ -86,6 +87,9 @@ def sender_address(company_row: Company) -> str:
 
 def render_topic(topic: Topic, house: House) -> Rendering:
     """Return the mail about `topic`; raises Unwritable or BadHeader."""
+    sampled = (topic.row.context or {}).get("sample")
+    if sampled in set(MailKind) - {MailKind.test_mail} and topic.row.provider:
+        return _sample_for(topic.row, MailKind(sampled), topic.row.provider, house)
     row, said = topic.row, content(topic, house.company)
     to_provider = RULES[row.kind].to_provider
     look = house.plain_look if to_provider else house.look
@@ -104,6 +108,17 @@ def render_topic(topic: Topic, house: House) -> Rendering:
         reply_to=_reply_address(topic),
         extra_headers=_extra_headers(topic, said, house),
         pictures=(house.logo,) if house.logo and look.logo else (),
+    )
+
+
+def _sample_for(row: OutboxMessage, kind: MailKind, to: Provider, house: House) -> Rendering:
+    """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
+    rendered = render_topic(sample(kind, row.language, to, house.company), house)
+    return replace(
+        rendered,
+        to=_recipient(row),
+        message_id=row.message_id or "",
+        extra_headers={"Auto-Submitted": "auto-generated"},
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload
 
 from service.extensions import db
 from service.mail.kinds import RULES
@@ -23,6 +23,19 @@ from service.models import (
 )
 
 Row = TypeVar("Row", Response, Testimonial)
+
+ABOUT_ANSWERS = frozenset(
+    {
+        MailKind.survey_resume,
+        MailKind.answer_received,
+        MailKind.testimonial_request,
+        MailKind.alert_new_answer,
+        MailKind.alert_low_score,
+    }
+)
+ABOUT_TESTIMONIALS = frozenset(
+    {MailKind.testimonial_link, MailKind.testimonial_edit, MailKind.alert_testimonial}
+)
 
 
 @dataclass(slots=True)
@@ -47,47 +60,58 @@ class Topic:
 
 
 def load(rows: Sequence[OutboxMessage]) -> list[Topic]:
-    """Return the topic of each row, in the same order; ten queries at most, however many rows."""
+    """Return the topic of each row, in the same order; a few queries, however many rows."""
     _load_people(rows)
     topics = [Topic(row) for row in rows]
-    ids = {row.departure_id for row in rows if row.departure_id}
-    invitations = {
-        (found.departure_id, found.kind): found
-        for found in db.session.scalars(select(Invitation).where(Invitation.departure_id.in_(ids)))
-    }
-    responses = _by_departure(Response, ids)
-    testimonials = _by_departure(Testimonial, ids)
-    for topic in topics:
-        departure_id = topic.row.departure_id or 0
-        topic.invitation = invitations.get((departure_id, InvitationKind.survey))
-        topic.testimonial_invitation = invitations.get((departure_id, InvitationKind.testimonial))
-        topic.response = responses.get(departure_id)
-        topic.testimonial = testimonials.get(departure_id)
+    _load_invitations(topics)
+    for topic, response in _of_departures(Response, topics, ABOUT_ANSWERS):
+        topic.response = response
+    for topic, testimonial in _of_departures(Testimonial, topics, ABOUT_TESTIMONIALS):
+        topic.testimonial = testimonial
     _load_links_and_messages(topics)
     return topics
 
 
 def _load_people(rows: Sequence[OutboxMessage]) -> None:
     """Fill in the relations of `rows` (the same objects), so that none is asked one by one."""
-    departure = selectinload(OutboxMessage.departure)
+    departure = joinedload(OutboxMessage.departure)
     db.session.scalars(
         select(OutboxMessage)
         .where(OutboxMessage.id.in_([row.id for row in rows]))
         .options(
-            selectinload(OutboxMessage.contact),
-            selectinload(OutboxMessage.provider),
-            selectinload(OutboxMessage.sender),
-            selectinload(OutboxMessage.reply_to),
-            departure.selectinload(Departure.client),
-            departure.selectinload(Departure.contact),
-            departure.selectinload(Departure.responsible),
+            joinedload(OutboxMessage.contact),
+            joinedload(OutboxMessage.provider),
+            joinedload(OutboxMessage.sender),
+            joinedload(OutboxMessage.reply_to),
+            departure.joinedload(Departure.client),
+            departure.joinedload(Departure.contact),
+            departure.joinedload(Departure.responsible),
+            departure.lazyload(Departure.reason_rows),
         )
     ).all()
 
 
-def _by_departure(model: type[Row], ids: Collection[int]) -> dict[int, Row]:
-    query = select(model).where(model.departure_id.in_(ids))
-    return {row.departure_id: row for row in db.session.scalars(query)}
+def _load_invitations(topics: Sequence[Topic]) -> None:
+    ids = {topic.row.departure_id for topic in topics if topic.row.contact_id}
+    rows = db.session.scalars(select(Invitation).where(Invitation.departure_id.in_(ids)))
+    found = {(row.departure_id, row.kind): row for row in rows}
+    for topic in topics:
+        departure_id = topic.row.departure_id or 0
+        topic.invitation = found.get((departure_id, InvitationKind.survey))
+        topic.testimonial_invitation = found.get((departure_id, InvitationKind.testimonial))
+
+
+def _of_departures(
+    model: type[Row], topics: Sequence[Topic], kinds: Collection[MailKind]
+) -> list[tuple[Topic, Row | None]]:
+    """Return the row of each topic of these kinds; asks nothing when there is none of them."""
+    about = [topic for topic in topics if topic.row.kind in kinds]
+    if not about:
+        return []
+    ids = {topic.row.departure_id for topic in about}
+    rows = db.session.scalars(select(model).where(model.departure_id.in_(ids)))
+    found = {row.departure_id: row for row in rows}
+    return [(topic, found.get(topic.row.departure_id or 0)) for topic in about]
 
 
 def _load_links_and_messages(topics: Sequence[Topic]) -> None:

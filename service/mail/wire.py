@@ -38,8 +38,8 @@ def decoded(content: Encoded) -> str:
     return quopri.decodestring(content.encode("ascii")).decode().replace("\r\n", "\n")
 
 
-def joined(pieces: Iterable[Encoded]) -> Encoded:
-    """Return the pieces as one; a soft line break stands where two meet on a line."""
+def joined(pieces: Iterable[str]) -> Encoded:
+    """Return encoded pieces as one; a soft line break stands where two meet on a line."""
     whole = "=\r\n".join(pieces)
     return Encoded(whole.replace("\r\n=\r\n", "\r\n"))
 

@@ -25,6 +25,8 @@ class Quote(str):
 
 def clean(words: str) -> str:
     """Return `words` with its lines, without characters that control something."""
+    if words.isprintable():
+        return words.strip()
     lines = "\n".join(re.split(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]", words))
     return "".join(" " if c == "\t" else c for c in lines if not _disturbs(c)).strip()
 

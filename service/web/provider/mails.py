@@ -1,0 +1,132 @@
+"""Previews of every mail in every language, as it would leave now, and a test sent to oneself."""
+
+import base64
+import hashlib
+import re
+from typing import Any
+
+from flask import (
+    Blueprint,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from service.actions import test_mails
+from service.config import LANGUAGES
+from service.extensions import db
+from service.mail import rendering
+from service.mail.kinds import RULES
+from service.mail.rendering import Rendering
+from service.mail.samples import sample
+from service.mail.wire import decoded
+from service.models import MailKind, Role
+from service.models.labels import label
+from service.web.provider.access import current_provider, requires
+
+VIEWS = ("phone", "desk", "text")
+
+blueprint = Blueprint("mails", __name__, url_prefix="/mails")
+
+
+@blueprint.get("")
+@requires(Role.viewer)
+def index() -> str:
+    """List the kinds: those to clients in the order of a departure, then those to the team."""
+    language = current_provider().language or rendering.the_house().company.language
+    subjects = {kind: _rendered(kind, language).subject for kind in MailKind}
+    return render_template(
+        "provider/mails/index.html",
+        to_clients=[kind for kind in MailKind if not RULES[kind].to_provider],
+        to_team=[kind for kind in MailKind if RULES[kind].to_provider],
+        subjects=subjects,
+        label=label,
+        languages=LANGUAGES,
+        language=language,
+    )
+
+
+@blueprint.get("/<kind>/<language>")
+@requires(Role.viewer)
+def show(kind: str, language: str) -> str:
+    """Show one mail: on a phone, on a desk, as text."""
+    found = _kind(kind, language)
+    view = request.args.get("as", "phone")
+    rendered = _rendered(found, language)
+    return render_template(
+        "provider/mails/show.html",
+        kind=found,
+        label=label(found),
+        mail=rendered,
+        text=decoded(rendered.text),
+        language=language,
+        languages=LANGUAGES,
+        view=view if view in VIEWS else "phone",
+        is_optional=not RULES[found].is_transactional,
+    )
+
+
+@blueprint.get("/<kind>/<language>/frame")
+@requires(Role.viewer)
+def frame(kind: str, language: str) -> Response:
+    """Return the HTML part itself, allowed to style itself and nothing else."""
+    html = with_pictures_inside(_rendered(_kind(kind, language), language))
+    answer = make_response(html)
+    answer.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-hashes' {' '.join(hashes(html))}; "
+        "frame-ancestors 'self'; base-uri 'none'; form-action 'none'; sandbox allow-popups"
+    )
+    return answer
+
+
+@blueprint.post("/<kind>/<language>/test")
+@requires(Role.member)
+def send_test(kind: str, language: str) -> Response:
+    """Mail the sample to whoever presses."""
+    found = _kind(kind, language)
+    test_mails.send(found, language, current_provider())
+    db.session.commit()
+    flash(_("On its way to %(address)s.", address=current_provider().email), "success")
+    there: dict[str, Any] = {"kind": found, "language": language, "as": request.args.get("as")}
+    return redirect(url_for(".show", **there), 303)
+
+
+def _kind(kind: str, language: str) -> MailKind:
+    if language not in LANGUAGES or kind not in list(MailKind):
+        abort(404)
+    return MailKind(kind)
+
+
+def _rendered(kind: MailKind, language: str) -> Rendering:
+    with db.session.no_autoflush:
+        house = rendering.the_house()
+        topic = sample(kind, language, current_provider(), house.company)
+        return rendering.render_topic(topic, house)
+
+
+def with_pictures_inside(mail: Rendering) -> str:
+    """Return the HTML part with its pictures where it shows them, as a browser wants them."""
+    html = decoded(mail.html)
+    for picture in mail.pictures:
+        octets = base64.b64encode(picture.octets).decode()
+        html = html.replace(
+            f'"cid:{picture.content_id}"', f'"data:{picture.media_type};base64,{octets}"'
+        )
+    return html
+
+
+def hashes(html: str) -> list[str]:
+    """Return the CSP sources for exactly the styles in `html`, in elements and attributes."""
+    sheets = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    attributes = re.findall(r'\sstyle="([^"]*)"', html)
+    found = {style.replace("&quot;", '"').replace("&amp;", "&") for style in attributes}
+    return sorted(
+        f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
+        for style in {*found, *sheets}
+    )

@@ -1,0 +1,78 @@
+"""One mail, one name: an enum member, a rule, a label, a folder of three templates."""
+
+from pathlib import Path
+
+import pytest
+
+from service.current import read_token
+from service.mail import links
+from service.mail.contents import LINK
+from service.mail.kinds import RULES
+from service.models import MailKind
+from service.models.labels import LABELS
+from service.tokens import Purpose
+from tests.builders import a_contact, a_departure, a_response, an_invitation
+
+FOLDER = Path(__file__).parents[2] / "templates" / "email"
+
+
+@pytest.mark.parametrize("kind", MailKind)
+def test_every_kind_has_its_three_templates(kind):
+    assert sorted(path.name for path in (FOLDER / kind).iterdir()) == [
+        "body.html",
+        "body.txt",
+        "subject.txt",
+    ]
+
+
+def test_no_folder_is_of_a_kind_that_does_not_exist():
+    assert {path.name for path in FOLDER.iterdir() if path.is_dir()} == set(MailKind)
+
+
+def test_every_kind_has_its_rules_and_a_name_for_the_provider():
+    assert set(RULES) == set(MailKind)
+    assert set(MailKind) <= set(LABELS)
+
+
+def test_every_kind_but_the_plain_thank_you_is_for_a_link():
+    assert set(MailKind) - set(LINK) == {MailKind.thank_you}
+
+
+def test_a_mail_to_the_team_is_transactional():
+    assert all(rules.is_transactional for rules in RULES.values() if rules.to_provider)
+
+
+def test_links_say_who_by_a_token_of_their_own_purpose(app):
+    contact = a_contact()
+    invitation = an_invitation(departure=a_departure(contact=contact))
+    response = a_response(invitation=invitation)
+    made = {
+        links.survey(invitation): ("/s/", Purpose.survey, invitation),
+        links.answer(response): ("/r/", Purpose.answer, response),
+        links.testimonial(invitation): ("/t/", Purpose.testimonial, invitation),
+        links.preferences(contact): ("/p/", Purpose.preferences, contact),
+        links.door(contact): ("/d/", Purpose.door, contact),
+    }
+    for link, (path, purpose, row) in made.items():
+        assert link.startswith(f"http://localhost{path}")
+        assert read_token(purpose, link.rpartition("/")[2]) == row.public_id
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/s/x", "GET"),
+        ("/r/x", "GET"),
+        ("/t/x", "GET"),
+        ("/p/x", "GET"),
+        ("/p/x/one-click", "POST"),
+        ("/d/x", "GET"),
+        ("/password/x", "GET"),
+        ("/departures/x", "GET"),
+        ("/testimonials/x", "GET"),
+        ("/mails", "GET"),
+    ],
+)
+def test_every_link_in_a_mail_leads_to_a_page(app, path, method):
+    adapter = app.url_map.bind("localhost")
+    assert adapter.match(path, method=method)
