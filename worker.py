@@ -15,12 +15,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from service import ticking
 from service.app import create_app
 from service.config import SettingError, Settings
 from service.extensions import db, queue
+from service.mail import warming
 from service.reachability import unreachable
 
 ROUND = 5  # seconds between two ticks: what nobody hinted at leaves within 10
@@ -56,6 +57,10 @@ def work_until_stopped(app: Flask, settings: Settings) -> None:
     while not answers(connection):  # whatever is due stays in the database meanwhile
         time.sleep(2)
     with app.app_context():
+        try:
+            warming.warm()
+        except SQLAlchemyError as error:
+            log.warning("database_away error=%s", type(error).__name__)
         db.engine.dispose()  # a connection must not be shared with the jobs, which are forks
         jobs = Queue(queue.name, connection=connection, serializer=JSONSerializer)
         worker = Worker([jobs], connection=connection, serializer=JSONSerializer)

@@ -32,7 +32,9 @@ def a_mail(kind: MailKind = MailKind.thank_you, **more) -> OutboxMessage:
 
 def mails(count: int, **more) -> list[int]:
     """The ids of so many rows, to one contact each."""
-    return [a_mail(**more).id for _ in range(count)]
+    ids = [a_mail(**more).id for _ in range(count)]
+    db.session.commit()  # reading an id began a transaction, and SQLite lets nobody else write
+    return ids
 
 
 def fresh(row_or_id) -> OutboxMessage:

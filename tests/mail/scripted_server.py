@@ -43,7 +43,9 @@ class ScriptedServer:
         self.mails: list[bytes] = []
         self.certificate: ssl.SSLContext | None = None
         self.implicit_tls = False
+        self.takes_before_answering = False  # a mail counts as taken whatever is answered then
         self.connections = 0
+        self.stages: list[str] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -54,6 +56,10 @@ class ScriptedServer:
     def say(self, stage: str, reply: str | list[str]) -> None:
         """Answer `stage` like this from now on."""
         self.replies[stage] = [reply] if isinstance(reply, str) else list(reply)
+
+    def reached(self, stage: str) -> bool:
+        """Say whether a conversation has come to `stage`."""
+        return stage in self.stages
 
     def verbs(self) -> list[str]:
         """Return the verbs of all commands seen."""
@@ -107,13 +113,17 @@ class ScriptedServer:
             if line == b".\r\n":
                 break
             received.append(line[1:] if line.startswith(b"..") else line)
-        if self._answer(connection, "body").startswith("250"):
+        if self.takes_before_answering:
+            self.mails.append(b"".join(received))
+            self._answer(connection, "body")
+        elif self._answer(connection, "body").startswith("250"):
             self.mails.append(b"".join(received))
 
     def _answer(self, connection: socket.socket, stage: str) -> str:
         with self._lock:
             queue = self.replies.get(stage, ["500 what?"])
             reply = queue.pop(0) if len(queue) > 1 else queue[0]
+            self.stages.append(stage)
         if reply == STALL:
             self._closing.wait(10)
         if reply == HALF_CLOSE:

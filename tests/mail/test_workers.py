@@ -1,0 +1,103 @@
+"""Real workers, a real Valkey, a real SMTP server: killed anywhere, none lost and none doubled."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes
+
+import pytest
+import redis
+import time_machine
+
+from service import tasks, ticking
+from service.clock import now
+from service.extensions import db, queue
+from service.mail import delivery
+from service.models import MailState
+from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
+from tests.mail.scripted_server import STALL
+from tests.mail.workers import a_worker, jobs_of, kill_jobs
+
+AFTER_THE_LEASE = timedelta(minutes=10)
+
+
+def wait_for(what: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        db.session.rollback()  # SQLite lets nobody else write while we hold a transaction
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def message_ids(raw_mails: list[bytes]) -> Counter[str]:
+    return Counter(message_from_bytes(raw)["Message-ID"] for raw in raw_mails)
+
+
+def tick_after_the_lease(row) -> None:
+    """Tick and deliver in this process, once the dead worker's lease and the pause are over."""
+    for minutes in (0, 3):
+        with time_machine.travel(now() + AFTER_THE_LEASE + timedelta(minutes=minutes)):
+            ticking.tick()
+            delivery.deliver([row.id])
+
+
+@pytest.mark.parametrize(
+    ("stage", "copies", "doubts"),
+    [("RCPT", 1, 0), ("DATA", 1, 1), ("body", 2, 1)],
+    ids=["before-data", "between-rcpt-and-data", "after-250-before-the-commit"],
+)
+def test_a_mail_survives_the_death_of_its_worker(settings, session, stage, copies, doubts):
+    usual = {"DATA": "354 go on"}.get(stage, "250 ok")
+    with speaking_to(**{stage: [STALL, usual]}) as server:
+        server.takes_before_answering = True
+        with a_worker(settings, server.port) as worker:
+            row = a_mail()
+            wait_for(lambda: server.reached(stage))
+            kill_jobs(worker)
+            worker.kill()
+        assert fresh(row).state is MailState.sending
+        tick_after_the_lease(row)
+    assert (fresh(row).state, fresh(row).doubts) == (MailState.sent, doubts)
+    assert message_ids(server.mails) == {fresh(row).message_id: copies}
+
+
+def test_two_workers_with_the_same_hints_send_each_mail_once(settings, session, mailbox):
+    with a_worker(settings, mailbox.port) as one, a_worker(settings, mailbox.port) as two:
+        ids = mails(12)
+        for start in range(0, 12, 3):
+            queue.wake("service.tasks.deliver", ids[start : start + 6])
+        mailbox.wait_for(12, 40)
+        wait_for(lambda: not jobs_of(one) and not jobs_of(two) and not queue.waiting())
+        late = a_mail(due_at=now() + timedelta(seconds=0.5))
+        time.sleep(0.6)
+        redis.Redis.from_url(settings.redis_url).flushall()
+        assert ticking.tick().hinted == 1
+        wait_for(lambda: fresh(late).state is MailState.sent)
+    assert message_ids([mail.raw for mail in mailbox.messages()]) == {
+        fresh(row_id).message_id: 1 for row_id in [*ids, late.id]
+    }
+
+
+def test_without_redis_the_mail_waits_for_the_clock(settings, session, mailbox, caplog):
+    try:
+        queue.init_settings(replace(settings, redis_url="unix:///nonexistent/valkey.sock"))
+        row = a_mail()
+        ticking.tick()
+        assert "redis_away" in caplog.text
+    finally:
+        queue.init_settings(settings)
+    assert ticking.tick().hinted == 1
+    tasks.deliver([row.id])
+    assert fresh(row).state is MailState.sent
+    assert len(mailbox.messages()) == 1
+
+
+def test_a_job_out_of_time_leaves_a_hint_for_the_rest(session, monkeypatch):
+    monkeypatch.setattr(delivery, "BUDGET", -1)
+    ids = mails(2)
+    before = queue.waiting()
+    tasks.deliver(ids)
+    assert queue.waiting() == before + 1
+    assert not db.session().in_transaction()
