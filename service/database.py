@@ -1,6 +1,8 @@
 """How connections behave, so that SQLite and PostgreSQL mean the same by a transaction."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -8,6 +10,16 @@ from sqlalchemy import Connection, Engine, event
 
 # Safe requests (GET, HEAD) set this: on SQLite they then share the database with a writer.
 only_reading: ContextVar[bool] = ContextVar("only_reading", default=False)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Say that whoever begins a transaction in here only reads, whatever the request may do."""
+    before = only_reading.set(True)
+    try:
+        yield
+    finally:
+        only_reading.reset(before)
 
 
 def prepare(engine: Engine) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, select
 
+from service.database import reading
 from service.extensions import db
 from service.models import (
     Company,
@@ -108,7 +109,7 @@ def questions_with(also: frozenset[int]) -> Sequence[Question]:
 
 
 def _found(statement: Select[*tuple[Any, ...]], public_id: str) -> Survey | None:
-    with db.engine.connect() as connection:
+    with reading(), db.engine.connect() as connection:
         rows = connection.execute(statement, {"public_id": public_id}).all()
     if not rows:
         return None
