@@ -84,6 +84,7 @@ class RowReader:
         self, header: Header, known: Known, problems: Problems, epoch: datetime | None = None
     ) -> None:
         self._header = header
+        self._is_all_named = all(header.names)
         self._problems = problems
         as_date = partial(read_date, epoch=epoch)
         self._readers: dict[Column, Callable[[Cell], Any]] = {
@@ -137,6 +138,8 @@ class RowReader:
 
     def _check_unnamed(self, line: Line) -> None:
         names = self._header.names
+        if self._is_all_named and len(line.cells) <= len(names):
+            return
         for place, cell in enumerate(line.cells):
             if (place >= len(names) or not names[place]) and not is_blank(cell):
                 reason = _(

@@ -95,10 +95,11 @@ def _lines(data: bytes, sheet: Any) -> Iterator[Line]:
         if typed:
             cells = [_computed(cell, formula) for cell, formula in zip(row, typed, strict=False)]
         else:
-            cells = [_cell(cell) for cell in row]
-        line = Line(number, cells)
-        if not line.is_empty:
-            yield line
+            cells = [None if cell.value is None else _cell(cell) for cell in row]
+        while cells and cells[-1] is None:
+            cells.pop()
+        if cells:
+            yield Line(number, cells)
 
 
 def _formulas(data: bytes, sheet: Any) -> Iterator[Sequence[Any]]:
