@@ -127,7 +127,8 @@ def client(app: Flask) -> FlaskClient:
 def remade(app: Flask, settings: Settings) -> Iterator[Callable[..., Flask]]:
     """A function that makes another app on the same database with some settings changed."""
     made: list[Flask] = []
-    shared = [(one, dict(vars(one))) for one in (limiter, queue)]  # they belong to the last app made
+    # These belong to the last app made.
+    shared = [(one, dict(vars(one))) for one in (limiter, queue)]
 
     def remake(**changes: object) -> Flask:
         made.append(create_app(replace(settings, **changes)))

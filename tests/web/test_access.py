@@ -69,6 +69,7 @@ MATRIX: dict[str, Role | None] = {
     "results.churn_by_month": Role.viewer,
     "results.export": Role.viewer,
     "results.index": Role.viewer,
+    "settings.index": Role.viewer,  # leads those who are no owner to their own profile
     "testimonials.index": Role.viewer,
     "testimonials.show": Role.viewer,
     "today.index": Role.viewer,
@@ -102,6 +103,16 @@ MATRIX: dict[str, Role | None] = {
     "testimonials.reopen": Role.member,
     "testimonials.shorten": Role.member,
     # Setting things up
+    "questions.add": Role.owner,
+    "questions.change": Role.owner,
+    "questions.delete": Role.owner,
+    "questions.edit": Role.owner,
+    "questions.index": Role.owner,
+    "questions.move": Role.owner,
+    "questions.new": Role.owner,
+    "questions.preview": Role.owner,
+    "questions.put_back": Role.owner,
+    "questions.switch": Role.owner,
     "providers.change": Role.owner,
     "providers.deactivate": Role.owner,
     "providers.index": Role.owner,
@@ -110,7 +121,6 @@ MATRIX: dict[str, Role | None] = {
     "providers.send_invitation": Role.owner,
     "providers.send_link": Role.owner,
     "providers.show": Role.owner,
-    "settings.index": Role.owner,
     "settings.save": Role.owner,
 }
 

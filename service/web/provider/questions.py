@@ -1,0 +1,160 @@
+"""The provider's own questions: listed, written, ordered, switched, deleted, previewed."""
+
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.questions import KINDS, QuestionForm, made_for
+from forms.surveys import made_for as survey_for
+from service.actions import questions
+from service.config import LANGUAGES
+from service.current import company
+from service.extensions import db
+from service.models import Question, QuestionKind, Role
+from service.reports.surveys import House
+from service.web.names import LANGUAGE_NAMES
+from service.web.provider.access import current_provider, requires
+from service.web.public import survey_pages
+
+blueprint = Blueprint("questions", __name__, url_prefix="/questions")
+
+Page = str | tuple[str, int] | Response
+
+
+@blueprint.get("")
+@requires(Role.owner)
+def index() -> Page:
+    """Show the questions in their order, and those that can be put back."""
+    return render_template(
+        "provider/questions/index.html",
+        questions=questions.in_order(),
+        deleted=questions.deleted(),
+        just_deleted=request.args.get("deleted", type=int),
+        kinds=KINDS,
+        languages=_languages(),
+    )
+
+
+@blueprint.get("/new")
+@requires(Role.owner)
+def new() -> Page:
+    """Ask for the words of a new question."""
+    return _form_page(made_for(_languages())())
+
+
+@blueprint.post("/new")
+@requires(Role.owner)
+def add() -> Page:
+    """Add a question at the end."""
+    form = made_for(_languages())()
+    if not form.validate():
+        return _form_page(form, status=422)
+    questions.add(QuestionKind(form.kind.data), form.text, form.options)
+    return _back(_("The question is in the survey now."))
+
+
+@blueprint.get("/<int:question_id>")
+@requires(Role.owner)
+def edit(question_id: int) -> Page:
+    """Show a question's words to be changed."""
+    question = _find(question_id)
+    return _form_page(_form_of(question), question)
+
+
+@blueprint.post("/<int:question_id>")
+@requires(Role.owner)
+def change(question_id: int) -> Page:
+    """Change a question's words."""
+    question = _find(question_id)
+    form = _form_of(question)
+    if not form.validate():
+        return _form_page(form, question, 422)
+    questions.change(question, QuestionKind(form.kind.data), form.text, form.options)
+    return _back(_("Saved."))
+
+
+@blueprint.post("/<int:question_id>/move")
+@requires(Role.owner)
+def move(question_id: int) -> Page:
+    """Move a question one place up or down."""
+    questions.move(_find(question_id), -1 if request.form.get("to") == "up" else 1)
+    return _back(anchor=f"question-{question_id}")
+
+
+@blueprint.post("/<int:question_id>/switch")
+@requires(Role.owner)
+def switch(question_id: int) -> Page:
+    """Switch a question on or off."""
+    questions.switch(_find(question_id), is_on=request.form.get("on") == "yes")
+    return _back(anchor=f"question-{question_id}")
+
+
+@blueprint.post("/<int:question_id>/delete")
+@requires(Role.owner)
+def delete(question_id: int) -> Page:
+    """Take a question out of the survey; the next page offers to put it back."""
+    questions.delete(_find(question_id))
+    return _back(deleted=question_id)
+
+
+@blueprint.post("/<int:question_id>/put-back")
+@requires(Role.owner)
+def put_back(question_id: int) -> Page:
+    """Undo a deletion."""
+    questions.put_back(_find(question_id))
+    return _back(_("It is back in its place."), anchor=f"question-{question_id}")
+
+
+@blueprint.get("/preview")
+@requires(Role.owner)
+def preview() -> Response:
+    """Show the survey as clients see it; `also` names a question that is switched off."""
+    survey_pages.speak_for(company().language)
+    also = request.args.get("also", type=int)
+    asked = [one for one in questions.in_order() if one.is_on or one.id == also]
+    house = company()
+    page = survey_pages.Page(
+        g.language,
+        House(house.name, house.accent, house.logo_version, house.postal_address),
+        current_provider().name,
+        own=survey_pages.own_questions(asked),
+    )
+    return survey_pages.filled(page, survey_for(page.own)(), is_preview=True)
+
+
+def _find(question_id: int) -> Question:
+    question = db.session.get(Question, question_id)
+    if question is None:
+        abort(404)
+    return question
+
+
+def _languages() -> dict[str, str]:
+    """Return the languages that a question can have, the company's own first."""
+    codes = sorted(LANGUAGES, key=lambda code: code != company().language)
+    return {code: LANGUAGE_NAMES[code] for code in codes}
+
+
+def _form_of(question: Question) -> QuestionForm:
+    data: dict[str, str] = {"kind": question.kind.value}
+    for code in _languages():
+        data[f"text_{code}"] = question.text.get(code, "")
+        data[f"options_{code}"] = "\n".join(question.options.get(code, []))
+    return made_for(_languages())(data=data)
+
+
+def _form_page(form: QuestionForm, question: Question | None = None, status: int = 200) -> Page:
+    text = render_template(
+        "provider/questions/edit.html",
+        form=form,
+        question=question,
+        is_answered=question is not None and questions.is_answered(question),
+    )
+    return text, status
+
+
+def _back(words: str = "", anchor: str | None = None, deleted: int | None = None) -> Response:
+    db.session.commit()
+    if words:
+        flash(words, "success")
+    return redirect(url_for(".index", deleted=deleted, _anchor=anchor), 303)
