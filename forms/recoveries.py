@@ -3,6 +3,7 @@
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import RadioField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from forms.texts import tidied
@@ -14,7 +15,7 @@ class ClosingForm(FlaskForm):
     is_resolved = RadioField(
         _l("Was it put right?"),
         [InputRequired(_l("Choose one of the two."))],
-        choices=[("yes", _l("Yes")), ("no", _l("No"))],
+        choices=[SelectChoice("yes", _l("Yes")), SelectChoice("no", _l("No"))],
     )
     note = TextAreaField(
         _l("What was done"),

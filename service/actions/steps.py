@@ -3,13 +3,13 @@
 from flask_babel import gettext as _
 
 from service.actions.events import tell
-from service.actions.writing import locked, revive, sent, write
+from service.actions.writing import locked, revive, write
 from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import Departure, EventKind, MailState, OutboxMessage, Provider, SkipReason
 from service.models.labels import why_not
-from service.models.plans import plan, why_not_by_hand
+from service.models.plans import can_be_threaded, plan, why_not_by_hand
 from service.models.protocols import STEPS, Step
 
 
@@ -23,7 +23,7 @@ def send_now(departure: Departure, name: str, by: Provider) -> OutboxMessage:
     reason = why_not_by_hand(step, situation, at)
     if reason is not None:
         raise Refused(why_not(reason))
-    if step.under is not None and sent(situation, step.under) is None:
+    if not can_be_threaded(step, situation):
         raise Refused(_("The mail that it reminds of has not been sent yet."))
     mail = write(step, situation, at, context={"by_hand": True})
     if mail is None:

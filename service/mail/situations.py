@@ -61,11 +61,12 @@ def of_all(departures: Sequence[Departure]) -> dict[int, Situation]:
     return found
 
 
-def foretold(departure: Departure) -> list[Planned]:
+def foretold(situation: Situation) -> list[Planned]:
     """Return what is to come of a departure as things stand now, in step order.
 
     The outbox's own reasons (a dead address, an opt-out) are told as well.
     """
+    departure = situation.departure
     unwanted = suppressions.find_all([departure.contact.email])
     return [
         item
@@ -76,7 +77,7 @@ def foretold(departure: Departure) -> list[Planned]:
                 item.step.kind, departure.contact, departure, item.step.name, unwanted
             ),
         )
-        for item in plan(of(departure), now())
+        for item in plan(situation, now())
     ]
 
 

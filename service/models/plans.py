@@ -142,6 +142,12 @@ def why_not_by_hand(step: Step, situation: Situation, at: datetime) -> SkipReaso
     return next((reason for reason in reasons if reason is not None), None)
 
 
+def can_be_threaded(step: Step, situation: Situation) -> bool:
+    """Say whether the mail that the step reminds of went, if it reminds of one."""
+    mail = situation.mails.get(step.under) if step.under else None
+    return step.under is None or (mail is not None and mail.state is MailState.sent)
+
+
 def why_not_now(mail: OutboxMessage, situation: Situation, at: datetime) -> SkipReason | None:
     """Return why a step's mail that is written down may not go after all; asked at its claim."""
     step = STEPS.get(mail.step or "")

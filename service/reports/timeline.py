@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from service.clock import now
 from service.extensions import db
 from service.mail import situations
 from service.models import (
@@ -19,25 +20,11 @@ from service.models import (
     MailState,
     OutboxMessage,
     SkipReason,
-    Stage,
 )
 from service.models.labels import label, why_not
-from service.models.plans import Planned
-from service.models.protocols import STEPS, Anchor
-
-# Field names in "changed" events, as forms call them.
-FIELDS = {
-    "service": lambda: _("service"),
-    "notice_on": lambda: _("day of notice"),
-    "end_on": lambda: _("end date"),
-    "responsible_id": lambda: _("responsible"),
-    "contact_id": lambda: _("contact"),
-    "reasons": lambda: _("reasons"),
-    "monthly_value": lambda: _("monthly fee"),
-    "acquisition_cost": lambda: _("acquisition cost"),
-    "margin": lambda: _("margin"),
-    "notes": lambda: _("notes"),
-}
+from service.models.plans import Planned, Situation, can_be_threaded, why_not_by_hand
+from service.models.protocols import STEPS, Anchor, Step
+from service.reports import happenings
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +53,16 @@ class Item:
 
 def of(departure: Departure) -> list[Item]:
     """Return everything that happened, in order, and then everything that is to come."""
-    past = [_told(event) for event in _events(departure)]
-    past += [_mailed(mail) for mail in _mails(departure)]
+    situation = situations.of(departure)
+    past = [_told(event) for event in _events(departure) if not _is_shown(event, situation)]
+    past += [_mailed(mail, situation) for mail in _mails(departure)]
     past.sort(key=lambda item: item.at.timestamp() if item.at else 0.0)
-    return past + coming(departure)
+    return past + coming(situation)
 
 
-def coming(departure: Departure) -> list[Item]:
+def coming(situation: Situation) -> list[Item]:
     """Return the mails that the protocol foresees, those with a day first, in order."""
-    items = [_planned(item) for item in situations.foretold(departure)]
+    items = [_planned(item, situation) for item in situations.foretold(situation)]
     return sorted(items, key=lambda item: item.at.timestamp() if item.at else float("inf"))
 
 
@@ -93,38 +81,35 @@ def _mails(departure: Departure) -> Sequence[OutboxMessage]:
     return db.session.scalars(query).all()
 
 
-def _planned(item: Planned) -> Item:
-    name = item.step.name
+def _planned(item: Planned, situation: Situation) -> Item:
+    what, name = label(item.step.kind), item.step.name
+    send = {"send"} if _may_be_sent(item.step, situation) else set()
     if item.reason is not None:
         return Item(
             item.due_at,
             "mail",
-            label(item.step.kind),
+            what,
             why_not(item.reason),
             tag=_("will not go"),
             is_coming=True,
             step=name,
-            can=frozenset({"send"}),
+            can=frozenset(send),
         )
-    if item.due_at is None:
-        return Item(
-            None,
-            "mail",
-            label(item.step.kind),
-            waits_for(item),
-            is_coming=True,
-            step=name,
-            can=frozenset({"skip"}),
-        )
-    return Item(
-        item.due_at,
-        "mail",
-        label(item.step.kind),
-        tag=_("planned"),
-        is_coming=True,
-        step=name,
-        can=frozenset({"send", "skip"}),
-    )
+    why, tag = ("", _("planned")) if item.due_at else (waits_for(item), "")
+    can = frozenset({"skip"} | (send if item.due_at else set()))
+    return Item(item.due_at, "mail", what, why, tag=tag, is_coming=True, step=name, can=can)
+
+
+def _may_be_sent(step: Step, situation: Situation) -> bool:
+    return why_not_by_hand(step, situation, now()) is None and can_be_threaded(step, situation)
+
+
+def _is_shown(event: Event, situation: Situation) -> bool:
+    """Whether the mail itself says what the event says: a skip by hand that still stands."""
+    mail = situation.mails.get(event.detail)
+    if event.kind is not EventKind.step_skipped or mail is None:
+        return False
+    return mail.skip_reason is SkipReason.by_provider
 
 
 def waits_for(item: Planned) -> str:
@@ -140,7 +125,7 @@ def waits_for(item: Planned) -> str:
     return sentences[item.step.anchor]
 
 
-def _mailed(mail: OutboxMessage) -> Item:
+def _mailed(mail: OutboxMessage, situation: Situation) -> Item:
     more: dict[str, Any] = {"step": mail.step if mail.step in STEPS else None, "mail": mail}
     what, tag = label(mail.kind), label(mail.state)
     if mail.state is MailState.sent:
@@ -149,7 +134,7 @@ def _mailed(mail: OutboxMessage) -> Item:
         return Item(mail.ended_at, "mail", what, tone="good", tag=tag, **more)
     if mail.state is MailState.skipped:
         reason = mail.skip_reason or SkipReason.by_provider
-        can = _ways_back(mail, reason)
+        can = _ways_back(mail, reason, situation)
         return Item(mail.ended_at, "mail", what, why_not(reason), tag=tag, can=can, **more)
     if mail.state is MailState.failed:
         why = said(mail)
@@ -162,10 +147,13 @@ def _mailed(mail: OutboxMessage) -> Item:
     return Item(at, "mail", what, said(mail) if mail.attempts else "", "wait", tag, **more)
 
 
-def _ways_back(mail: OutboxMessage, reason: SkipReason) -> frozenset[str]:
-    if mail.step not in STEPS:
+def _ways_back(mail: OutboxMessage, reason: SkipReason, situation: Situation) -> frozenset[str]:
+    """Return what can be done about a skipped mail, if it is the step's latest."""
+    step = STEPS.get(mail.step or "")
+    if step is None or situation.mails.get(step.name) is not mail:
         return frozenset()
-    return frozenset({"put_back", "send"} if reason is SkipReason.by_provider else {"send"})
+    back = {"put_back"} if reason is SkipReason.by_provider else set()
+    return frozenset(back | ({"send"} if _may_be_sent(step, situation) else set()))
 
 
 def said(mail: OutboxMessage) -> str:
@@ -176,52 +164,13 @@ def said(mail: OutboxMessage) -> str:
 
 
 def _told(event: Event) -> Item:
-    what, tone = _sentence(event), ""
+    what, tone = happenings.sentence(event), ""
     if event.kind is EventKind.recovery_opened:
         tone = "late"
     icon = "answer" if event.is_by_contact else "calendar"
-    why = event.detail if event.kind in _WORDS_OF_PEOPLE else ""
+    why = event.detail if event.kind in happenings.WORDS_OF_PEOPLE else ""
     if not why and event.provider is not None:
         why = event.provider.name
     elif event.provider is not None:
         why = f"{event.provider.name}: {why}"
     return Item(event.at, icon, what, why, tone)
-
-
-_WORDS_OF_PEOPLE = {EventKind.note, EventKind.wants_to_talk, EventKind.recovery_closed}
-
-
-def _sentence(event: Event) -> str:
-    if event.kind is EventKind.changed:
-        fields = [FIELDS[name]() for name in event.detail.split(",") if name in FIELDS]
-        return str(_("Changed: %(fields)s", fields=", ".join(fields)))
-    if event.kind is EventKind.stage_changed:
-        _was, _sep, to = event.detail.partition(">")
-        return str(_("Now: %(stage)s", stage=label(Stage(to)) if to in list(Stage) else to))
-    step = STEPS.get(event.detail)
-    mail = label(step.kind) if step else event.detail
-    sentences: dict[EventKind, str] = {
-        EventKind.recorded: _("Recorded"),
-        EventKind.step_sent_now: _("Sent by hand: %(mail)s", mail=mail),
-        EventKind.step_skipped: _("Skipped by hand: %(mail)s", mail=mail),
-        EventKind.step_put_back: _("Put back: %(mail)s", mail=mail),
-        EventKind.protocol_stopped: _("Farewell mails stopped"),
-        EventKind.protocol_resumed: _("Farewell mails go on"),
-        EventKind.wants_to_talk: _("Would like to talk"),
-        EventKind.preferences_changed: _("Changed their mail preferences"),
-        EventKind.unsubscribed: _("Unsubscribed"),
-        EventKind.answer_saved: _("Began to answer the survey"),
-        EventKind.answer_sent: _("Answered the survey"),
-        EventKind.answer_changed: _("Changed their answer"),
-        EventKind.recovery_opened: _("Something went wrong: put it right"),
-        EventKind.recovery_closed: _("What went wrong is closed"),
-        EventKind.testimonial_submitted: _("Wrote a testimonial"),
-        EventKind.testimonial_edited: _("Testimonial shortened, waits for their yes"),
-        EventKind.testimonial_confirmed: _("Agreed to the shortened testimonial"),
-        EventKind.testimonial_approved: _("Testimonial approved"),
-        EventKind.testimonial_rejected: _("Testimonial not published"),
-        EventKind.testimonial_withdrawn: _("Took their testimonial back"),
-        EventKind.mail_resolved: _("Mail looked after by hand: %(mail)s", mail=mail),
-        EventKind.note: _("Note"),
-    }
-    return str(sentences.get(event.kind, event.kind.value))

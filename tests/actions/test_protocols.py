@@ -167,7 +167,7 @@ def test_a_suppressed_contact_gets_rows_that_say_so_and_no_link(session):
     suppressions.add(contact.email, SuppressionReason.hard_bounce, reaches_transactional=True)
     with on("2026-11-21"):
         departure = recorded(contact=contact)
-        planned = {item.reason for item in situations.foretold(departure)[:2]}
+        planned = {item.reason for item in situations.foretold(situations.of(departure))[:2]}
         tick()
 
     assert planned == {SkipReason.suppressed}

@@ -210,7 +210,7 @@ def _what_comes(departure: Departure) -> str:
     said = _("Recorded. Below you see which mails go out, and when.")
     if departure.is_history:
         said = _("Recorded as history: it ended long ago, so no mail goes out.")
-    elif not any(item.is_going for item in timeline.coming(departure)):
+    elif not any(item.is_going for item in timeline.coming(situations.of(departure))):
         said = _("Recorded. No mail goes out.")
     return str(said)
 

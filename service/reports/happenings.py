@@ -1,0 +1,60 @@
+"""What the events of a timeline are called, in words. Reads nothing."""
+
+from flask_babel import gettext as _
+
+from service.models import Event, EventKind, Stage
+from service.models.labels import label
+from service.models.protocols import STEPS
+
+# Field names in "changed" events, as forms call them.
+FIELDS = {
+    "service": lambda: _("service"),
+    "notice_on": lambda: _("day of notice"),
+    "end_on": lambda: _("end date"),
+    "responsible_id": lambda: _("responsible"),
+    "contact_id": lambda: _("contact"),
+    "reasons": lambda: _("reasons"),
+    "monthly_value": lambda: _("monthly fee"),
+    "acquisition_cost": lambda: _("acquisition cost"),
+    "margin": lambda: _("margin"),
+    "notes": lambda: _("notes"),
+}
+# Kinds whose detail is what a person wrote.
+WORDS_OF_PEOPLE = {EventKind.note, EventKind.wants_to_talk, EventKind.recovery_closed}
+
+
+def sentence(event: Event) -> str:
+    """Say in the language of the page what happened."""
+    if event.kind is EventKind.changed:
+        fields = [FIELDS[name]() for name in event.detail.split(",") if name in FIELDS]
+        return str(_("Changed: %(fields)s", fields=", ".join(fields)))
+    if event.kind is EventKind.stage_changed:
+        _was, _sep, to = event.detail.partition(">")
+        return str(_("Now: %(stage)s", stage=label(Stage(to)) if to in list(Stage) else to))
+    step = STEPS.get(event.detail)
+    mail = label(step.kind) if step else event.detail
+    sentences: dict[EventKind, str] = {
+        EventKind.recorded: _("Recorded"),
+        EventKind.step_sent_now: _("Sent by hand: %(mail)s", mail=mail),
+        EventKind.step_skipped: _("Skipped by hand: %(mail)s", mail=mail),
+        EventKind.step_put_back: _("Put back: %(mail)s", mail=mail),
+        EventKind.protocol_stopped: _("Farewell mails stopped"),
+        EventKind.protocol_resumed: _("Farewell mails go on"),
+        EventKind.wants_to_talk: _("Would like to talk"),
+        EventKind.preferences_changed: _("Changed their mail preferences"),
+        EventKind.unsubscribed: _("Unsubscribed"),
+        EventKind.answer_saved: _("Began to answer the survey"),
+        EventKind.answer_sent: _("Answered the survey"),
+        EventKind.answer_changed: _("Changed their answer"),
+        EventKind.recovery_opened: _("Something went wrong: put it right"),
+        EventKind.recovery_closed: _("What went wrong is closed"),
+        EventKind.testimonial_submitted: _("Wrote a testimonial"),
+        EventKind.testimonial_edited: _("Testimonial shortened, waits for their yes"),
+        EventKind.testimonial_confirmed: _("Agreed to the shortened testimonial"),
+        EventKind.testimonial_approved: _("Testimonial approved"),
+        EventKind.testimonial_rejected: _("Testimonial not published"),
+        EventKind.testimonial_withdrawn: _("Took their testimonial back"),
+        EventKind.mail_resolved: _("Mail looked after by hand: %(mail)s", mail=mail),
+        EventKind.note: _("Note"),
+    }
+    return str(sentences.get(event.kind, event.kind.value))

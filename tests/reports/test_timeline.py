@@ -1,0 +1,141 @@
+"""The timeline tells what was sent, what comes when, what was skipped and why, and who did what."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+import time_machine
+from flask_babel import force_locale
+from sqlalchemy import select
+
+from service.actions import departures, protocols, steps
+from service.actions.departures import Facts
+from service.extensions import db
+from service.models import (
+    Event,
+    EventKind,
+    MailState,
+    OutboxMessage,
+    Outcome,
+    Recovery,
+    SkipReason,
+    Stage,
+)
+from service.models.labels import LABELS, WHY_NOT
+from service.reports import happenings, timeline
+from tests import builders
+
+
+@pytest.fixture
+def departure(session):
+    """A departure that ended on 20 November, recorded on the 19th by Marta."""
+    builders.a_company(language="en")
+    with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
+        return departures.record(
+            builders.a_contact(),
+            Facts(service="SEO", end_on=date(2026, 11, 20)),
+            by=builders.a_provider(name="Marta"),
+        )
+
+
+def told(departure) -> list[tuple[str, str, str]]:
+    """What stands on the page, in English: what, tag, why."""
+    with force_locale("en"):
+        return [(item.what, item.tag, item.why) for item in timeline.of(departure)]
+
+
+def mails() -> list[OutboxMessage]:
+    """The mails written down."""
+    return list(db.session.scalars(select(OutboxMessage).order_by(OutboxMessage.id)))
+
+
+def test_what_comes_is_told_with_its_day_or_with_what_it_waits_for(departure):
+    with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
+        assert told(departure) == [
+            ("Recorded", "", "Marta"),
+            ("Thank-you", "planned", ""),
+            ("Survey", "planned", ""),
+            ("First survey reminder", "", "3 days after the survey, if it is not answered."),
+            ("Second survey reminder", "", "7 days after the survey, if it is not answered."),
+            ("Testimonial request", "", "The day after the answer, when it is deserved."),
+            ("Testimonial reminder", "", "5 days after the request, once."),
+        ]
+
+
+def test_what_comes_is_what_then_happens(departure):
+    with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
+        foretold = [(item.step, item.at) for item in timeline.of(departure) if item.is_going]
+    with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
+        protocols.advance_one(departure)
+
+    assert [(mail.step, mail.due_at) for mail in mails()] == foretold
+
+
+def test_a_mail_that_went_stands_where_it_went_with_what_became_of_it(departure):
+    with time_machine.travel("2026-11-20T12:00:00Z", tick=False):
+        protocols.advance_one(departure)
+        (mail,) = mails()
+        mail.state, mail.ended_at = MailState.sent, datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
+        db.session.flush()
+        assert told(departure)[1] == ("Thank-you", "sent", "")
+        mail.outcome = Outcome.hard_bounced
+        db.session.flush()
+        assert told(departure)[1] == ("Thank-you", "the address does not exist", "")
+
+
+def test_failed_and_uncertain_mails_say_what_happened_and_offer_a_way_out(departure):
+    with time_machine.travel("2026-11-20T12:00:00Z", tick=False):
+        protocols.advance_one(departure)
+        (mail,) = mails()
+        mail.state, mail.ended_at = MailState.failed, datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
+        mail.server_words = "550 no such user"
+        db.session.flush()
+        failed = timeline.of(departure)[1]
+        assert failed.why == "The mail server said: 550 no such user"
+        assert failed.can == {"retry"}
+        mail.state = MailState.uncertain
+        db.session.flush()
+        assert timeline.of(departure)[1].can == {"retry", "resolve"}
+
+
+def test_a_skip_by_hand_is_told_once_and_can_be_put_back(departure):
+    marta = builders.a_provider()
+    with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
+        steps.skip(departure, "thank_you", marta)
+        skipped = [row for row in told(departure) if "Thank-you" in row[0]]
+        assert skipped == [("Thank-you", "not sent", "Somebody of your team skipped it.")]
+        assert timeline.of(departure)[1].can == {"put_back", "send"}
+
+
+def test_nobody_is_offered_to_send_what_would_be_refused(departure):
+    with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
+        invitation = builders.an_invitation(departure=departure)
+        builders.a_response(invitation=invitation, score=3)
+        builders.added(Recovery(departure=departure))
+        can = {item.step: item.can for item in timeline.of(departure) if item.is_coming}
+
+    assert "send" in can["survey_invitation"]
+    assert "send" not in can["testimonial_request"]  # the recovery is open
+    assert "send" not in can["survey_reminder_1"]  # nothing to remind of
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_every_reason_has_a_sentence_in_every_language(app, language):
+    with force_locale(language):
+        sentences = {str(WHY_NOT[reason]) for reason in SkipReason}
+    assert len(sentences) == len(SkipReason)
+    assert all(sentence.endswith(".") for sentence in sentences)
+
+
+@pytest.mark.parametrize("kind", EventKind)
+def test_every_event_is_told_in_words_and_not_by_its_code(app, kind):
+    detail = {EventKind.changed: "end_on,notes", EventKind.stage_changed: "notice>closed"}
+    with force_locale("es"):
+        sentence = happenings.sentence(Event(kind=kind, detail=detail.get(kind, "thank_you")))
+    assert sentence
+    assert kind.value not in sentence
+    assert "thank_you" not in sentence
+
+
+@pytest.mark.parametrize("kind", [*Stage, *MailState, *Outcome])
+def test_every_state_has_a_name(kind):
+    assert kind in LABELS
