@@ -7,7 +7,6 @@ from sqlalchemy import ColumnElement, func, select
 
 from service.extensions import db
 from service.models import Client, Contact, Departure, Response, Testimonial, TestimonialState
-from service.reports.results import SENT
 from service.reports.windows import Window
 
 
@@ -55,7 +54,7 @@ def _latest(window: Window, limit: int, *conditions: ColumnElement[bool]) -> lis
         .join(Response, Response.departure_id == Departure.id)
         .join(Client, Client.id == Departure.client_id)
         .join(Contact, Contact.id == Departure.contact_id)
-        .where(SENT, *conditions, *window.conditions)
+        .where(*window.answers_within(Response.submitted_at), *conditions)
         .order_by(Response.submitted_at.desc(), Response.id.desc())
         .limit(limit)
     )

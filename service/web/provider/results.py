@@ -110,7 +110,7 @@ def chosen() -> tuple[ResultsForm, Window]:
     form.service.choices = []
     is_good = form.validate()
     since, until = form.since.data, form.until.data
-    service = request.args.get("service", "")[:200] or None
+    service = request.args.get("service", "").replace("\0", "")[:200] or None
     if not is_good:
         since = until = None
     if since is None and until is None and request.args.get("period") != ALL_TIME:

@@ -1,0 +1,209 @@
+"""What waits for a person, oldest first: whose it is, and since when it is late."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from service.extensions import db
+from service.models import (
+    Client,
+    Contact,
+    Departure,
+    Enrolment,
+    EnrolmentState,
+    MailState,
+    OutboxMessage,
+    Recovery,
+    Response,
+    Stage,
+    Testimonial,
+    TestimonialState,
+)
+
+MOST = 6  # of each kind; the page links to the rest
+NEWS = timedelta(days=7)  # how long an answer is news
+TALK = timedelta(days=14)  # how long a wish to talk is shown
+NOON = time(12)  # a day that stands for a moment
+UNDER_WAY = (Stage.notice, Stage.conversation, Stage.handover)
+
+
+class Kind(StrEnum):
+    """What is to be done, the most pressing first."""
+
+    talk = "talk"  # somebody wants to talk
+    recovery = "recovery"  # something failed
+    testimonial = "testimonial"  # one waits to be read
+    end_date = "end_date"  # a departure does not say when it ends
+
+
+# How long each may wait before it is late. An apology that comes after days is none.
+PATIENCE = {
+    Kind.talk: timedelta(days=2),
+    Kind.recovery: timedelta(days=2),
+    Kind.testimonial: timedelta(days=7),
+    Kind.end_date: timedelta(days=45),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to do about one departure."""
+
+    kind: Kind
+    public_id: str  # of what its page is about: a departure, a testimonial or a client
+    client: str
+    contact: str
+    responsible_id: int | None
+    is_sample: bool
+    at: datetime
+    score: int | None = None
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether it has waited longer than it should."""
+        return now - self.at > PATIENCE[self.kind]
+
+    def is_of(self, provider_id: int) -> bool:
+        """Whether it is that provider's; what is nobody's is everybody's."""
+        return self.responsible_id in (None, provider_id)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An answer of the last days."""
+
+    departure: str
+    client: str
+    is_sample: bool
+    score: int | None
+    at: datetime
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """All that the first page shows."""
+
+    tasks: list[Task]
+    troubled_mails: int
+    news: list[News]
+    under_way: int
+    has_clients: bool  # of their own: sample data does not count
+    has_departures: bool
+
+
+def today(now: datetime) -> Today:
+    """Return what waits at `now`, late things first, then the most pressing kind."""
+    tasks = [*_talks(now), *_recoveries(), *_testimonials(), *_end_dates()]
+    order = list(Kind)
+    tasks.sort(key=lambda task: (not task.is_late(now), order.index(task.kind), task.at))
+    return Today(
+        tasks,
+        _count(OutboxMessage.state.in_((MailState.failed, MailState.uncertain))),
+        _news(now),
+        _count(Enrolment.state == EnrolmentState.active),
+        _is_there(select(Client.id)),
+        _is_there(select(Departure.id).join(Client, Client.id == Departure.client_id)),
+    )
+
+
+def _is_there(query: Select[int]) -> bool:
+    """Say whether there is one of the provider's own: sample data is nobody's."""
+    return db.session.scalar(query.where(Client.is_sample.is_(False)).limit(1)) is not None
+
+
+def _count(condition: ColumnElement[bool]) -> int:
+    return db.session.scalar(select(func.count()).where(condition)) or 0
+
+
+def _about(public_id: Any, at: Any, *more: Any) -> Select[*tuple[Any, ...]]:
+    """Select the parts of a Task, from departures."""
+    return (
+        select(
+            public_id,
+            Client.name,
+            Contact.name,
+            Departure.responsible_id,
+            Client.is_sample,
+            at,
+            *more,
+        )
+        .select_from(Departure)
+        .join(Client, Client.id == Departure.client_id)
+        .join(Contact, Contact.id == Departure.contact_id)
+        .limit(MOST)
+    )
+
+
+def _recoveries() -> list[Task]:
+    query = (
+        _about(Departure.public_id, Recovery.opened_at, Response.score)
+        .join(Recovery, Recovery.departure_id == Departure.id)
+        .outerjoin(Response, Response.departure_id == Departure.id)
+        .where(Recovery.closed_at.is_(None))
+        .order_by(Recovery.opened_at)
+    )
+    return [Task(Kind.recovery, *row) for row in db.session.execute(query)]
+
+
+def _testimonials() -> list[Task]:
+    query = (
+        _about(Testimonial.public_id, Testimonial.submitted_at)
+        .join(Testimonial, Testimonial.departure_id == Departure.id)
+        .where(Testimonial.state == TestimonialState.submitted)
+        .order_by(Testimonial.submitted_at)
+    )
+    return [Task(Kind.testimonial, *row) for row in db.session.execute(query)]
+
+
+def _end_dates() -> list[Task]:
+    query = (
+        _about(Departure.public_id, Departure.notice_on)
+        .where(Departure.end_on.is_(None), Departure.stage.in_(UNDER_WAY))
+        .order_by(Departure.notice_on)
+    )
+    tasks = [Task(Kind.end_date, *row) for row in _rows(query)]
+    return [replace(task, at=datetime.combine(task.at, NOON, UTC)) for task in tasks]
+
+
+def _talks(now: datetime) -> list[Task]:
+    query = (
+        select(
+            Client.public_id,
+            Client.name,
+            Contact.name,
+            Client.responsible_id,
+            Client.is_sample,
+            Contact.wants_to_talk_at,
+        )
+        .join(Contact, Contact.client_id == Client.id)
+        .where(Contact.wants_to_talk_at > now - TALK)
+        .order_by(Contact.wants_to_talk_at)
+        .limit(MOST)
+    )
+    return [Task(Kind.talk, *row) for row in _rows(query)]
+
+
+def _news(now: datetime) -> list[News]:
+    query = (
+        select(
+            Departure.public_id,
+            Client.name,
+            Client.is_sample,
+            Response.score,
+            Response.submitted_at,
+            Response.comment,
+        )
+        .join(Departure, Departure.id == Response.departure_id)
+        .join(Client, Client.id == Departure.client_id)
+        .where(Response.submitted_at > now - NEWS)
+        .order_by(Response.submitted_at.desc())
+        .limit(MOST)
+    )
+    return [News(*row) for row in _rows(query)]
+
+
+def _rows(query: Select[*tuple[Any, ...]]) -> list[Any]:
+    return list(db.session.execute(query))

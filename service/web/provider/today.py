@@ -1,0 +1,99 @@
+"""The first page: what waits for whoever is logged in, with one action each."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template, url_for
+from flask_babel import gettext as _
+
+from service.actions import samples
+from service.clock import now
+from service.models import Role
+from service.reports.today import Kind, Task, Today, today
+from service.web.provider.access import current_provider, requires
+from service.web.theme import current_company
+
+blueprint = Blueprint("today", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the first steps of a new install."""
+
+    title: str
+    why: str
+    url: str
+    action: str
+    is_done: bool
+
+
+@blueprint.get("/")
+@requires(Role.viewer)
+def index() -> str:
+    """Show what is mine, then what is the team's; the late first."""
+    found, me = today(now()), current_provider()
+    return render_template(
+        "provider/today/index.html",
+        found=found,
+        mine=[task for task in found.tasks if task.is_of(me.id)],
+        others=[task for task in found.tasks if not task.is_of(me.id)],
+        now=now(),
+        said=said,
+        action_of=action_of,
+        steps=first_steps(found),
+        has_samples=samples.are_there(),
+        may_act=me.role.covers(Role.member),
+    )
+
+
+def said(task: Task) -> str:
+    """Return what there is to do, as a sentence about its client."""
+    if task.kind is Kind.recovery and task.score is not None:
+        return str(_("gave a %(score)s: find out what failed", score=task.score))
+    sentences = {
+        Kind.talk: _("would like to talk: %(name)s waits for you", name=task.contact),
+        Kind.recovery: _("was let down: find out what failed"),
+        Kind.testimonial: _("wrote a testimonial: read it"),
+        Kind.end_date: _("leaves, and nobody wrote down when"),
+    }
+    return str(sentences[task.kind])
+
+
+def action_of(task: Task) -> tuple[str, str]:
+    """Return the words on the one button of `task`, and where it leads."""
+    actions = {
+        Kind.talk: (_("See how to reach them"), "clients.show"),
+        Kind.recovery: (_("Put it right"), "recoveries.show"),
+        Kind.testimonial: (_("Read it"), "testimonials.show"),
+        Kind.end_date: (_("Add the end date"), "departures.edit"),
+    }
+    words, endpoint = actions[task.kind]
+    return str(words), url_for(endpoint, public_id=task.public_id)
+
+
+def first_steps(found: Today) -> list[Step]:
+    """Return the steps that lead to the first farewell; none once a departure is there."""
+    if found.has_departures and current_company().is_set_up:
+        return []
+    return [
+        Step(
+            _("Say who you are"),
+            _("Your name, colour and signature stand in every mail."),
+            url_for("settings.index"),
+            _("Open the settings"),
+            current_company().is_set_up,
+        ),
+        Step(
+            _("Bring your client list"),
+            _("From Excel or CSV, as it is. You see every row before anything is kept."),
+            url_for("imports.index"),
+            _("Import clients"),
+            found.has_clients,
+        ),
+        Step(
+            _("Record the first departure"),
+            _("The farewell begins the next day: a thank-you, then a short survey."),
+            url_for("departures.new"),
+            _("Record a departure"),
+            found.has_departures,
+        ),
+    ]
