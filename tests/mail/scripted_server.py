@@ -57,6 +57,10 @@ class ScriptedServer:
         """Answer `stage` like this from now on."""
         self.replies[stage] = [reply] if isinstance(reply, str) else list(reply)
 
+    def forget(self) -> None:
+        """Forget what was seen so far."""
+        self.commands, self.mails, self.stages = [], [], []
+
     def reached(self, stage: str) -> bool:
         """Say whether a conversation has come to `stage`."""
         return stage in self.stages
