@@ -59,6 +59,13 @@ class Plan:
     starts: list[Start] = field(default_factory=list)
 
     @property
+    def summary(self) -> str:
+        """What it comes to, in short, to tell whether it still does a moment later."""
+        counts = (self.clients, self.contacts, self.departures)
+        numbers = [n for count in counts for n in (count.created, count.updated)]
+        return "-".join(map(str, [*numbers, self.history, len(self.starts)]))
+
+    @property
     def is_refused(self) -> bool:
         """Whether something in the list has to be put right first."""
         return bool(self.reading.problems)

@@ -1,0 +1,80 @@
+"""Keep an uploaded list between its preview and its import: a day at most, under a name of chance.
+
+Files only: who may upload, and what is in it, is asked elsewhere.
+"""
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+KEPT_FOR = timedelta(days=1)
+_KEY = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A list that was uploaded: its name as the person knows it, and where it lies."""
+
+    key: str
+    name: str
+    path: Path
+
+
+def keep(directory: Path, stream: IO[bytes], name: str, at: datetime) -> Upload:
+    """Copy `stream` to `directory` and return its upload; those of yesterday go meanwhile."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    purge(directory, at)
+    key = secrets.token_urlsafe(16)
+    with _new(directory / f"{key}.list") as file:
+        shutil.copyfileobj(stream, file)
+    with _new(directory / f"{key}.name") as file:
+        file.write(name[:200].encode())
+    return Upload(key, name[:200], directory / f"{key}.list")
+
+
+def find(directory: Path, key: str, at: datetime) -> Upload | None:
+    """Return the upload `key`; None when it was imported, is older than a day, or never was."""
+    path = directory / f"{key}.list"
+    if not _KEY.fullmatch(key) or not path.is_file() or _is_old(path, at):
+        return None
+    try:
+        return Upload(key, path.with_suffix(".name").read_text("utf-8"), path)
+    except FileNotFoundError:
+        return None
+
+
+def drop(upload: Upload) -> None:
+    """Delete an upload. Twice is once."""
+    upload.path.unlink(missing_ok=True)
+    upload.path.with_suffix(".name").unlink(missing_ok=True)
+
+
+def purge(directory: Path, at: datetime) -> int:
+    """Delete what is older than a day; return how many files that were."""
+    old = [path for path in _files(directory) if _is_old(path, at)]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    for pattern in ("*.list", "*.name"):
+        yield from directory.glob(pattern)
+
+
+def _is_old(path: Path, at: datetime) -> bool:
+    try:
+        return at.timestamp() - path.stat().st_mtime > KEPT_FOR.total_seconds()
+    except FileNotFoundError:
+        return False
+
+
+def _new(path: Path) -> IO[bytes]:
+    """Open a new file that only its owner may read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
