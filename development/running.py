@@ -93,6 +93,7 @@ class Run:
         """Start, look after, stop; returns the exit code."""
         self.environment |= {"DATA_DIR": str(self.settings.data_dir), "PYTHONUNBUFFERED": "1"}
         self.environment["PORT"] = str(self.settings.port)
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each start compiles it all
         self.family = Family(self.environment, str(ROOT))
         try:
             if not self.start():
