@@ -39,9 +39,14 @@ class ChoosePasswordForm(FlaskForm):
     )
 
 
-class FirstOwnerForm(ChoosePasswordForm):
+class FirstOwnerForm(FlaskForm):
     """Who sets the service up; the languages are passed in."""
 
     name = StringField(_l("Your name"), NAME, filters=[tidied])
     email = StringField(_l("Your email"), ADDRESS, filters=[tidied])
+    password = PasswordField(_l("Password"), NEW_PASSWORD)
+    password_again = PasswordField(
+        _l("Password, once more"),
+        [EqualTo("password", _l("The two passwords are not the same."))],
+    )
     language = RadioField(_l("Language of your pages and mails"))

@@ -21,8 +21,8 @@ LARGEST_UPLOAD = {  # by blueprint; what is too large for its purpose is then sa
 class CappedRequest(Request):
     """A request whose body is refused (413) when it is larger than its page has a use for."""
 
-    @property  # type: ignore[override]
-    def max_content_length(self) -> int:
+    @property  # type: ignore[misc]
+    def max_content_length(self) -> int:  # type: ignore[override]
         """The most bytes that are read of this request."""
         return LARGEST_UPLOAD.get(self.blueprint or "", LARGEST_FORM)
 

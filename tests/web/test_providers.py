@@ -45,7 +45,8 @@ def test_an_invitation_is_mailed_and_its_link_is_shown_once(client, owner):
     chosen = send(stranger, link, {"password": PASSWORD, "password_again": PASSWORD})
     assert chosen.status_code == 303
     assert stranger.get("/profile").status_code == 200
-    assert stranger.get("/settings").status_code == 403
+    assert stranger.get("/providers").status_code == 403
+    assert stranger.get("/settings").location == "/profile"
 
 
 def test_an_address_has_one_login(client, owner):

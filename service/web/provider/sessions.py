@@ -121,7 +121,7 @@ def _link_of(token: str) -> ProviderLink:
     return providers.find_link(token) or abort(404)
 
 
-def _form_of(link: ProviderLink) -> ChoosePasswordForm:
+def _form_of(link: ProviderLink) -> ChoosePasswordForm | FirstOwnerForm:
     if link.provider is not None:
         return ChoosePasswordForm()
     form = FirstOwnerForm(language=select_language())
@@ -129,7 +129,7 @@ def _form_of(link: ProviderLink) -> ChoosePasswordForm:
     return form
 
 
-def _keep(link: ProviderLink, form: ChoosePasswordForm) -> Provider:
+def _keep(link: ProviderLink, form: ChoosePasswordForm | FirstOwnerForm) -> Provider:
     chosen = form.password.data or ""
     if not isinstance(form, FirstOwnerForm):
         return providers.choose_password(link, chosen)
@@ -142,7 +142,7 @@ def _keep(link: ProviderLink, form: ChoosePasswordForm) -> Provider:
     )
 
 
-def _show(link: ProviderLink, form: ChoosePasswordForm, code: int = 200) -> tuple[str, int]:
+def _show(link: ProviderLink, form: ChoosePasswordForm | FirstOwnerForm, code: int = 200) -> tuple[str, int]:
     template = "password.html" if link.provider else "first_owner.html"
     page = render_template(f"provider/sessions/{template}", form=form, provider=link.provider)
     return page, code

@@ -37,9 +37,11 @@ def time_zones() -> frozenset[str]:
 
 
 @blueprint.get("/settings")
-@requires(Role.owner)
+@requires(Role.viewer)
 def index() -> Page:
-    """Show the settings."""
+    """Show the settings; who may not change the company's gets to their own."""
+    if not current_provider().role.covers(Role.owner):
+        return redirect(url_for("providers.profile"))
     found = company()
     return _show(_form_of(found), found)
 
