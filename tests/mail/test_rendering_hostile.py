@@ -24,7 +24,7 @@ SCRIPTS = [
     "<a href=https://evil.example>Pulsa aquí</a>",
     "<!--[if mso]><img src=https://evil.example/p.gif><![endif]-->",
     "</style><style>@import url(https://evil.example)</style>",
-    "{{ 7 * 7 }}{% raw %}%(client)s \ue000survey_url\ue001",
+    "{{ 7777 * 9999 }}{% raw %}%(client)s \ue000survey_url\ue001",
 ]
 LINE_ENDS = ["\r", "\n", "\r\n", "\u2028", "\u2029", "\x85", "\x0b"]
 
@@ -41,7 +41,7 @@ def test_what_a_client_writes_is_shown_and_never_obeyed(app, kind):
         html = html_of(received(mail_about(kind, script)))
         assert tags_of(html) == tags_of(harmless), script
         assert "evil.example/p.gif" not in re.sub(r"&lt;.*?&gt;", "", html)
-        assert "49" not in re.findall(r"\{\{ 7 \* 7 \}\}|49", html)
+        assert "77762223" not in html
 
 
 def mail_about(kind, words):
