@@ -16,7 +16,7 @@ from service.extensions import db
 from service.mail import conditions, lint, outcomes, rendering
 from service.mail.claims import Claim
 from service.mail.contents import Unwritable
-from service.mail.headers import BadHeader
+from service.mail.headers import BadAddress, BadHeader, wire_address
 from service.mail.rendering import Rendering
 from service.mail.smtp import Message
 from service.models import OutboxMessage
@@ -40,8 +40,9 @@ def pack(claim: Claim, ids: Sequence[int]) -> list[Parcel]:
     rows = conditions.rows_of(ids)
     reasons = conditions.reasons(rows, now())
     going = [row for row in rows if row.id not in reasons]
+    domain = _sending_domain()
     for row in going:
-        row.message_id = row.message_id or new_message_id(row)
+        row.message_id = row.message_id or f"<{row.public_id}@{domain}>"
     db.session.flush()  # stored before the first attempt: a second one carries the same
     parcels, faults = [], {}
     for row, rendered in zip(going, _rendered(going), strict=True):
@@ -58,10 +59,11 @@ def pack(claim: Claim, ids: Sequence[int]) -> list[Parcel]:
     return parcels
 
 
-def new_message_id(row: OutboxMessage) -> str:
-    """Return the row's own Message-ID, under the domain that mails come from."""
-    domain = rendering.the_house().address.rpartition("@")[2] or "localhost"
-    return f"<{row.public_id}@{domain}>"
+def _sending_domain() -> str:
+    try:
+        return wire_address(rendering.the_house().address).rpartition("@")[2]
+    except BadAddress:
+        return "localhost"  # each mail will say what is wrong with its sender
 
 
 def _rendered(rows: Sequence[OutboxMessage]) -> list[Rendering | Unwritable]:

@@ -4,7 +4,6 @@ A mail is handed over in stages (MAIL, RCPT, the caller's `before_data`, DATA), 
 can write down the point after which nobody can know. Nothing here touches the database.
 """
 
-import secrets
 import smtplib
 import socket
 import ssl
@@ -63,15 +62,14 @@ class Message(flask_mail.Message):
 
     def as_bytes(self) -> bytes:
         """Return the mail as it goes out; raises BadHeader. Text and HTML are quoted-printable."""
-        boundary = f"=_{secrets.token_hex(12)}"
-        head = [f"{name}: {value}" for name, value in self._head(boundary)]
-        html = wire.related(wire.part("html", self.html or ""), self.pictures, f"{boundary}_r")
+        head = [f"{name}: {value}" for name, value in self._head()]
+        html = wire.related(wire.part("html", self.html or ""), self.pictures)
         parts = [wire.part("plain", self.body or ""), html]
-        cut = f"\r\n--{boundary}".encode()
+        cut = f"\r\n--{wire.ALTERNATIVE}".encode()
         body = b"".join(cut + b"\r\n" + part for part in parts) + cut + b"--\r\n"
         return "\r\n".join(head).encode() + b"\r\n" + body
 
-    def _head(self, boundary: str) -> list[tuple[str, str]]:
+    def _head(self) -> list[tuple[str, str]]:
         date = formatdate(self.date or time.time(), localtime=False)
         lines = [
             ("From", headers.mailbox("From", *self.from_)),
@@ -87,7 +85,7 @@ class Message(flask_mail.Message):
             if name.lower() in written or not name.isascii() or not _is_field_name(name):
                 raise headers.BadHeader(f"{name!r} cannot be an extra header")
             lines.append((name, headers.machine(name, value)))
-        content = f'multipart/alternative; boundary="{boundary}"'
+        content = f'multipart/alternative; boundary="{wire.ALTERNATIVE}"'
         return [*lines, ("MIME-Version", "1.0"), ("Content-Type", content)]
 
     def as_string(self) -> str:
@@ -97,7 +95,7 @@ class Message(flask_mail.Message):
     def has_bad_headers(self) -> bool:
         """Say whether any header, extra ones and display names included, would be refused."""
         try:
-            self._head("")
+            self._head()
         except headers.BadHeader:
             return True
         return False

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 CRLF = b"\r\n"
 
+# No part can contain these: "=_" is not written in quoted-printable nor in base64 (RFC 2045, 6.7).
+ALTERNATIVE = "=_either"
+RELATED = "=_together"
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -52,12 +56,12 @@ def part(subtype: str, content: str) -> bytes:
     return (head + ready).encode("ascii")
 
 
-def related(html: bytes, pictures: Sequence[Picture], boundary: str) -> bytes:
+def related(html: bytes, pictures: Sequence[Picture]) -> bytes:
     """Return the HTML part with the pictures that it shows (RFC 2387); alone when it shows none."""
     if not pictures:
         return html
-    head = f'Content-Type: multipart/related; type="text/html"; boundary="{boundary}"\r\n'
-    cut = f"\r\n--{boundary}".encode()
+    head = f'Content-Type: multipart/related; type="text/html"; boundary="{RELATED}"\r\n'
+    cut = f"\r\n--{RELATED}".encode()
     parts = [html, *map(_picture, pictures)]
     return head.encode() + b"".join(cut + CRLF + part for part in parts) + cut + b"--\r\n"
 

@@ -17,7 +17,7 @@ from service.models import (
     SkipReason,
     SuppressionReason,
 )
-from tests.builders import a_contact, a_provider, an_invitation
+from tests.builders import a_company, a_contact, a_provider, an_invitation
 from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
 from tests.mail.scripted_server import CLOSE, HALF_CLOSE, RESET, STALL
 
@@ -367,3 +367,19 @@ def test_a_provider_who_left_gets_no_mail(session, mailbox):
     deliver(row)
     assert fresh(row).skip_reason is SkipReason.withdrawn
     assert mailbox.messages() == []
+
+
+def test_a_sender_that_is_no_address_fails_each_mail_with_the_reason(session, mailbox):
+    a_company(sender_email="nobody")
+    row = a_mail()
+    deliver(row)
+    assert fresh(row).state is MailState.failed
+    assert "name@domain" in fresh(row).server_words
+
+
+def test_a_sender_under_a_domain_with_accents_goes_out(session, mailbox):
+    a_company(sender_email="hola@bodegasdíaz.example")
+    row = a_mail()
+    deliver(row)
+    assert mailbox.messages()[0].mail_from == "hola@xn--bodegasdaz-r8a.example"
+    assert fresh(row).message_id.isascii()
