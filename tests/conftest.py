@@ -109,7 +109,7 @@ def session(app: Flask) -> Session:
 
 
 class Browser(FlaskClient):
-    """Each request begins with an empty `g`, as in a server, though the app context is the test's."""
+    """Each request begins with an empty `g`, as in a server, yet shares the test's context."""
 
     def open(self, *args: object, **kwargs: object):
         vars(g._get_current_object()).clear()

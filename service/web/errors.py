@@ -91,7 +91,8 @@ def somebody_was_first(_error: StaleDataError) -> Answer:
 
 def database_away(error: SQLAlchemyError) -> Answer:
     """Ask for a moment's patience; nothing was stored, and what was typed is on the page."""
-    log.error("database_away error=%s", error)
+    said = str(getattr(error, "orig", None) or error).splitlines()
+    log.error("database_away error=%s words=%s", type(error).__name__, said[0] if said else "")
     return page(503, again=True)
 
 

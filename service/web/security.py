@@ -9,7 +9,6 @@ from service.config import Settings
 from service.current import settings
 from service.database import only_reading
 
-
 MEGABYTE = 1024 * 1024
 LARGEST_FORM = 2 * MEGABYTE
 LARGEST_UPLOAD = {  # by blueprint; what is too large for its purpose is then said on the page

@@ -5,7 +5,7 @@ from html import unescape
 import pytest
 from flask import Flask, request
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm.exc import StaleDataError
 
 from service.errors import Conflict, Gone, Refused
@@ -77,6 +77,13 @@ def test_what_was_typed_can_be_sent_again_after_a_failure(failing, how):
 
 def test_a_database_that_is_away_is_worth_another_try(failing):
     assert failing.test_client().get("/fail/locked").headers["Retry-After"] == "10"
+
+
+def test_what_a_person_typed_gets_into_no_log(app, client, caplog):
+    with pytest.raises(SQLAlchemyError) as caught:
+        db.session.execute(text("SELECT :typed FROM nowhere"), {"typed": "my own words"})
+    db.session.rollback()
+    assert "my own words" not in str(caught.value)
 
 
 def test_an_error_page_asks_nothing_of_a_database_that_is_away(remade, tmp_path):

@@ -115,9 +115,7 @@ def test_closing_a_login_ends_its_sessions_and_its_links(app, client, owner):
     assert client.post(f"/providers/{ana.public_id}/deactivate").status_code == 303
     assert hers.get("/profile").status_code == 302
     with pytest.raises(Refused):
-        providers.find_link(
-            client.application.extensions["signer"].sign("password", link.public_id)
-        )
+        providers.find_link(sign(Purpose.password, link.public_id))
 
 
 def test_a_login_can_be_opened_again(client, owner):

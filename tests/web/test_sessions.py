@@ -1,6 +1,7 @@
 """Logging in and out, and choosing a password by a one-time link."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -152,6 +153,30 @@ def test_limits_hold_without_redis(app, remade, settings):
     a_login()
     answers = [log_in(lonely, password=WRONG).status_code for _round in range(6)]
     assert answers == [422] * 5 + [429]
+
+
+def test_many_tries_at_once_are_no_way_around_the_limit(app, client):
+    a_login()
+    page = client.get("/login").text
+    cookie = client.get_cookie("session").value
+    data = {"csrf_token": proof_of(page), "email": "marta@norte.example", "password": WRONG}
+
+    def attempt(_number: int) -> int:
+        with app.app_context():
+            thief = app.test_client()
+            thief.set_cookie("session", cookie)
+            return thief.post("/login", data=data).status_code
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(attempt, range(24)))
+    assert set(answers) <= {422, 429}
+    assert answers.count(422) <= 5
+
+
+def test_a_service_without_an_owner_says_how_to_get_one(app, client):
+    assert "provider owner-link" in client.get("/login").text
+    a_login()
+    assert "provider owner-link" not in client.get("/login").text
 
 
 def test_a_session_begins_anew_at_the_login(app, client):

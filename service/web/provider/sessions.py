@@ -24,7 +24,11 @@ def login() -> Page:
     """Show the form, or the way on to somebody who is logged in."""
     if g.provider is not None:
         return redirect(way_back(request.args.get("next")))
-    return render_template("provider/sessions/login.html", form=LoginForm(request.args))
+    return render_template(
+        "provider/sessions/login.html",
+        form=LoginForm(request.args),
+        is_unowned=not providers.has_owner(),
+    )
 
 
 @blueprint.post("/login")
@@ -142,7 +146,9 @@ def _keep(link: ProviderLink, form: ChoosePasswordForm | FirstOwnerForm) -> Prov
     )
 
 
-def _show(link: ProviderLink, form: ChoosePasswordForm | FirstOwnerForm, code: int = 200) -> tuple[str, int]:
+def _show(
+    link: ProviderLink, form: ChoosePasswordForm | FirstOwnerForm, code: int = 200
+) -> tuple[str, int]:
     template = "password.html" if link.provider else "first_owner.html"
     page = render_template(f"provider/sessions/{template}", form=form, provider=link.provider)
     return page, code
