@@ -15,7 +15,9 @@ from sqlalchemy import select
 
 from service.actions import leases, protocols
 from service.clock import now
+from service.current import settings
 from service.extensions import db, queue
+from service.imports import uploads
 from service.mail import conditions, delivery, sweeper
 from service.models import (
     Contact,
@@ -68,6 +70,7 @@ def tick(holder: str = HOLDER) -> Tally | None:
         return None
     swept = sweeper.sweep()
     db.session.commit()
+    uploads.purge(settings().data_dir / uploads.FOLDER, now())
     mails, errors = _advance_all(holder)
     hinted = _wake()
     leases.give_back(NAME, holder)

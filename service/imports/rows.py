@@ -153,10 +153,12 @@ class RowReader:
         start, notice = values.get(Column.started_on), values.get(Column.notice_on)
         end = values.get(Column.end_on)
         if end and start and end < start:
-            reason = _("The end is before the start (%(day)s).", day=start.isoformat())
+            day = self._typed(line, Column.started_on)
+            reason = _("The end is before the start (%(day)s).", day=day)
             self._add(line, Column.end_on, self._typed(line, Column.end_on), reason)
         if end and notice and notice > end:
-            reason = _("The notice is after the end (%(day)s).", day=end.isoformat())
+            day = self._typed(line, Column.end_on)
+            reason = _("The notice is after the end (%(day)s).", day=day)
             self._add(line, Column.notice_on, self._typed(line, Column.notice_on), reason)
 
     def _typed(self, line: Line, column: Column) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
+FOLDER = "imports"  # under DATA_DIR
 KEPT_FOR = timedelta(days=1)
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 

@@ -138,7 +138,7 @@ def _read(kept: Upload) -> Reading:
 
 
 def _directory() -> Path:
-    return settings().data_dir / "imports"
+    return settings().data_dir / uploads.FOLDER
 
 
 def _ask(form: UploadForm) -> str:
