@@ -204,9 +204,12 @@ def _check_days(notice_on: date, end_on: date | None) -> None:
 
 
 def _count_anew(departure: Departure) -> None:
-    """Let mails whose new day has passed go now, unless that day is long ago: those expire."""
+    """Let mails whose new day has passed go now, unless it ended long ago: that is history."""
+    if is_long_ago(departure.end_on):
+        departure.is_history = True
+        return
     enrolment = locked(departure).enrolment
-    if enrolment is not None and not is_long_ago(departure.end_on):
+    if enrolment is not None:
         enrolment.enrolled_at = now()
 
 

@@ -13,7 +13,7 @@ from service.actions.events import tell
 from service.actions.writing import locked, locked_all, revive, write
 from service.clock import now
 from service.extensions import db
-from service.mail import situations
+from service.mail import situations, suppressions
 from service.models import (
     Departure,
     Enrolment,
@@ -67,8 +67,10 @@ def due(at: datetime, limit: int = CHUNK) -> Sequence[Enrolment]:
 def advance(enrolments: Sequence[Enrolment], at: datetime | None = None) -> list[OutboxMessage]:
     """Write what is due by `at` (default: now) and set when to ask again. Return the new mails."""
     at = at or now()
-    found = situations.of_all([enrolment.departure for enrolment in enrolments])
-    mails = [mail for situation in found.values() for mail in _advance_one(situation, at)]
+    departures = [enrolment.departure for enrolment in enrolments]
+    found = situations.of_all(departures).values()
+    suppressed = suppressions.find_all([departure.contact.email for departure in departures])
+    mails = [mail for situation in found for mail in _advance_one(situation, at, suppressed)]
     db.session.flush()
     return mails
 
@@ -155,12 +157,16 @@ def _is_early(mail: OutboxMessage, situation: Situation) -> bool:
     return step.counts_from_dates and (due_at is None or due_at > now())
 
 
-def _advance_one(situation: Situation, at: datetime) -> list[OutboxMessage]:
+def _advance_one(
+    situation: Situation, at: datetime, suppressed: suppressions.Found
+) -> list[OutboxMessage]:
     mails = []
     for item in plan(situation, at):
         if item.due_at is None or not item.is_due(at):
             continue
-        mail = write(item.step, situation, item.due_at, skip_reason=item.reason)
+        mail = write(
+            item.step, situation, item.due_at, skip_reason=item.reason, suppressed=suppressed
+        )
         if mail is not None:
             mails.append(mail)
     if situation.enrolment is not None:

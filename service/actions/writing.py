@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from service.clock import now
 from service.extensions import db
-from service.mail import outbox, situations
+from service.mail import outbox, situations, suppressions
 from service.models import (
     Departure,
     Enrolment,
@@ -52,6 +52,7 @@ def write(
     *,
     skip_reason: SkipReason | None = None,
     context: dict[str, bool] | None = None,
+    suppressed: suppressions.Found | None = None,
 ) -> OutboxMessage | None:
     """Write a step's row once, and the link it opens when it is to go."""
     departure = situation.departure
@@ -68,6 +69,7 @@ def write(
         reply_to=sent(situation, step.under) if step.under else None,
         context=context,
         skip_reason=skip_reason,
+        suppressed=suppressed,
     )
     if mail is not None:
         situation.mails[step.name] = mail

@@ -52,6 +52,7 @@ def write(
     reply_to: OutboxMessage | None = None,
     context: Mapping[str, Any] | None = None,
     skip_reason: SkipReason | None = None,
+    suppressed: suppressions.Found | None = None,
 ) -> OutboxMessage | None:
     """Add a mail to the outbox in the caller's transaction; None when it stands there already.
 
@@ -60,7 +61,7 @@ def write(
     can read why the mail did not go. `due_at` (UTC) is now when not given.
     """
     moment = now()
-    skip_reason = skip_reason or why_not(kind, to, departure, step)
+    skip_reason = skip_reason or why_not(kind, to, departure, step, suppressed)
     is_contact = isinstance(to, Contact)
     values = {
         "public_id": new_public_id(),

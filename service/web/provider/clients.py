@@ -15,6 +15,7 @@ from service.reports import clients, departures
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider.access import requires
 from service.web.provider.departure_forms import people_choices
+from service.web.provider.departures import searched
 from service.web.theme import current_company
 
 blueprint = Blueprint("clients", __name__, url_prefix="/clients")
@@ -29,7 +30,7 @@ FACTS = ("started_on", "monthly_value", "acquisition_cost", "margin")
 def index() -> str:
     """List clients; what to list stands in the address."""
     words = request.args
-    q, state = words.get("q", "").strip()[:200], words.get("state", "")
+    q, state = searched(), words.get("state", "")
     sort = words.get("sort", "name")
     found = clients.page(q, state, sort, words.get("page", 1, type=int))
     return render_template("provider/clients/index.html", found=found, q=q, state=state, sort=sort)

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.departures import EditForm, RecordForm
+from forms.texts import tidied
 from service.actions import departures as actions
 from service.actions import stages
 from service.errors import Conflict, Refused
@@ -166,6 +167,11 @@ def the_departure(public_id: str) -> Departure:
     return departures.find(public_id) or abort(404)
 
 
+def searched() -> str:
+    """Return what ?q= looks for."""
+    return (tidied(request.args.get("q")) or "")[:200]
+
+
 def _to(departure: Departure) -> Response:
     return redirect(url_for("departures.show", public_id=departure.public_id), 303)
 
@@ -174,9 +180,9 @@ def _query() -> departures.Query:
     """Read the address; what cannot be read is as if it were not there."""
     words = request.args
     return departures.Query(
-        q=words.get("q", "").strip()[:200],
+        q=searched(),
         state=words.get("state", ""),
-        service=words.get("service", ""),
+        service=tidied(words.get("service")) or "",
         since=words.get("since", type=date.fromisoformat),
         until=words.get("until", type=date.fromisoformat),
         answered=words.get("answered", ""),
