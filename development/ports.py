@@ -1,5 +1,6 @@
-"""Ports of this machine: is it free, which one is."""
+"""Ports of this machine: which one is free, what answers there."""
 
+import http.client
 import socket
 
 from development.environment import Trouble
@@ -36,3 +37,24 @@ def bind(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
         probe.listen(1)
+
+
+def answer(port: int, path: str) -> bool:
+    """Say whether a web server of ours has a page at `path`."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def listens(port: int) -> bool:
+    """Say whether anything takes connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True

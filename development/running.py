@@ -4,11 +4,8 @@ Runs inside .venv, of which it uses no more than the settings need.
 """
 
 import fcntl
-import http.client
-import json
 import os
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -19,14 +16,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from development import databases, ports, valkeys
-from development.children import Child, Family, die_with_parent, say
+from development.children import Child, Family, say
 from development.dotenv import with_dotenv
 from development.environment import PYTHON, ROOT, Trouble
+from development.owners import OwnerLink
 
 if TYPE_CHECKING:
     from service.config import Settings
 
-LONGEST_START = 60.0  # seconds until the web server has to answer
+LONGEST_START = 120.0  # seconds until the web server has to answer
 FREE_OF_MAIL = ("MAIL_USE_TLS", "MAIL_USE_SSL", "MAIL_USERNAME", "MAIL_PASSWORD")
 
 
@@ -88,6 +86,7 @@ class Run:
     short: Path
     signals: Signals
     servers: list[Child] = field(default_factory=list)  # the last to be stopped
+    reader_port: int | None = None  # of the catcher's pages
 
     def until_a_signal(self, began: float) -> int:
         """Start, look after, stop; returns the exit code."""
@@ -133,6 +132,7 @@ class Run:
         if self.environment.get("MAIL_SERVER"):
             return
         page, smtp = ports.free(self.settings.port + 25), ports.free(self.settings.port + 1025)
+        self.reader_port = page
         self.environment |= dict.fromkeys(FREE_OF_MAIL, "")
         self.environment |= {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(smtp)}
         self.environment["MAIL_READER_URL"] = f"http://localhost:{page}"
@@ -155,7 +155,12 @@ class Run:
             if web.deaths or time.monotonic() > deadline:
                 say("the web server did not start; what it said is above")
                 return False
-            if answers(self.settings.port) and self.owner_link.is_known():
+            reads = self.reader_port is None or ports.listens(self.reader_port)
+            if (
+                reads
+                and ports.answer(self.settings.port, "/healthz")
+                and self.owner_link.is_known()
+            ):
                 return True
         return False
 
@@ -176,59 +181,3 @@ class Run:
         self.family.stop([c for c in self.family.children if c not in self.servers])
         self.family.stop(self.servers)
         say("stopped")
-
-
-class OwnerLink:
-    """The link that makes the first owner, asked for beside everything else that starts.
-
-    Once there is an owner that is remembered, because asking costs a second of every start.
-    """
-
-    def __init__(self, settings: "Settings", environment: Mapping[str, str], fresh: bool) -> None:
-        self.note = settings.data_dir / "owner.json"
-        self.database = settings.database_url.rpartition("@")[2]  # never a password
-        self.url: str | None = None
-        self.asking: subprocess.Popen[str] | None = None
-        if fresh or not self._is_remembered():
-            self.asking = subprocess.Popen(
-                [str(PYTHON), "-m", "flask", "--app", "wsgi", "provider", "owner-link"],
-                cwd=ROOT,
-                env=dict(environment),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                preexec_fn=die_with_parent(),
-            )
-
-    def is_known(self) -> bool:
-        """Say whether the answer is here; then `url` is the link, or None if there is an owner."""
-        if self.asking is None:
-            return True
-        if self.asking.poll() is None:
-            return False
-        said, complaint = self.asking.communicate()
-        self.url = next((w for w in said.split() if w.startswith(("http://", "https://"))), None)
-        if self.asking.returncode:
-            say(f"no owner link: {complaint.strip()[-500:]}")
-        elif self.url is None:
-            self.note.write_text(json.dumps({"database": self.database}))
-        self.asking = None
-        return True
-
-    def _is_remembered(self) -> bool:
-        try:
-            return bool(json.loads(self.note.read_text())["database"] == self.database)
-        except (OSError, ValueError, KeyError):
-            return False
-
-
-def answers(port: int) -> bool:
-    """Say whether the web server is up."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.processes import missing, start
 
 ROOT = environment.ROOT
 READY = "is ready"
+LONG_PASSWORD = "una frase larga que nadie adivina"
 
 
 @pytest.fixture
@@ -140,6 +143,31 @@ def test_it_says_where_to_open_it_how_to_own_it_and_where_mails_are(launch, port
     (reader,) = re.findall(r"Read the mails +http://localhost:(\d+)", said)
     assert get(int(reader), "/").status == 200
     assert get(port, "/healthz").status == 200
+
+
+def test_the_link_that_makes_the_owner_is_shown_until_it_was_used(launch):
+    link = r"Create the owner +(\S+)"
+    run = launch()
+    (first,) = re.findall(link, run.wait_for(READY))
+    run.end()
+    run = launch()
+    assert re.findall(link, run.wait_for(READY)) == [first]
+
+    become_owner(first)
+    run.end()
+    assert "Create the owner" not in launch().wait_for(READY)
+
+
+def become_owner(link: str) -> None:
+    """Fill the form behind the link, as a browser does."""
+    browser = build_opener(HTTPCookieProcessor())
+    page = browser.open(link, timeout=20).read().decode()
+    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page)
+    fields = {"csrf_token": token[1] if token else "", "name": "Ana", "language": "es"}
+    fields |= {"email": "ana@example.com", "password": LONG_PASSWORD}
+    fields |= {"password_again": LONG_PASSWORD}
+    answer = browser.open(link, urlencode(fields).encode(), timeout=20)
+    assert "/password/" not in answer.url
 
 
 def test_ctrl_c_stops_everything_and_the_next_start_finds_the_data(launch, clone):
