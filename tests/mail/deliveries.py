@@ -8,8 +8,8 @@ from flask import current_app
 
 from service.clock import now
 from service.extensions import db
-from service.mail import outbox
-from service.models import MailKind, OutboxMessage
+from service.mail import delivery, outbox
+from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import a_contact, a_departure, a_provider
 from tests.mail.scripted_server import ScriptedServer, scripted
 
@@ -41,6 +41,16 @@ def fresh(row_or_id) -> OutboxMessage:
     """The row as the database has it now."""
     row_id = row_or_id if isinstance(row_or_id, int) else row_or_id.id
     return db.session.get_one(OutboxMessage, row_id, populate_existing=True)
+
+
+def state_of(row_or_id) -> MailState:
+    """What we did with the mail so far."""
+    return fresh(row_or_id).state
+
+
+def deliver(*rows) -> list[int]:
+    """Deliver these rows, or the rows of these ids, as a worker would."""
+    return delivery.deliver([row if isinstance(row, int) else row.id for row in rows])
 
 
 @contextmanager

@@ -9,12 +9,15 @@ from email import message_from_bytes
 
 import redis
 import time_machine
+from sqlalchemy import select
 
 from service import tasks, ticking
+from service.actions import protocols
 from service.clock import now
 from service.extensions import db, queue
 from service.mail import delivery
-from service.models import MailState
+from service.models import MailKind, MailState, OutboxMessage
+from tests.builders import a_departure
 from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
 from tests.mail.scripted_server import STALL, USUAL
 from tests.mail.workers import a_worker, jobs_of, kill_jobs
@@ -104,3 +107,14 @@ def test_a_job_out_of_time_leaves_a_hint_for_the_rest(session, monkeypatch):
     tasks.deliver(ids)
     assert queue.waiting() == before + 1
     assert not db.session().in_transaction()
+
+
+def test_advancing_writes_what_a_departure_owes_and_commits(session):
+    departure = a_departure()
+    enrolment = protocols.enrol(departure)
+    session.commit()
+    tasks.advance(enrolment.id)
+    tasks.advance(0)
+    session.rollback()
+    kinds = session.scalars(select(OutboxMessage.kind)).all()
+    assert set(kinds) == {MailKind.thank_you, MailKind.survey_invitation}
