@@ -10,8 +10,9 @@ from flask_babel import gettext as _
 
 from service.imports.problems import Unreadable
 
-# Shared texts and styles of a workbook are held in memory while it is read.
-MOST_UNPACKED = 200 * 1024 * 1024
+MOST_UNPACKED = 250 * 1024 * 1024
+MOST_TEXTS = 60 * 1024 * 1024  # a workbook's shared texts are held in memory while it is read
+TEXTS = "xl/sharedStrings.xml"
 
 
 class Kind(StrEnum):
@@ -66,8 +67,7 @@ def kind_of(data: bytes) -> Kind:
 def _kind_of_zip(data: bytes) -> Kind:
     try:
         with ZipFile(io.BytesIO(data)) as archive:
-            names = set(archive.namelist())
-            unpacked = sum(entry.file_size for entry in archive.infolist())
+            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
     except (
         BadZipFile,
         NotImplementedError,
@@ -77,16 +77,16 @@ def _kind_of_zip(data: bytes) -> Kind:
         struct.error,
     ) as error:
         raise Unreadable(damaged()) from error
-    if "xl/workbook.bin" in names or "content.xml" in names:
+    if "xl/workbook.bin" in sizes or "content.xml" in sizes:
         raise Unreadable(
             _(
                 "This kind of workbook (.xlsb, .ods) cannot be read. Save it as an “Excel workbook "
                 "(.xlsx)” or as CSV, and import that."
             )
         )
-    if "xl/workbook.xml" not in names:
+    if "xl/workbook.xml" not in sizes:
         raise Unreadable(_no_table("zip"))
-    if unpacked > MOST_UNPACKED:
+    if sum(sizes.values()) > MOST_UNPACKED or sizes.get(TEXTS, 0) > MOST_TEXTS:
         raise Unreadable(
             _("Unpacked, this workbook is too large. Leave only the client list in it.")
         )

@@ -63,7 +63,9 @@ def _damage_told(line: int | None = None) -> Iterator[None]:
 
 def _opened(data: bytes, *, data_only: bool) -> Workbook:
     with _damage_told():
-        return openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
+        return openpyxl.load_workbook(
+            io.BytesIO(data), read_only=True, data_only=data_only, keep_links=False
+        )
 
 
 def _rows(sheet: Any) -> Iterator[Sequence[Any]]:

@@ -159,6 +159,16 @@ def test_a_zip_that_is_no_workbook_is_refused(name, said):
     assert said in the_problem(reading_of(file.getvalue())).reason
 
 
+def test_a_workbook_that_unpacks_to_far_more_is_refused():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+        archive.writestr("xl/sharedStrings.xml", b" " * (61 * 1024 * 1024))
+
+    assert len(file.getvalue()) < 100_000
+    assert "too large" in the_problem(reading_of(file.getvalue())).reason
+
+
 def test_a_quotation_mark_without_end_is_named_by_its_line():
     problem = the_problem(reading_of(f'{HEADER}\n{WHO}\nX;"Ana;a@b.es\nY;Eva;e@b.es\n'))
 
