@@ -1,8 +1,10 @@
 """Departures (bajas): a client's leaving, from the notice to the close, and its reasons."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ForeignKey, Index, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -45,6 +47,22 @@ class Reason(StrEnum):
 
 
 QUALITY_REASONS = frozenset({Reason.customer_service, Reason.deliverable_quality})
+
+
+class ReasonRow(Protocol):
+    """A row that holds one reason of something."""
+
+    reason: Any
+
+
+Row = TypeVar("Row", bound=ReasonRow)
+
+
+def rows_for(reasons: set[Reason], held: list[Row], make: Callable[..., Row]) -> list[Row]:
+    """Return the rows of `held` that still hold, and new ones for the rest of `reasons`."""
+    kept = [row for row in held if row.reason in reasons]
+    fresh = reasons - {row.reason for row in kept}
+    return kept + [make(reason=reason) for reason in sorted(fresh)]
 
 
 class Departure(Model):
@@ -95,10 +113,7 @@ class Departure(Model):
 
     @reasons.setter
     def reasons(self, reasons: set[Reason]) -> None:
-        kept = [row for row in self.reason_rows if row.reason in reasons]
-        held = {row.reason for row in kept}
-        fresh = [DepartureReason(reason=reason) for reason in sorted(reasons - held)]
-        self.reason_rows = kept + fresh
+        self.reason_rows = rows_for(reasons, self.reason_rows, DepartureReason)
 
     @property
     def is_over(self) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, U
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
-from service.models.departures import Departure, Reason
+from service.models.departures import Departure, Reason, rows_for
 from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
 
 
@@ -126,10 +126,7 @@ class Response(Model):
 
     @reasons.setter
     def reasons(self, reasons: set[Reason]) -> None:
-        kept = [row for row in self.reason_rows if row.reason in reasons]
-        held = {row.reason for row in kept}
-        fresh = [ResponseReason(reason=reason) for reason in sorted(reasons - held)]
-        self.reason_rows = kept + fresh
+        self.reason_rows = rows_for(reasons, self.reason_rows, ResponseReason)
 
     @property
     def needs_recovery(self) -> bool:
