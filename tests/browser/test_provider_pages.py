@@ -1,0 +1,187 @@
+"""The pages of providers in a real browser: accessible, fit for a thumb, and running nothing."""
+
+from datetime import timedelta
+
+import pytest
+
+from service.actions import samples
+from service.clock import now
+from service.models import MailKind, MailState, OutboxMessage, Recovery, Testimonial
+from tests.builders import (
+    a_client,
+    a_company,
+    a_contact,
+    a_departure,
+    a_provider,
+    a_response,
+    added,
+    an_invitation,
+    logged_in,
+)
+from tests.live import DESK, PHONE, axe_violations
+
+# What a page looks like does not depend on the database.
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+CORPUS = (
+    "<script>ran()</script>",
+    '"><img src=x onerror=ran()>',
+    "'><svg onload=ran()>",
+    "javascript:ran()",
+    "{{ 7*7 }}</textarea><script>ran()</script>",
+    "</title><script>ran()</script>",
+    "&lt;script&gt;ran()&lt;/script&gt;",
+    "]]><script>ran()</script>",
+)
+TARGETS = """() => [...document.querySelectorAll('input:not([type=hidden]), button, summary,'
+     + ' textarea, select, .button, nav a')]
+  .map(e => e.closest('label') && /checkbox|radio/.test(e.type) ? e.closest('label') : e)
+  .map(e => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])
+  .filter(([html, r]) => r.width && !html.includes('aria-hidden="true"')
+     && (r.width < 43.9 || r.height < 43.9))
+  .map(([html, r]) => html + ' ' + r.width + 'x' + r.height)"""
+
+
+def addresses(app) -> list[str]:
+    """Every page that a provider opens without an id."""
+    found = {
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ())
+        and not rule.arguments
+        and getattr(app.view_functions[rule.endpoint], "required_role", None)
+        and not rule.rule.endswith((".csv", ".xlsx", "/logo"))
+    }
+    return [*sorted(found), "/results?period=all&until=x", "/departures?q=zzz", "/nowhere"]
+
+
+def enter(window, client, live, provider):
+    """Give a window the session of `provider`."""
+    logged_in(client, provider)
+    cookie = client.get_cookie("session")
+    window.context.add_cookies([{"name": "session", "value": cookie.value, "url": live.url}])
+    return window
+
+
+@pytest.mark.parametrize(
+    ("language", "is_new", "size", "dark"),
+    [("es", False, PHONE, True), ("en", False, DESK, False), ("en", True, PHONE, False)],
+    ids=["es-phone-dark", "en-desk", "en-new"],
+)
+def test_every_page_of_a_provider_is_accessible(
+    app, live, browser, client, session, language, is_new, size, dark
+):
+    provider = a_provider(language=language)
+    if not is_new:
+        a_company(language=language)
+        samples.create(language, provider.id)
+        added(Recovery(departure=a_departure(), opened_at=now() - timedelta(days=9)))
+    page = enter(browser(size, dark=dark), client, live, provider)
+    wrong, said = [], []
+    page.on("console", lambda message: said.append(message.text))
+    for address in addresses(app):
+        answer = page.goto(live.url + address)
+        assert answer.status in (200, 404), address
+        wrong += axe_violations(page)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= size["width"], f"{address} is {width} wide on {size}"
+        if not address.endswith("/preview"):  # it speaks the clients' language
+            assert page.evaluate("document.documentElement.lang") == language, address
+    assert [text for text in said if "404" not in text] == []
+    assert wrong == []
+
+
+def test_targets_on_a_small_phone_are_large_enough_for_a_thumb(app, live, browser, client, session):
+    a_company()
+    provider = a_provider()
+    samples.create("es", provider.id)
+    page = enter(browser({"width": 320, "height": 640}), client, live, provider)
+    for address in addresses(app):
+        page.goto(live.url + address)
+        assert page.evaluate(TARGETS) == [], address
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, address
+
+
+def a_client_that_types(words):
+    """Everything that a client or a list of clients can bring, made of `words`."""
+    contact = a_contact(name=words, client=a_client(name=words + " S.L.", group=words, notes=words))
+    departure = a_departure(contact=contact, service=words, notes=words)
+    a_response(
+        invitation=an_invitation(departure=departure),
+        score=2,
+        valued_most=words,
+        to_improve=words,
+        comment=words,
+    )
+    added(Recovery(departure=departure, note=words))
+    texts = {"quote": words, "display_name": words, "display_role": words, "display_company": words}
+    testimonial = added(Testimonial(departure=departure, language="es", **texts))
+    added(
+        OutboxMessage(
+            key=f"k{departure.id}",
+            kind=MailKind.thank_you,
+            language="es",
+            due_at=now(),
+            state=MailState.failed,
+            contact=contact,
+            departure=departure,
+            server_words=words,
+        )
+    )
+    return departure, testimonial
+
+
+def test_nothing_that_a_client_types_runs_on_a_providers_page(app, live, browser, client, session):
+    a_company()
+    provider = a_provider()
+    departure, testimonial = a_client_that_types(" ".join(CORPUS))
+    own = [
+        f"/departures/{departure.public_id}",
+        f"/departures/{departure.public_id}/edit",
+        f"/recoveries/{departure.public_id}",
+        f"/testimonials/{testimonial.public_id}",
+        f"/clients/{departure.client.public_id}",
+        f"/clients/{departure.client.public_id}/edit",
+        f"/clients/contacts/{departure.contact.public_id}",
+    ]
+    page = enter(browser(DESK), client, live, provider)
+    ran = []
+    page.expose_function("ran", lambda: ran.append(page.url))
+    for address in [*addresses(app), *own]:
+        answer = page.goto(live.url + address)
+        assert answer.status in (200, 404), address
+        planted = page.evaluate("document.querySelectorAll('img[src=x], svg[onload]').length")
+        assert planted == 0, address
+    assert ran == []
+
+
+def test_the_navigation_and_every_button_are_reached_by_keyboard(live, browser, client, session):
+    a_company()
+    page = enter(browser(DESK), client, live, a_provider())
+    page.goto(live.url + "/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+    assert outline == "3px"
+
+
+def test_words_twice_as_large_still_fit(live, browser, client, session):
+    a_company()
+    provider = a_provider()
+    samples.create("es", provider.id)
+    page = enter(browser({"width": 640, "height": 480}), client, live, provider)
+    for address in (
+        "/",
+        "/results",
+        "/results/churn",
+        "/departures",
+        "/departures/new",
+        "/clients",
+    ):
+        page.goto(live.url + address)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 640, f"{address} is {width} wide at 200 %"
