@@ -3,9 +3,10 @@
 import socket
 from collections.abc import Iterator
 
-import psycopg
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import OperationalError
 
 from service.config import Settings
 
@@ -26,11 +27,13 @@ def unreachable(settings: Settings, *names: str) -> Iterator[str]:
 def _database(settings: Settings) -> str | None:
     if not settings.database_url.startswith("postgresql"):
         return None
-    url = settings.database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    engine = create_engine(
+        settings.database_url, poolclass=NullPool, connect_args={"connect_timeout": PATIENCE}
+    )
     try:
-        psycopg.connect(url, connect_timeout=PATIENCE).close()
-    except psycopg.Error as error:
-        return f"PostgreSQL does not answer ({_first_line(error)})"
+        engine.connect().close()
+    except OperationalError as error:
+        return f"PostgreSQL does not answer ({_first_line(error.orig or error)})"
     return None
 
 
@@ -58,5 +61,5 @@ def _mail_server(settings: Settings) -> str | None:
 ASKED = {"DATABASE_URL": _database, "REDIS_URL": _redis, "MAIL_SERVER": _mail_server}
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
