@@ -1,14 +1,10 @@
 """Invite to a testimonial, when one is deserved. Writes no mail: the protocol does."""
 
-from datetime import timedelta
-
 from sqlalchemy import select
 
 from service.clock import now
 from service.extensions import db
 from service.models import Departure, Invitation, InvitationKind, Recovery, Response
-
-OPEN_FOR = timedelta(days=90)
 
 
 def deserves_testimonial(response: Response) -> bool:
@@ -41,7 +37,9 @@ def invite_to_testimonial(departure: Departure) -> Invitation:
     invitation = testimonial_invitation(departure)
     if invitation is None:
         invitation = Invitation(
-            departure=departure, kind=InvitationKind.testimonial, closes_at=now() + OPEN_FOR
+            departure=departure,
+            kind=InvitationKind.testimonial,
+            closes_at=now() + InvitationKind.testimonial.open_for,
         )
         db.session.add(invitation)
         db.session.flush()

@@ -1,6 +1,6 @@
 """Testimonials: written, changed and withdrawn by the contact."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask_babel import gettext as _

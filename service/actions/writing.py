@@ -1,7 +1,7 @@
 """Write the mail of one step down, with the link it opens, while its departure is held."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -20,11 +20,6 @@ from service.models import (
 )
 from service.models.plans import Situation
 from service.models.protocols import Step
-
-OPEN_FOR = {
-    InvitationKind.survey: timedelta(days=60),
-    InvitationKind.testimonial: timedelta(days=90),
-}
 
 
 def locked(departure: Departure) -> Situation:
@@ -97,5 +92,5 @@ def _invite(situation: Situation, kind: InvitationKind) -> None:
         invitation = Invitation(departure_id=situation.departure.id, kind=kind)
         situation.invitations[kind] = invitation
         db.session.add(invitation)
-    invitation.closes_at = now() + OPEN_FOR[kind]
+    invitation.closes_at = now() + kind.open_for
     invitation.revoked_at = None

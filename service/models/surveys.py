@@ -1,6 +1,6 @@
 """The survey: invitations (whether a link is good), responses and answers, own questions."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,11 @@ class InvitationKind(StrEnum):
 
     survey = "survey"
     testimonial = "testimonial"
+
+    @property
+    def open_for(self) -> timedelta:
+        """How long its link can be used, from the mail that brings it."""
+        return timedelta(days=60 if self is InvitationKind.survey else 90)
 
 
 class Invitation(Model):

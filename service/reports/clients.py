@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 from sqlalchemy import func, or_, select
@@ -10,8 +9,8 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from service.extensions import db
 from service.models import Client, Contact, Departure, Stage
+from service.reports.paging import Page, cut, page_within
 
-PER_PAGE = 25
 SORTS: dict[str, Any] = {
     "name": Client.name_key,
     "service": Client.service,
@@ -29,21 +28,7 @@ class Line:
     leaving: Departure | None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of clients."""
-
-    lines: list[Line]
-    count: int
-    page: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are."""
-        return max(1, ceil(self.count / PER_PAGE))
-
-
-def page(q: str, state: str, sort: str, number: int) -> Page:
+def page(q: str, state: str, sort: str, number: int) -> Page[Line]:
     """Return a page of clients that hold `q`; `state` is leaving, staying, or all of them."""
     query = select(Client)
     if q:
@@ -54,15 +39,11 @@ def page(q: str, state: str, sort: str, number: int) -> Page:
     elif state == "staying":
         query = query.where(Client.id.not_in(gone))
     count = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    number = max(1, min(number, ceil(count / PER_PAGE)))
+    number = page_within(number, count)
     column = SORTS.get(sort.removeprefix("-"), Client.name_key)
     ordered = column.desc() if sort.startswith("-") else column.asc()
-    rows = db.session.scalars(
-        query.options(selectinload(Client.contacts))
-        .order_by(ordered.nulls_last(), Client.id)
-        .limit(PER_PAGE)
-        .offset((number - 1) * PER_PAGE)
-    ).all()
+    query = query.options(selectinload(Client.contacts)).order_by(ordered.nulls_last(), Client.id)
+    rows = db.session.scalars(cut(query, number)).all()
     leaving = _leaving([client.id for client in rows])
     return Page([Line(client, leaving.get(client.id)) for client in rows], count, number)
 

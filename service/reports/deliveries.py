@@ -1,14 +1,13 @@
 """Lists of mails, by what became of them. A fixed number of queries."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from service.extensions import db
 from service.models import Contact, MailState, OutboxMessage
+from service.reports.paging import Page, cut, page_within
 
 PER_PAGE = 50
 COUNTED = 5000
@@ -22,25 +21,19 @@ TABS: dict[str, tuple[MailState, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page of mails, and how many stand in each tab."""
+class Tab:
+    """One page of a tab's mails, and how many stand in each tab."""
 
-    mails: Sequence[OutboxMessage]
+    name: str
+    mails: Page[OutboxMessage]
     counts: dict[str, int]
-    tab: str
-    page: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages the tab has."""
-        return max(1, ceil(self.counts[self.tab] / PER_PAGE))
 
 
-def page(tab: str, number: int) -> Page:
+def page(tab: str, number: int) -> Tab:
     """Return a page of mails, the latest first; an unknown tab is the one that needs a person."""
     tab = tab if tab in TABS else "troubled"
     counts = _counts()
-    number = max(1, min(number, ceil(counts[tab] / PER_PAGE)))
+    number = page_within(number, counts[tab], PER_PAGE)
     query = (
         select(OutboxMessage)
         .where(OutboxMessage.state.in_(TABS[tab]))
@@ -50,10 +43,9 @@ def page(tab: str, number: int) -> Page:
             selectinload(OutboxMessage.departure),
         )
         .order_by(OutboxMessage.due_at.desc(), OutboxMessage.id.desc())
-        .limit(PER_PAGE)
-        .offset((number - 1) * PER_PAGE)
     )
-    return Page(db.session.scalars(query).all(), counts, tab, number)
+    mails = db.session.scalars(cut(query, number, PER_PAGE)).all()
+    return Tab(tab, Page(mails, counts[tab], number, PER_PAGE), counts)
 
 
 def find(public_id: str) -> OutboxMessage | None:

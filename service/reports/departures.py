@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from math import ceil
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
@@ -27,8 +26,8 @@ from service.models import (
     ResponseReason,
     Stage,
 )
+from service.reports.paging import Page, cut, page_within
 
-PER_PAGE = 25
 # What the filter `state` may ask for besides a stage.
 GROUPS = {
     "open": (Stage.notice, Stage.conversation, Stage.handover),
@@ -79,25 +78,11 @@ class Line:
     next_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list."""
-
-    lines: list[Line]
-    count: int
-    page: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are."""
-        return max(1, ceil(self.count / PER_PAGE))
-
-
-def page(query: Query) -> Page:
+def page(query: Query) -> Page[Line]:
     """Return the page of departures that `query` asks for; past the last one, the last."""
     narrowed = _narrowed(select(Departure.id), query)
     count = db.session.scalar(select(func.count()).select_from(narrowed.subquery())) or 0
-    number = max(1, min(query.page, ceil(count / PER_PAGE)))
+    number = page_within(query.page, count)
     statement = _narrowed(
         select(
             Departure,
@@ -108,17 +93,12 @@ def page(query: Query) -> Page:
         ),
         query,
     )
-    statement = (
-        statement.options(
-            contains_eager(Departure.client),
-            contains_eager(Departure.contact),
-            contains_eager(Departure.responsible),
-        )
-        .order_by(*_order(query.sort))
-        .limit(PER_PAGE)
-        .offset((number - 1) * PER_PAGE)
-    )
-    rows = db.session.execute(statement).all()
+    statement = statement.options(
+        contains_eager(Departure.client),
+        contains_eager(Departure.contact),
+        contains_eager(Departure.responsible),
+    ).order_by(*_order(query.sort))
+    rows = db.session.execute(cut(statement, number)).all()
     return Page([Line(*row) for row in rows], count, number)
 
 

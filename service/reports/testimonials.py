@@ -1,6 +1,6 @@
 """Testimonials to read: the provider's list, and the published ones for the world."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,8 +9,8 @@ from sqlalchemy.orm import contains_eager
 
 from service.extensions import db
 from service.models import Client, Departure, Testimonial, TestimonialState
+from service.reports.paging import Page, cut, page_within
 
-PAGE = 25
 SORTS = {
     "submitted": Testimonial.submitted_at,
     "client": Client.name_key,
@@ -66,16 +66,6 @@ def as_records(rows: Iterable[Published]) -> list[dict[str, object]]:
     return [asdict(row) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A page of the provider's list."""
-
-    rows: Sequence[Testimonial]
-    total: int
-    page: int
-    pages: int
-
-
 def counts() -> dict[TestimonialState, int]:
     """Return how many there are in each state."""
     query = select(Testimonial.state, func.count()).group_by(Testimonial.state)
@@ -83,21 +73,16 @@ def counts() -> dict[TestimonialState, int]:
     return {state: found.get(state, 0) for state in STATES}
 
 
-def find(state: TestimonialState | None, words: str, sort: str, page: int) -> Found:
+def find(state: TestimonialState | None, words: str, sort: str, number: int) -> Page[Testimonial]:
     """Return a page of testimonials: of a state, with `words` in text or names, sorted."""
     query = _filtered(select(Testimonial), state, words)
-    total = db.session.scalar(_filtered(select(func.count(Testimonial.id)), state, words)) or 0
-    pages = max(1, -(-total // PAGE))
-    page = min(max(1, page), pages)
+    count = db.session.scalar(_filtered(select(func.count(Testimonial.id)), state, words)) or 0
+    number = page_within(number, count)
     column = SORTS.get(sort.removeprefix("-"), Testimonial.submitted_at)
     order = column.desc() if sort.startswith("-") or sort.removeprefix("-") not in SORTS else column
-    rows = db.session.scalars(
-        query.options(contains_eager(Testimonial.departure).contains_eager(Departure.client))
-        .order_by(order, Testimonial.id.desc())
-        .limit(PAGE)
-        .offset((page - 1) * PAGE)
-    ).all()
-    return Found(rows, total, page, pages)
+    client = contains_eager(Testimonial.departure).contains_eager(Departure.client)
+    query = query.options(client).order_by(order, Testimonial.id.desc())
+    return Page(db.session.scalars(cut(query, number)).all(), count, number)
 
 
 def _filtered(query: Select[Any], state: TestimonialState | None, words: str) -> Select[Any]:

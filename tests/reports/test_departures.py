@@ -9,7 +9,8 @@ from service.clock import now
 from service.extensions import db
 from service.models import Reason, Recovery, Stage
 from service.reports import departures
-from service.reports.departures import PER_PAGE, Query
+from service.reports.departures import Query
+from service.reports.paging import PER_PAGE
 from tests import builders
 
 
