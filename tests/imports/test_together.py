@@ -1,0 +1,57 @@
+"""Imports beside other things that happen at the same time, and what the clock makes of them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+from sqlalchemy import func, select
+
+from service import ticking
+from service.actions import imports
+from service.clock import today
+from service.extensions import db
+from service.imports import read
+from service.models import Client, Departure, Enrolment, MailKind, OutboxMessage
+from tests.builders import a_company
+from tests.imports.lists import DATA, HEADER, WHO
+
+TODAY = today("Europe/Madrid")
+
+
+def test_two_people_who_import_the_same_list_at_once_import_it_once(app, session):
+    a_company()
+    session.commit()
+    data = (DATA / "clientes-en.csv").read_bytes()
+    together = Barrier(2)
+
+    def carry_out(_person: int) -> int:
+        with app.app_context():
+            reading = read(data, imports.known())
+            db.session.rollback()
+            together.wait()
+            done = imports.carry_out(reading)
+            db.session.commit()
+            return done.departures.created
+
+    with ThreadPoolExecutor(2) as people:
+        created = list(people.map(carry_out, range(2)))
+
+    assert sorted(created) == [0, 10]
+    assert session.scalar(select(func.count(Client.id))) == 30
+    assert session.scalar(select(func.count(Departure.id))) == 10
+
+
+def test_the_clock_writes_the_mails_of_those_whose_protocol_starts_only(session):
+    a_company()
+    rows = f"A;Ana;a@b.example;SEO;{TODAY - timedelta(days=1)}\n" + (
+        f"B;Eva;e@b.example;SEO;{TODAY - timedelta(days=60)}\n"
+    )
+    imports.carry_out(read(f"{HEADER};servicio;fin\n{rows}{WHO};;\n".encode(), imports.known()))
+    session.commit()
+
+    ticking.tick()
+
+    found = session.scalars(select(OutboxMessage)).all()
+    assert {mail.contact.email for mail in found} == {"a@b.example"}
+    assert {MailKind.thank_you, MailKind.survey_invitation} >= {mail.kind for mail in found}
+    assert session.scalar(select(func.count(Enrolment.id))) == 1
