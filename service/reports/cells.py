@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from service.models import Question, QuestionKind, Reason, Testimonial, TestimonialState
+from service.models import Question, QuestionKind, Reason, Stage, Testimonial, TestimonialState
 from service.models.labels import label
 from service.reports.lines import Line
 
@@ -24,16 +24,42 @@ class Column:
     cell: Callable[[Line], Cell]
 
 
+class _Words:
+    """The words that come in many cells, looked up once."""
+
+    def __init__(self) -> None:
+        self.names = {member: label(member) for member in (*Reason, *Stage)}
+        self.yes, self.no = str(_("yes")), str(_("no"))
+        self.states = {
+            TestimonialState.submitted: str(_("to be read")),
+            TestimonialState.approved: str(_("approved")),
+            TestimonialState.rejected: str(_("rejected")),
+            TestimonialState.withdrawn: str(_("withdrawn")),
+        }
+
+    def reasons(self, reasons: list[Reason]) -> str:
+        return BETWEEN.join(self.names[reason] for reason in Reason if reason in reasons)
+
+    def yes_or_no(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        return self.yes if value else self.no
+
+    def state(self, testimonial: Testimonial | None) -> str | None:
+        return self.states[testimonial.state] if testimonial else None
+
+
 def columns(questions: list[Question], language: str) -> list[Column]:
     """Return the columns in order, those of the provider's own questions last.
 
     Those that an import knows carry the names it knows, so that an export can be read back.
     """
+    words = _Words()
     own = [_own_column(question, language) for question in questions]
-    return _of_the_departure() + _of_the_answer() + _of_what_followed() + own
+    return [*_of_the_departure(words), *_of_the_answer(words), *_of_what_followed(words), *own]
 
 
-def _of_the_departure() -> list[Column]:
+def _of_the_departure(words: _Words) -> list[Column]:
     return [
         Column(_("Client"), lambda line: line.client.name),
         Column(_("Contact"), lambda line: line.contact.name),
@@ -45,42 +71,45 @@ def _of_the_departure() -> list[Column]:
         Column(_("Started on"), lambda line: line.client.started_on),
         Column(_("Notice on"), lambda line: line.departure.notice_on),
         Column(_("End on"), lambda line: line.departure.end_on),
-        Column(_("Stage"), lambda line: label(line.departure.stage)),
-        Column(_("Reasons"), lambda line: _reasons(line.guessed)),
+        Column(_("Stage"), lambda line: words.names[line.departure.stage]),
+        Column(_("Reasons"), lambda line: words.reasons(line.guessed)),
         Column(_("Responsible"), lambda line: line.responsible),
         Column(_("Monthly value"), lambda line: line.departure.monthly_value),
         Column(_("Acquisition cost"), lambda line: line.departure.acquisition_cost),
         Column(_("Margin"), lambda line: line.departure.margin),
-        Column(_("Keep in touch"), lambda line: _yes(line.contact.keep_in_touch)),
+        Column(_("Keep in touch"), lambda line: words.yes_or_no(line.contact.keep_in_touch)),
         Column(_("Notes"), lambda line: line.departure.notes),
-        Column(_("History"), lambda line: _yes(line.departure.is_history)),
-        Column(_("Sample data"), lambda line: _yes(line.client.is_sample)),
+        Column(_("History"), lambda line: words.yes_or_no(line.departure.is_history)),
+        Column(_("Sample data"), lambda line: words.yes_or_no(line.client.is_sample)),
     ]
 
 
-def _of_the_answer() -> list[Column]:
+def _of_the_answer(words: _Words) -> list[Column]:
     return [
         Column(_("Asked at"), lambda line: line.local(line.invited_at)),
         Column(_("Answered at"), lambda line: line.local(line.answered("submitted_at"))),
         Column(_("Score"), lambda line: line.answered("score")),
         Column(_("Satisfaction"), lambda line: line.answered("satisfaction")),
         Column(_("Handover"), lambda line: line.answered("handover")),
-        Column(_("Reasons the client gave"), lambda line: _reasons(line.said)),
+        Column(_("Reasons the client gave"), lambda line: words.reasons(line.said)),
         Column(_("Valued most"), lambda line: line.answered("valued_most")),
         Column(_("To improve"), lambda line: line.answered("to_improve")),
         Column(_("Comment"), lambda line: line.answered("comment")),
         Column(_("Likelihood to return"), lambda line: line.answered("return_likelihood")),
-        Column(_("Wants to keep in touch"), lambda line: _yes(line.answered("keep_in_touch"))),
+        Column(
+            _("Wants to keep in touch"),
+            lambda line: words.yes_or_no(line.answered("keep_in_touch")),
+        ),
     ]
 
 
-def _of_what_followed() -> list[Column]:
+def _of_what_followed(words: _Words) -> list[Column]:
     return [
         Column(_("Recovery opened at"), lambda line: line.local(line.recovered("opened_at"))),
         Column(_("Recovery closed at"), lambda line: line.local(line.recovered("closed_at"))),
-        Column(_("Resolved"), lambda line: _yes(line.recovered("is_resolved"))),
+        Column(_("Resolved"), lambda line: words.yes_or_no(line.recovered("is_resolved"))),
         Column(_("What was done"), lambda line: line.recovered("note")),
-        Column(_("Testimonial"), lambda line: _testimonial_state(line.testimonial)),
+        Column(_("Testimonial"), lambda line: words.state(line.testimonial)),
         Column(_("Quote"), lambda line: _quote(line.testimonial)),
     ]
 
@@ -96,28 +125,6 @@ def _own_column(question: Question, language: str) -> Column:
         return value if isinstance(value, str | int) else None
 
     return Column(question.text_in(language), cell)
-
-
-def _reasons(reasons: list[Reason]) -> str:
-    return BETWEEN.join(label(reason) for reason in Reason if reason in reasons)
-
-
-def _yes(value: Any) -> str | None:
-    if value is None:
-        return None
-    return str(_("yes")) if value else str(_("no"))
-
-
-def _testimonial_state(testimonial: Testimonial | None) -> str | None:
-    if testimonial is None:
-        return None
-    names = {
-        TestimonialState.submitted: _("to be read"),
-        TestimonialState.approved: _("approved"),
-        TestimonialState.rejected: _("rejected"),
-        TestimonialState.withdrawn: _("withdrawn"),
-    }
-    return str(names[testimonial.state])
 
 
 def _quote(testimonial: Testimonial | None) -> str | None:
