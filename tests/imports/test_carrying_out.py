@@ -6,58 +6,20 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import departures, imports, preferences, stages
-from service.clock import today
+from service.actions import departures, preferences
 from service.errors import Refused
-from service.imports import read
 from service.models import (
     Client,
     Contact,
     Departure,
     Enrolment,
     Event,
-    EventKind,
     OutboxMessage,
     Reason,
-    Stage,
 )
-from tests.builders import a_client, a_company, a_contact, a_departure, a_provider
+from tests.builders import a_client, a_company, a_contact, a_provider
+from tests.imports.carrying import COLUMNS, TODAY, a_day, everything, imported, planned, the
 from tests.imports.lists import DATA, HEADER, WHO
-
-COLUMNS = f"{HEADER};servicio;fin"
-TODAY = today("Europe/Madrid")
-
-
-def a_day(ago: int) -> str:
-    """Return the day that many days ago, as a list writes it."""
-    return (TODAY - timedelta(days=ago)).isoformat()
-
-
-def imported(text: str | bytes, **options):
-    """Import a list and return what it came to."""
-    data = text.encode() if isinstance(text, str) else text
-    return imports.carry_out(read(data, imports.known()), **options)
-
-
-def planned(text: str | bytes, **options):
-    """Return what a list would come to."""
-    data = text.encode() if isinstance(text, str) else text
-    return imports.plan(read(data, imports.known()), **options)
-
-
-def everything(session) -> list[list[tuple]]:
-    """Return every row that an import may touch."""
-    session.flush()
-    tables = [Client.__table__, Contact.__table__, Departure.__table__, Enrolment.__table__]
-    return [
-        [tuple(row) for row in session.execute(select(table).order_by(*table.primary_key))]
-        for table in (*tables, Event.__table__)
-    ]
-
-
-def the(session, table):
-    """Return the only row of a table."""
-    return session.scalars(select(table)).one()
 
 
 def test_a_real_list_comes_in_whole(session):
@@ -291,78 +253,6 @@ def test_a_real_client_is_not_put_behind_the_name_of_a_sample_one(session):
     assert [(problem.line, problem.typed) for problem in found.reading.problems] == [
         (2, "Café Río")
     ]
-
-
-def test_a_new_end_date_moves_the_departure_and_asks_its_protocol_again(session):
-    imported(f"{HEADER};servicio;aviso\n{WHO};SEO;{a_day(9)}\n")
-    enrolment = the(session, Enrolment)
-    enrolment.next_at = None
-    session.flush()
-
-    done = imported(f"{HEADER};servicio;aviso;fin\n{WHO};SEO;{a_day(9)};{a_day(1)}\n")
-
-    assert (done.departures.created, done.departures.updated) == (0, 1)
-    assert the(session, Departure).end_on == TODAY - timedelta(days=1)
-    assert the(session, Enrolment).next_at is not None
-    kinds = session.scalars(select(Event.kind).order_by(Event.id)).all()
-    assert kinds == [EventKind.recorded, EventKind.changed]
-
-
-def test_a_moved_end_of_a_departure_under_way_is_no_second_departure(session):
-    imported(f"{COLUMNS}\nA;Ana;a@b.es;SEO;{a_day(-10)}\n")
-
-    done = imported(f"{COLUMNS}\nA;Ana;a@b.es;SEO;{a_day(-40)}\n")
-
-    assert (done.departures.created, done.departures.updated) == (0, 1)
-
-
-def test_a_client_who_leaves_again_has_a_second_departure(session):
-    imported(f"{COLUMNS}\nA;Ana;a@b.es;SEO;{a_day(400)}\n")
-
-    done = imported(f"{COLUMNS}\nA;Ana;a@b.es;SEO;{a_day(1)}\n")
-
-    assert done.departures.created == 1
-
-
-def test_a_departure_that_was_kept_back_is_not_recorded_anew(session):
-    text = f"{COLUMNS}\nA;Ana;a@b.es;SEO;{a_day(1)}\n"
-    imported(text)
-    stages.move(the(session, Departure), Stage.retained, was=Stage.notice, by=a_provider())
-
-    assert imported(text).changes_nothing
-
-
-def test_a_departure_recorded_by_hand_is_recognised(session):
-    contact = a_contact(client=a_client(name="A"), email="a@b.es", name="Ana")
-    a_departure(contact=contact, service="SEO", end_on=TODAY)
-
-    done = imported(f"{COLUMNS}\nA;Ana;a@b.es;seo;{a_day(0)}\n")
-
-    assert (done.departures.created, done.starts) == (0, [])
-
-
-def test_a_departure_with_another_contact_is_not_recorded_twice(session):
-    contact = a_contact(client=a_client(name="A"), email="a@b.es")
-    a_departure(contact=contact, service="SEO", end_on=TODAY)
-
-    done = imported(f"{COLUMNS}\nA;Eva;e@b.es;SEO;{a_day(0)}\n")
-
-    assert (done.departures.created, done.contacts.created) == (0, 1)
-    assert [warning.typed for warning in done.reading.warnings] == ["e@b.es"]
-
-
-def test_two_contacts_of_a_list_each_get_a_departure(session):
-    text = f"{COLUMNS}\nA;Ana;a@b.es;SEO;{a_day(0)}\nA;Eva;e@b.es;SEO;{a_day(0)}\n"
-
-    assert imported(text).departures.created == 2
-    assert imported(text).changes_nothing
-
-
-def test_two_services_of_one_client_are_two_departures(session):
-    text = f"{COLUMNS}\nA;Ana;a@b.es;SEO;{a_day(0)}\nA;Ana;a@b.es;Web;{a_day(0)}\n"
-
-    assert imported(text).departures.created == 2
-    assert imported(text).changes_nothing
 
 
 def test_what_a_client_has_now_comes_from_the_row_without_departure(session):
