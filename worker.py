@@ -65,6 +65,7 @@ def work_until_stopped(app: Flask, settings: Settings) -> None:
         jobs = Queue(queue.name, connection=connection, serializer=JSONSerializer)
         worker = Worker([jobs], connection=connection, serializer=JSONSerializer)
         worker.log_job_description = False
+        log.info("worker_ready queue=%s", queue.name)
         worker.work(logging_level="WARNING")
 
 
@@ -82,6 +83,7 @@ def tick_until_stopped(app: Flask) -> None:
     The pause is one wait for a signal, so that a clock that is moved cannot stretch it.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    log.info("clock_ready round=%ss", ROUND)
     while True:
         with app.app_context():
             try:

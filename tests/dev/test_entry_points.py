@@ -1,14 +1,18 @@
 """What is wrong at the start is said at the start, in one line that names the setting."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
+from redis import Redis
+from rq import Worker
 
 from development.environment import ROOT
 from service.config import Settings
@@ -92,38 +96,63 @@ def test_servers_that_answer_are_not_named(tmp_path, redis_url, postgres_server,
     assert list(unreachable(settings)) == []
 
 
-@pytest.mark.parametrize("what", [[], ["clock"]])
-def test_worker_and_clock_end_when_they_are_told_to(tmp_path, redis_url, smtp_server, what):
-    settings = surroundings(
-        tmp_path, REDIS_URL=redis_url, MAIL_SERVER="127.0.0.1", MAIL_PORT=str(smtp_server.port)
-    )
-    migrate = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
-    subprocess.run(migrate, cwd=tmp_path, env=settings, check=True, capture_output=True)
-    said = tmp_path / "said.txt"
+@contextmanager
+def running(home: Path, *what: str, **settings: str) -> Iterator[tuple[Popen[bytes], Path]]:
+    """Run worker.py and yield it with the file of what it says."""
+    said = home / "said.txt"
     with said.open("wb") as out:
-        command = [sys.executable, str(ROOT / "worker.py"), *what]
-        process = start(command, cwd=tmp_path, env=settings, stdout=out, stderr=out)
-    time.sleep(4)  # it has nothing to say when it is ready
+        process = start(
+            [sys.executable, str(ROOT / "worker.py"), *what],
+            cwd=home,
+            env=surroundings(home, **settings),
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        yield process, said
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
 
-    assert process.poll() is None, said.read_text()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
+
+def wait_for(said: Path, words: str, met: Callable[[], bool] = lambda: True) -> None:
+    """Wait until `words` were said and a condition holds."""
+    deadline = time.monotonic() + 60
+    while words not in said.read_text() or not met():
+        assert time.monotonic() < deadline, said.read_text()
+        time.sleep(0.05)
+
+
+def is_waiting_for_jobs(url: str) -> bool:
+    with Redis.from_url(url) as connection:
+        return [worker.get_state() for worker in Worker.all(connection)] == ["idle"]
+
+
+def test_a_worker_ends_when_it_is_told_to(tmp_path, redis_url):
+    with running(tmp_path, REDIS_URL=redis_url, MAIL_PORT="1") as (process, said):
+        wait_for(said, "worker_ready", lambda: is_waiting_for_jobs(redis_url))
+        process.terminate()
+        assert process.wait(30) == 0
+
+    assert "Traceback" not in said.read_text()
+
+
+def test_a_clock_ends_between_two_ticks_when_it_is_told_to(tmp_path, redis_url):
+    migrate = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
+    subprocess.run(
+        migrate, cwd=tmp_path, env=surroundings(tmp_path), check=True, capture_output=True
+    )
+    with running(tmp_path, "clock", REDIS_URL=redis_url, MAIL_PORT="1") as (process, said):
+        wait_for(said, "clock_ready")
+        process.terminate()
+        assert process.wait(30) == 0
+
     assert "Traceback" not in said.read_text()
 
 
 def test_a_worker_waits_for_redis(tmp_path):
-    said = tmp_path / "said.txt"
-    with said.open("wb") as out:
-        process = start(
-            [sys.executable, str(ROOT / "worker.py")],
-            cwd=tmp_path,
-            env=surroundings(tmp_path),
-            stdout=out,
-            stderr=out,
-        )
-    time.sleep(5)
+    with running(tmp_path) as (process, said):
+        wait_for(said, "REDIS_URL: Redis does not answer")
 
-    assert process.poll() is None, said.read_text()
-    assert "REDIS_URL: Redis does not answer" in said.read_text()
-    process.terminate()
-    process.wait(10)
+        assert process.poll() is None, said.read_text()
