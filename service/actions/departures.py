@@ -74,12 +74,13 @@ def record(
 ) -> Departure:
     """Write a departure down and put it on its protocol.
 
-    What ended more than 30 days ago is history and gets no mail, unless `is_history` says
-    otherwise. Without `sends_mails` its protocol begins stopped. Raises Refused when the end lies
+    What ended more than 30 days ago is history, closed and without mail, unless `is_history`
+    says otherwise. Without `sends_mails` its protocol begins stopped. Raises Refused when the end lies
     before the notice.
     """
     departure = _new(contact, facts, by)
     departure.is_history = is_long_ago(facts.end_on) if is_history is None else is_history
+    departure.stage = Stage.closed if departure.is_history else Stage.notice
     db.session.add(departure)
     db.session.flush()
     tell(departure, EventKind.recorded, by, facts.source)

@@ -54,6 +54,7 @@ def test_what_ended_more_than_thirty_days_ago_is_history(session, days, is_histo
     departure = recorded(end_on=TODAY - timedelta(days))
 
     assert departure.is_history is is_history
+    assert (departure.stage is Stage.closed) is is_history
     assert db.session.scalar(select(func.count()).select_from(Enrolment)) == (not is_history)
 
 

@@ -16,6 +16,7 @@ from service.models import (
     Event,
     OutboxMessage,
     Reason,
+    Stage,
 )
 from tests.builders import a_client, a_company, a_contact, a_provider
 from tests.imports.carrying import COLUMNS, TODAY, a_day, everything, imported, planned, the
@@ -74,10 +75,8 @@ def test_what_ended_more_than_thirty_days_ago_is_history(session):
     assert (done.history, [start.client for start in done.starts]) == (1, ["A"])
     enrolled = session.scalars(select(Enrolment)).one()
     assert enrolled.departure.client.name == "A"
-    assert session.scalars(select(Departure.is_history).order_by(Departure.id)).all() == [
-        False,
-        True,
-    ]
+    rows = session.execute(select(Departure.is_history, Departure.stage).order_by(Departure.id))
+    assert rows.all() == [(False, Stage.notice), (True, Stage.closed)]
 
 
 def test_the_protocol_can_be_started_since_an_earlier_day(session):

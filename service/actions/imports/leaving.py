@@ -22,6 +22,7 @@ from service.models import (
     Event,
     EventKind,
     Provider,
+    Stage,
 )
 
 SOURCE = "import"
@@ -66,6 +67,7 @@ def _values(draft: DepartureDraft, by: Provider | None, day: date) -> dict[str, 
         **told,
         "service": service_of(draft),
         "is_history": draft.is_history,
+        "stage": Stage.closed if draft.is_history else Stage.notice,
         "source": SOURCE,
         "recorded_by_id": by.id if by else None,
     }

@@ -180,11 +180,13 @@ def _said(done: Plan) -> str:
     departures = ngettext(
         "%(num)d new departure", "%(num)d new departures", done.departures.created
     )
-    starts = ngettext(
-        "%(num)d departure starts its protocol, so its contact gets mail.",
-        "%(num)d departures start their protocol, so their contacts get mail.",
-        len(done.starts),
-    )
+    starts = _("Nobody gets mail.")
+    if done.starts:
+        starts = ngettext(
+            "%(num)d departure starts its protocol, so its contact gets mail.",
+            "%(num)d departures start their protocol, so their contacts get mail.",
+            len(done.starts),
+        )
     return str(
         _(
             "Imported: %(clients)s, %(departures)s. %(starts)s",
