@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, render_template, request, send_fil
 from flask_babel import gettext as _
 
 from forms.results import ResultsForm
+from service.actions import samples
 from service.clock import today
 from service.models import Role
 from service.reports import churn, quotes, results
@@ -60,6 +61,7 @@ def index() -> str:
         latest=quotes.latest(window),
         waiting=quotes.waiting_testimonials(),
         here=rows_of(window),
+        has_samples=samples.are_there(),
         exports={kind: address_query(window) for kind in FORMATS},
     )
 
