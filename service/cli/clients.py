@@ -115,13 +115,7 @@ def _tell(file: Path, found: Plan) -> None:
                 found.history,
             )
         )
-    click.echo(
-        ngettext(
-            "%(num)d departure starts its protocol, so its contact gets mail.",
-            "%(num)d departures start their protocol, so their contacts get mail.",
-            len(found.starts),
-        )
-    )
+    click.echo(found.who_gets_mail)
 
 
 def counted(count: Count) -> str:

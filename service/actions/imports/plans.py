@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from service.actions import departures
 from service.actions.imports.drafts import (
@@ -64,6 +65,19 @@ class Plan:
         counts = (self.clients, self.contacts, self.departures)
         numbers = [n for count in counts for n in (count.created, count.updated)]
         return "-".join(map(str, [*numbers, self.history, len(self.starts)]))
+
+    @property
+    def who_gets_mail(self) -> str:
+        """Say for how many departures the protocol starts."""
+        if not self.starts:
+            return str(_("Nobody gets mail."))
+        return str(
+            ngettext(
+                "%(num)d departure starts its protocol, so its contact gets mail.",
+                "%(num)d departures start their protocol, so their contacts get mail.",
+                len(self.starts),
+            )
+        )
 
     @property
     def is_refused(self) -> bool:

@@ -182,16 +182,11 @@ def _said(done: Plan) -> str:
     )
     starts = _("Nobody gets mail.")
     if done.starts:
-        starts = ngettext(
-            "%(num)d departure starts its protocol, so its contact gets mail.",
-            "%(num)d departures start their protocol, so their contacts get mail.",
-            len(done.starts),
+        return str(
+            _(
+                "Imported: %(clients)s, %(departures)s. %(starts)s",
+                clients=clients,
+                departures=departures,
+                starts=done.who_gets_mail,
+            )
         )
-    return str(
-        _(
-            "Imported: %(clients)s, %(departures)s. %(starts)s",
-            clients=clients,
-            departures=departures,
-            starts=starts,
-        )
-    )
