@@ -159,6 +159,15 @@ def test_a_viewer_is_offered_nothing_that_a_viewer_may_not_do(client, session):
     assert "Record a departure" not in shown
 
 
+def test_a_viewer_sees_a_departure_without_an_end_and_is_not_asked_to_edit_it(client, session):
+    a_company(language="en")
+    departure = a_departure(end_on=None)
+    logged_in(client, a_provider(role=Role.viewer, language="en"))
+    shown = client.get("/").text
+    assert f"/departures/{departure.public_id}" in shown
+    assert "/edit" not in shown
+
+
 def test_names_of_clients_are_words(page):
     added(Recovery(departure=a_departure_of("<script>alert(1)</script>")))
     shown = page()

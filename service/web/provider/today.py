@@ -66,6 +66,8 @@ def action_of(task: Task) -> tuple[str, str]:
         Kind.testimonial: (_("Read it"), "testimonials.show"),
         Kind.end_date: (_("Add the end date"), "departures.edit"),
     }
+    if task.kind is Kind.end_date and not current_provider().role.covers(Role.member):
+        return str(_("See it")), url_for("departures.show", public_id=task.public_id)
     words, endpoint = actions[task.kind]
     return str(words), url_for(endpoint, public_id=task.public_id)
 
