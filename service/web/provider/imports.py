@@ -180,13 +180,11 @@ def _said(done: Plan) -> str:
     departures = ngettext(
         "%(num)d new departure", "%(num)d new departures", done.departures.created
     )
-    starts = _("Nobody gets mail.")
-    if done.starts:
-        return str(
-            _(
-                "Imported: %(clients)s, %(departures)s. %(starts)s",
-                clients=clients,
-                departures=departures,
-                starts=done.who_gets_mail,
-            )
+    return str(
+        _(
+            "Imported: %(clients)s, %(departures)s. %(starts)s",
+            clients=clients,
+            departures=departures,
+            starts=done.who_gets_mail,
         )
+    )
