@@ -67,7 +67,7 @@ def action_of(task: Task) -> tuple[str, str]:
         Kind.end_date: (_("Add the end date"), "departures.edit"),
     }
     if task.kind is Kind.end_date and not current_provider().role.covers(Role.member):
-        return str(_("See it")), url_for("departures.show", public_id=task.public_id)
+        return str(_("See the departure")), url_for("departures.show", public_id=task.public_id)
     words, endpoint = actions[task.kind]
     return str(words), url_for(endpoint, public_id=task.public_id)
 
