@@ -1,5 +1,6 @@
 """Which language and time zone a page speaks: the contact's, the provider's, or the company's."""
 
+from babel import negotiate_locale
 from flask import Flask, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,7 +33,12 @@ def speak_without_database() -> None:
         speak(select_language())
     except SQLAlchemyError:
         db.session.rollback()
-        speak(request.accept_languages.best_match(LANGUAGES) or settings().default_language)
+        speak(browser_language() or settings().default_language)
+
+
+def browser_language() -> str | None:
+    """Return the first of the browser's languages that we speak: es-ES before en is Spanish."""
+    return negotiate_locale(request.accept_languages.values(), LANGUAGES, sep="-")
 
 
 def select_language() -> str:
@@ -48,7 +54,7 @@ def select_language() -> str:
     provider = g.get("provider")
     if provider is not None:
         return provider.language or current_company().language
-    return request.accept_languages.best_match(LANGUAGES) or current_company().language
+    return browser_language() or current_company().language
 
 
 def select_time_zone() -> str:

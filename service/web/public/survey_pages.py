@@ -20,7 +20,7 @@ from service.config import LANGUAGES
 from service.current import settings
 from service.models import Question
 from service.reports.surveys import House, Survey
-from service.web.language import speak
+from service.web.language import browser_language, speak
 from service.web.public.compression import wants_gzip
 from service.web.theme import accent_css, public_css
 
@@ -63,8 +63,7 @@ def speak_for(language: str | None) -> None:
     """Let the page speak what its reader chose, or else `language`. Asks no database."""
     known = next((one for one in (chosen_language(), language) if one in LANGUAGES), None)
     if known is None:
-        browser = request.accept_languages.best_match(LANGUAGES)
-        known = browser or settings().default_language
+        known = browser_language() or settings().default_language
     speak(known)
 
 
