@@ -213,6 +213,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contacts_email_key"), ["email_key"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_contacts_wants_to_talk_at"), ["wants_to_talk_at"], unique=False
+        )
 
     op.create_table(
         "consents",
@@ -390,6 +393,7 @@ def upgrade() -> None:
                 "stage_changed",
                 "step_sent_now",
                 "step_skipped",
+                "step_put_back",
                 "protocol_stopped",
                 "protocol_resumed",
                 "wants_to_talk",
@@ -473,6 +477,7 @@ def upgrade() -> None:
                 "answer_received",
                 "testimonial_request",
                 "testimonial_reminder",
+                "testimonial_link",
                 "testimonial_edit",
                 "alert_new_answer",
                 "alert_low_score",
@@ -627,6 +632,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recoveries")),
         sa.UniqueConstraint("departure_id", name=op.f("uq_recoveries_departure_id")),
     )
+    with op.batch_alter_table("recoveries", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_recoveries_closed_at"), ["closed_at"], unique=False)
+
     op.create_table(
         "testimonials",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -793,6 +801,9 @@ def downgrade() -> None:
         batch_op.drop_index("ix_testimonials_state_submitted_at")
 
     op.drop_table("testimonials")
+    with op.batch_alter_table("recoveries", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_recoveries_closed_at"))
+
     op.drop_table("recoveries")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index("ix_outbox_state_due_at")
@@ -825,6 +836,7 @@ def downgrade() -> None:
 
     op.drop_table("consents")
     with op.batch_alter_table("contacts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_contacts_wants_to_talk_at"))
         batch_op.drop_index(batch_op.f("ix_contacts_email_key"))
 
     op.drop_table("contacts")

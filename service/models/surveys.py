@@ -190,7 +190,7 @@ class Recovery(Model):
         ForeignKey("departures.id", ondelete="CASCADE"), unique=True
     )
     opened_at: Mapped[CreatedAt]
-    closed_at: Mapped[Moment | None]
+    closed_at: Mapped[Moment | None] = mapped_column(index=True)
     closed_by_id: Mapped[int | None] = mapped_column(
         ForeignKey("providers.id", ondelete="SET NULL")
     )
