@@ -192,11 +192,3 @@ def test_actions_and_reports_leave_the_commit_to_the_doors():
         if "session.commit(" in path.read_text()
     ]
     assert committing == []
-
-
-def test_files_name_no_place_that_only_one_machine_has():
-    for path in tracked(".py", ".toml", ".txt", ".md", ".html", ".cfg", ".ini"):
-        if path == Path(__file__):
-            continue
-        for odd in ("/work/", "/root/", "/tmp/hl/"):
-            assert odd not in path.read_text(), f"{name_of(path)} names {odd}"

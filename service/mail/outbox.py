@@ -27,7 +27,6 @@ from service.models import (
     Provider,
     SkipReason,
 )
-from service.tokens import new_public_id
 
 DUE_NOW = "outbox_due_now"  # in the session's info: ids to hint at after the commit
 BATCH = 100  # ids per job
@@ -64,7 +63,6 @@ def write(
     skip_reason = skip_reason or why_not(kind, to, departure, step, suppressed)
     is_contact = isinstance(to, Contact)
     values = {
-        "public_id": new_public_id(),
         "key": key(to, kind, subject, step, cycle),
         "kind": kind,
         "language": to.language or company().language,
@@ -79,10 +77,6 @@ def write(
         "expires_at": expires_at,
         "state": MailState.skipped if skip_reason else MailState.queued,
         "skip_reason": skip_reason,
-        "attempts": 0,
-        "doubts": 0,
-        "server_words": "",
-        "created_at": moment,
         "ended_at": moment if skip_reason else None,
     }
     row_id = db.session.scalar(_insert().values(**values).returning(OutboxMessage.id))

@@ -72,7 +72,7 @@ class Contact(Model):
     check_ins: Mapped[bool] = mapped_column(default=True)
     basis: Mapped[Basis] = mapped_column(words(Basis), default=Basis.legitimate_interest)
     source: Mapped[str] = mapped_column(String(100), default="")  # how the address came to us
-    wants_to_talk_at: Mapped[Moment | None] = mapped_column(index=True)  # last press of "I'd like to talk"
+    wants_to_talk_at: Mapped[Moment | None] = mapped_column(index=True)  # the last time
     created_at: Mapped[CreatedAt]
 
     client: Mapped[Client] = relationship(back_populates="contacts")
