@@ -75,8 +75,8 @@ def record(
     """Write a departure down and put it on its protocol.
 
     What ended more than 30 days ago is history, closed and without mail, unless `is_history`
-    says otherwise. Without `sends_mails` its protocol begins stopped. Raises Refused when the end lies
-    before the notice.
+    says otherwise. Without `sends_mails` its protocol begins stopped. Raises Refused when the end
+    lies before the notice.
     """
     departure = _new(contact, facts, by)
     departure.is_history = is_long_ago(facts.end_on) if is_history is None else is_history
