@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     limiter.init_app(app)
     rest_limiter()
     mail.init_app(app)
-    queue.init_settings(settings)
+    queue.init_app(app, settings.redis_url)
     web.register(app)
     cli.register(app)
     return app

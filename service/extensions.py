@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
+from flask import Flask, current_app
 from flask_babel import Babel
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -15,8 +16,6 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
-
-from service.config import Settings
 
 log = logging.getLogger(__name__)
 
@@ -40,18 +39,18 @@ class WakeUpQueue:
 
     name = "mail"
 
-    def __init__(self) -> None:
-        self._queue: Queue | None = None
-        self.connection: Redis | None = None
+    def init_app(self, app: Flask, redis_url: str) -> None:
+        """Give `app` its queue in the Redis of `redis_url`; connects only when first used."""
+        connection = Redis.from_url(redis_url, socket_connect_timeout=2, socket_timeout=5)
+        app.extensions["wake_up_queue"] = Queue(
+            self.name, connection=connection, serializer=JSONSerializer, default_timeout=600
+        )
 
-    def init_settings(self, settings: Settings) -> None:
-        """Point at the Redis of `settings`; connects only when first used."""
-        self.connection = Redis.from_url(
-            settings.redis_url, socket_connect_timeout=2, socket_timeout=5
-        )
-        self._queue = Queue(
-            self.name, connection=self.connection, serializer=JSONSerializer, default_timeout=600
-        )
+    @property
+    def jobs(self) -> Queue:
+        """The queue of the running app."""
+        found: Queue = current_app.extensions["wake_up_queue"]
+        return found
 
     def wake(self, task: str, *ids: Any) -> bool:
         """Ask a worker to run `task` (a dotted path) with `ids`; False when Redis is away.
@@ -59,10 +58,8 @@ class WakeUpQueue:
         Call it after the commit. A hint that cannot be left is logged and is no error, because
         the next tick of the clock finds the same work in the database.
         """
-        if self._queue is None:
-            raise RuntimeError("the queue has no settings yet")
         try:
-            self._queue.enqueue(task, *ids, result_ttl=0, failure_ttl=86_400)
+            self.jobs.enqueue(task, *ids, result_ttl=0, failure_ttl=86_400)
         except RedisError as error:
             log.warning("redis_away task=%s error=%s", task, type(error).__name__)
             return False
@@ -70,10 +67,8 @@ class WakeUpQueue:
 
     def waiting(self) -> int:
         """Return how many hints wait to be taken up; 0 when Redis is away."""
-        if self._queue is None:
-            raise RuntimeError("the queue has no settings yet")
         try:
-            return int(self._queue.count)
+            return int(self.jobs.count)
         except RedisError as error:
             log.warning("redis_away error=%s", type(error).__name__)
             return 0

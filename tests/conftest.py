@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.app import create_app
 from service.config import Settings
-from service.extensions import db, limiter, queue
+from service.extensions import db, limiter
 from tests.mailboxes import Mailbox
 
 pytest_plugins = ["tests.servers", "tests.skips", "tests.live"]
@@ -127,16 +127,14 @@ def client(app: Flask) -> FlaskClient:
 def remade(app: Flask, settings: Settings) -> Iterator[Callable[..., Flask]]:
     """A function that makes another app on the same database with some settings changed."""
     made: list[Flask] = []
-    # These belong to the last app made.
-    shared = [(one, dict(vars(one))) for one in (limiter, queue)]
+    before = dict(vars(limiter))  # it belongs to the last app made
 
     def remake(**changes: object) -> Flask:
         made.append(create_app(replace(settings, **changes)))
         return made[-1]
 
     yield remake
-    for one, before in shared:
-        vars(one).update(before)
+    vars(limiter).update(before)
     for other in made:
         with other.app_context():
             db.session.remove()

@@ -110,11 +110,11 @@ def test_one_departure_that_fails_holds_nobody_back_and_is_not_hidden(session, m
 
 
 def test_a_round_hints_at_what_nobody_hinted_at(session, redis_url):
-    queue.connection.flushall()
+    queue.jobs.connection.flushall()
     some_departures(1)
     with time_machine.travel(THEN, tick=False):
         ticking.tick()
-        queue.connection.flushall()
+        queue.jobs.connection.flushall()
         assert ticking.tick().hinted == 1
         assert ticking.tick().hinted == 0  # the first hint still waits
 

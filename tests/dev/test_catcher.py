@@ -36,15 +36,15 @@ def pages(mails):
 
 @pytest.fixture
 def smtp_port(mails) -> Iterator[int]:
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(listen(mails, "127.0.0.1", 0))
+    loop = asyncio.new_event_loop()  # in a thread: a browser's may run in this one
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+    server = asyncio.run_coroutine_threadsafe(listen(mails, "127.0.0.1", 0), loop).result(10)
     yield server.sockets[0].getsockname()[1]
     loop.call_soon_threadsafe(server.close)
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
-    loop.run_until_complete(asyncio.sleep(0))
     loop.close()
 
 

@@ -3,8 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from rq import Queue
-from rq.serializers import JSONSerializer
 from sqlalchemy import func, select
 
 from service.clock import now
@@ -92,8 +90,7 @@ def test_a_suppression_survives_a_rotation_of_the_key(session, remade, rotation)
 
 
 def hinted() -> list[list[int]]:
-    waiting = Queue(queue.name, connection=queue.connection, serializer=JSONSerializer)
-    return [job.args[0] for job in waiting.jobs]
+    return [job.args[0] for job in queue.jobs.jobs]
 
 
 def test_the_workers_are_woken_after_the_commit_and_not_before(session):

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
 
@@ -86,14 +85,14 @@ def test_two_workers_with_the_same_hints_send_each_mail_once(settings, session, 
     }
 
 
-def test_without_redis_the_mail_waits_for_the_clock(settings, session, mailbox, caplog):
+def test_without_redis_the_mail_waits_for_the_clock(app, settings, session, mailbox, caplog):
     try:
-        queue.init_settings(replace(settings, redis_url="unix:///nonexistent/valkey.sock"))
+        queue.init_app(app, "unix:///nonexistent/valkey.sock")
         row = a_mail()
         ticking.tick()
         assert "redis_away" in caplog.text
     finally:
-        queue.init_settings(settings)
+        queue.init_app(app, settings.redis_url)
     assert ticking.tick().hinted == 1
     tasks.deliver([row.id])
     assert fresh(row).state is MailState.sent

@@ -43,7 +43,7 @@ def test_what_needs_a_person_stands_first_with_the_words_of_the_server(page, mai
 
 
 def test_a_failed_mail_is_sent_again_from_the_start_under_its_old_id(page, mail):
-    queue.connection.flushall()
+    queue.jobs.connection.flushall()
     send(page, f"/deliveries/{mail.public_id}/again", page="/deliveries")
     db.session.refresh(mail)
 

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from forms.sessions import ChoosePasswordForm, FirstOwnerForm, ForgottenForm, LoginForm
 from service.actions import logins, password_links, passwords, providers
 from service.errors import Refused
-from service.extensions import db, queue
+from service.extensions import db
 from service.models import Provider, ProviderLink
 from service.web.language import select_language, speak_as_asked
 from service.web.names import LANGUAGE_NAMES
@@ -82,11 +82,8 @@ def mail_password_link() -> Page:
     db.session.commit()
     if logins.is_one_too_many(attempts):
         abort(429)
-    mail = password_links.mail_to(email)
-    ids = [mail.id] if mail else []
+    password_links.mail_to(email)
     db.session.commit()
-    if ids:
-        queue.wake("service.tasks.deliver", ids)
     return render_template("provider/sessions/mailed.html", email=email)
 
 

@@ -54,9 +54,7 @@ def _queue_age() -> int | None:
 
 def _redis_answers() -> bool:
     """Say whether Redis is there, within the seconds that its connection is given."""
-    if queue.connection is None:
-        return False
     try:
-        return bool(queue.connection.ping())
+        return bool(queue.jobs.connection.ping())
     except RedisError:
         return False
