@@ -5,6 +5,7 @@ python3 dev.py run           start the service with all it needs; Ctrl-C stops i
 python3 dev.py test [...]    run the tests; arguments go to pytest
 python3 dev.py lint          ruff, mypy and the layers
 python3 dev.py lock [...]    pin the newest allowed versions; arguments go to `uv pip compile`
+python3 dev.py texts         gather the texts into translations/, to be translated, and compile
 python3 dev.py bench [NAME]  run the benchmarks
 python3 dev.py screenshots   make the pictures of the README again
 """
@@ -33,6 +34,7 @@ def main(words: list[str]) -> int:
         "test": test,
         "lint": lint,
         "lock": lock,
+        "texts": texts,
         "bench": bench,
         "screenshots": screenshots,
     }
@@ -94,6 +96,22 @@ def lock(words: list[str]) -> int:
         if code := python("-m", "uv", *command, "-o", f"locks/{name}.txt"):
             return code
     return 0
+
+
+def texts(_words: list[str]) -> int:
+    """Bring the catalogs up to the code: new texts wait for a translation, old ones go."""
+    environment.ensure("test")
+    babel = ["-m", "babel.messages.frontend", "-q"]
+    pot = "translations/messages.pot"
+    keywords = [word for name in ("_l", "lazy_gettext", "ngettext:1,2") for word in ("-k", name)]
+    rooms = ["service", "forms", "templates"]
+    layout = ["--no-location", "--sort-output", "--project=hasta-luego", "-o", pot]
+    steps = (
+        [*babel, "extract", "-F", "babel.cfg", *keywords, *layout, *rooms],
+        [*babel, "update", "-N", "--ignore-obsolete", "-w", "100", "-i", pot, "-d", "translations"],
+        [*babel, "compile", "-d", "translations"],
+    )
+    return next((code for step in steps if (code := python(*step))), 0)
 
 
 def bench(words: list[str]) -> int:
