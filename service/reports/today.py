@@ -94,13 +94,18 @@ class Today:
     has_departures: bool
 
 
-def today(now: datetime) -> Today:
-    """Return what waits at `now`, late things first, then the most pressing kind."""
-    tasks = [*_talks(now), *_recoveries(), *_testimonials(), *_end_dates()]
+def tasks(now: datetime) -> list[Task]:
+    """Return what waits for a person at `now`, late things first, then the most pressing kind."""
+    found = [*_talks(now), *_recoveries(), *_testimonials(), *_end_dates()]
     order = list(Kind)
-    tasks.sort(key=lambda task: (not task.is_late(now), order.index(task.kind), task.at))
+    found.sort(key=lambda task: (not task.is_late(now), order.index(task.kind), task.at))
+    return found
+
+
+def today(now: datetime) -> Today:
+    """Return what the first page tells at `now`."""
     return Today(
-        tasks,
+        tasks(now),
         _count(OutboxMessage.state.in_((MailState.failed, MailState.uncertain))),
         _news(now),
         _count(Enrolment.state == EnrolmentState.active),

@@ -9,15 +9,16 @@ from flask_babel import gettext as _
 
 from forms.results import ResultsForm
 from service.actions import samples
-from service.clock import today
+from service.clock import now, today
 from service.models import Role
 from service.reports import churn, quotes, results
 from service.reports.matrix import matrix
+from service.reports.today import tasks
 from service.reports.trends import by_year
 from service.reports.windows import Window, first_of
 from service.reports.writers import FORMATS
 from service.web.language import select_language
-from service.web.provider.access import requires
+from service.web.provider.access import current_provider, requires
 from service.web.theme import current_company
 
 blueprint = Blueprint("results", __name__, url_prefix="/results")
@@ -46,6 +47,7 @@ def index() -> str:
     form, window = chosen()
     shown = results.summary(window)
     reasons = results.reasons(window)
+    mine = [task for task in tasks(now()) if task.is_of(current_provider().id)]
     form.service.choices = [("", _("All services")), *((s, s) for s in results.services(window))]
     return render_template(
         "provider/results/index.html",
@@ -59,6 +61,8 @@ def index() -> str:
         valued=quotes.latest_valued(window),
         to_improve=quotes.latest_to_improve(window),
         latest=quotes.latest(window),
+        mine=mine,
+        late=sum(task.is_late(now()) for task in mine),
         waiting=quotes.waiting_testimonials(),
         here=rows_of(window),
         has_samples=samples.are_there(),
@@ -71,9 +75,10 @@ def index() -> str:
 def churn_by_month() -> str:
     """Show who left of those there, month by month, for the period's months."""
     form, window = chosen()
-    now = today(current_company().time_zone)
-    last = window.until or now
-    months = churn.churn(max(window.since or first_of(now, 1 - MONTHS), first_of(last, -119)), last)
+    this_day = today(current_company().time_zone)
+    last = window.until or this_day
+    first = window.since or first_of(this_day, 1 - MONTHS)
+    months = churn.churn(max(first, first_of(last, -119)), last)
     return render_template(
         "provider/results/churn.html",
         form=form,
@@ -122,11 +127,11 @@ def chosen() -> tuple[ResultsForm, Window]:
 
 def periods() -> list[Period]:
     """Return the periods that one press chooses; the usual one has the plain address."""
-    now = today(current_company().time_zone)
-    quarter, year = first_of(now, -2), date(now.year, 1, 1)
+    this_day = today(current_company().time_zone)
+    quarter, year = first_of(this_day, -2), date(this_day.year, 1, 1)
     return [
         Period(_("3 months"), quarter, _since(quarter)),
-        Period(_("12 months"), first_of(now, 1 - MONTHS), _since(None)),
+        Period(_("12 months"), first_of(this_day, 1 - MONTHS), _since(None)),
         Period(_("This year"), year, _since(year)),
         Period(_("All time"), None, {**_since(None), "period": ALL_TIME}),
     ]
