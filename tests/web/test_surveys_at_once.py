@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from service.extensions import db, limiter
 from service.models import Event, Invitation, MailKind, OutboxMessage, Recovery, Response
-from service.web.public import surveys
+from service.web.public import limits
 from tests.builders import a_company, a_departure, a_provider, an_invitation
 from tests.web.survey_links import WHOLE, mailed_link, save, send
 
@@ -202,7 +202,7 @@ def test_without_redis_every_answer_is_kept_and_thanked(
 def test_too_many_posts_keep_what_was_typed(
     client: FlaskClient, invitation: Invitation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surveys, "PER_LINK", "3/minute")
+    monkeypatch.setattr(limits, "PER_LINK", "3/minute")
     link = mailed_link(invitation)
     limiter.reset()
     statuses = [save(client, link, score="99", comment="Con prisa").status_code for _ in range(3)]

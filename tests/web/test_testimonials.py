@@ -218,3 +218,9 @@ def test_a_token_of_another_purpose_opens_no_testimonial(client, invitation, pur
         assert answer.status_code == 404
         assert "Ruy" not in answer.text
     assert db.session.scalars(select(Testimonial)).all() == []
+
+
+def test_a_machine_that_asks_for_links_is_slowed_down_kindly(client, invitation, link):
+    client.post(link, data=WORDS)
+    answers = [client.post(f"{link}/link").status_code for _ in range(8)]
+    assert answers == [200] * 6 + [429] * 2

@@ -7,6 +7,7 @@ from forms.doors import DoorForm
 from service.actions import doors
 from service.extensions import csrf, db
 from service.tokens import Purpose
+from service.web.public import limits
 from service.web.public.compression import compress
 from service.web.public.preferences import contact_of
 
@@ -24,6 +25,7 @@ def show(token: str) -> str:
 
 
 @blueprint.post("/d/<token>")
+@limits.sends
 def ask_to_talk(token: str) -> Response | tuple[str, int]:
     """Tell the responsible."""
     contact = contact_of(token, Purpose.door)

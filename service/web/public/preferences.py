@@ -12,6 +12,7 @@ from service.extensions import csrf, db
 from service.models import Contact
 from service.tokens import Purpose
 from service.web.language import speak
+from service.web.public import limits
 from service.web.public.compression import compress
 
 blueprint = Blueprint("preferences", __name__)
@@ -43,6 +44,7 @@ def show(token: str) -> str:
 
 
 @blueprint.post("/p/<token>")
+@limits.sends
 def save(token: str) -> Response:
     """Keep what the contact ticked."""
     contact = contact_of(token, Purpose.preferences)
@@ -71,6 +73,7 @@ def ask_one_click(token: str) -> str:
 
 
 @blueprint.post("/p/<token>/one-click")
+@limits.sends
 def one_click(token: str) -> str:
     """Unsubscribe at one press, by a mail program or a person; any number of times (RFC 8058)."""
     contact = contact_of(token, Purpose.preferences)

@@ -7,7 +7,6 @@ The mailed link never shows what was answered, so that forwarding it reveals not
 from collections.abc import Callable
 
 from flask import Blueprint, g, redirect, request, url_for
-from flask_limiter.util import get_remote_address
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
@@ -20,19 +19,17 @@ from service.clock import now
 from service.current import read_token, sign
 from service.database import only_reading
 from service.errors import Conflict, Gone
-from service.extensions import csrf, db, limiter
+from service.extensions import csrf, db
 from service.reports import surveys as reports
 from service.reports.surveys import Survey
 from service.tokens import Purpose
-from service.web.public import answering, survey_pages
+from service.web.public import answering, limits, survey_pages
 from service.web.public.answering import Different
 from service.web.public.compression import compress
 
 blueprint = Blueprint("survey", __name__)
 csrf.exempt(blueprint)
 blueprint.after_request(compress)
-PER_LINK = "300/minute"  # far above what a person does, far below what harms
-PER_ADDRESS = "3000/minute"  # a whole company, or a whole town, can stand behind one
 BUSY = (OperationalError, InterfaceError, PoolTimeout, Conflict)
 
 
@@ -42,13 +39,6 @@ class Unusable(Exception):
     def __init__(self, kind: str, status: int) -> None:
         super().__init__(kind)
         self.kind, self.status = kind, status
-
-
-def by_link() -> str:
-    """Count posts by what the token names: one signature can be spelled in several ways."""
-    token = (request.view_args or {}).get("token", "")
-    named = read_token(Purpose.survey, token) or read_token(Purpose.answer, token)
-    return named or get_remote_address()
 
 
 @blueprint.get("/s/<token>")
@@ -66,8 +56,7 @@ def show(token: str) -> Response:
 
 
 @blueprint.post("/s/<token>")
-@limiter.limit(lambda: PER_LINK, key_func=by_link)
-@limiter.limit(lambda: PER_ADDRESS)
+@limits.sends
 def answer(token: str) -> Response:
     """Keep the first answer, sent or partial; the same once more is thanked once more."""
     survey, form, send = _typed(token, Purpose.survey)
@@ -83,8 +72,7 @@ def answer(token: str) -> Response:
 
 
 @blueprint.post("/s/<token>/link")
-@limiter.limit("6/hour", key_func=by_link)
-@limiter.limit("120/hour")
+@limits.mails
 def mail_link(token: str) -> Response:
     """Mail the contact a fresh private link to the answer; nobody else ever gets it."""
     survey = _survey(token, Purpose.survey)
@@ -114,8 +102,7 @@ def review(token: str) -> Response:
 
 
 @blueprint.post("/r/<token>")
-@limiter.limit(lambda: PER_LINK, key_func=by_link)
-@limiter.limit(lambda: PER_ADDRESS)
+@limits.sends
 def change(token: str) -> Response:
     """Keep what was changed, until the survey closes."""
     survey, form, send = _typed(token, Purpose.answer)

@@ -19,6 +19,7 @@ from service.extensions import csrf, db
 from service.models import Departure, Invitation, InvitationKind, Testimonial
 from service.tokens import Purpose
 from service.web.language import select_language, speak
+from service.web.public import limits
 from service.web.public.compression import compress
 
 blueprint = Blueprint("testimonial", __name__)
@@ -101,6 +102,7 @@ def show(token: str) -> tuple[str, int]:
 
 
 @blueprint.post("/t/<token>")
+@limits.sends
 def submit(token: str) -> tuple[str, int] | Response:
     """Show how it will look, or send it."""
     invitation = invitation_of(token)
@@ -123,6 +125,7 @@ def submit(token: str) -> tuple[str, int] | Response:
 
 
 @blueprint.post("/t/<token>/link")
+@limits.mails
 def mail_link(token: str) -> tuple[str, int]:
     """Mail the contact a fresh private link."""
     invitation = invitation_of(token)
@@ -135,6 +138,7 @@ def mail_link(token: str) -> tuple[str, int]:
 
 
 @blueprint.post("/t/<token>/withdraw")
+@limits.sends
 def withdraw(token: str) -> tuple[str, int]:
     """Take the testimonial out of everything at once."""
     invitation = invitation_of(token)
@@ -162,6 +166,7 @@ def own(token: str, form: TestimonialForm | None = None, status: int = 200) -> t
 
 
 @blueprint.post("/q/<token>")
+@limits.sends
 def change(token: str) -> tuple[str, int] | Response:
     """Take new words or permissions."""
     testimonial = testimonial_of(token)
@@ -178,6 +183,7 @@ def change(token: str) -> tuple[str, int] | Response:
 
 
 @blueprint.post("/q/<token>/withdraw")
+@limits.sends
 def withdraw_own(token: str) -> Response:
     """Take the testimonial out of everything at once."""
     testimonial = testimonial_of(token)
@@ -187,6 +193,7 @@ def withdraw_own(token: str) -> Response:
 
 
 @blueprint.post("/q/<token>/edit")
+@limits.sends
 def confirm_edit(token: str) -> tuple[str, int] | Response:
     """Say yes or no to the provider's shorter version."""
     testimonial = testimonial_of(token)

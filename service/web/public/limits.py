@@ -1,0 +1,35 @@
+"""How often a link may be used to send something. Generous: a limit here only stops machines."""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from flask import request
+from flask_limiter.util import get_remote_address
+
+from service.current import read_token
+from service.extensions import limiter
+from service.tokens import Purpose
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PER_LINK = "300/minute"  # far above what a person does, far below what harms
+PER_ADDRESS = "3000/minute"  # a whole company, or a whole town, can stand behind one
+
+
+def by_link() -> str:
+    """Count posts by what the token names: one signature can be spelled in several ways."""
+    token = (request.view_args or {}).get("token", "")
+    named = (read_token(purpose, token) for purpose in Purpose)
+    return next((public_id for public_id in named if public_id), get_remote_address())
+
+
+def sends(view: Callable[P, R]) -> Callable[P, R]:
+    """Limit a view that keeps what somebody sends, per link and per address."""
+    per_link = limiter.limit(lambda: PER_LINK, key_func=by_link)
+    return per_link(limiter.limit(lambda: PER_ADDRESS)(view))
+
+
+def mails(view: Callable[P, R]) -> Callable[P, R]:
+    """Limit a view that mails a fresh link to the contact, per link and per address."""
+    return limiter.limit("6/hour", key_func=by_link)(limiter.limit("120/hour")(view))
