@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
+from service.actions import consents
 from service.extensions import db
 from service.mail import suppressions
 from service.models import (
-    Consent,
     ConsentPurpose,
     Contact,
     Departure,
@@ -17,7 +17,6 @@ from service.models import (
 )
 
 PURPOSES = (ConsentPurpose.newsletter, ConsentPurpose.greetings, ConsentPurpose.check_ins)
-WORDING_VERSION = "2026-11"
 
 
 def is_unsubscribed(contact: Contact) -> bool:
@@ -66,16 +65,13 @@ def unsubscribe(contact: Contact, wording: str, channel: str) -> bool:
 def _note_consent(
     contact: Contact, purpose: ConsentPurpose, is_granted: bool, wording: str, channel: str
 ) -> None:
-    db.session.add(
-        Consent(
-            contact_id=contact.id,
-            purpose=purpose,
-            is_granted=is_granted,
-            wording=wording,
-            wording_version=WORDING_VERSION,
-            language=contact.language,
-            channel=channel,
-        )
+    consents.note(
+        contact.id,
+        purpose,
+        is_granted,
+        wording=wording,
+        language=contact.language,
+        channel=channel,
     )
 
 

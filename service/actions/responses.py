@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
-from service.actions import invitations
+from service.actions import consents, invitations
 from service.actions.alerts import alert
 from service.clock import now
 from service.errors import Conflict
@@ -20,7 +20,6 @@ from service.extensions import db
 from service.mail import outbox
 from service.models import (
     Answer,
-    Consent,
     ConsentPurpose,
     Enrolment,
     EnrolmentState,
@@ -33,7 +32,6 @@ from service.models import (
     Response,
 )
 
-WORDING_VERSION = "2026-11"
 CHANNEL = "survey page"
 
 
@@ -242,16 +240,13 @@ def _alert(kind: MailKind, response: Response) -> None:
 def _consent(response: Response, wording: str, *, is_granted: bool) -> None:
     """Write down the yes, or that it was taken back: then nothing of its kind is sent any more."""
     contact = response.departure.contact
-    db.session.add(
-        Consent(
-            contact_id=contact.id,
-            purpose=ConsentPurpose.keep_in_touch,
-            is_granted=is_granted,
-            wording=wording,
-            wording_version=WORDING_VERSION,
-            language=response.language,
-            channel=CHANNEL,
-        )
+    consents.note(
+        contact.id,
+        ConsentPurpose.keep_in_touch,
+        is_granted,
+        wording=wording,
+        language=response.language,
+        channel=CHANNEL,
     )
     if not is_granted:
         contact.newsletter = contact.greetings = contact.check_ins = False

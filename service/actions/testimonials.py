@@ -8,12 +8,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from service import clock
+from service.actions import consents
 from service.actions.alerts import alert
 from service.errors import Conflict, Gone
 from service.extensions import db
 from service.mail import outbox
 from service.models import (
-    Consent,
     ConsentPurpose,
     Event,
     EventKind,
@@ -29,7 +29,6 @@ PERMISSIONS = (
     ConsentPurpose.publish_brochure,
     ConsentPurpose.publish_social,
 )
-WORDING_VERSION = "2026-11"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +198,13 @@ def _keep_consent(
     wording: str,
     language: str,
 ) -> None:
-    db.session.add(
-        Consent(
-            contact_id=testimonial.departure.contact_id,
-            purpose=purpose,
-            is_granted=is_granted,
-            wording=wording,
-            wording_version=WORDING_VERSION,
-            language=language,
-            channel="testimonial page",
-        )
+    consents.note(
+        testimonial.departure.contact_id,
+        purpose,
+        is_granted,
+        wording=wording,
+        language=language,
+        channel="testimonial page",
     )
 
 
