@@ -30,6 +30,17 @@ KNOWN = frozenset(
         "MAIL_DEFAULT_SENDER",
         "MAIL_RATE",
         "MAIL_TIMEOUT",
+        "MAIL_CONNECTIONS",
+        "MAIL_DOMAIN_RATE",
+        "MAIL_RAMP_UP",
+        "MAIL_BOUNCE_ADDRESS",
+        "MAIL_INBOX_URL",
+        "SES_TOPIC",
+        "SENDGRID_KEY",
+        "POSTMARK_LOGIN",
+        "MAILGUN_KEY",
+        "METRICS_TOKEN",
+        "DNS_SERVER",
         "TIMEZONE",
         "DEFAULT_LANGUAGE",
         "MAIL_READER_URL",
@@ -54,12 +65,34 @@ class Rate:
     seconds: int
 
     @classmethod
-    def parse(cls, text: str) -> "Rate":
+    def parse(cls, text: str, name: str = "MAIL_RATE") -> "Rate":
         """Read ``14/s``, ``100/m`` or ``1000/h``; raises SettingError on anything else."""
         match = re.fullmatch(r"\s*([1-9]\d{0,6})\s*/\s*([smh])\s*", text)
         if not match:
-            raise SettingError("MAIL_RATE", f"{text!r} is not a rate; write it as 14/s or 1000/h")
+            raise SettingError(name, f"{text!r} is not a rate; write it as 14/s or 1000/h")
         return cls(int(match[1]), {"s": 1, "m": 60, "h": 3600}[match[2]])
+
+
+@dataclass(frozen=True, slots=True)
+class DailyLimit:
+    """How a new sender begins: so many mails on the first day, each day `growth` times as many."""
+
+    first: int
+    growth: float
+
+    @classmethod
+    def parse(cls, text: str) -> "DailyLimit":
+        """Read ``50`` (half as many again each day) or ``50x2``; raises SettingError."""
+        match = re.fullmatch(r"\s*([1-9]\d{0,6})\s*(?:x\s*([1-9](?:\.\d{1,3})?))?\s*", text)
+        growth = float(match[2] or 1.5) if match else 0.0
+        if not match or growth <= 1.0:
+            why = f"{text!r} is no plan; write it as 50, or as 50x1.5 to say how it grows each day"
+            raise SettingError("MAIL_RAMP_UP", why)
+        return cls(int(match[1]), growth)
+
+    def on_day(self, number: int) -> int:
+        """Return how many mails may go on the day `number`, the first being 0."""
+        return int(self.first * self.growth ** min(number, 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +115,17 @@ class Settings:
     mail_default_sender: str
     mail_rate: Rate | None
     mail_timeout: float  # seconds, for connecting and for each command
+    mail_connections: int  # at a time, of each worker
+    mail_domain_rate: Rate | None  # to each recipient's domain
+    mail_ramp_up: DailyLimit | None
+    mail_bounce_address: str | None  # what comes back goes there, with a signature behind a plus
+    mail_inbox_url: str | None = field(repr=False)  # the mailbox of that address
+    ses_topic: str | None  # ARN of the SNS topic
+    sendgrid_key: str | None  # public, base64
+    postmark_login: str | None = field(repr=False)  # user:password of the webhook's address
+    mailgun_key: str | None = field(repr=False)
+    metrics_token: str | None = field(repr=False)
+    dns_server: str | None  # address, or address:port, for the mail doctor
     mail_reader_url: str | None  # where the mail catcher of a development run shows mails
     time_zone: str
     default_language: str
@@ -109,8 +153,19 @@ class Settings:
             mail_username=env.get("MAIL_USERNAME") or None,
             mail_password=env.get("MAIL_PASSWORD") or None,
             mail_default_sender=env.get("MAIL_DEFAULT_SENDER") or "hasta-luego@localhost",
-            mail_rate=Rate.parse(env["MAIL_RATE"]) if env.get("MAIL_RATE") else None,
+            mail_rate=_rate(env, "MAIL_RATE"),
             mail_timeout=float(_number(env, "MAIL_TIMEOUT", 30, 1, 300)),
+            mail_connections=_number(env, "MAIL_CONNECTIONS", 1, 1, 50),
+            mail_domain_rate=_rate(env, "MAIL_DOMAIN_RATE"),
+            mail_ramp_up=DailyLimit.parse(text) if (text := env.get("MAIL_RAMP_UP")) else None,
+            mail_bounce_address=_address(env, "MAIL_BOUNCE_ADDRESS"),
+            mail_inbox_url=_inbox_url(env),
+            ses_topic=env.get("SES_TOPIC") or None,
+            sendgrid_key=env.get("SENDGRID_KEY") or None,
+            postmark_login=_login(env, "POSTMARK_LOGIN"),
+            mailgun_key=env.get("MAILGUN_KEY") or None,
+            metrics_token=env.get("METRICS_TOKEN") or None,
+            dns_server=env.get("DNS_SERVER") or None,
             mail_reader_url=env.get("MAIL_READER_URL") or None,
             time_zone=_time_zone(env),
             default_language=_choice(env, "DEFAULT_LANGUAGE", LANGUAGES, "es"),
@@ -123,6 +178,35 @@ def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int
     if not text.isdecimal() or not low <= int(text) <= high:
         raise SettingError(name, f"{text!r} is not a whole number from {low} to {high}")
     return int(text)
+
+
+def _rate(env: Mapping[str, str], name: str) -> Rate | None:
+    text = env.get(name)
+    return Rate.parse(text, name) if text else None
+
+
+def _address(env: Mapping[str, str], name: str) -> str | None:
+    text = env.get(name)
+    if text and not re.fullmatch(r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+", text):
+        raise SettingError(name, f"{text!r} is no plain address such as bounces@example.com")
+    return text or None
+
+
+def _login(env: Mapping[str, str], name: str) -> str | None:
+    text = env.get(name)
+    if text and not all(text.partition(":")):
+        raise SettingError(name, "write it as user:password")
+    return text or None
+
+
+def _inbox_url(env: Mapping[str, str]) -> str | None:
+    url = env.get("MAIL_INBOX_URL")
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username:
+        raise SettingError("MAIL_INBOX_URL", "write it as imaps://user:password@host/INBOX")
+    return url
 
 
 def _choice(env: Mapping[str, str], name: str, among: tuple[str, ...], default: str) -> str:

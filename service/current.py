@@ -4,7 +4,7 @@ from flask import current_app
 
 from service.config import Settings
 from service.extensions import db
-from service.models.companies import DEFAULT_ACCENT, Company
+from service.models.companies import DAILY_CAP, DEFAULT_ACCENT, Company
 from service.tokens import Purpose, Signer
 
 
@@ -36,6 +36,7 @@ def company() -> Company:
         postal_address="",
         website="",
         sender_email="",
+        daily_cap=DAILY_CAP,
         time_zone=settings().time_zone,
         language=settings().default_language,
     )

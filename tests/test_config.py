@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.config import KNOWN, Rate, SettingError, Settings
+from service.config import KNOWN, DailyLimit, Rate, SettingError, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "a key for the tests only"
@@ -45,6 +45,14 @@ def test_an_empty_environment_is_enough_to_develop(tmp_path):
         ("MAIL_RATE", "fast"),
         ("MAIL_RATE", "0/s"),
         ("MAIL_TIMEOUT", "0"),
+        ("MAIL_CONNECTIONS", "0"),
+        ("MAIL_DOMAIN_RATE", "5"),
+        ("MAIL_RAMP_UP", "50x1"),
+        ("MAIL_RAMP_UP", "a few"),
+        ("MAIL_BOUNCE_ADDRESS", "bounces+more@norte.example"),
+        ("MAIL_INBOX_URL", "https://norte.example"),
+        ("MAIL_INBOX_URL", "imaps://norte.example"),
+        ("POSTMARK_LOGIN", "only-a-name"),
         ("TIMEZONE", "Europe/Nowhere"),
         ("TIMEZONE", "../etc/passwd"),
         ("DEFAULT_LANGUAGE", "fr"),
@@ -114,6 +122,11 @@ def test_rates_are_read_per_second_minute_and_hour():
     assert Rate.parse("14/s") == Rate(14, 1)
     assert Rate.parse(" 100 / m ") == Rate(100, 60)
     assert Rate.parse("1000/h") == Rate(1000, 3600)
+
+
+def test_a_ramp_up_grows_from_day_to_day():
+    assert [DailyLimit.parse("50").on_day(day) for day in (0, 1, 2)] == [50, 75, 112]
+    assert DailyLimit.parse("20 x 2").on_day(3) == 160
 
 
 def test_nothing_else_reads_the_environment():

@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from service.app import create_app
 from service.config import Settings
@@ -50,3 +50,45 @@ def test_migrations_can_be_taken_back_and_made_again(empty_app):
     assert tables() == set()
     flask_migrate.upgrade()
     assert "outbox" in tables()
+
+
+def test_rows_of_the_first_version_survive_the_way_up_and_down(empty_app):
+    """Children of changed tables above all: SQLite would delete them with a copied table."""
+    flask_migrate.upgrade(revision="0001")
+    with db.engine.begin() as connection:
+        for statement in SEEDED:
+            connection.execute(text(statement))
+    flask_migrate.upgrade()
+    assert told("SELECT scope FROM suppressions ORDER BY id") == ["everything", "unasked"]
+    assert len(set(told("SELECT public_id FROM suppressions"))) == 2
+    assert told("SELECT priority FROM outbox") == [1]
+    flask_migrate.downgrade(revision="0001")
+    counts = [told(f"SELECT count(*) FROM {table}")[0] for table in ("contacts", "outbox")]
+    assert counts == [1, 1]
+    assert [
+        bool(n) for n in told("SELECT reaches_transactional FROM suppressions ORDER BY id")
+    ] == [
+        True,
+        False,
+    ]
+
+
+def told(statement: str) -> list[object]:
+    with db.engine.connect() as connection:
+        return list(connection.scalars(text(statement)))
+
+
+NOW = "'2026-11-25 09:00:00+00:00'"
+SEEDED = (
+    "INSERT INTO clients (id, public_id, name, name_key, client_group, service, notes, is_sample,"
+    f" created_at) VALUES (1, 'c', 'Ría', 'ría', '', '', '', false, {NOW})",
+    "INSERT INTO contacts (id, public_id, client_id, name, email, email_key, language, phone,"
+    " keep_in_touch, newsletter, greetings, check_ins, basis, source, created_at) VALUES"
+    f" (1, 'p', 1, 'Ana', 'a@b.example', 'a@b.example', 'es', '', true, true, true, true,"
+    f" 'contract', '', {NOW})",
+    "INSERT INTO outbox (id, public_id, key, kind, language, contact_id, context, due_at, state,"
+    " attempts, doubts, server_words, created_at) VALUES"
+    f" (1, 'm', 'k', 'thank_you', 'es', 1, '{{}}', {NOW}, 'queued', 0, 0, '', {NOW})",
+    "INSERT INTO suppressions (id, address_hash, reason, reaches_transactional, detail, created_at)"
+    f" VALUES (1, 'x', 'hard_bounce', true, '', {NOW}), (2, 'y', 'unsubscribed', false, '', {NOW})",
+)

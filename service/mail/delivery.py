@@ -20,7 +20,7 @@ from service.mail import breaker, claims, outcomes, rate, suppressions
 from service.mail.failures import LineBroke, Refusal, Undecided, Unreachable
 from service.mail.parcels import Parcel, pack
 from service.mail.smtp import mail
-from service.models import MailState, OutboxMessage, SuppressionReason
+from service.models import MailState, OutboxMessage, SuppressionReason, SuppressionScope
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ class _Courier:
             suppressions.add(
                 parcel.recipient,
                 SuppressionReason.hard_bounce,
-                reaches_transactional=True,
+                scope=SuppressionScope.everything,
                 detail=str(refusal.code),  # the words may name the person, and outlive an erasure
             )
         log.warning("mail_refused outbox=%s words=%s", parcel.row_id, refusal.words)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from service.models.outbox import MailKind
+from service.models.outbox import MailKind, Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +19,25 @@ class Rules:
     is_reminder: bool = False
     goes_twice: bool = True
     to_provider: bool = False
+    priority: Priority = Priority.ordinary
 
 
 _OWED = Rules(is_transactional=True)
 _ASKED = Rules(is_transactional=False)
 _REMINDER = Rules(is_transactional=False, is_reminder=True, goes_twice=False)
-_ALERT = Rules(is_transactional=True, to_provider=True)
+_WAITED_FOR = Rules(is_transactional=True, priority=Priority.urgent)
+_ALERT = Rules(is_transactional=True, to_provider=True, priority=Priority.urgent)
 
 RULES: dict[MailKind, Rules] = {
     MailKind.thank_you: _OWED,
     MailKind.survey_invitation: _ASKED,
     MailKind.survey_reminder_1: _REMINDER,
     MailKind.survey_reminder_2: _REMINDER,
-    MailKind.survey_resume: _OWED,
-    MailKind.answer_received: _OWED,
+    MailKind.survey_resume: _WAITED_FOR,
+    MailKind.answer_received: _WAITED_FOR,
     MailKind.testimonial_request: _ASKED,
     MailKind.testimonial_reminder: _REMINDER,
-    MailKind.testimonial_link: _OWED,
+    MailKind.testimonial_link: _WAITED_FOR,
     MailKind.testimonial_edit: _OWED,
     MailKind.alert_new_answer: _ALERT,
     MailKind.alert_low_score: _ALERT,

@@ -26,6 +26,7 @@ from service.models import (
     OutboxMessage,
     Provider,
     SkipReason,
+    SuppressionScope,
 )
 
 DUE_NOW = "outbox_due_now"  # in the session's info: ids to hint at after the commit
@@ -73,6 +74,7 @@ def write(
         "reply_to_message_id": reply_to.id if reply_to else None,
         "context": dict(context or {}),
         "step": step or None,
+        "priority": RULES[kind].priority,
         "due_at": due_at or moment,
         "expires_at": expires_at,
         "state": MailState.skipped if skip_reason else MailState.queued,
@@ -135,7 +137,9 @@ def why_not(
     if suppressed is None:
         suppressed = suppressions.find_all([to.email])
     suppression = suppressed.get(suppressions.email_key(to.email))
-    if suppression and (suppression.reaches_transactional or not RULES[kind].is_transactional):
+    if suppression and (
+        suppression.scope is SuppressionScope.everything or not RULES[kind].is_transactional
+    ):
         return SkipReason.suppressed
     return None
 

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from service.clock import now
 from service.current import settings
 from service.extensions import db
-from service.models import Suppression, SuppressionReason
+from service.models import Suppression, SuppressionReason, SuppressionScope
+from service.tokens import new_public_id
 
 Found = Mapping[str, Suppression]  # by email_key
 
@@ -30,21 +31,29 @@ def add(
     email: str,
     reason: SuppressionReason,
     *,
-    reaches_transactional: bool = False,
+    scope: SuppressionScope = SuppressionScope.unasked,
     detail: str = "",
 ) -> Suppression:
     """Suppress `email`. Twice is once; a reason that reaches further replaces one that does not."""
     hashed = address_hashes(email)[0]
     if find(email) is None:  # and if another is as quick, its row stands
         insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-        values = {"address_hash": hashed, "reason": reason, "detail": detail, "created_at": now()}
-        values["reaches_transactional"] = reaches_transactional
+        values = {
+            "public_id": new_public_id(),
+            "address_hash": hashed,
+            "address": email.strip(),
+            "reason": reason,
+            "scope": scope,
+            "source": "",
+            "detail": detail,
+            "created_at": now(),
+        }
         db.session.execute(insert(Suppression).values(**values).on_conflict_do_nothing())
     found = find(email)
     if found is None:
         raise RuntimeError("the suppression just added is not there")
-    if reaches_transactional and not found.reaches_transactional:
-        found.reason, found.reaches_transactional, found.detail = reason, True, detail
+    if scope is SuppressionScope.everything and found.scope is not scope:
+        found.reason, found.scope, found.detail = reason, scope, detail
     db.session.flush()
     return found
 

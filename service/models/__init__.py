@@ -13,6 +13,7 @@ from service.models.departures import (
     Reason,
     Stage,
 )
+from service.models.inbound import Evidence, InboundDoor, InboundKind, InboundMail
 from service.models.outbox import (
     END_STATES,
     OPEN_STATES,
@@ -22,12 +23,18 @@ from service.models.outbox import (
     MailState,
     OutboxMessage,
     Outcome,
+    Priority,
+    RampUp,
     RateBucket,
     SkipReason,
-    Suppression,
-    SuppressionReason,
 )
 from service.models.providers import LoginAttempt, Provider, ProviderLink, Role
+from service.models.suppressions import (
+    Suppression,
+    SuppressionChange,
+    SuppressionReason,
+    SuppressionScope,
+)
 from service.models.surveys import (
     Answer,
     Invitation,
@@ -58,6 +65,10 @@ __all__ = [
     "EnrolmentState",
     "Event",
     "EventKind",
+    "Evidence",
+    "InboundDoor",
+    "InboundKind",
+    "InboundMail",
     "Invitation",
     "InvitationKind",
     "Lease",
@@ -66,10 +77,12 @@ __all__ = [
     "MailState",
     "OutboxMessage",
     "Outcome",
+    "Priority",
     "Provider",
     "ProviderLink",
     "Question",
     "QuestionKind",
+    "RampUp",
     "RateBucket",
     "Reason",
     "Recovery",
@@ -79,7 +92,9 @@ __all__ = [
     "SkipReason",
     "Stage",
     "Suppression",
+    "SuppressionChange",
     "SuppressionReason",
+    "SuppressionScope",
     "Testimonial",
     "TestimonialState",
 ]

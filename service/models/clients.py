@@ -66,6 +66,7 @@ class Contact(Model):
     email_key: Mapped[str] = mapped_column(String(254), index=True)  # email.casefold()
     language: Mapped[str] = mapped_column(String(5))
     phone: Mapped[str] = mapped_column(String(60), default="")
+    time_zone: Mapped[str | None] = mapped_column(String(64))  # None: not known, so the company's
     keep_in_touch: Mapped[bool] = mapped_column(default=True)  # the provider's wish
     newsletter: Mapped[bool] = mapped_column(default=True)  # the contact's, purpose by purpose
     greetings: Mapped[bool] = mapped_column(default=True)

@@ -1,5 +1,6 @@
 """The company that uses the service: one row, edited on the settings page."""
 
+from datetime import time
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import LargeBinary, String, Text
@@ -9,6 +10,7 @@ from service.extensions import Model
 from service.models.types import CreatedAt, Moment, PrimaryKey
 
 DEFAULT_ACCENT = "#0f6b5c"
+DAILY_CAP = 4
 
 
 class Company(Model):
@@ -28,6 +30,9 @@ class Company(Model):
     time_zone: Mapped[str] = mapped_column(String(64))
     language: Mapped[str] = mapped_column(String(5))
     sender_email: Mapped[str] = mapped_column(String(254), default="")  # empty: MAIL_DEFAULT_SENDER
+    quiet_from: Mapped[time | None]  # local time of day; both or none
+    quiet_until: Mapped[time | None]
+    daily_cap: Mapped[int] = mapped_column(default=DAILY_CAP)  # mails a day that nobody asked for
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[Moment | None]
 

@@ -137,6 +137,7 @@ class EnrolmentState(StrEnum):
 
     active = "active"
     finished = "finished"
+    paused = "paused"  # they replied: a person looks first
     stopped = "stopped"  # by the provider, or because the client stayed or came back
 
 
@@ -185,6 +186,11 @@ class EventKind(StrEnum):
     testimonial_rejected = "testimonial_rejected"
     testimonial_withdrawn = "testimonial_withdrawn"
     mail_resolved = "mail_resolved"
+    mail_bounced = "mail_bounced"
+    complained = "complained"
+    replied = "replied"
+    auto_replied = "auto_replied"
+    protocol_paused = "protocol_paused"
     note = "note"
 
 

@@ -3,11 +3,11 @@
 Two truths are kept apart: `state` is what we did, `outcome` what became of it in the world.
 """
 
-from datetime import datetime
-from enum import StrEnum
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
@@ -50,6 +50,14 @@ class MailState(StrEnum):
     cancelled = "cancelled"
 
 
+class Priority(IntEnum):
+    """Which mails go first when many are due."""
+
+    urgent = 0  # somebody waits for it: a confirmation, an alert, a link that was asked for
+    ordinary = 1  # the protocol's
+    bulk = 2  # a newsletter to many
+
+
 OPEN_STATES = (MailState.queued, MailState.sending)
 END_STATES = tuple(state for state in MailState if state not in OPEN_STATES)
 
@@ -90,7 +98,9 @@ class OutboxMessage(Model):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index("ix_outbox_state_due_at", "state", "due_at"),
+        Index("ix_outbox_state_priority_due_at", "state", "priority", "due_at"),
+        Index("ix_outbox_state_ended_at", "state", "ended_at"),
+        Index("ix_outbox_outcome_outcome_at", "outcome", "outcome_at"),
         Index("ix_outbox_departure_id_due_at", "departure_id", "due_at"),
     )
 
@@ -114,11 +124,14 @@ class OutboxMessage(Model):
     )  # threaded under that one
     context: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # ids only
     step: Mapped[str | None] = mapped_column(String(60))  # the protocol's step, if one asked
+    priority: Mapped[int] = mapped_column(SmallInteger, default=Priority.ordinary)
     due_at: Mapped[Moment]
     expires_at: Mapped[Moment | None]
     state: Mapped[MailState] = mapped_column(words(MailState, 20), default=MailState.queued)
     skip_reason: Mapped[SkipReason | None] = mapped_column(words(SkipReason))
     outcome: Mapped[Outcome | None] = mapped_column(words(Outcome, 20))
+    outcome_at: Mapped[Moment | None]
+    outcome_words: Mapped[str] = mapped_column(Text, default="")  # what the bounce said
     attempts: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(60))
     lease_until: Mapped[Moment | None]
@@ -136,32 +149,6 @@ class OutboxMessage(Model):
     reply_to: Mapped["OutboxMessage | None"] = relationship(remote_side="OutboxMessage.id")
 
 
-class SuppressionReason(StrEnum):
-    """How an address came to be suppressed."""
-
-    unsubscribed = "unsubscribed"
-    hard_bounce = "hard_bounce"
-    complaint = "complaint"
-    by_provider = "by_provider"
-
-
-class Suppression(Model):
-    """An address that gets no mail, by keyed hash, so that it outlives the erasure of its owner.
-
-    `reaches_transactional`: a dead address gets nothing at all; one that unsubscribed still gets
-    what it asked for itself.
-    """
-
-    __tablename__ = "suppressions"
-
-    id: Mapped[PrimaryKey]
-    address_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    reason: Mapped[SuppressionReason] = mapped_column(words(SuppressionReason, 20))
-    reaches_transactional: Mapped[bool] = mapped_column(default=False)
-    detail: Mapped[str] = mapped_column(Text, default="")
-    created_at: Mapped[CreatedAt]
-
-
 class Lease(Model):
     """Who holds a job that only one may do at a time (the clock's tick)."""
 
@@ -173,12 +160,28 @@ class Lease(Model):
 
 
 class RateBucket(Model):
-    """The one bucket of MAIL_RATE: when the next mail may go (GCRA's theoretical arrival time)."""
+    """When the next mail may go to the server, or to one domain (GCRA's theoretical arrival time).
+
+    `slower` is how often the rate was halved because the other side asked for it.
+    """
 
     __tablename__ = "rate_buckets"
 
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(280), primary_key=True)
     next_at: Mapped[Moment]
+    slower: Mapped[int] = mapped_column(default=0)
+    slower_at: Mapped[Moment | None]  # when that changed last
+
+
+class RampUp(Model):
+    """How many mails a new sender has sent today, against a daily limit that grows."""
+
+    __tablename__ = "ramp_ups"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    started_on: Mapped[date]  # in the provider's zone, as the next one
+    day: Mapped[date]
+    used: Mapped[int] = mapped_column(default=0)
 
 
 class Breaker(Model):
@@ -188,5 +191,6 @@ class Breaker(Model):
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     failures: Mapped[int] = mapped_column(default=0)
+    opened_at: Mapped[Moment | None]  # when the first of the failures in a row was
     open_until: Mapped[Moment | None]
     server_words: Mapped[str] = mapped_column(Text, default="")

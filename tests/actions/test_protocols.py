@@ -24,6 +24,7 @@ from service.models import (
     Recovery,
     SkipReason,
     SuppressionReason,
+    SuppressionScope,
 )
 from tests import builders
 
@@ -164,7 +165,9 @@ def test_mails_go_in_the_name_of_the_responsible(session):
 
 def test_a_suppressed_contact_gets_rows_that_say_so_and_no_link(session):
     contact = builders.a_contact()
-    suppressions.add(contact.email, SuppressionReason.hard_bounce, reaches_transactional=True)
+    suppressions.add(
+        contact.email, SuppressionReason.hard_bounce, scope=SuppressionScope.everything
+    )
     with on("2026-11-21"):
         departure = recorded(contact=contact)
         planned = {item.reason for item in situations.foretold(situations.of(departure))[:2]}

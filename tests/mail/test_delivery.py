@@ -15,6 +15,7 @@ from service.models import (
     Outcome,
     SkipReason,
     SuppressionReason,
+    SuppressionScope,
 )
 from tests.builders import a_company, a_contact, a_provider
 from tests.mail.deliveries import a_mail, deliver, fresh, mails, speaking_to, state_of
@@ -120,7 +121,10 @@ def test_a_5xx_on_the_recipient_is_never_retried_and_the_address_is_suppressed(s
     assert (row.state, row.outcome) == (MailState.failed, Outcome.hard_bounced)
     assert row.server_words == f"{code} no such user"
     found = suppressions.find(email)
-    assert (found.reason, found.reaches_transactional) == (SuppressionReason.hard_bounce, True)
+    assert (found.reason, found.scope) == (
+        SuppressionReason.hard_bounce,
+        SuppressionScope.everything,
+    )
     assert email not in found.detail
 
 

@@ -8,7 +8,14 @@ from sqlalchemy import func, select
 from service.clock import now
 from service.extensions import queue
 from service.mail import outbox, suppressions
-from service.models import MailKind, MailState, OutboxMessage, SkipReason, SuppressionReason
+from service.models import (
+    MailKind,
+    MailState,
+    OutboxMessage,
+    SkipReason,
+    SuppressionReason,
+    SuppressionScope,
+)
 from tests.builders import a_client, a_contact, a_departure, a_provider
 
 
@@ -61,7 +68,9 @@ def test_who_unsubscribed_still_gets_what_they_asked_for(session):
 
 def test_a_dead_address_gets_nothing_at_all(session):
     contact = a_contact()
-    suppressions.add(contact.email, SuppressionReason.hard_bounce, reaches_transactional=True)
+    suppressions.add(
+        contact.email, SuppressionReason.hard_bounce, scope=SuppressionScope.everything
+    )
     copy = outbox.write(MailKind.answer_received, contact, subject="response:1")
     assert copy.skip_reason is SkipReason.suppressed
 

@@ -1,0 +1,81 @@
+"""What came back by mail or webhook: bounces, complaints, replies, and what nobody could read."""
+
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from service.extensions import Model
+from service.models.clients import Contact
+from service.models.outbox import OutboxMessage
+from service.models.providers import Provider
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+
+
+class InboundDoor(StrEnum):
+    """How it reached us."""
+
+    imap = "imap"
+    pipe = "pipe"
+    ses = "ses"
+    sendgrid = "sendgrid"
+    postmark = "postmark"
+    mailgun = "mailgun"
+
+
+class InboundKind(StrEnum):
+    """What it was."""
+
+    delivered = "delivered"
+    soft_bounce = "soft_bounce"
+    hard_bounce = "hard_bounce"
+    complaint = "complaint"
+    auto_reply = "auto_reply"
+    reply = "reply"
+    unsubscribe = "unsubscribe"
+    unverified = "unverified"  # says something about a mail, and nothing proves that it may
+    unparsed = "unparsed"  # nobody could say what it is
+
+
+class Evidence(StrEnum):
+    """What tied it to a mail of ours, the strongest first."""
+
+    verp = "verp"  # our signed bounce address
+    delivery_status = "delivery_status"  # RFC 3464 or RFC 5965, with a reference of ours
+    returned_headers = "returned_headers"  # our Message-ID in what was sent back
+    reply_headers = "reply_headers"  # our Message-ID in In-Reply-To or References
+    signed_webhook = "signed_webhook"
+
+
+class InboundMail(Model):
+    """One thing that came in, once: `digest` is of its octets, or of the webhook's event."""
+
+    __tablename__ = "inbound_mails"
+    __table_args__ = (Index("ix_inbound_mails_kind_received_at", "kind", "received_at"),)
+
+    id: Mapped[PrimaryKey]
+    public_id: Mapped[PublicId]
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    door: Mapped[InboundDoor] = mapped_column(words(InboundDoor, 20))
+    kind: Mapped[InboundKind] = mapped_column(words(InboundKind, 20))
+    evidence: Mapped[Evidence | None] = mapped_column(words(Evidence, 20))
+    outbox_id: Mapped[int | None] = mapped_column(
+        ForeignKey("outbox.id", ondelete="SET NULL"), index=True
+    )
+    contact_id: Mapped[int | None] = mapped_column(
+        ForeignKey("contacts.id", ondelete="CASCADE"), index=True
+    )
+    sender: Mapped[str] = mapped_column(String(254), default="")
+    subject: Mapped[str] = mapped_column(String(300), default="")
+    excerpt: Mapped[str] = mapped_column(Text, default="")  # what a person wrote, or a server said
+    status_code: Mapped[str] = mapped_column(String(20), default="")  # such as 5.1.1 (RFC 3463)
+    raw: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # kept when unparsed
+    received_at: Mapped[CreatedAt]
+    looked_at: Mapped[Moment | None]  # when a person had done with it
+    looked_by_id: Mapped[int | None] = mapped_column(
+        ForeignKey("providers.id", ondelete="SET NULL")
+    )
+
+    outbox: Mapped[OutboxMessage | None] = relationship()
+    contact: Mapped[Contact | None] = relationship()
+    looked_by: Mapped[Provider | None] = relationship()
