@@ -21,7 +21,7 @@ from service import ticking
 from service.app import create_app
 from service.config import SettingError, Settings
 from service.extensions import db, queue
-from service.mail import warming
+from service.mail import stopping, warming
 from service.reachability import unreachable
 
 ROUND = 5  # seconds between two ticks: what nobody hinted at leaves within 10
@@ -51,8 +51,22 @@ def main() -> int:
     return 0
 
 
+class MailWorker(Worker):
+    """RQ's worker, whose jobs end after the mail in hand when it is told to stop."""
+
+    def setup_work_horse_signals(self) -> None:
+        """Let a job note SIGTERM; Ctrl-C reaches the worker, which passes it on."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        stopping.listen()
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Tell the job at hand."""
+        if self.horse_pid:
+            self.kill_horse(signal.SIGTERM)
+
+
 def work_until_stopped(app: Flask, settings: Settings) -> None:
-    """Run the jobs of the one queue; ends after the job at hand when it is told to."""
+    """Run the jobs of the one queue; ends after the mail in hand when it is told to."""
     connection = Redis.from_url(settings.redis_url)
     while not answers(connection):  # whatever is due stays in the database meanwhile
         time.sleep(2)
@@ -63,7 +77,7 @@ def work_until_stopped(app: Flask, settings: Settings) -> None:
             log.warning("database_away error=%s", type(error).__name__)
         db.engine.dispose()  # a connection must not be shared with the jobs, which are forks
         jobs = Queue(queue.name, connection=connection, serializer=JSONSerializer)
-        worker = Worker([jobs], connection=connection, serializer=JSONSerializer)
+        worker = MailWorker([jobs], connection=connection, serializer=JSONSerializer)
         worker.log_job_description = False
         log.info("worker_ready queue=%s", queue.name)
         worker.work(logging_level="WARNING")

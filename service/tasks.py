@@ -9,8 +9,8 @@ from service.models import Enrolment
 
 
 def deliver(ids: Sequence[int]) -> None:
-    """Send those mails of the outbox that are due and that nobody else is sending."""
-    left = delivery.deliver(ids)
+    """Send these mails of the outbox, and then what else is due and nobody else is sending."""
+    left = delivery.deliver(ids, goes_on=True)
     if left:
         queue.wake("service.tasks.deliver", left)
 

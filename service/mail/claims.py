@@ -1,23 +1,43 @@
 """Claim rows of the outbox before acting on them: conditional UPDATEs with a lease. They commit.
 
-Whoever holds a lease may send; whoever lost it learns so at the last moment before DATA.
+Whoever holds a lease may send; whoever lost it learns so at the last moment before a mail leaves.
 """
 
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Connection, Table, Update, bindparam, select, update
 
 from service.clock import now
 from service.current import settings
 from service.extensions import db
-from service.models import MailState, OutboxMessage
+from service.models import MailState, OutboxMessage, Priority
 
 FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None, "handing_over_at": None}
+# Plain SQL over the table: a mark per mail is the hot path, and the ORM would double its price.
+_OUTBOX = cast(Table, OutboxMessage.__table__)
+_OURS = (
+    _OUTBOX.c.id == bindparam("row"),
+    _OUTBOX.c.state == MailState.sending,
+    _OUTBOX.c.lease_owner == bindparam("owner"),
+)
+_LEAVES = (
+    update(_OUTBOX)
+    .where(*_OURS)
+    .values(handing_over_at=bindparam("at"), lease_until=bindparam("until"))
+)
+
+
+@lru_cache
+def _changing(*names: str) -> Update:
+    """Return the statement that changes these columns of a row of ours, made once."""
+    return update(_OUTBOX).where(*_OURS).values({name: bindparam(f"new_{name}") for name in names})
 
 
 class LostLease(Exception):
@@ -29,110 +49,145 @@ def lease_time() -> timedelta:
     return timedelta(seconds=60 + 5 * settings().mail_timeout)
 
 
-def take(ids: Sequence[int]) -> "Claim":
-    """Claim those of `ids` that are due and nobody's; the longest due comes first."""
-    owner = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
-    until = now() + lease_time()
-    free = (
-        select(OutboxMessage.id)
-        .where(OutboxMessage.id.in_(ids), _is_queued(), OutboxMessage.due_at <= now())
-        .order_by(OutboxMessage.due_at, OutboxMessage.id)
-        .with_for_update(skip_locked=True)  # SQLite has no such thing: BEGIN IMMEDIATE does it
-    )
-    claimed = db.session.execute(
-        update(OutboxMessage)
-        .where(OutboxMessage.id.in_(free), _is_queued())
-        .values(state=MailState.sending, lease_owner=owner, lease_until=until)
-        .returning(OutboxMessage.due_at, OutboxMessage.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    db.session.commit()
-    longest_due = sorted(claimed, key=lambda row: (row.due_at, row.id))
-    return Claim(owner, [row.id for row in longest_due], until)
+@contextmanager
+def claiming() -> Iterator["Claims"]:
+    """Yield the claims of one courier, with a database connection of its own.
+
+    At the end, whatever happened, what was noted is written; rows not come to are given back.
+    """
+    with db.engine.connect() as connection:
+        claims = Claims(connection)
+        try:
+            yield claims
+        finally:
+            connection.rollback()
+            claims.write()
+            claims.release(claims.held())
 
 
-class Claim:
-    """The rows that one worker holds and has not come to yet, and until when."""
+class Claims:
+    """The rows that one courier holds, and what it has learnt about them since the last commit.
 
-    def __init__(self, owner: str, ids: list[int], until: datetime) -> None:
-        self.owner = owner
-        self.waiting = ids
-        self.until = until
+    Notes wait for the next mail's mark and share its transaction, so that a mail costs one commit.
+    A crash in between leaves one mail in doubt, as it would have anyway.
+    """
 
-    def next(self, count: int) -> list[int]:
-        """Return the next rows to send; they stay ours, but release() leaves them alone."""
-        chunk, self.waiting = self.waiting[:count], self.waiting[count:]
-        return chunk
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.owner = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.until = now()
+        self._held: dict[int, None] = {}  # in the order in which they are to go
+        self._notes: list[tuple[int, dict[str, Any]]] = []
+
+    def held(self) -> list[int]:
+        """Return the rows that are ours and of which nothing is noted."""
+        return list(self._held)
+
+    def take(self, count: int, among: Sequence[int] | None = None) -> list[int]:
+        """Claim up to `count` rows that are due and nobody's, the most urgent, longest due first.
+
+        With `among` only those, and before them the urgent ones of anybody.
+        """
+        self.until = now() + lease_time()
+        self._write_notes()
+        taken = self._claim(count, _OUTBOX.c.priority == Priority.urgent)
+        if among is not None:
+            taken += self._claim(count - len(taken), _OUTBOX.c.id.in_(among))
+        else:
+            for priority in (Priority.ordinary, Priority.bulk):
+                taken += self._claim(count - len(taken), _OUTBOX.c.priority == priority)
+        self._commit()
+        self._held |= dict.fromkeys(taken)
+        return taken
+
+    def _claim(self, count: int, which: ColumnElement[bool]) -> list[int]:
+        if count <= 0:
+            return []
+        is_queued = _OUTBOX.c.state == MailState.queued
+        free = (
+            select(_OUTBOX.c.id)
+            .where(is_queued, which, _OUTBOX.c.due_at <= now())
+            .order_by(_OUTBOX.c.priority, _OUTBOX.c.due_at, _OUTBOX.c.id)
+            .limit(count)
+            .with_for_update(skip_locked=True)  # SQLite has no such thing: BEGIN IMMEDIATE does it
+            .cte("free")  # asked once; as a plain subquery PostgreSQL may ask it again and again
+        )
+        rows = self.connection.execute(
+            update(_OUTBOX)
+            .where(_OUTBOX.c.id.in_(select(free.c.id)), is_queued)
+            .values(state=MailState.sending, lease_owner=self.owner, lease_until=self.until)
+            .returning(_OUTBOX.c.priority, _OUTBOX.c.due_at, _OUTBOX.c.id)
+        ).all()
+        return [row.id for row in sorted(rows, key=lambda row: (row.priority, row.due_at, row.id))]
+
+    def leave(self, row_id: int) -> None:
+        """Write down that this mail leaves next: from here nobody can know. Raises LostLease."""
+        moment = now()
+        self._write_notes()
+        marked = self.connection.execute(
+            _LEAVES,
+            {"row": row_id, "owner": self.owner, "at": moment, "until": moment + lease_time()},
+        )
+        self._commit()
+        if not marked.rowcount:
+            self._held.pop(row_id, None)
+            raise LostLease
+
+    def note(self, row_id: int, changes: dict[str, Any]) -> None:
+        """Keep what became of a row for the next commit."""
+        self._held.pop(row_id, None)
+        self._notes.append((row_id, changes))
+
+    def write(self) -> None:
+        """Commit what was noted."""
+        if self._notes:
+            self._write_notes()
+            self._commit()
+
+    def _commit(self) -> None:
+        self.connection.commit()
+        self._notes.clear()  # and not before: what could not be written is tried once more
+
+    def _write_notes(self) -> None:
+        for row_id, changes in self._notes:
+            values = {f"new_{name}": value for name, value in changes.items()}
+            values |= {"row": row_id, "owner": self.owner}
+            if not self.connection.execute(_changing(*changes), values).rowcount:
+                self._settle(row_id, changes)
+
+    def _settle(self, row_id: int, changes: dict[str, Any]) -> None:
+        """Correct a row whose lease ran out just when the server took the mail."""
+        if changes["state"] is MailState.sent:
+            doubted = _OUTBOX.c.state.in_([MailState.queued, MailState.uncertain])
+            self.connection.execute(
+                update(_OUTBOX).where(_OUTBOX.c.id == row_id, doubted).values(**changes)
+            )
 
     def renew(self) -> None:
         """Hold everything longer, once a good part of the lease is over."""
         if self.until - now() > lease_time() * 0.7:
             return
         self.until = now() + lease_time()
-        db.session.execute(
-            update(OutboxMessage)
-            .where(OutboxMessage.state == MailState.sending, self._is_ours())
+        self.connection.execute(
+            update(_OUTBOX)
+            .where(_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)
             .values(lease_until=self.until)
-            .execution_options(synchronize_session=False)
         )
-        db.session.commit()
-
-    def hand_over(self, row_id: int) -> None:
-        """Write down that DATA comes next: from here nobody can know. Raises LostLease."""
-        changes = {"handing_over_at": now(), "lease_until": now() + lease_time()}
-        if not self.change(row_id, **changes):
-            raise LostLease
-
-    def change(self, row_id: int, **changes: Any) -> bool:
-        """Change a row that is still ours, and commit; say whether it was."""
-        changed = db.session.execute(
-            update(OutboxMessage)
-            .where(
-                OutboxMessage.id == row_id,
-                OutboxMessage.state == MailState.sending,
-                self._is_ours(),
-            )
-            .values(**changes)
-            .execution_options(synchronize_session=False)
-        )
-        db.session.commit()
-        return bool(changed.rowcount)  # type: ignore[attr-defined]
+        self.connection.commit()
 
     def release(self, ids: Sequence[int], due_at: datetime | None = None) -> None:
         """Give rows back as if they had never been claimed; due at `due_at` when it is given."""
-        if not ids:
-            return
-        changes = {"due_at": due_at} if due_at else {}
-        db.session.execute(
-            update(OutboxMessage)
-            .where(
-                OutboxMessage.id.in_(ids),
-                OutboxMessage.state == MailState.sending,
-                self._is_ours(),
+        changes = {"state": MailState.queued, **FREE, **({"due_at": due_at} if due_at else {})}
+        if ids:
+            self.connection.execute(
+                update(_OUTBOX)
+                .where(
+                    _OUTBOX.c.id.in_(ids),
+                    _OUTBOX.c.state == MailState.sending,
+                    _OUTBOX.c.lease_owner == self.owner,
+                )
+                .values(**changes)
             )
-            .values(state=MailState.queued, **FREE, **changes)
-            .execution_options(synchronize_session=False)
-        )
-        db.session.commit()
-
-    def _is_ours(self) -> ColumnElement[bool]:
-        return OutboxMessage.lease_owner == self.owner
-
-
-def _is_queued() -> ColumnElement[bool]:
-    return OutboxMessage.state == MailState.queued
-
-
-def settle(row_id: int, **changes: Any) -> bool:
-    """Correct a row whose lease ran out just when the server took the mail; commits."""
-    settled = db.session.execute(
-        update(OutboxMessage)
-        .where(
-            OutboxMessage.id == row_id,
-            OutboxMessage.state.in_([MailState.queued, MailState.uncertain]),
-        )
-        .values(**changes)
-        .execution_options(synchronize_session=False)
-    )
-    db.session.commit()
-    return bool(settled.rowcount)  # type: ignore[attr-defined]
+            self.connection.commit()
+        for row_id in ids:
+            self._held.pop(row_id, None)

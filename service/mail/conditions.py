@@ -28,8 +28,14 @@ def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
         .where(OutboxMessage.id.in_(ids))
         .options(
             selectinload(OutboxMessage.contact).joinedload(Contact.client),
-            selectinload(OutboxMessage.provider),
-            departure.options(joinedload(Departure.client), joinedload(Departure.contact)),
+            joinedload(OutboxMessage.provider),
+            selectinload(OutboxMessage.sender),
+            selectinload(OutboxMessage.reply_to),
+            departure.options(
+                joinedload(Departure.client),
+                joinedload(Departure.contact),
+                selectinload(Departure.responsible),
+            ),
         )
         .execution_options(populate_existing=True)
     )

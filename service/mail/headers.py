@@ -6,15 +6,18 @@ words for people are encoded after RFC 2047.
 
 import re
 import unicodedata
+from email import base64mime
 from email.errors import HeaderParseError
 from email.header import Header
 from email.utils import quote
+from functools import lru_cache
 
 import idna
 from flask_mail import BadHeaderError
 
 MAX_LINE = 998  # octets without CRLF (RFC 5322, 2.1.1)
 _SHORT = 72
+_ONE_WORD = 36  # octets that one encoded word holds with room for the header's name (RFC 2047, 2)
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\\\"@]+@[^\s<>()\[\],;:\\\"@]+")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _ID_LISTS = frozenset({"References", "In-Reply-To"})
@@ -92,7 +95,11 @@ def machine(name: str, value: str) -> str:
     return value
 
 
+@lru_cache(maxsize=4096)
 def _encoded(name: str, value: str) -> str:
+    octets = value.encode("utf-8", "replace")
+    if len(octets) <= _ONE_WORD:
+        return base64mime.header_encode(octets, "utf-8")
     try:
         return Header(value, "utf-8", header_name=name).encode(linesep="\r\n")
     except HeaderParseError as error:  # what the email package takes for an injected header

@@ -1,8 +1,7 @@
-"""The last look at the encoded bytes of a mail. A bad one is refused loudly, never repaired."""
+"""The last look at a mail: at its mould's bodies, then at its bytes. Refuses, never repairs."""
 
 import re
-from email import message_from_bytes
-from email.message import Message
+from collections.abc import Mapping
 
 from service.mail.headers import MAX_LINE
 from service.mail.kinds import RULES
@@ -22,6 +21,8 @@ _REMOTE = re.compile(
 )
 _UNFILLED = re.compile("[\ue000-\uf8ff]")  # moulds mark their gaps with these
 _ENCODED_WORD = "=?"
+_MACHINE_READ = ("List-", "In-Reply-To", "References", "Message-ID")
+_TO = re.compile(rb"(?m)^To: [^\r\n]*")
 
 
 class Unfit(Exception):
@@ -33,20 +34,54 @@ class Unfit(Exception):
 
 
 def check(octets: bytes, kind: MailKind) -> None:
-    """Raise Unfit when `octets`, as they would go out, are no good mail of this kind."""
-    mail = message_from_bytes(octets)
-    faults = [*_octet_faults(octets, mail), *_header_faults(mail), *_body_faults(mail)]
+    """Raise Unfit when `octets`, as they would go out, are no good mail of this kind.
+
+    What the bodies say is looked at once per mould (check_bodies), not in each mail.
+    """
+    head, _, body = octets.partition(b"\r\n\r\n")
+    fields, strays = _fields(head)
+    faults = [*_octet_faults(octets, head, body), *strays, *_header_faults(fields)]
+    faults += [
+        f"{found} {part} parts"
+        for part in ("text/plain", "text/html")
+        if (found := body.count(b"\r\nContent-Type: " + part.encode())) != 1
+    ]
     if not RULES[kind].is_transactional:
-        faults += _unsubscribe_faults(mail)
+        faults += _unsubscribe_faults(fields)
     if RULES[kind].is_reminder:
-        faults += [f"no {name}" for name in ("In-Reply-To", "References") if not mail[name]]
+        faults += [f"no {name}" for name in ("In-Reply-To", "References") if name not in fields]
     if faults:
         raise Unfit(faults)
 
 
-def _octet_faults(octets: bytes, mail: Message) -> list[str]:
+def check_bodies(text: str, html: str) -> None:
+    """Raise Unfit when the two bodies are empty, unfilled, or want something of another host."""
     faults = []
-    head, _, body = octets.partition(b"\r\n\r\n")
+    for subtype, words in (("plain", text), ("html", html)):
+        if len(words.strip()) < 20:
+            faults.append(f"an empty text/{subtype} part")
+        if _UNFILLED.search(words):
+            faults.append(f"a gap that nobody filled in text/{subtype}")
+    if _REMOTE.search(html):
+        faults.append("a script, or something that another host would have to send")
+    if faults:
+        raise Unfit(faults)
+
+
+def _fields(head: bytes) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the header's fields, unfolded, and what is none."""
+    fields: dict[str, list[str]] = {}
+    strays = []
+    for line in head.decode("utf-8", "replace").replace("\r\n ", " ").split("\r\n"):
+        name, colon, value = line.partition(":")
+        if not colon or not name or " " in name:
+            strays.append("a header line that is none")
+        fields.setdefault(name, []).append(value.strip())
+    return fields, strays
+
+
+def _octet_faults(octets: bytes, head: bytes, body: bytes) -> list[str]:
+    faults = []
     longest = max(map(len, octets.split(b"\r\n")))
     if longest > MAX_LINE:
         faults.append(f"a line of {longest} octets; {MAX_LINE} is the most")
@@ -56,58 +91,38 @@ def _octet_faults(octets: bytes, mail: Message) -> list[str]:
         faults.append("a line that does not end in CRLF")
     if b"\0" in octets:
         faults.append("a NUL")
-    if not body.isascii() or not re.sub(rb"(?mi)^To: [^\r\n]*", b"", head).isascii():
+    # The one place for an address that is not ASCII is To (SMTPUTF8).
+    if not octets.isascii() and not (body.isascii() and re.sub(_TO, b"", head).isascii()):
         faults.append("octets over 127")
-    if mail.defects:
-        faults.append(f"defects: {', '.join(type(defect).__name__ for defect in mail.defects)}")
     return faults
 
 
-def _header_faults(mail: Message) -> list[str]:
+def _header_faults(fields: Mapping[str, list[str]]) -> list[str]:
     faults = []
     for name in ONCE:
-        found = mail.get_all(name, [])
-        if len(found) != 1 or not str(found[0]).strip():
+        found = fields.get(name, [])
+        if len(found) != 1 or not found[0]:
             faults.append(f"{len(found)} {name}" if found else f"no {name}")
     for name in ("To", "From"):
-        if "," in re.sub(r'"(?:\\.|[^"\\])*"', "", str(mail[name])):
+        if any("," in re.sub(r'"(?:\\.|[^"\\])*"', "", value) for value in fields.get(name, [])):
             faults.append(f"more than one address in {name}")
-    if not re.fullmatch(r"<[^\s<>@]+@[^\s<>@]+>", str(mail["Message-ID"])):
+    if not all(
+        re.fullmatch(r"<[^\s<>@]+@[^\s<>@]+>", value) for value in fields.get("Message-ID", [])
+    ):
         faults.append("a Message-ID that is none")
-    for name, value in mail.items():
-        if name.startswith(("List-", "In-Reply-To", "References", "Message-ID")) and (
-            _ENCODED_WORD in value
-        ):
-            faults.append(f"{name} is encoded")
-    for name in ("Bcc", "Cc", "Return-Path"):
-        if name in mail:
-            faults.append(f"a {name}")
-    return faults
+    faults += [
+        f"{name} is encoded"
+        for name, values in fields.items()
+        if name.startswith(_MACHINE_READ) and any(_ENCODED_WORD in value for value in values)
+    ]
+    return faults + [f"a {name}" for name in ("Bcc", "Cc", "Return-Path") if name in fields]
 
 
-def _body_faults(mail: Message) -> list[str]:
+def _unsubscribe_faults(fields: Mapping[str, list[str]]) -> list[str]:
     faults = []
-    for subtype in ("plain", "html"):
-        found = [p for p in mail.walk() if p.get_content_type() == f"text/{subtype}"]
-        if len(found) != 1:
-            faults.append(f"{len(found)} text/{subtype} parts")
-            continue
-        payload = found[0].get_payload(decode=True)
-        words = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
-        if len(words.strip()) < 20:
-            faults.append(f"an empty text/{subtype} part")
-        if _UNFILLED.search(words):
-            faults.append(f"a gap that nobody filled in text/{subtype}")
-        if subtype == "html" and _REMOTE.search(words):
-            faults.append("a script, or something that another host would have to send")
-    return faults
-
-
-def _unsubscribe_faults(mail: Message) -> list[str]:
-    faults = []
-    value = str(mail["List-Unsubscribe"] or "")
+    value = fields.get("List-Unsubscribe", [""])[0]
     if not re.fullmatch(r"<https?://[^<>\s,]+>, <mailto:[^<>\s,]+>", value):
         faults.append("no List-Unsubscribe with https and mailto")
-    if mail["List-Unsubscribe-Post"] != "List-Unsubscribe=One-Click":
+    if fields.get("List-Unsubscribe-Post") != ["List-Unsubscribe=One-Click"]:
         faults.append("no List-Unsubscribe-Post")
     return faults

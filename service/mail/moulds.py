@@ -15,6 +15,7 @@ from flask import current_app
 from flask_babel import force_locale
 from markupsafe import Markup, escape
 
+from service.mail import lint
 from service.mail.kinds import RULES
 from service.mail.looks import Look
 from service.mail.wire import Encoded, encoded, joined
@@ -55,10 +56,16 @@ class Mould:
 
 
 def _filled(pieces: Pieces, words: Mapping[str, str]) -> Encoded:
-    ready = {name: encoded(said) for name, said in words.items()}
+    ready = {name: _encoded(said) for name, said in words.items()}
     return joined(
         ready[piece] if place % 2 else piece for place, piece in enumerate(pieces) if piece
     )
+
+
+@lru_cache(maxsize=4096)
+def _encoded(said: str) -> Encoded:
+    """Names and dates come again and again in a mailing."""
+    return encoded(said)
 
 
 @lru_cache(maxsize=512)
@@ -72,6 +79,7 @@ def mould(
     """Build the mould of `kind` for mails that have words for `gaps`.
 
     `choices` are the few values that sentences depend on, so they are part of what is built.
+    Raises lint.Unfit.
     """
     context: dict[str, Any] = {name: Markup(f"\ue000{name}\ue001") for name in gaps}  # noqa: S704
     context |= dict(choices)
@@ -81,11 +89,9 @@ def mould(
         subject = _render(kind, "subject.txt", context).strip()
         text = _render(kind, "body.txt", context)
         html = _render(kind, "body.html", context | {"subject": subject})
-    return Mould(
-        tuple(_GAP.split(subject)),
-        _encoded_pieces(_tidy(text)),
-        _encoded_pieces(_INLINER.inline(_compact(html))),
-    )
+    text, html = _tidy(text), _INLINER.inline(_compact(html))
+    lint.check_bodies(_GAP.sub("", text), _GAP.sub("", html))
+    return Mould(tuple(_GAP.split(subject)), _encoded_pieces(text), _encoded_pieces(html))
 
 
 def _render(kind: MailKind, file: str, context: dict[str, Any]) -> str:

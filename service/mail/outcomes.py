@@ -18,6 +18,7 @@ from service.models import MailKind, MailState, OutboxMessage, Outcome, SkipReas
 # Nearly eight hours in all, growing even when the jitter works against it.
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
 JITTER = 0.2
+_TOO_FAST = re.compile(r"\b4\.7\.\d+\b")
 _POLICY = re.compile(r"\b5\.(7\.\d+|2\.2|3\.\d+|4\.\d+)\b")
 
 Changes = dict[str, Any]
@@ -120,6 +121,13 @@ def is_dead(refusal: Refusal) -> bool:
     if refusal.about is not About.recipient or refusal.code is None or refusal.code < 500:
         return False
     return refusal.code != 552 and not _POLICY.search(refusal.words)
+
+
+def is_about_speed(refusal: Refusal) -> bool:
+    """Say whether a refusal asks us to send more slowly: 421, or 4.7.x (RFC 3463, 3.8)."""
+    return isinstance(refusal, TemporaryRefusal) and (
+        refusal.code == 421 or bool(_TOO_FAST.search(refusal.words))
+    )
 
 
 def jittered(delay: timedelta) -> timedelta:

@@ -9,19 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from rq.timeouts import BaseTimeoutException
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import now
 from service.extensions import db
-from service.mail import conditions, lint, outcomes, rendering
-from service.mail.claims import Claim
+from service.mail import conditions, lint, messages, outcomes, rendering
+from service.mail.claims import Claims
 from service.mail.contents import Unwritable
+from service.mail.conversations import Envelope
 from service.mail.headers import BadAddress, BadHeader, wire_address
+from service.mail.kinds import RULES
 from service.mail.rendering import Rendering
-from service.mail.smtp import Message
-from service.models import OutboxMessage
+from service.models import OutboxMessage, Priority
 
 log = logging.getLogger(__name__)
+
+_FIELDS = tuple(field.name for field in fields(Rendering))  # what messages.octets() takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +34,21 @@ class Parcel:
 
     row_id: int
     tried: outcomes.Tries
-    sender: str
-    recipient: str
+    envelope: Envelope
     octets: bytes
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether somebody waits for it."""
+        return RULES[self.tried.kind].priority is Priority.urgent
 
-def pack(claim: Claim, ids: Sequence[int]) -> list[Parcel]:
-    """Return the parcels of the rows that may go; commits, so that no transaction stays open."""
-    rows = conditions.rows_of(ids)
+
+def pack(claims: Claims) -> list[Parcel]:
+    """Return the parcels of the rows held that may go; commits, so no transaction stays open."""
+    _name(claims.held())
+    rows = conditions.rows_of(claims.held())
     reasons = conditions.reasons(rows, now())
     going = [row for row in rows if row.id not in reasons]
-    domain = _sending_domain()
-    for row in going:
-        row.message_id = row.message_id or f"<{row.public_id}@{domain}>"
-    db.session.flush()  # stored before the first attempt: a second one carries the same
     parcels, faults = [], {}
     for row, rendered in zip(going, _rendered(going), strict=True):
         try:
@@ -52,18 +57,25 @@ def pack(claim: Claim, ids: Sequence[int]) -> list[Parcel]:
             faults[row.id] = (outcomes.Tries.of(row), str(fault))
     db.session.commit()
     for row_id, reason in reasons.items():
-        claim.change(row_id, **outcomes.skipped(reason))
+        claims.note(row_id, outcomes.skipped(reason))
     for row_id, (tried, words) in faults.items():
         log.error("mail_unfit outbox=%s kind=%s faults=%s", row_id, tried.kind, words)
-        claim.change(row_id, **outcomes.failed(tried, words))
+        claims.note(row_id, outcomes.failed(tried, words))
     return parcels
 
 
-def _sending_domain() -> str:
+def _name(ids: Sequence[int]) -> None:
+    """Give rows their Message-ID before the first attempt, so that a second one has the same."""
     try:
-        return wire_address(rendering.the_house().address).rpartition("@")[2]
+        domain = wire_address(rendering.the_house().address).rpartition("@")[2]
     except BadAddress:
-        return "localhost"  # each mail will say what is wrong with its sender
+        domain = "localhost"  # each mail will say what is wrong with its sender
+    db.session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id.in_(ids), OutboxMessage.message_id.is_(None))
+        .values(message_id="<" + OutboxMessage.public_id + f"@{domain}>")
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _rendered(rows: Sequence[OutboxMessage]) -> list[Rendering | Unwritable]:
@@ -90,7 +102,7 @@ def _rendered_alone(row: OutboxMessage) -> Rendering | Unwritable:
 def _parcel(row: OutboxMessage, rendered: Rendering | Unwritable) -> Parcel:
     if isinstance(rendered, Unwritable):
         raise rendered
-    values = {field.name: getattr(rendered, field.name) for field in fields(rendered)}
-    octets = Message(**values).as_bytes()
+    octets = messages.octets(**{name: getattr(rendered, name) for name in _FIELDS})
     lint.check(octets, row.kind)
-    return Parcel(row.id, outcomes.Tries.of(row), rendered.sender[1], rendered.to[1], octets)
+    envelope = Envelope(rendered.sender[1], rendered.to[1])
+    return Parcel(row.id, outcomes.Tries.of(row), envelope, octets)

@@ -6,9 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.extensions import db
-from service.models import Breaker, RateBucket
+from service.models import Breaker, RampUp, RateBucket
 
-Row = TypeVar("Row", Breaker, RateBucket)
+Row = TypeVar("Row", Breaker, RampUp, RateBucket)
 
 
 def held(model: type[Row], name: str, **first: Any) -> Row:

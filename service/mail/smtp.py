@@ -1,42 +1,26 @@
 """Flask-Mail, wrapped once: what its Message, Connection and Mail leave open is closed here.
 
-A mail is handed over in stages (MAIL, RCPT, the caller's `before_data`, DATA), so that the caller
-can write down the point after which nobody can know. Nothing here touches the database.
+What is said on a line is in conversations.py. Nothing here touches the database.
 """
 
 import smtplib
 import socket
 import ssl
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from email.utils import formatdate
 from functools import cache
 from typing import Any, Self
 
 import flask_mail
 from flask import current_app
 
-from service.mail import headers, wire
-from service.mail.failures import (
-    About,
-    LineBroke,
-    PermanentRefusal,
-    TemporaryRefusal,
-    Undecided,
-    Unreachable,
-)
-
-Address = tuple[str, str]  # (display name, address)
-
-# Codes that speak of the login, whatever the stage: no single mail is to blame (RFC 4954, 6).
-AUTH_CODES = frozenset({530, 534, 535, 538})
-_NO_SMTPUTF8 = "the part before the @ has letters that this mail server cannot send to (SMTPUTF8)"
-_BROKEN = (smtplib.SMTPException, OSError)  # ssl.SSLError and timeouts are OSErrors
+from service.mail import headers, messages, wire
+from service.mail.conversations import BROKEN, Conversation, Envelope, code_of
+from service.mail.failures import Unreachable
+from service.mail.messages import Address
 
 
 class Message(flask_mail.Message):
-    """One mail to one person, written as bytes without a MIME tree (that is what costs)."""
+    """One mail to one person, as Flask-Mail's interface knows it; its bytes are ours."""
 
     def __init__(
         self,
@@ -61,32 +45,19 @@ class Message(flask_mail.Message):
         self.pictures = pictures
 
     def as_bytes(self) -> bytes:
-        """Return the mail as it goes out; raises BadHeader. Text and HTML are quoted-printable."""
-        head = [f"{name}: {value}" for name, value in self._head()]
-        html = wire.related(wire.part("html", self.html or ""), self.pictures)
-        parts = [wire.part("plain", self.body or ""), html]
-        cut = f"\r\n--{wire.ALTERNATIVE}".encode()
-        body = b"".join(cut + b"\r\n" + part for part in parts) + cut + b"--\r\n"
-        return "\r\n".join(head).encode() + b"\r\n" + body
-
-    def _head(self) -> list[tuple[str, str]]:
-        date = formatdate(self.date or time.time(), localtime=False)
-        lines = [
-            ("From", headers.mailbox("From", *self.from_)),
-            ("To", headers.mailbox("To", *self.to)),
-            ("Subject", headers.text("Subject", self.subject)),
-            ("Date", date),
-            ("Message-ID", headers.machine("Message-ID", self.msgId)),
-        ]
-        if self.reply_address:
-            lines.append(("Reply-To", headers.mailbox("Reply-To", *self.reply_address)))
-        written = {name.lower() for name, _ in lines} | {"mime-version", "content-type"}
-        for name, value in (self.extra_headers or {}).items():
-            if name.lower() in written or not name.isascii() or not _is_field_name(name):
-                raise headers.BadHeader(f"{name!r} cannot be an extra header")
-            lines.append((name, headers.machine(name, value)))
-        content = f'multipart/alternative; boundary="{wire.ALTERNATIVE}"'
-        return [*lines, ("MIME-Version", "1.0"), ("Content-Type", content)]
+        """Return the mail as it goes out; raises BadHeader."""
+        return messages.octets(
+            sender=self.from_,
+            to=self.to,
+            subject=self.subject,
+            text=self.body or "",
+            html=self.html or "",
+            message_id=self.msgId,
+            reply_to=self.reply_address,
+            extra_headers=self.extra_headers,
+            pictures=self.pictures,
+            sent_at=self.date,
+        )
 
     def as_string(self) -> str:
         """Return the mail as text."""
@@ -95,22 +66,16 @@ class Message(flask_mail.Message):
     def has_bad_headers(self) -> bool:
         """Say whether any header, extra ones and display names included, would be refused."""
         try:
-            self._head()
+            self.as_bytes()
         except headers.BadHeader:
             return True
         return False
 
 
-def _is_field_name(name: str) -> bool:
-    return bool(name) and all(
-        33 <= ord(character) <= 126 and character != ":" for character in name
-    )
-
-
 class Connection(flask_mail.Connection):
-    """A conversation with the server: verified TLS, a timeout on every command, typed failures."""
+    """A line to the server: verified TLS, a timeout on every command, typed failures."""
 
-    host: smtplib.SMTP | None
+    line: Conversation | None = None
 
     def __enter__(self) -> Self:
         self.open()
@@ -122,24 +87,24 @@ class Connection(flask_mail.Connection):
     @property
     def is_open(self) -> bool:
         """Whether another mail can be handed over without connecting anew."""
-        return self.host is not None and self.host.sock is not None
+        return self.line is not None and self.line.is_open
 
-    def open(self) -> None:
+    def open(self) -> Conversation:
         """Connect, anew when a line is still there; raises Unreachable."""
         self.close()
-        self.host = self.configure_host()
+        self.line = Conversation(self.configure_host())
+        return self.line
 
     def close(self) -> None:
-        """Say goodbye. What goes wrong here changes nothing about the mails handed over before."""
-        if self.host is not None:
-            with suppress(*_BROKEN):
-                self.host.quit()
-            self._drop()
+        """Say goodbye."""
+        line, self.line = self.line, None
+        if line is not None:
+            line.quit()
 
-    def _drop(self) -> None:
-        host, self.host = self.host, None
-        if host is not None:
-            host.close()
+    def drop(self) -> None:
+        """End the line without a goodbye: a mail was announced on it that is not to leave."""
+        if self.line is not None:
+            self.line.drop()
 
     def configure_host(self) -> smtplib.SMTP:
         """Return a conversation past TLS and login; raises Unreachable."""
@@ -151,10 +116,10 @@ class Connection(flask_mail.Connection):
             host.ehlo_or_helo_if_needed()
             if self.mail.username and self.mail.password:
                 host.login(self.mail.username, self.mail.password)
-        except _BROKEN as error:
+        except BROKEN as error:
             if host is not None:
                 host.close()
-            raise _unreachable(error) from error
+            raise Unreachable(wire.said(error), code_of(error)) from error
         return host
 
     def _connected(self) -> smtplib.SMTP:
@@ -162,86 +127,36 @@ class Connection(flask_mail.Connection):
         place = (self.mail.server, self.mail.port or 0)
         if self.mail.use_ssl:
             context = ssl.create_default_context()
-            return smtplib.SMTP_SSL(*place, _own_name(), timeout=self.mail.timeout, context=context)
-        return smtplib.SMTP(*place, _own_name(), timeout=self.mail.timeout)
+            host: smtplib.SMTP = smtplib.SMTP_SSL(
+                *place, _own_name(), timeout=self.mail.timeout, context=context
+            )
+        else:
+            host = smtplib.SMTP(*place, _own_name(), timeout=self.mail.timeout)
+        if host.sock is not None:  # or the end of a long mail waits for an acknowledgement
+            host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return host
 
     def hand_over(
         self,
         mail: bytes,
-        sender: str,
-        recipients: Sequence[str],
-        before_data: Callable[[], None] = lambda: None,
+        envelope: Envelope,
+        before_it_leaves: Callable[[], None] = lambda: None,
     ) -> str:
-        """Hand `mail` over and return the server's words; `sender` may be empty (bounces to none).
+        """Hand one mail over and return the server's words.
 
-        It goes to all recipients or, when one is refused, to none. `before_data` runs when the
-        envelope is accepted: raising there takes everything back. Raises Refusal, Unreachable
-        (nothing has left) or Undecided (the mail may have been taken).
+        `before_it_leaves` runs when the server has said go: raising there ends the line, and the
+        mail stays. Raises Refusal, Unreachable (nothing has left) or Undecided.
         """
-        if self.host is None:
+        if self.line is None:
             raise Unreachable("not connected")
-        self._send_envelope(self.host, sender, recipients)
+        self.line.announce(envelope)
+        self.line.go()
         try:
-            before_data()
+            before_it_leaves()
         except BaseException:
-            self._reset()
+            self.line.drop()
             raise
-        return self._send_data(self.host, mail)
-
-    def _send_envelope(self, host: smtplib.SMTP, sender: str, recipients: Sequence[str]) -> None:
-        sender = headers.wire_address(sender) if sender else ""
-        wired = [headers.wire_address(recipient) for recipient in recipients]
-        options = []
-        if not all(address.isascii() for address in (sender, *wired)):
-            if not host.has_extn("smtputf8"):
-                raise PermanentRefusal(_NO_SMTPUTF8, None, About.recipient)
-            options = ["SMTPUTF8", "BODY=8BITMIME"]
-        try:
-            self._accepted(host.mail(sender, options), About.sender)
-            for recipient in wired:
-                self._accepted(host.rcpt(recipient), About.recipient)
-        except _BROKEN as error:
-            self._drop()
-            raise _broken(error) from error
-
-    def _send_data(self, host: smtplib.SMTP, mail: bytes) -> str:
-        try:
-            host.putcmd("data")
-            self._accepted(host.getreply(), About.message, expected=3)
-        except _BROKEN as error:
-            self._drop()
-            raise _broken(error) from error  # not one byte of the mail has left
-        try:
-            host.send(wire.dotted(mail))
-            reply = host.getreply()
-        except _BROKEN as error:
-            self._drop()
-            raise Undecided(wire.said(error)) from error
-        if reply[0] // 100 not in {2, 4, 5}:
-            self._drop()
-            raise Undecided(f"the server answered {reply[0]} {wire.words(reply[1])}")
-        return self._accepted(reply, About.message)
-
-    def _accepted(self, reply: tuple[int, bytes], about: About, expected: int = 2) -> str:
-        code, words = reply[0], wire.words(reply[1])
-        if code // 100 == expected:
-            return f"{code} {words}"
-        if code in AUTH_CODES or code // 100 not in {4, 5}:
-            self._drop()
-            raise (Unreachable if code in AUTH_CODES else LineBroke)(words, code)
-        if code == 421:  # "closing the channel" (RFC 5321, 3.8)
-            self._drop()
-        else:
-            self._reset()
-        refusal = TemporaryRefusal if code < 500 else PermanentRefusal
-        raise refusal(words, code, about)
-
-    def _reset(self) -> None:
-        try:
-            if self.host is not None:
-                self.host.rset()
-        except _BROKEN:
-            self._drop()
+        return self.line.send(mail)
 
     def send(self, message: flask_mail.Message, envelope_from: str | Address | None = None) -> None:
         """Hand one of our messages over, for callers of Flask-Mail's own interface."""
@@ -249,20 +164,7 @@ class Connection(flask_mail.Connection):
             raise TypeError("only service.mail.smtp.Message is safe to send")
         sender = envelope_from if envelope_from is not None else message.from_
         address = sender if isinstance(sender, str) else sender[1]
-        self.hand_over(message.as_bytes(), address, [message.to[1]])
-
-
-def _unreachable(error: Exception) -> Unreachable:
-    return Unreachable(wire.said(error), _code_of(error))
-
-
-def _broken(error: Exception) -> LineBroke:
-    return LineBroke(wire.said(error), _code_of(error))
-
-
-def _code_of(error: Exception) -> int | None:
-    code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
-    return code if code > 0 else None
+        self.hand_over(message.as_bytes(), Envelope(address, message.to[1]))
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
@@ -73,7 +73,13 @@ def load(rows: Sequence[OutboxMessage]) -> list[Topic]:
 
 
 def _load_people(rows: Sequence[OutboxMessage]) -> None:
-    """Fill in the relations of `rows` (the same objects), so that none is asked one by one."""
+    """Fill in the relations of `rows` (the same objects), so that none is asked one by one.
+
+    Rows that were claimed have them already.
+    """
+    rows = [row for row in rows if {"contact", "provider"} & inspect(row).unloaded]
+    if not rows:
+        return
     departure = joinedload(OutboxMessage.departure)
     db.session.scalars(
         select(OutboxMessage)

@@ -19,5 +19,7 @@ def warm() -> None:
             rendering.render_topic(sample(kind, language, nobody, house.company), house)
     delivery.deliver([0])
     breaker.reached()
-    parcels.pack(claims.take([0]), [0])
+    with claims.claiming() as nothing:
+        nothing.take(0)
+        parcels.pack(nothing)
     db.session.rollback()

@@ -8,7 +8,7 @@ from flask import current_app
 
 from service.clock import now
 from service.extensions import db
-from service.mail import delivery, outbox
+from service.mail import claims, delivery, outbox
 from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import a_contact, a_departure, a_provider
 from tests.mail.scripted_server import ScriptedServer, scripted
@@ -51,6 +51,15 @@ def state_of(row_or_id) -> MailState:
 def deliver(*rows) -> list[int]:
     """Deliver these rows, or the rows of these ids, as a worker would."""
     return delivery.deliver([row if isinstance(row, int) else row.id for row in rows])
+
+
+@contextmanager
+def a_courier_that_dies(*ids: int) -> Iterator[claims.Claims]:
+    """The claims on these rows of somebody who never comes to give them back."""
+    with db.engine.connect() as connection:
+        theirs = claims.Claims(connection)
+        theirs.take(len(ids), ids)
+        yield theirs
 
 
 @contextmanager

@@ -117,6 +117,8 @@ class ScriptedServer:
             if line == b".\r\n":
                 break
             received.append(line[1:] if line.startswith(b"..") else line)
+        else:
+            raise _Over  # the line ended before the mail did
         if self.takes_before_answering:
             self.mails.append(b"".join(received))
             self._answer(connection, "body")

@@ -120,16 +120,19 @@ def test_a_mail_that_breaks_every_line_does_not_keep_the_others_back(session):
 
 
 def test_whoever_lost_the_lease_does_not_send(session, monkeypatch):
-    row = a_mail()
-    original = claims.Claim.hand_over
+    rows = mails(2)
+    original = claims.Claims.leave
 
     def stolen(claim, row_id):
-        db.session.execute(OutboxMessage.__table__.update().values(lease_owner="somebody else"))
-        db.session.commit()
+        if row_id == rows[0]:
+            stealing = OutboxMessage.__table__.update().where(OutboxMessage.id == row_id)
+            db.session.execute(stealing.values(lease_owner="somebody else"))
+            db.session.commit()
         original(claim, row_id)
 
-    monkeypatch.setattr(claims.Claim, "hand_over", stolen)
+    monkeypatch.setattr(claims.Claims, "leave", stolen)
     with speaking_to() as server:
-        deliver(row)
-    assert (server.mails, "DATA" in server.verbs()) == ([], False)
-    assert fresh(row).lease_owner == "somebody else"
+        deliver(*rows)
+    assert len(server.mails) == 1
+    assert [state_of(row) for row in rows] == [MailState.sending, MailState.sent]
+    assert fresh(rows[0]).lease_owner == "somebody else"

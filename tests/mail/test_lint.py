@@ -1,9 +1,13 @@
 """The final lint: a good mail passes, and each fault is named."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from service.mail import lint
+from service.mail import lint, moulds
+from service.mail.rendering import render
 from service.models import MailKind
+from tests.mail.mails import a_mail
 from tests.mail.test_messages import a_message
 
 GOOD = {
@@ -31,9 +35,15 @@ def test_a_good_mail_passes():
     lint.check(octets(extra_headers=GOOD | THREADED), MailKind.survey_reminder_1)
 
 
+def body_faults(text: str, html: str) -> list[str]:
+    with pytest.raises(lint.Unfit) as unfit:
+        lint.check_bodies(text, html)
+    return unfit.value.faults
+
+
 def test_clients_words_about_markup_are_no_fault():
     words = "&lt;img src=&quot;http://x.example&quot;&gt; url(http://x) @import {{ a }} %(b)s {% c"
-    lint.check(octets(text=words, html=f"<p>{words}</p>"), MailKind.survey_invitation)
+    lint.check_bodies(words, f"<p>{words}</p>")
 
 
 @pytest.mark.parametrize("name", lint.ONCE)
@@ -101,11 +111,19 @@ def test_octets_that_servers_stumble_over_are_faults(broken, fault):
     ],
 )
 def test_what_another_host_would_have_to_send_is_a_fault(html):
-    assert any("another host" in fault for fault in faults(octets(html=f"<p>{TEXT}</p>{html}")))
+    found = body_faults(TEXT, f"<p>{TEXT}</p>{html}")
+    assert any("another host" in fault for fault in found)
 
 
 def test_an_empty_part_or_a_gap_that_nobody_filled_is_a_fault():
-    assert faults(octets(text=" ")) == ["an empty text/plain part"]
-    assert faults(octets(html=f"<p>{TEXT} \ue000name\ue001</p>")) == [
+    assert body_faults(" ", f"<p>{TEXT}</p>") == ["an empty text/plain part"]
+    assert body_faults(TEXT, f"<p>{TEXT} \ue000name\ue001</p>") == [
         "a gap that nobody filled in text/html"
     ]
+
+
+def test_a_mould_with_a_fault_is_never_filled(app, monkeypatch):
+    monkeypatch.setattr(moulds, "_INLINER", SimpleNamespace(inline=lambda html: html + "<script>"))
+    moulds.mould.cache_clear()
+    with pytest.raises(lint.Unfit, match="another host"):
+        render(a_mail(MailKind.thank_you))

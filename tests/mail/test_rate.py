@@ -3,63 +3,138 @@
 import threading
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 from flask import current_app
+from sqlalchemy import update
 
 from service.clock import now
-from service.config import Rate
+from service.config import DailyLimit, Rate
 from service.extensions import db
-from service.mail import delivery, rate
-from service.models import MailState
-from tests.mail.deliveries import fresh, mails, speaking_to
+from service.mail import courier, delivery, rate
+from service.models import MailKind, MailState, OutboxMessage
+from tests.builders import a_contact, a_provider
+from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
 
-TEN_A_SECOND = Rate(10, 1)
+TEN_A_SECOND = {rate.SERVER: timedelta(seconds=0.1)}
+ONE_AN_HOUR = {rate.SERVER: timedelta(hours=1)}
 
 
 @pytest.fixture
 def limited(app):
-    """Give the app of the test a MAIL_RATE."""
+    """Give the app of the test a limit."""
     before = app.extensions["settings"]
 
-    def limit(mails: int, seconds: int) -> None:
-        app.extensions["settings"] = replace(before, mail_rate=Rate(mails, seconds))
+    def limit(**limits) -> None:
+        app.extensions["settings"] = replace(before, **limits)
 
     yield limit
     app.extensions["settings"] = before
 
 
+def waits(limits, count: int) -> list[float]:
+    return [rate.reserve(limits).wait for _ in range(count)]
+
+
 def test_slots_follow_one_another_at_the_rate(session):
     with time_machine.travel(now(), tick=False):
-        waits = [rate.reserve(TEN_A_SECOND, 20) for _ in range(5)]
-    assert waits == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+        assert waits(TEN_A_SECOND, 5) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
 
 
 def test_a_slot_too_far_away_is_not_reserved(session):
     with time_machine.travel(now(), tick=False):
-        assert rate.reserve(Rate(1, 3600), 20) == 0
-        assert rate.reserve(Rate(1, 3600), 20) == pytest.approx(3600)
-        assert rate.reserve(Rate(1, 3600), 20) == pytest.approx(3600)
+        assert rate.reserve(ONE_AN_HOUR).is_reserved
+        for _ in range(2):
+            turn = rate.reserve(ONE_AN_HOUR)
+            assert (turn.wait, turn.is_reserved) == (3600, False)
 
 
 def test_a_quiet_hour_does_not_lead_to_a_burst(session):
     with time_machine.travel(now(), tick=False) as clock:
-        rate.reserve(TEN_A_SECOND, 20)
+        rate.reserve(TEN_A_SECOND)
         clock.shift(3600)
-        waits = [rate.reserve(TEN_A_SECOND, 20) for _ in range(4)]
-    assert waits == pytest.approx([0, 0, 0.1, 0.2])
+        assert waits(TEN_A_SECOND, 4) == pytest.approx([0, 0, 0.1, 0.2])
 
 
 def test_a_clock_that_is_put_back_does_not_stop_the_mail(session):
     with time_machine.travel(now() + timedelta(days=1), tick=False):
-        rate.reserve(TEN_A_SECOND, 20)
-    assert rate.reserve(TEN_A_SECOND, 20) == 0
+        rate.reserve(TEN_A_SECOND)
+    assert rate.reserve(TEN_A_SECOND).wait == 0
+
+
+def test_of_two_limits_the_slower_one_holds_and_the_other_is_not_used_up(session):
+    both = {**TEN_A_SECOND, "domain:daz.example": timedelta(seconds=0.5)}
+    with time_machine.travel(now(), tick=False):
+        assert waits(both, 3) == pytest.approx([0, 0.5, 1])
+        far = rate.reserve(both)
+        assert (far.bucket, far.is_reserved) == ("domain:daz.example", False)
+        assert waits(TEN_A_SECOND, 2) == pytest.approx([1, 1.1])
+
+
+def test_a_complaint_halves_the_rate_and_a_quiet_while_takes_it_back(session):
+    with time_machine.travel(now(), tick=False) as clock:
+        for _ in range(2):
+            rate.slow_down("domain:daz.example")
+        assert rate.slowed(now()) == {"domain:daz.example": 2}
+        limits = rate.limits_for("domain:daz.example", rate.slowed(now()))
+        assert limits == {"domain:daz.example": timedelta(seconds=1)}
+        assert rate.limits_for("domain:other.example", rate.slowed(now())) == {}
+        clock.shift(rate.QUIET)
+        assert rate.slowed(now()) == {"domain:daz.example": 1}
+        clock.shift(rate.QUIET)
+        assert rate.slowed(now()) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "bucket"),
+    [("451 4.7.1 try more slowly", "domain:daz.example"), ("421 too many", "domain:daz.example")],
+)
+def test_a_server_that_finds_us_too_fast_is_sent_to_more_slowly(session, words, bucket):
+    ids = mails(3)
+    with speaking_to(RCPT=[words, "250 ok"]) as server:
+        delivery.deliver(ids)
+    assert rate.slowed(now()) == {bucket: 1}
+    assert len(server.mails) == 2
+    assert fresh(ids[0]).state is MailState.queued
+
+
+def test_a_domain_s_limit_holds_only_its_own_mails_back(session, limited):
+    limited(mail_domain_rate=Rate(1, 60))
+    near = [a_mail(contact=a_contact(email=f"{n}@near.example")).id for n in "abc"]
+    far = a_mail(contact=a_contact(email="a@far.example")).id
+    db.session.commit()
+    began = now()
+    with speaking_to() as server:
+        delivery.deliver([*near, far])
+    assert len(server.mails) == 2
+    assert [fresh(i).state for i in (near[0], far)] == [MailState.sent] * 2
+    waits = [(fresh(i).due_at - began).total_seconds() for i in near[1:]]
+    assert waits == pytest.approx([60, 120], abs=3)
+
+
+def test_a_new_sender_sends_no_more_than_the_day_allows(session, limited):
+    limited(mail_ramp_up=DailyLimit(2, 1.5))
+    ids = mails(5)
+    urgent = a_mail(MailKind.test_mail, to=a_provider(), departure=None).id
+    with (
+        speaking_to() as server,
+        time_machine.travel(datetime(2026, 3, 2, 11, tzinfo=UTC)) as clock,
+    ):
+        db.session.execute(update(OutboxMessage).values(due_at=now()))
+        db.session.commit()
+        delivery.deliver([*ids, urgent])
+        assert len(server.mails) == 3
+        assert fresh(ids[4]).due_at == datetime(2026, 3, 3, 8, tzinfo=UTC)  # nine in Madrid
+        clock.move_to(datetime(2026, 3, 3, 8, tzinfo=UTC))
+        db.session.rollback()
+        delivery.deliver(ids)
+    assert len(server.mails) == 6
 
 
 def test_two_workers_together_keep_the_rate(session, app, mailbox, limited):
-    limited(20, 1)
+    limited(mail_rate=Rate(20, 1))
     ids = mails(24)
     db.session.commit()
 
@@ -79,7 +154,7 @@ def test_two_workers_together_keep_the_rate(session, app, mailbox, limited):
 
 
 def test_what_the_rate_holds_back_waits_in_the_outbox(session, limited):
-    limited(1, 3600)
+    limited(mail_rate=Rate(1, 3600))
     ids = mails(3)
     with speaking_to() as server:
         delivery.deliver(ids)
@@ -88,11 +163,14 @@ def test_what_the_rate_holds_back_waits_in_the_outbox(session, limited):
     assert {(row.state, row.attempts, row.lease_owner) for row in held} == {
         (MailState.queued, 0, None)
     }
-    assert all(timedelta(minutes=59) < row.due_at - now() for row in held)
+    assert all(row.due_at < now() for row in held)  # they are owed now, and keep their place
+    with speaking_to() as server:
+        delivery.deliver(ids)
+    assert server.connections == 0
 
 
 def test_a_job_that_runs_out_of_time_gives_the_rest_back_at_once(session, monkeypatch):
-    monkeypatch.setattr(delivery, "BUDGET", -1)
+    monkeypatch.setattr(courier, "BUDGET", -1)
     ids = mails(3)
     assert delivery.deliver(ids) == ids
     assert {(fresh(i).state, fresh(i).due_at < now()) for i in ids} == {(MailState.queued, True)}

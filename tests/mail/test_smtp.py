@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import flask_mail
 import pytest
 
+from service.mail.conversations import Envelope
 from service.mail.failures import (
     About,
     PermanentRefusal,
@@ -36,37 +37,41 @@ def connection_to(port: int, **settings) -> Connection:
     return Connection(Mail().init_mail(values, testing=True))
 
 
-def hand_over(server: ScriptedServer, *, to=("ruy@daz.example",), before_data=lambda: None, **more):
+def to(recipient: str = "ruy@daz.example", sender: str = "") -> Envelope:
+    return Envelope(sender, recipient)
+
+
+def hand_over(server: ScriptedServer, *, recipient="ruy@daz.example", before=lambda: None, **more):
     with connection_to(server.port, **more) as connection:
-        return connection.hand_over(MAIL, "marta@norte.example", to, before_data)
+        return connection.hand_over(MAIL, to(recipient, "marta@norte.example"), before)
 
 
 def test_a_mail_is_handed_over_in_stages():
     seen = []
     with scripted() as server:
-        words = hand_over(server, before_data=lambda: seen.extend(server.verbs()))
+        words = hand_over(server, before=lambda: seen.extend(server.verbs()))
     assert words == "250 kept"
-    assert seen == ["EHLO", "MAIL", "RCPT"]
+    assert seen == ["EHLO", "MAIL", "RCPT", "DATA"]
     assert server.mails == [MAIL]
 
 
 def test_the_null_sender_can_be_set():
     with scripted() as server, connection_to(server.port) as connection:
-        connection.hand_over(MAIL, "", ["ruy@daz.example"])
+        connection.hand_over(MAIL, to())
     assert server.commands[1] == "MAIL FROM:<>"
 
 
 def test_a_line_that_begins_with_a_dot_arrives_as_it_was():
     mail = b".a: b\r\n\r\n.\r\n..two\r\nend"
     with scripted() as server, connection_to(server.port) as connection:
-        connection.hand_over(mail, "", ["ruy@daz.example"])
+        connection.hand_over(mail, to())
     assert server.mails == [mail + b"\r\n"]
 
 
 def test_many_mails_use_one_connection():
     with scripted() as server, connection_to(server.port) as connection:
         for _ in range(3):
-            connection.hand_over(MAIL, "", ["ruy@daz.example"])
+            connection.hand_over(MAIL, to())
     assert server.connections == 1
     assert len(server.mails) == 3
 
@@ -146,16 +151,16 @@ def test_after_a_refusal_the_next_mail_goes_out_on_the_same_connection(stage):
         connection_to(server.port) as connection,
     ):
         with pytest.raises(TemporaryRefusal):
-            connection.hand_over(MAIL, "", ["ruy@daz.example"])
+            connection.hand_over(MAIL, to())
         assert connection.is_open
-        connection.hand_over(MAIL, "", ["ruy@daz.example"])
+        connection.hand_over(MAIL, to())
     assert (server.connections, server.mails) == (1, [MAIL])
 
 
 def test_after_421_the_connection_is_not_used_again():
     with scripted(MAIL="421 bye") as server, connection_to(server.port) as connection:
         with pytest.raises(TemporaryRefusal):
-            connection.hand_over(MAIL, "", ["ruy@daz.example"])
+            connection.hand_over(MAIL, to())
         assert not connection.is_open
 
 
@@ -164,36 +169,31 @@ def test_a_server_that_wants_a_login_is_unreachable_and_blames_no_mail():
         hand_over(server)
 
 
-def test_when_one_recipient_is_refused_the_mail_goes_to_none():
-    with scripted(RCPT=["250 ok", "550 unknown"]) as server, pytest.raises(PermanentRefusal):
-        hand_over(server, to=("a@daz.example", "b@daz.example"))
-    assert "DATA" not in server.verbs()
-    assert server.mails == []
-
-
-def test_what_goes_wrong_before_data_takes_the_mail_back():
+def test_what_goes_wrong_before_the_mail_leaves_ends_the_line_and_nothing_is_taken():
     class LostLease(Exception):
         pass
 
     def refuse():
         raise LostLease
 
-    with scripted() as server:
+    with scripted() as server, connection_to(server.port) as connection:
         with pytest.raises(LostLease):
-            hand_over(server, before_data=refuse)
-        assert server.verbs() == ["EHLO", "MAIL", "RCPT", "RSET", "QUIT"]
+            connection.hand_over(MAIL, to(), refuse)
+        assert not connection.is_open
+    assert server.verbs() == ["EHLO", "MAIL", "RCPT", "DATA"]
+    assert server.mails == []
 
 
 def test_a_local_part_that_is_not_ascii_is_refused_in_clear_words():
     with scripted() as server, pytest.raises(PermanentRefusal, match="before the @") as refusal:
-        hand_over(server, to=("ñ@daz.example",))
+        hand_over(server, recipient="ñ@daz.example")
     assert refusal.value.about is About.recipient
     assert "MAIL" not in server.verbs()
 
 
 def test_a_local_part_that_is_not_ascii_goes_out_when_the_server_offers_smtputf8():
     with scripted(EHLO="250-scripted.test\r\n250 SMTPUTF8") as server:
-        hand_over(server, to=("ñ@daz.example",))
+        hand_over(server, recipient="ñ@daz.example")
     assert server.commands[1:3] == [
         "MAIL FROM:<marta@norte.example> SMTPUTF8 BODY=8BITMIME",
         "RCPT TO:<ñ@daz.example>",
@@ -214,7 +214,7 @@ def with_tls(name: str, how: str):
 def test_a_certificate_that_verifies_is_accepted(trusting, how):
     with with_tls("trusted", how) as box:
         with connection_to(box.port, **{how: True}, MAIL_TIMEOUT=5) as connection:
-            connection.hand_over(MAIL, "marta@norte.example", ["ruy@daz.example"])
+            connection.hand_over(MAIL, to(sender="marta@norte.example"))
         assert len(box.messages()) == 1
 
 
@@ -252,7 +252,7 @@ LOGIN = {"MAIL_USERNAME": "norte", "MAIL_PASSWORD": "right"}
 def test_a_good_login_is_used():
     with smtp("--login", "norte:right") as box:
         with connection_to(box.port, **LOGIN, MAIL_TIMEOUT=5) as connection:
-            connection.hand_over(MAIL, "", ["ruy@daz.example"])
+            connection.hand_over(MAIL, to())
         assert len(box.messages()) == 1
 
 

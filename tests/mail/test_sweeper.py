@@ -7,8 +7,9 @@ import time_machine
 from service.clock import now
 from service.extensions import db
 from service.mail import claims, delivery, sweeper
+from service.mail.conversations import Conversation
 from service.models import MailKind, MailState
-from tests.mail.deliveries import a_mail, fresh, mails
+from tests.mail.deliveries import a_courier_that_dies, a_mail, fresh, mails
 
 AFTER = timedelta(minutes=10)
 
@@ -20,16 +21,30 @@ def sweep_later() -> int:
     return swept
 
 
+def died_with(row, while_sending: bool = False) -> None:
+    row_id = row.id
+    db.session.commit()
+    with a_courier_that_dies(row_id) as theirs:
+        if while_sending:
+            theirs.leave(row_id)
+
+
+def lease_of(row_id: int):
+    until = fresh(row_id).lease_until
+    db.session.rollback()
+    return until
+
+
 def test_a_claim_is_left_alone_while_it_lasts(session):
     row = a_mail()
-    claims.take([row.id])
+    died_with(row)
     assert sweeper.sweep() == 0
     assert fresh(row).state is MailState.sending
 
 
 def test_what_was_not_handed_over_is_retried_without_an_attempt(session, mailbox):
     row = a_mail()
-    claims.take([row.id])
+    died_with(row)
     assert sweep_later() == 1
     assert (fresh(row).state, fresh(row).attempts, fresh(row).doubts) == (MailState.queued, 0, 0)
     delivery.deliver([row.id])
@@ -40,8 +55,7 @@ def test_what_was_being_handed_over_goes_once_more_and_then_to_a_person(session)
     row = a_mail()
     for state in (MailState.queued, MailState.uncertain):
         with time_machine.travel(now() + 2 * AFTER * fresh(row).doubts):
-            claim = claims.take([row.id])
-            claim.hand_over(row.id)
+            died_with(row, while_sending=True)
             sweep_later()
         assert fresh(row).state is state
     assert fresh(row).doubts == 2
@@ -49,7 +63,7 @@ def test_what_was_being_handed_over_goes_once_more_and_then_to_a_person(session)
 
 def test_a_reminder_that_was_being_handed_over_waits_for_a_person(session):
     row = a_mail(MailKind.survey_reminder_1)
-    claims.take([row.id]).hand_over(row.id)
+    died_with(row, while_sending=True)
     sweep_later()
     assert fresh(row).state is MailState.uncertain
     assert fresh(row).ended_at is not None
@@ -58,36 +72,34 @@ def test_a_reminder_that_was_being_handed_over_waits_for_a_person(session):
 def test_a_lease_of_a_clock_that_was_put_back_does_not_hold_for_a_day(session):
     row = a_mail()
     with time_machine.travel(now() + timedelta(days=1)):
-        claims.take([row.id])
+        died_with(row)
     sweeper.sweep()
     assert fresh(row).state is MailState.queued
 
 
 def test_a_lease_is_renewed_while_its_worker_lives(session):
     ids = mails(2)
-    with time_machine.travel(now(), tick=False) as clock:
-        claim = claims.take(ids)
-        until = fresh(ids[1]).lease_until
+    with time_machine.travel(now(), tick=False) as clock, a_courier_that_dies(*ids) as claim:
+        until = lease_of(ids[1])
         claim.renew()
-        assert fresh(ids[1]).lease_until == until
+        assert lease_of(ids[1]) == until
         clock.shift(claims.lease_time() * 0.5)
         claim.renew()
-        assert fresh(ids[1]).lease_until > until
+        assert lease_of(ids[1]) > until
 
 
-def test_a_mail_that_was_taken_is_sent_even_when_the_lease_ran_out_meanwhile(session, mailbox):
+def test_a_mail_that_was_taken_is_sent_even_when_the_lease_ran_out_meanwhile(
+    session, mailbox, monkeypatch
+):
     row = a_mail()
-    original = claims.Claim.change
+    send = Conversation.send
 
-    def change(claim, row_id, **changes):
-        if changes.get("state") is MailState.sent:
-            sweep_later()
-        return original(claim, row_id, **changes)
+    def slowly(line, *args):
+        words = send(line, *args)
+        sweep_later()
+        return words
 
-    claims.Claim.change = change
-    try:
-        delivery.deliver([row.id])
-    finally:
-        claims.Claim.change = original
+    monkeypatch.setattr(Conversation, "send", slowly)
+    delivery.deliver([row.id])
     assert fresh(row).state is MailState.sent
     assert len(mailbox.messages()) == 1

@@ -1,0 +1,236 @@
+"""One connection's work: claim a few, ask again, render, hand over, record. Row by row.
+
+No database transaction is open while talking SMTP. Exactly once cannot be had over SMTP, so the
+moment before a mail leaves is committed: what is lost before it is sent again, what is lost after
+it goes where the kind's rules say.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+from service.clock import now
+from service.current import settings
+from service.extensions import db
+from service.mail import breaker, outcomes, ramp, rate, stopping, suppressions
+from service.mail.claims import Claims, LostLease, claiming
+from service.mail.conversations import Conversation
+from service.mail.failures import About, LineBroke, Refusal, Undecided, Unreachable
+from service.mail.parcels import Parcel, pack
+from service.mail.smtp import mail
+from service.models import SuppressionReason, SuppressionScope
+
+log = logging.getLogger(__name__)
+
+CHUNK = 50  # rows claimed and rendered ahead; what changes meanwhile is not asked again
+AHEAD = (
+    2.0  # seconds of work claimed ahead where a rate is set, so that urgent mails wait no longer
+)
+BUDGET = 240.0  # seconds per job, well below RQ's own limit of 600
+LOSSES = 2  # lines that broke one after another: the server is in trouble, not the mail
+LINE_MAILS = 1000  # after so many mails, or seconds, a line is made anew: servers tire of old ones
+LINE_SECONDS = 300.0
+
+
+class Enough(Exception):
+    """The work ends early, and nothing is wrong."""
+
+
+class OutOfTime(Enough):
+    """The job's time is over, or the process is to end; others go on."""
+
+
+class Courier:
+    """Carries mails over one connection: those of `ids`, and with `goes_on` whatever else is due.
+
+    Urgent ones of anybody go first.
+    """
+
+    def __init__(self, ids: Sequence[int], goes_on: bool = False) -> None:
+        self.ids: Sequence[int] | None = ids
+        self.goes_on = goes_on
+        self.connection = mail.connect()
+        self.began = time.monotonic()
+        self.losses = 0
+        self.has_answered = False
+        self.halved: dict[str, int] = {}  # how often which bucket's rate is halved
+        self.put_back: Counter[str] = Counter()  # mails whose domain has no slot yet, by bucket
+        self.counts: Counter[str] = Counter()
+
+    def carry(self) -> bool:
+        """Deliver until nothing is due or the server is out of reach; False when time ran out."""
+        try:
+            with claiming() as claims:
+                return self._carry(claims)
+        finally:
+            self.connection.close()
+            if self.counts:
+                log.info("carried %s", " ".join(f"{k}={n}" for k, n in sorted(self.counts.items())))
+
+    def _carry(self, claims: Claims) -> bool:
+        try:
+            while parcels := self._next_parcels(claims):
+                for parcel, following in zip(parcels, [*parcels[1:], None], strict=True):
+                    self._turn(claims, parcel, following)
+                claims.write()
+        except OutOfTime:
+            return False
+        except Enough:
+            pass
+        except Unreachable as error:
+            until = breaker.failed(error.words)
+            log.warning("smtp_unreachable until=%s words=%s", until, error.words)
+        return True
+
+    def _next_parcels(self, claims: Claims) -> list[Parcel]:
+        """Claim a few and return those that may go now; none when nothing is left to be claimed."""
+        while self._may_claim() and self._claim(claims):
+            parcels = pack(claims)
+            asked_for = [parcel for parcel in parcels if parcel.is_urgent]
+            rest = [parcel for parcel in parcels if not parcel.is_urgent]
+            allowed = ramp.allow(len(rest))
+            if too_many := [parcel.row_id for parcel in rest[allowed.count :]]:
+                claims.release(too_many, allowed.others_at)
+            if going := asked_for + rest[: allowed.count]:
+                return going
+        return []
+
+    def _may_claim(self) -> bool:
+        self._check_time()
+        self.halved = rate.slowed(now())
+        may = not breaker.is_open() and not rate.is_full(self.halved)
+        db.session.rollback()
+        return may
+
+    def _claim(self, claims: Claims) -> bool:
+        limit = settings().mail_rate
+        ahead = AHEAD * limit.mails / limit.seconds if limit else CHUNK
+        count = max(1, min(CHUNK, int(ahead)))
+        if claims.take(count, self.ids):
+            return True
+        if self.ids is None or not self.goes_on:
+            return False
+        self.ids = None
+        return bool(claims.take(count))
+
+    def _turn(self, claims: Claims, parcel: Parcel, following: Parcel | None) -> None:
+        """Hand one mail over and note what became of it. Raises Unreachable or Enough."""
+        if not self._has_its_turn(claims, parcel):
+            return
+        try:
+            words = self._hand_over(claims, parcel, following)
+        except LostLease:
+            log.warning("lease_lost outbox=%s", parcel.row_id)
+            self.connection.drop()
+        except Refusal as refusal:
+            self._refused(claims, parcel, refusal)
+        except Undecided as doubt:
+            self._note(claims, parcel, "uncertain", outcomes.undecided(parcel.tried, doubt.words))
+            self._broke(doubt.words)
+        except LineBroke as error:
+            self._note(claims, parcel, "postponed", outcomes.postponed(error.words))
+            self._broke(error.words)
+        else:
+            self._note(claims, parcel, "sent", outcomes.sent(parcel.tried, words))
+            self._answered()
+
+    def _has_its_turn(self, claims: Claims, parcel: Parcel) -> bool:
+        """Wait until no rate holds the mail back; False when it is given back for later."""
+        self._check_time()
+        bucket = rate.bucket_of(parcel.envelope.recipient)
+        limits = rate.limits_for(bucket, self.halved)
+        if limits:
+            claims.write()  # so that nothing stays unsaid while we wait
+            turn = rate.reserve(limits)
+            if not turn.is_reserved:
+                self._give_back(claims, parcel, turn, limits)
+                return False
+            if stopping.wait(turn.wait):
+                raise OutOfTime
+        claims.renew()
+        return True
+
+    def _give_back(
+        self, claims: Claims, parcel: Parcel, turn: rate.Turn, limits: rate.Limits
+    ) -> None:
+        """Put one mail back, behind the others of its domain; raises Enough when none may go."""
+        if turn.bucket == rate.SERVER:
+            raise Enough
+        behind = self.put_back[turn.bucket] * limits[turn.bucket]
+        claims.release([parcel.row_id], now() + timedelta(seconds=turn.wait) + behind)
+        self.put_back[turn.bucket] += 1
+
+    def _check_time(self) -> None:
+        if stopping.is_wanted() or time.monotonic() - self.began > BUDGET:
+            raise OutOfTime
+
+    def _hand_over(self, claims: Claims, parcel: Parcel, following: Parcel | None) -> str:
+        line = self._line_that_wants(parcel)
+        claims.leave(parcel.row_id)
+        is_free = following and not rate.limits_for(
+            rate.bucket_of(following.envelope.recipient), self.halved
+        )
+        behind = following.envelope if following and is_free and not _is_worn(line) else None
+        return line.send(parcel.octets, behind)
+
+    def _line_that_wants(self, parcel: Parcel) -> Conversation:
+        """Announce the mail on the line at hand, or on a new one when that turns out broken."""
+        line = self.connection.line
+        if line is not None and line.is_announced(parcel.envelope):
+            pass
+        elif line is None or not line.is_open or _is_worn(line):
+            line = None
+        else:
+            line.announce(parcel.envelope)
+        if line is not None:
+            try:
+                line.go()
+                return line
+            except LineBroke:
+                log.info("line_broke outbox=%s", parcel.row_id)
+        line = self.connection.open()
+        line.announce(parcel.envelope)
+        line.go()
+        return line
+
+    def _refused(self, claims: Claims, parcel: Parcel, refusal: Refusal) -> None:
+        if outcomes.is_dead(refusal):
+            suppressions.add(
+                parcel.envelope.recipient,
+                SuppressionReason.hard_bounce,
+                scope=SuppressionScope.everything,
+                detail=str(refusal.code),  # the words may name the person, and outlive an erasure
+            )
+            db.session.commit()
+        if outcomes.is_about_speed(refusal):
+            bucket = rate.bucket_of(parcel.envelope.recipient)
+            rate.slow_down(bucket if refusal.about is About.recipient else rate.SERVER)
+            self.halved = rate.slowed(now())
+            db.session.rollback()
+        log.warning("mail_refused outbox=%s words=%s", parcel.row_id, refusal.words)
+        self._note(claims, parcel, "refused", outcomes.refused(parcel.tried, refusal))
+        self._answered()
+
+    def _note(self, claims: Claims, parcel: Parcel, what: str, changes: outcomes.Changes) -> None:
+        self.counts[what] += 1
+        claims.note(parcel.row_id, changes)
+
+    def _answered(self) -> None:
+        """The server talks to us: the breaker closes."""
+        self.losses = 0
+        if not self.has_answered:
+            self.has_answered = True
+            breaker.reached()
+
+    def _broke(self, words: str) -> None:
+        """Give the next mail a try on a new line, unless lines keep breaking."""
+        self.losses += 1
+        log.warning("line_broke words=%s", words)
+        if self.losses >= LOSSES:
+            raise Unreachable(words)
+
+
+def _is_worn(line: Conversation) -> bool:
+    return line.mails >= LINE_MAILS - 1 or time.monotonic() - line.began > LINE_SECONDS
