@@ -2,9 +2,10 @@
 
 from flask import Flask
 
-from service.cli import clients, providers, results, testimonials, ticks
+from service.cli import clients, doctor, mail, providers, results, testimonials, ticks
 
-GROUPS = (providers, clients, results, testimonials)
+GROUPS = (providers, clients, results, testimonials, mail)
+APART = (doctor,)  # they hang their commands on a group by being imported
 
 
 def register(app: Flask) -> None:
