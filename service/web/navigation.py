@@ -31,7 +31,13 @@ PLACES = (
     Place("departures.index", _l("Departures"), "departures", ("imports",)),
     Place("testimonials.index", _l("Testimonials"), "testimonials"),
     Place("clients.index", _l("Clients"), "clients", in_bar=False),
-    Place("settings.index", _l("Settings"), "settings", ("questions", "mails", "providers"), False),
+    Place(
+        "settings.index",
+        _l("Settings"),
+        "settings",
+        ("questions", "mails", "providers", "doctor"),
+        in_bar=False,
+    ),
 )
 
 

@@ -108,6 +108,8 @@ MATRIX: dict[str, Role | None] = {
     "testimonials.reopen": Role.member,
     "testimonials.shorten": Role.member,
     # Setting things up
+    "doctor.check": Role.owner,
+    "doctor.index": Role.owner,
     "questions.add": Role.owner,
     "questions.change": Role.owner,
     "questions.delete": Role.owner,

@@ -1,0 +1,64 @@
+"""The mail doctor's page: what it found last, and a button to look again."""
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.doctor import DoctorForm
+from service.doctor import examinations, kept, places
+from service.doctor.cases import describe
+from service.doctor.examinations import Report
+from service.doctor.findings import State
+from service.errors import Refused
+from service.extensions import db
+from service.models import Role
+from service.web.provider.access import requires
+
+blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
+
+Page = str | tuple[str, int] | Response
+
+
+@blueprint.get("")
+@requires(Role.owner)
+def index() -> Page:
+    """Show what was found last; asks no server."""
+    return _show(DoctorForm(), kept.last())
+
+
+@blueprint.post("")
+@requires(Role.owner)
+def check() -> Page:
+    """Ask the servers, one run at a time; it takes half a minute at most."""
+    form = DoctorForm()
+    if not form.validate():
+        return _show(form, kept.last(), 422)
+    try:
+        case = describe(selector=(form.selector.data or "").strip().lower() or None)
+    except Refused as refusal:
+        db.session.rollback()
+        flash(str(refusal), "warning")
+        return redirect(url_for(".index"), 303)
+    db.session.rollback()  # others may write while servers are asked
+    if not kept.begin():
+        flash(_("Somebody is checking already. Load the page again in half a minute."), "warning")
+        return redirect(url_for(".index"), 303)
+    try:
+        report = examinations.examine(case)
+    finally:
+        kept.end()
+    if kept.keep(report):
+        return redirect(url_for(".index", _anchor="found"), 303)
+    return _show(form, report)  # Redis is away: seen once is better than not at all
+
+
+def _show(form: DoctorForm, report: Report | None, code: int = 200) -> tuple[str, int]:
+    page = render_template(
+        "provider/doctor/index.html",
+        form=form,
+        report=report,
+        states=list(State),
+        titles=places.STATES,
+        labels=places.LABELS,
+    )
+    return page, code
