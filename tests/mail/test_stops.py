@@ -1,0 +1,153 @@
+"""Told to end, a process finishes what it has in hand and leaves all the rest to the others."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from service import ticking
+from service.actions import departures, leases
+from service.actions.departures import Facts
+from service.clock import today
+from service.extensions import db
+from service.mail import outbox
+from service.models import MailKind, MailState, OutboxMessage
+from tests.builders import a_company, a_contact, a_departure
+from tests.live import ROOT, environment_of
+from tests.mail.scripted_server import ScriptedServer
+from tests.mail.test_workers import message_ids, wait_for
+from tests.mail.workers import a_worker, jobs_of
+from tests.processes import private_directory, start, wait_until
+
+MAILS = 200
+PROMISE = 10  # seconds from SIGTERM to the end
+
+
+class SlowServer(ScriptedServer):
+    """Thinks about each of its answers for `pause` seconds."""
+
+    pause = 0.2
+
+    def _answer(self, connection, stage: str) -> str:
+        self._closing.wait(self.pause)
+        return super()._answer(connection, stage)
+
+
+@pytest.fixture
+def server() -> Iterator[SlowServer]:
+    slow = SlowServer()
+    yield slow
+    slow.pause = 0
+    slow.close()
+
+
+def mails_that_nobody_was_told_of() -> None:
+    """Write so many mails, each to a contact of its own, as if every hint had been lost."""
+    for _number in range(MAILS):
+        departure = a_departure()
+        outbox.write(
+            MailKind.thank_you,
+            departure.contact,
+            subject=f"departure:{departure.id}",
+            departure=departure,
+        )
+    db.session.info.pop(outbox.DUE_NOW)
+    db.session.commit()
+
+
+def states() -> Counter[MailState]:
+    """How many mails there are of each state."""
+    found = Counter(db.session.scalars(select(OutboxMessage.state)))
+    db.session.rollback()
+    return found
+
+
+def owners_of_the_queued() -> set[tuple[object, object]]:
+    """Who holds mails that wait, and until when."""
+    held = select(OutboxMessage.lease_owner, OutboxMessage.lease_until)
+    found = db.session.execute(held.where(OutboxMessage.state == MailState.queued)).all()
+    db.session.rollback()
+    return {tuple(row) for row in found}
+
+
+def tell_to_end(worker: subprocess.Popen[bytes], with_its_jobs: bool) -> None:
+    """Send SIGTERM to the process that was started or, as some hosts do, to all at once."""
+    for pid in [worker.pid, *(jobs_of(worker) if with_its_jobs else [])]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def test_workers_that_are_told_to_end_finish_the_mail_in_hand(settings, session, server):
+    mails_that_nobody_was_told_of()
+    with a_worker(settings, server.port) as one, a_worker(settings, server.port) as other:
+        ticking.tick()
+        wait_for(lambda: jobs_of(one) and jobs_of(other) and len(server.mails) > 3)
+        told_at = time.monotonic()
+        tell_to_end(one, with_its_jobs=False)
+        tell_to_end(other, with_its_jobs=True)
+        assert (one.wait(PROMISE), other.wait(PROMISE)) == (0, 0)
+        assert time.monotonic() - told_at < PROMISE
+
+    taken = len(server.mails)
+    assert taken < MAILS / 2, "they went on with their batches"
+    assert states() == {MailState.sent: taken, MailState.queued: MAILS - taken}
+    assert owners_of_the_queued() == {(None, None)}
+
+    server.pause = 0
+    with a_worker(settings, server.port):
+        ticking.tick()
+        wait_for(lambda: states() == {MailState.sent: MAILS}, 30)
+    assert set(message_ids(server.mails).values()) == {1}
+    assert len(server.mails) == MAILS
+
+
+def many_leave(count: int) -> None:
+    """Record departures that owe a thank-you each, since yesterday morning."""
+    a_company()
+    facts = Facts(service="SEO", notice_on=today("Europe/Madrid") - timedelta(days=2))
+    for _number in range(count):
+        departures.record(a_contact(), facts)
+    db.session.commit()
+
+
+@contextmanager
+def nobody_else_writes() -> Iterator[None]:
+    """Hold what a round of the clock needs, so that it stays in the middle of it."""
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("LOCK TABLE outbox IN EXCLUSIVE MODE"))
+        else:
+            connection.execute(text("SELECT 1"))  # BEGIN IMMEDIATE
+        yield
+
+
+def test_a_clock_that_is_told_to_end_finishes_its_round(settings, session):
+    many_leave(5)
+    with private_directory() as home:
+        log = home / "log"
+        with nobody_else_writes():
+            with log.open("wb") as out:
+                clock = start(
+                    [sys.executable, "worker.py", "clock"],
+                    cwd=ROOT,
+                    env=environment_of(settings, 1),
+                    stdout=out,
+                    stderr=out,
+                )
+            wait_until(lambda: log.read_text().index("clock_ready"), clock, log)
+            time.sleep(0.3)  # now it waits for us, in its first round
+            clock.terminate()
+            time.sleep(0.3)
+            assert clock.poll() is None, log.read_text()
+        assert clock.wait(PROMISE) == 0
+        assert "written=5" in log.read_text()
+
+    assert leases.take(ticking.NAME, "the next clock", ticking.LEASE)
