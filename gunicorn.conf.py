@@ -3,6 +3,11 @@
 Without `reuse_port` one worker can take every connection that is kept open.
 """
 
+import os
+import sys
+
+from dotenv import dotenv_values
+
 worker_class = "gthread"
 threads = 4
 reuse_port = True
@@ -11,13 +16,16 @@ control_socket_disable = True
 
 
 def on_starting(server):
-    """Say in one line which server that pages need does not answer."""
+    """End before any worker on a wrong setting; say in one line which server does not answer."""
     from service.config import SettingError, Settings  # gunicorn reads this file very early
     from service.reachability import unreachable
 
+    kept = {name: value for name, value in dotenv_values(".env").items() if value}
     try:
-        settings = Settings.from_environment()
-        for complaint in unreachable(settings, "DATABASE_URL", "REDIS_URL"):
-            server.log.warning(complaint)
-    except SettingError:
-        pass  # wsgi.py says it, and ends
+        settings = Settings.from_environment(kept | dict(os.environ))
+    except SettingError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        # Left to its workers, gunicorn would end with a traceback and 1 as soon as two say so.
+        sys.exit(3)
+    for complaint in unreachable(settings, "DATABASE_URL", "REDIS_URL"):
+        server.log.warning(complaint)

@@ -58,12 +58,13 @@ def test_gunicorn_gives_up_at_once_on_a_wrong_setting(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{probe.getsockname()[1]}"
-    words = ["-m", "gunicorn", "wsgi:app", "--bind", bind, "--no-control-socket"]
-    done = run(tmp_path, *words, MAIL_RATE="much")
+    config = ["-c", str(ROOT / "gunicorn.conf.py"), "-w", "2"]
+    done = run(tmp_path, "-m", "gunicorn", "wsgi:app", "-b", bind, *config, MAIL_RATE="much")
 
     assert done.returncode == 3
     assert "MAIL_RATE: 'much' is not a rate" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "Booting worker" not in done.stderr  # two that give up end gunicorn with another code
 
 
 def test_each_server_that_does_not_answer_is_named(tmp_path):
