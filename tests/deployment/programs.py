@@ -28,7 +28,7 @@ class Program:
     name: str
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
-    patience: float = 10  # seconds from SIGTERM to SIGKILL
+    patience: float = 30  # seconds from SIGTERM to SIGKILL; so many are usual where Procfiles are
     whole_group: bool = False  # whether SIGTERM goes to all its processes at once
 
 
