@@ -104,7 +104,7 @@ def test_workers_that_are_told_to_end_finish_the_mail_in_hand(settings, session,
     server.pause = 0
     with a_worker(settings, server.port):
         ticking.tick()
-        wait_for(lambda: states() == {MailState.sent: MAILS}, 30)
+        wait_for(lambda: states() == {MailState.sent: MAILS})
     assert set(message_ids(server.mails).values()) == {1}
     assert len(server.mails) == MAILS
 
