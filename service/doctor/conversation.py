@@ -13,9 +13,9 @@ from service.doctor.cases import Case, Evidence
 from service.doctor.findings import Check, Finding, Phrase, Remedy, bad, good, unknown, warning
 from service.doctor.findings import phrase as _l
 from service.doctor.names import is_here
+from service.mail.conversations import AUTH_CODES
 from service.mail.failures import Unreachable
 from service.mail.lint import MAX_OCTETS
-from service.mail.smtp import AUTH_CODES
 from service.mail.wire import words as readable
 
 
@@ -23,11 +23,10 @@ def check(case: Case, evidence: Evidence) -> Iterator[Finding]:
     """Yield what the conversation shows; stops where it stops."""
     connection = case.connect()
     try:
-        connection.open()
+        host = connection.open().host
     except Unreachable as failure:
         yield from _not_reached(case, failure)
         return
-    host = connection.host
     if host is None:
         return
     evidence.is_reached = True

@@ -10,6 +10,7 @@ from service.doctor.findings import Check, Finding, Remedy, bad, good, unknown, 
 from service.doctor.findings import phrase as _l
 from service.doctor.moments import moment_of
 from service.doctor.returns import Returned, Unread, from_catcher, from_mailbox
+from service.mail.conversations import Envelope
 from service.mail.failures import NotHandedOver
 
 ARRIVES_WITHIN = 5.0  # seconds that a person is let wait for it
@@ -54,7 +55,7 @@ def _hand_over(case: Case, octets: bytes, to: str) -> None:
     connection = case.connect()
     connection.open()
     try:
-        connection.hand_over(octets, case.envelope, [to])
+        connection.hand_over(octets, Envelope(case.envelope, to))
     finally:
         connection.close()
 

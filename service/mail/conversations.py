@@ -108,22 +108,6 @@ class Conversation:
         """Say whether `envelope` is the one that go() would wait for."""
         return self.is_open and self._announced == envelope
 
-    def probe(self, sender: str) -> str:
-        """Ask whether the server takes mail from `sender`, and send none; return its words.
-
-        Raises what go() raises.
-        """
-        host = self._line()
-        try:
-            reply = host.docmd(f"MAIL FROM:<{headers.wire_address(sender)}>")
-            host.rset()
-        except BROKEN as error:
-            self.drop()
-            raise _broken(error) from error
-        if reply[0] // 100 != 2:
-            self._refuse(reply, About.sender)
-        return f"{reply[0]} {wire.words(reply[1])}"
-
     def quit(self) -> None:
         """Say goodbye. What goes wrong here changes nothing about the mails handed over before."""
         if self.host is not None and not self._is_written:  # or it would be read as the mail
