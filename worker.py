@@ -101,7 +101,7 @@ def tick_until_stopped(app: Flask) -> None:
     while True:
         with app.app_context():
             try:
-                ticking.tick()
+                ticking.tick(is_stopping=lambda: bool(signal.sigpending() & STOPPING))
             except OperationalError as error:
                 log.warning("database_away error=%s", type(error.orig).__name__)
             except ExceptionGroup as group:  # each was logged, and its departure set aside

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -58,11 +58,12 @@ class Foreseen:
     reason: SkipReason | None
 
 
-def tick(holder: str = HOLDER) -> Tally | None:
+def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) -> Tally | None:
     """Do one round; None when another clock is at it.
 
     An enrolment that raises an error is set aside for an hour, so that it holds nobody's mail
-    back; the errors are raised once the round is done.
+    back; the errors are raised once the round is done. A long round ends early, between two
+    transactions, when `is_stopping` says so.
     """
     has_lease = leases.take(NAME, holder, LEASE)
     db.session.commit()
@@ -71,7 +72,7 @@ def tick(holder: str = HOLDER) -> Tally | None:
     swept = sweeper.sweep()
     db.session.commit()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
-    mails, errors = _advance_all(holder)
+    mails, errors = _advance_all(holder, is_stopping)
     hinted = _wake()
     leases.give_back(NAME, holder)
     db.session.commit()
@@ -98,11 +99,15 @@ def rehearse(at: datetime) -> list[Foreseen]:
         db.session.rollback()
 
 
-def _advance_all(holder: str) -> tuple[list[MailState], list[Exception]]:
+def _advance_all(
+    holder: str, is_stopping: Callable[[], bool]
+) -> tuple[list[MailState], list[Exception]]:
     """Advance what is due, chunk by chunk, each in a transaction that renews the lease."""
     states: list[MailState] = []
     errors: list[Exception] = []
-    while leases.take(NAME, holder, LEASE) and (found := protocols.due(now())):
+    while (
+        not is_stopping() and leases.take(NAME, holder, LEASE) and (found := protocols.due(now()))
+    ):
         ids = [enrolment.id for enrolment in found]
         try:
             states += _advance(found)

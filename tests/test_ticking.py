@@ -119,3 +119,10 @@ def test_a_round_hints_at_what_nobody_hinted_at(session, redis_url):
         assert ticking.tick().hinted == 0  # the first hint still waits
 
     assert {row.state for row in db.session.scalars(select(OutboxMessage))} == {MailState.queued}
+
+
+def test_a_clock_that_is_told_to_end_leaves_the_rest_to_the_next(session):
+    some_departures(1)
+    with time_machine.travel(THEN):
+        assert ticking.tick(is_stopping=lambda: True) == ticking.Tally()
+        assert ticking.tick().written == 2
