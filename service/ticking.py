@@ -18,7 +18,7 @@ from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
 from service.imports import uploads
-from service.mail import conditions, delivery, sweeper
+from service.mail import conditions, delivery, postponing, sweeper
 from service.models import (
     Contact,
     Enrolment,
@@ -49,13 +49,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """One mail of a rehearsal: what, to whom, when, and why not if it does not go."""
+    """One mail of a rehearsal: what, to whom, when, and why not, or only later, if that is so."""
 
     kind: MailKind
     to: str
     client: str
     due_at: datetime
     reason: SkipReason | None
+    wait: postponing.Wait | None
 
 
 def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) -> Tally | None:
@@ -155,11 +156,16 @@ def _foresee(written: Sequence[OutboxMessage], at: datetime) -> list[Foreseen]:
     rows = sorted(conditions.rows_of(sorted(ids)), key=lambda row: (row.due_at, row.id))
     going = [row for row in rows if row.state is MailState.queued]
     reasons = conditions.reasons(going, at)
-    return [_foreseen(row, row.skip_reason or reasons.get(row.id)) for row in rows]
+    waits = postponing.waits([row for row in going if row.id not in reasons], at)
+    return [
+        _foreseen(row, row.skip_reason or reasons.get(row.id), waits.get(row.id)) for row in rows
+    ]
 
 
-def _foreseen(row: OutboxMessage, reason: SkipReason | None) -> Foreseen:
+def _foreseen(
+    row: OutboxMessage, reason: SkipReason | None, wait: postponing.Wait | None
+) -> Foreseen:
     reader: Contact | Provider | None = row.contact or row.provider
     to = f"{reader.name} <{reader.email}>" if reader else "?"
     client = row.departure.client.name if row.departure else ""
-    return Foreseen(row.kind, to, client, row.due_at, reason)
+    return Foreseen(row.kind, to, client, row.due_at, reason, wait)

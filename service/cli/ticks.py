@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from service import ticking
 from service.clock import now
 from service.current import company
-from service.models.labels import label, why_not
+from service.models.labels import label, why_later, why_not
 
 
 def moment(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
@@ -62,9 +62,18 @@ def _rehearse(at: datetime) -> None:
 
 
 def _line(mail: ticking.Foreseen) -> str:
-    """Return when, what, to whom, about which client, and why not when it does not go."""
+    """Return when, what, to whom, about which client, and what becomes of it."""
     parts = [format_datetime(mail.due_at, "yyyy-MM-dd HH:mm"), label(mail.kind), mail.to]
     if mail.client:
         parts.append(mail.client)
-    parts.append(_("skipped: %(why)s", why=why_not(mail.reason)) if mail.reason else _("goes"))
-    return " | ".join(parts)
+    return " | ".join([*parts, _fate(mail)])
+
+
+def _fate(mail: ticking.Foreseen) -> str:
+    """Say that it goes, or why not, or why only later."""
+    if mail.reason:
+        return str(_("skipped: %(why)s", why=why_not(mail.reason)))
+    if mail.wait:
+        when = format_datetime(mail.wait.until, "yyyy-MM-dd HH:mm")
+        return str(_("waits until %(when)s: %(why)s", when=when, why=why_later(mail.wait.why)))
+    return str(_("goes"))

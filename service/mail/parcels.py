@@ -1,7 +1,7 @@
 """Turn claimed rows into parcels, ready bytes with their envelope. Opens no socket.
 
-A row that may not go any more is marked as skipped here, one that cannot be written as failed; the
-others go on.
+A row that may not go any more is marked as skipped here, one that cannot be written as failed, one
+that may go only later is given back until then; the others go on.
 """
 
 import logging
@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import now
 from service.extensions import db
-from service.mail import conditions, lint, messages, outcomes, rendering
+from service.mail import conditions, lint, messages, outcomes, postponing, rendering
 from service.mail.claims import Claims
 from service.mail.contents import Unwritable
 from service.mail.conversations import Envelope
@@ -48,7 +48,8 @@ def pack(claims: Claims) -> list[Parcel]:
     _name(claims.held())
     rows = conditions.rows_of(claims.held())
     reasons = conditions.reasons(rows, now())
-    going = [row for row in rows if row.id not in reasons]
+    waits = postponing.waits([row for row in rows if row.id not in reasons], now())
+    going = [row for row in rows if row.id not in reasons and row.id not in waits]
     parcels, faults = [], {}
     for row, rendered in zip(going, _rendered(going), strict=True):
         try:
@@ -58,6 +59,9 @@ def pack(claims: Claims) -> list[Parcel]:
     db.session.commit()
     for row_id, reason in reasons.items():
         claims.note(row_id, outcomes.skipped(reason))
+    for moment, row_ids in postponing.by_moment(waits).items():
+        log.info("mails_postponed count=%s until=%s", len(row_ids), moment)
+        claims.release(row_ids, moment)
     for row_id, (tried, words) in faults.items():
         log.error("mail_unfit outbox=%s kind=%s faults=%s", row_id, tried.kind, words)
         claims.note(row_id, outcomes.failed(tried, words))

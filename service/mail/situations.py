@@ -9,7 +9,7 @@ from sqlalchemy import select
 from service.clock import now
 from service.current import company
 from service.extensions import db
-from service.mail import outbox, suppressions
+from service.mail import outbox, postponing, suppressions
 from service.models import (
     Departure,
     Enrolment,
@@ -64,21 +64,25 @@ def of_all(departures: Sequence[Departure]) -> dict[int, Situation]:
 def foretold(situation: Situation) -> list[Planned]:
     """Return what is to come of a departure as things stand now, in step order.
 
-    The outbox's own reasons (a dead address, an opt-out) are told as well.
+    The outbox's own reasons (a dead address, an opt-out) are told as well, and the end of the quiet
+    hours. What else the contact will have got that day cannot be foretold, so the cap is not.
     """
-    departure = situation.departure
-    unwanted = suppressions.find_all([departure.contact.email])
+    unwanted = suppressions.find_all([situation.departure.contact.email])
     return [
-        item
-        if item.reason
-        else replace(
-            item,
-            reason=outbox.why_not(
-                item.step.kind, departure.contact, departure, item.step.name, unwanted
-            ),
-        )
+        item if item.reason else _as_it_goes(item, situation.departure, unwanted)
         for item in plan(situation, now())
     ]
+
+
+def _as_it_goes(item: Planned, departure: Departure, unwanted: suppressions.Found) -> Planned:
+    """Return a step with what the outbox will say to it."""
+    kind, contact = item.step.kind, departure.contact
+    reason = outbox.why_not(kind, contact, departure, item.step.name, unwanted)
+    if reason is not None or item.due_at is None:
+        return replace(item, reason=reason)
+    asked_at = max(item.due_at, now())
+    goes_at = postponing.quiet_until(kind, contact, asked_at, company())
+    return replace(item, due_at=goes_at if goes_at > asked_at else item.due_at)
 
 
 def _rows(model: type[Row], ids: Iterable[int]) -> Sequence[Row]:

@@ -27,6 +27,7 @@ from service.models.outbox import (
     RampUp,
     RateBucket,
     SkipReason,
+    WaitReason,
 )
 from service.models.providers import LoginAttempt, Provider, ProviderLink, Role
 from service.models.suppressions import (
@@ -97,4 +98,5 @@ __all__ = [
     "SuppressionScope",
     "Testimonial",
     "TestimonialState",
+    "WaitReason",
 ]

@@ -7,6 +7,7 @@ from sqlalchemy import LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.extensions import Model
+from service.models.hours import QuietHours
 from service.models.types import CreatedAt, Moment, PrimaryKey
 
 DEFAULT_ACCENT = "#0f6b5c"
@@ -40,6 +41,11 @@ class Company(Model):
     def zone(self) -> ZoneInfo:
         """The provider's time zone, in which days and times of day are counted."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def quiet_hours(self) -> QuietHours:
+        """The times of day, a reader's own, at which mails that can wait do wait."""
+        return QuietHours(self.quiet_from, self.quiet_until)
 
     @property
     def is_set_up(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from service.models.departures import Reason, Stage
-from service.models.outbox import MailKind, MailState, Outcome, SkipReason
+from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
 
 LABELS: dict[StrEnum, Any] = {
     Reason.customer_service: _l("Customer service"),
@@ -85,3 +85,15 @@ WHY_NOT: dict[SkipReason, Any] = {
 def why_not(reason: SkipReason) -> str:
     """Return the sentence for `reason` in the language of the page."""
     return str(WHY_NOT[reason])
+
+
+# Why a mail that is due goes later: one sentence each, read beside the moment when it goes.
+WHY_LATER: dict[WaitReason, Any] = {
+    WaitReason.quiet_hours: _l("These are quiet hours for them; it goes when they are over."),
+    WaitReason.daily_cap: _l("They have had as many mails today as one person may get."),
+}
+
+
+def why_later(reason: WaitReason) -> str:
+    """Return the sentence for `reason` in the language of the page."""
+    return str(WHY_LATER[reason])

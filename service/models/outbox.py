@@ -93,6 +93,13 @@ class SkipReason(StrEnum):
     by_provider = "by_provider"
 
 
+class WaitReason(StrEnum):
+    """Why a mail that is due goes later; each has a sentence that the provider reads."""
+
+    quiet_hours = "quiet_hours"
+    daily_cap = "daily_cap"
+
+
 class OutboxMessage(Model):
     """One mail to one person. `key` makes it unique: who, kind, subject, step, cycle."""
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from service.clock import now
 from service.extensions import db
-from service.mail import situations
+from service.mail import postponing, situations
 from service.models import (
     Departure,
     Event,
@@ -21,7 +21,7 @@ from service.models import (
     OutboxMessage,
     SkipReason,
 )
-from service.models.labels import label, why_not
+from service.models.labels import label, why_later, why_not
 from service.models.plans import Planned, Situation, can_be_threaded, why_not_by_hand
 from service.models.protocols import STEPS, Anchor, Step
 from service.reports import happenings
@@ -55,7 +55,9 @@ def of(departure: Departure) -> list[Item]:
     """Return everything that happened, in order, and then everything that is to come."""
     situation = situations.of(departure)
     past = [_told(event) for event in _events(departure) if not _is_shown(event, situation)]
-    past += [_mailed(mail, situation) for mail in _mails(departure)]
+    mails = _mails(departure)
+    waits = postponing.waits([mail for mail in mails if mail.state is MailState.queued], now())
+    past += [_mailed(mail, situation, waits.get(mail.id)) for mail in mails]
     past.sort(key=lambda item: item.at.timestamp() if item.at else 0.0)
     return past + coming(situation)
 
@@ -125,7 +127,7 @@ def waits_for(item: Planned) -> str:
     return sentences[item.step.anchor]
 
 
-def _mailed(mail: OutboxMessage, situation: Situation) -> Item:
+def _mailed(mail: OutboxMessage, situation: Situation, wait: postponing.Wait | None) -> Item:
     more: dict[str, Any] = {"step": mail.step if mail.step in STEPS else None, "mail": mail}
     what, tag = label(mail.kind), label(mail.state)
     if mail.state is MailState.sent:
@@ -143,6 +145,8 @@ def _mailed(mail: OutboxMessage, situation: Situation) -> Item:
         why = _("The connection broke off while it was handed over. It may have arrived.")
         can = frozenset({"resolve", "retry"})
         return Item(mail.ended_at, "mail", what, why, "late", tag, can=can, **more)
+    if wait is not None and wait.until >= mail.due_at:
+        return Item(wait.until, "mail", what, why_later(wait.why), "wait", tag, **more)
     at = mail.ended_at or mail.due_at
     return Item(at, "mail", what, said(mail) if mail.attempts else "", "wait", tag, **more)
 

@@ -1,6 +1,6 @@
 """`flask tick`: one round of the clock, or the list of what it would do."""
 
-from datetime import date
+from datetime import date, time
 
 import pytest
 import time_machine
@@ -11,7 +11,7 @@ from service.actions import departures, leases
 from service.actions.departures import Facts
 from service.extensions import db
 from service.mail import suppressions
-from service.models import OutboxMessage, SuppressionReason
+from service.models import Company, OutboxMessage, SuppressionReason
 from tests import builders
 
 
@@ -69,6 +69,23 @@ def test_a_dry_run_tells_what_then_happens(tick, a_farewell):
         "skipped: Its time had passed before it could go.",
         "skipped: This address gets no mail: it is dead, or they asked for none.",
     ]
+
+
+def test_a_dry_run_tells_what_goes_only_later_and_why(tick, a_farewell):
+    house = db.session.get_one(Company, 1)
+    house.quiet_from, house.quiet_until = time(12), time(16)
+    house.daily_cap = 1
+    db.session.commit()
+    with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
+        assert tick("--dry-run").output.splitlines()[1] == (
+            "2026-11-21 10:00 | Survey | Ana <ana@ruy.example> | Bodegas Ruy | waits until "
+            "2026-11-21 16:00: These are quiet hours for them; it goes when they are over."
+        )
+    twin = builders.a_contact(name="Ana", email="ana@ruy.example")
+    with time_machine.travel("2026-11-21T17:00:00Z", tick=False):
+        departures.record(twin, Facts(service="SEO", end_on=date(2026, 11, 20)))
+        db.session.commit()
+        assert "| waits until 2026-11-22 18:00: They have had as many" in tick("--dry-run").output
 
 
 def test_a_round_writes_what_is_due_once(tick, a_farewell):

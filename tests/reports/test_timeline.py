@@ -1,6 +1,6 @@
 """The timeline tells what was sent, what comes when, what was skipped and why, and who did what."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 import time_machine
@@ -10,17 +10,21 @@ from sqlalchemy import select
 from service.actions import departures, protocols, steps
 from service.actions.departures import Facts
 from service.extensions import db
+from service.mail import delivery
 from service.models import (
+    Company,
     Event,
     EventKind,
+    MailKind,
     MailState,
     OutboxMessage,
     Outcome,
     Recovery,
     SkipReason,
     Stage,
+    WaitReason,
 )
-from service.models.labels import LABELS, WHY_NOT
+from service.models.labels import LABELS, WHY_LATER, WHY_NOT
 from service.reports import happenings, timeline
 from tests import builders
 
@@ -68,6 +72,38 @@ def test_what_comes_is_what_then_happens(departure):
         protocols.advance_one(departure)
 
     assert [(mail.step, mail.due_at) for mail in mails()] == foretold
+
+
+def test_what_comes_is_told_for_when_the_quiet_hours_are_over_and_then_goes(departure):
+    house = db.session.get_one(Company, 1)
+    house.quiet_from, house.quiet_until = time(20), time(9, 30)
+    with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
+        foretold = [item.at for item in timeline.of(departure) if item.is_going]
+        assert foretold[0] == datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+        departure.contact.time_zone = "America/Bogota"
+        foretold = [item.at for item in timeline.of(departure) if item.is_going]
+        assert foretold[0] == datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+    with time_machine.travel("2026-11-20T12:00:00Z", tick=False):
+        protocols.advance_one(departure)
+        db.session.commit()
+        quiet = ("Thank-you", "waiting to go", str(WHY_LATER[WaitReason.quiet_hours]))
+        assert told(departure)[1] == quiet  # before a worker has asked …
+        delivery.deliver([mail.id for mail in mails()])
+        assert told(departure)[1] == quiet  # … and after
+        assert timeline.of(departure)[1].at == mails()[0].due_at == foretold[0]
+
+
+def test_a_mail_that_waits_for_tomorrow_says_that_today_was_enough(departure):
+    db.session.get_one(Company, 1).daily_cap = 1
+    with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
+        protocols.advance_one(departure)
+        mails()[0].kind = MailKind.survey_reminder_1
+        mails()[0].state, mails()[0].ended_at = MailState.sent, datetime.now(UTC)
+        db.session.flush()
+        why = str(WHY_LATER[WaitReason.daily_cap])
+        assert told(departure)[2] == ("Survey", "waiting to go", why)
+        tomorrow = datetime(2026, 11, 22, 9, tzinfo=UTC)
+        assert timeline.of(departure)[2].at == tomorrow
 
 
 def test_a_mail_that_went_stands_where_it_went_with_what_became_of_it(departure):
@@ -124,6 +160,10 @@ def test_every_reason_has_a_sentence_in_every_language(app, language):
         sentences = {str(WHY_NOT[reason]) for reason in SkipReason}
     assert len(sentences) == len(SkipReason)
     assert all(sentence.endswith(".") for sentence in sentences)
+
+
+def test_every_wait_has_a_sentence():
+    assert set(WHY_LATER) == set(WaitReason)
 
 
 @pytest.mark.parametrize("kind", EventKind)

@@ -1,0 +1,188 @@
+"""Which mails that are due go only later, and when: quiet hours and the daily cap. Reads only.
+
+Both are counted in the reader's zone, or the company's while theirs is not known. The cap holds
+for mails that nobody asked for, to one address, whichever clients it belongs to.
+
+The promise under many workers: no address gets more than its cap, because a claim is committed
+before it is counted here, so that of two claims at least the later one sees the other. When it is
+only the rows in other hands that fill the day, a row waits some minutes, not until tomorrow: those
+may still fail, or wait themselves. What somebody sends by hand goes at once, and is counted.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, or_, select
+
+from service.clock import local_moment
+from service.current import company
+from service.extensions import db
+from service.mail.kinds import RULES
+from service.models import (
+    Company,
+    Contact,
+    MailKind,
+    MailState,
+    OutboxMessage,
+    Priority,
+    WaitReason,
+)
+
+UNASKED = tuple(kind for kind, rules in RULES.items() if not rules.is_transactional)
+ARRIVED = (MailState.sent, MailState.uncertain)  # nobody knows of the second, so it counts
+MINUTE = timedelta(minutes=1)
+
+Order = tuple[int, datetime, int]  # the more urgent, then the longer due, then the first written
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """From when a mail may go, and what it waits for."""
+
+    until: datetime
+    why: WaitReason
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """A mail to the same address that is not decided about here."""
+
+    state: MailState
+    ended_at: datetime | None
+    lease_owner: str | None
+    order: Order
+
+    def arrived_within(self, begins: datetime, ends: datetime) -> bool:
+        """Say whether it reached the reader in that time, as far as one can know."""
+        if self.state not in ARRIVED or self.ended_at is None:
+            return False
+        return begins <= self.ended_at < ends
+
+    def is_ahead_of(self, row: OutboxMessage) -> bool:
+        """Say whether it may take the place of `row`; those behind it in its own claim may not."""
+        if self.state is not MailState.sending:
+            return False
+        return self.lease_owner != row.lease_owner or self.order < _order(row)
+
+
+def waits(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, Wait]:
+    """Return those of `rows`, due at `at`, that go only later, by id; at most one query for all.
+
+    The rows of a claim have to be committed as `sending`: see the promise above.
+    """
+    house = company()
+    found = {}
+    for row in rows:
+        if row.contact is None or _is_by_hand(row):
+            continue
+        ends = quiet_until(row.kind, row.contact, at, house)
+        if ends > at:
+            found[row.id] = Wait(ends, WaitReason.quiet_hours)
+    capped = [
+        (row, row.contact)
+        for row in rows
+        if row.contact is not None and row.kind in UNASKED and row.id not in found
+    ]
+    return {**found, **_over_the_cap(capped, at, house)} if capped else found
+
+
+def quiet_until(kind: MailKind, contact: Contact, at: datetime, house: Company) -> datetime:
+    """Return from when on a mail of `kind` may reach `contact`: `at`, or the quiet hours' end."""
+    if RULES[kind].priority is Priority.urgent:
+        return at
+    return house.quiet_hours.over_at(at, zone_of(contact, house))
+
+
+def zone_of(contact: Contact, house: Company) -> str:
+    """Return the zone in which the contact's days and hours are counted."""
+    try:
+        return ZoneInfo(contact.time_zone).key if contact.time_zone else house.time_zone
+    except (KeyError, ValueError, OSError):  # one that this machine's tables do not have (any more)
+        return house.time_zone
+
+
+def by_moment(found: Mapping[int, Wait]) -> dict[datetime, list[int]]:
+    """Return the ids of what waits, by the moment that they wait for."""
+    moments = defaultdict(list)
+    for row_id, wait in found.items():
+        moments[wait.until].append(row_id)
+    return dict(moments)
+
+
+def _over_the_cap(
+    rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime, house: Company
+) -> dict[int, Wait]:
+    """Return what is one too many for its reader's day; by hand first, then the longest due."""
+    others = _others(rows, at)
+    passing: Counter[str] = Counter()
+    found = {}
+    for row, contact in sorted(rows, key=lambda pair: (not _is_by_hand(pair[0]), _order(pair[0]))):
+        address = contact.email_key
+        begins, ends = _day_of(at, zone_of(contact, house))
+        had = sum(other.arrived_within(begins, ends) for other in others[address])
+        left = max(house.daily_cap, 1) - had - passing[address]
+        in_hand = sum(other.is_ahead_of(row) for other in others[address])
+        if left > in_hand or _is_by_hand(row):
+            passing[address] += 1
+            continue
+        soon = at + MINUTE * (1 + row.id % 10)  # apart, so that they do not meet again
+        until = soon if left > 0 else _tomorrow(row, contact, at, house)
+        found[row.id] = Wait(until, WaitReason.daily_cap)
+    return found
+
+
+def _others(rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime) -> dict[str, list[_Other]]:
+    """Return what reached these addresses of late or is on its way, by address.
+
+    One statement, so that a row that goes from sending to sent meanwhile is seen exactly once.
+    """
+    lately = at - timedelta(days=2)
+    query = (
+        select(
+            Contact.email_key,
+            OutboxMessage.state,
+            OutboxMessage.ended_at,
+            OutboxMessage.lease_owner,
+            OutboxMessage.priority,
+            OutboxMessage.due_at,
+            OutboxMessage.id,
+        )
+        .join(Contact, OutboxMessage.contact_id == Contact.id)
+        .where(
+            Contact.email_key.in_({contact.email_key for _row, contact in rows}),
+            OutboxMessage.id.not_in([row.id for row, _contact in rows]),
+            OutboxMessage.kind.in_(UNASKED),
+            or_(
+                OutboxMessage.state == MailState.sending,
+                and_(OutboxMessage.state.in_(ARRIVED), OutboxMessage.ended_at > lately),
+            ),
+        )
+    )
+    found = defaultdict(list)
+    for address, state, ended_at, owner, priority, due_at, row_id in db.session.execute(query):
+        found[address].append(_Other(state, ended_at, owner, (priority, due_at, row_id)))
+    return found
+
+
+def _tomorrow(row: OutboxMessage, contact: Contact, at: datetime, house: Company) -> datetime:
+    """Return the row's own time of day on the reader's next day, or when it is quiet no more."""
+    zone = zone_of(contact, house)
+    day = at.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
+    own = row.due_at.astimezone(ZoneInfo(zone)).time()
+    return quiet_until(row.kind, contact, local_moment(day, own, zone), house)
+
+
+def _day_of(at: datetime, zone: str) -> tuple[datetime, datetime]:
+    day = at.astimezone(ZoneInfo(zone)).date()
+    return local_moment(day, time(), zone), local_moment(day + timedelta(days=1), time(), zone)
+
+
+def _order(row: OutboxMessage) -> Order:
+    return row.priority, row.due_at, row.id
+
+
+def _is_by_hand(row: OutboxMessage) -> bool:
+    return bool((row.context or {}).get("by_hand"))
