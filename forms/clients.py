@@ -6,7 +6,7 @@ from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length
 
 from forms.addresses import EmailAddress
-from forms.fields import AmountField, DayField
+from forms.fields import AmountField, DayField, ZoneField
 from forms.texts import tidied
 
 _200 = Length(max=200, message=_l("Shorten it to 200 characters."))
@@ -51,4 +51,5 @@ class ContactForm(FlaskForm):
         [Length(max=60, message=_l("Shorten it to 60 characters."))],
         filters=[tidied],
     )
+    time_zone = ZoneField(_l("Time zone"), filters=[tidied])
     keep_in_touch = BooleanField(_l("Keep in touch with them later on"))

@@ -1,7 +1,6 @@
 """The company's settings. Time zones and languages are passed in."""
 
 import re
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask_babel import lazy_gettext as _l
@@ -19,6 +18,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, Length, Optional
 
 from forms.addresses import EmailAddress
+from forms.fields import CountField, HourField, ZoneField
 from forms.texts import tidied
 
 SHORT = Length(max=200, message=_l("Shorten it to 200 characters."))
@@ -45,17 +45,16 @@ class SettingsForm(FlaskForm):
         [Length(max=300, message=_l("Shorten it to 300 characters."))],
         [with_scheme],
     )
-    time_zone = StringField(_l("Time zone"), [DataRequired(_l("Choose a time zone."))], [tidied])
+    time_zone = ZoneField(_l("Time zone"), [DataRequired(_l("Choose a time zone."))], [tidied])
     language = RadioField(_l("Language, when a person's own is not known"))
     sender_email = StringField(
         _l("Mails are sent from"),
         [Optional(), Length(max=254, message=_l("Shorten it to 254 characters.")), EmailAddress()],
         [tidied],
     )
-
-    def __init__(self, *args: Any, time_zones: frozenset[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._time_zones = time_zones
+    quiet_from = HourField(_l("Quiet hours from"))
+    quiet_until = HourField(_l("Quiet hours until"))
+    daily_cap = CountField(_l("Mails a day to one person, at most"), low=1, high=50)
 
     def validate_accent(self, field: Field) -> None:
         """A colour is what the colour field of a browser sends."""
@@ -74,9 +73,15 @@ class SettingsForm(FlaskForm):
         if not is_good or parts.username is not None or re.search(r"\s", field.data):
             raise ValidationError(str(_l("Write it as https://www.company.com.")))
 
-    def validate_time_zone(self, field: Field) -> None:
-        """A time zone is one of the list."""
-        if field.data not in self._time_zones:
-            raise ValidationError(
-                str(_l("Choose one of the list: write the nearest big city, such as Madrid."))
-            )
+    def validate_quiet_from(self, field: Field) -> None:
+        """Quiet hours have a beginning if they have an end."""
+        _is_there_with(field, self.quiet_until)
+
+    def validate_quiet_until(self, field: Field) -> None:
+        """Quiet hours have an end if they have a beginning."""
+        _is_there_with(field, self.quiet_from)
+
+
+def _is_there_with(field: Field, other: Field) -> None:
+    if field.data is None and not field.errors and other.data is not None:
+        raise ValidationError(str(_l("Write both times, or leave both empty.")))

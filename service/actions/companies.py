@@ -1,7 +1,8 @@
 """The company: its settings and its logo."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import time
 
 from service import current
 from service.actions import logos
@@ -22,14 +23,22 @@ class CompanyFacts:
     time_zone: str
     language: str
     sender_email: str  # empty: MAIL_DEFAULT_SENDER
+    quiet_from: time | None  # both or none
+    quiet_until: time | None
+    daily_cap: int  # at least 1
+
+
+WORDS = tuple(field.name for field in fields(CompanyFacts) if field.type is str)
 
 
 def save(facts: CompanyFacts) -> Company:
     """Keep the company's settings."""
     company = current.company()
-    for name in CompanyFacts.__slots__:
+    for name in WORDS:
         setattr(company, name, getattr(facts, name).strip())
     company.accent = company.accent.lower()
+    company.quiet_from, company.quiet_until = facts.quiet_from, facts.quiet_until
+    company.daily_cap = facts.daily_cap
     company.updated_at = now()
     db.session.add(company)
     db.session.flush()

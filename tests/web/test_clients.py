@@ -87,6 +87,36 @@ def test_a_contact_changes_language_address_and_wishes(page, ruy):
     assert (changed.language, changed.keep_in_touch) == ("en", False)
 
 
+def test_a_contact_has_the_zone_of_the_company_until_one_is_chosen(page, ruy):
+    contact = ruy.contacts[0]
+    path = f"/clients/contacts/{contact.public_id}"
+    values = {"name": "Ana", "email": "ana@ruy.example", "language": "es"}
+    assert "As your company (Europe/Madrid)" in page.get(path).text
+    for zone, kept in (("America/Bogota", "America/Bogota"), ("", None)):
+        assert send(page, path, {**values, "time_zone": zone}).status_code == 303
+        assert db.session.scalars(select(Contact)).one().time_zone == kept
+
+
+@pytest.mark.parametrize("zone", ["Bogotá", "Europe/Nowhere", "../etc/passwd"])
+def test_a_zone_that_is_none_is_said_and_stays_typed(page, ruy, zone):
+    values = {"name": "Luis", "email": "l@ruy.example", "language": "es", "time_zone": zone}
+    answer = send(page, f"/clients/{ruy.public_id}/contacts/new", values)
+
+    assert answer.status_code == 422
+    assert "Choose one of the list" in answer.text
+    assert f'value="{zone}"' in answer.text
+
+
+def test_a_zone_that_is_in_no_list_any_more_may_stay(page, ruy):
+    contact = ruy.contacts[0]
+    contact.time_zone = "Etc/GMT+12"
+    db.session.commit()
+    values = {"name": "Ana", "email": "ana@ruy.example", "time_zone": "Etc/GMT+12"}
+    answer = send(page, f"/clients/contacts/{contact.public_id}", {**values, "language": "es"})
+
+    assert answer.status_code == 303
+
+
 def test_the_same_person_may_be_at_two_clients_but_not_twice_at_one(page, ruy):
     hotel = builders.a_client(name="Hotel Díaz")
     db.session.commit()

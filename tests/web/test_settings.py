@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from datetime import time
 
 import pytest
 
@@ -46,6 +47,9 @@ FILLED = {
     "signature": "Estudio Norte\n983 000 000",
     "language": "en",
     "time_zone": "Atlantic/Canary",
+    "quiet_from": "21:00",
+    "quiet_until": "08:30",
+    "daily_cap": "2",
 }
 
 
@@ -72,8 +76,11 @@ def test_everything_that_is_filled_in_is_kept(client, owner):
     assert kept.website == "https://estudionorte.example"
     assert kept.postal_address == "Calle Mayor 1\n47001 Valladolid"
     assert (kept.time_zone, kept.sender_email) == ("Atlantic/Canary", FILLED["sender_email"])
+    assert (kept.quiet_from, kept.quiet_until) == (time(21), time(8, 30))
+    assert kept.daily_cap == 2
     again = client.get("/settings").text
     assert "47001 Valladolid" in again
+    assert 'type="time" value="08:30"' in again
     assert 'value="Atlantic/Canary"' in again
 
 
@@ -103,6 +110,16 @@ def test_the_name_is_all_that_is_needed_to_begin(client, owner):
         {"sender_email": "hola@norte.example, todos@norte.example"},
         {"sender_email": "hola@norte.example\nBcc: todos@norte.example"},
         {"signature": "x" * 1001},
+        {"quiet_from": ""},
+        {"quiet_until": ""},
+        {"quiet_from": "25:00"},
+        {"quiet_until": "late"},
+        {"daily_cap": "0"},
+        {"daily_cap": "-1"},
+        {"daily_cap": "2.5"},
+        {"daily_cap": "many"},
+        {"daily_cap": ""},
+        {"daily_cap": "51"},
     ],
 )
 def test_a_mistake_is_named_and_what_was_typed_stays(client, owner, wrong):
@@ -112,6 +129,28 @@ def test_a_mistake_is_named_and_what_was_typed_stays(client, owner, wrong):
     assert "47001 Valladolid" in answer.text
     assert "display:none" not in answer.text.split("<style")[1].split("</style>")[0]
     assert db.session.get(Company, 1) is None
+
+
+def test_a_time_that_cannot_be_read_stays_as_it_was_typed(client, owner):
+    answer = save(client, quiet_from="nine at night", daily_cap="lots").text
+    assert 'value="nine at night"' in answer
+    assert 'value="lots"' in answer
+    assert "Write a time such as 21:00." in answer
+    assert "Write a number from 1 to 50." in answer
+    assert "Write both times" not in answer
+
+
+@pytest.mark.parametrize("typed", ["21:00", "21.00", "21h00", "21", "21 h", "21:00:00"])
+def test_a_time_of_day_is_read_as_people_write_it(client, owner, typed):
+    save(client, quiet_from=typed)
+    assert company().quiet_from == time(21)
+
+
+def test_quiet_hours_can_be_taken_back_and_are_none_to_begin_with(client, owner):
+    assert 'type="time" value=""' in client.get("/settings").text
+    save(client)
+    assert save(client, quiet_from="", quiet_until="").status_code == 303
+    assert (company().quiet_from, company().quiet_until) == (None, None)
 
 
 def test_a_sender_of_another_domain_is_said_to_be_risky(client, owner):

@@ -17,6 +17,7 @@ from service.web.provider.access import requires
 from service.web.provider.departure_forms import people_choices
 from service.web.provider.departures import searched
 from service.web.theme import current_company
+from service.web.zones import time_zones
 
 blueprint = Blueprint("clients", __name__, url_prefix="/clients")
 
@@ -167,19 +168,25 @@ def _client_page(client: Client, form: ClientForm) -> str:
 
 
 def _contact_form(contact: Contact | None) -> ContactForm:
-    names = ("name", "email", "language", "phone", "keep_in_touch")
+    names = ("name", "email", "language", "phone", "time_zone", "keep_in_touch")
     data = {name: getattr(contact, name) for name in names} if contact else {}
     form = ContactForm(data=data or {"language": current_company().language})
     form.language.choices = list(LANGUAGE_NAMES.items())
+    form.time_zone.zones = time_zones() | {contact.time_zone or "" if contact else ""}
     return form
 
 
 def _contact_values(form: ContactForm) -> dict[str, Any]:
     words = {name: form[name].data or "" for name in ("name", "email", "language", "phone")}
-    return {**words, "keep_in_touch": form.keep_in_touch.data}
+    more = {"time_zone": form.time_zone.data or None, "keep_in_touch": form.keep_in_touch.data}
+    return {**words, **more}
 
 
 def _contact_page(client: Client, form: ContactForm, contact: Contact | None) -> str:
     return render_template(
-        "provider/clients/contact.html", client=client, form=form, contact=contact
+        "provider/clients/contact.html",
+        client=client,
+        form=form,
+        contact=contact,
+        zones=sorted(time_zones()),
     )

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 from email.utils import parseaddr
-from functools import cache
-from zoneinfo import available_timezones
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -17,23 +15,14 @@ from service.current import company, settings
 from service.errors import Refused
 from service.extensions import db
 from service.models import Company, Role
+from service.models.companies import DAILY_CAP
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider.access import current_provider, requires
+from service.web.zones import time_zones
 
 blueprint = Blueprint("settings", __name__)
 
 Page = str | tuple[str, int] | Response
-
-
-@cache
-def time_zones() -> frozenset[str]:
-    """Return the zones that are named after a place, and UTC."""
-    spare = ("Etc/", "SystemV/", "US/", "posix", "right")
-    return frozenset(
-        zone
-        for zone in available_timezones()
-        if ("/" in zone and not zone.startswith(spare)) or zone == "UTC"
-    )
 
 
 @blueprint.get("/settings")
@@ -100,13 +89,20 @@ def _samples(accent: str) -> list[Sample]:
 
 def _form_of(found: Company) -> SettingsForm:
     """Return the form, filled with what is kept; for a company without a sender, none."""
-    form = SettingsForm(obj=found, time_zones=time_zones() | {found.time_zone})
+    form = SettingsForm(obj=found)
+    form.time_zone.zones = time_zones() | {found.time_zone}
     form.language.choices = list(LANGUAGE_NAMES.items())
     return form
 
 
 def _facts_of(form: SettingsForm) -> CompanyFacts:
-    return CompanyFacts(**{name: getattr(form, name).data or "" for name in CompanyFacts.__slots__})
+    words = {name: getattr(form, name).data or "" for name in companies.WORDS}
+    return CompanyFacts(
+        **words,
+        quiet_from=form.quiet_from.data,
+        quiet_until=form.quiet_until.data,
+        daily_cap=form.daily_cap.data or DAILY_CAP,
+    )
 
 
 def _keep_logo(kept: Company, form: SettingsForm) -> None:
