@@ -146,7 +146,8 @@ def _mailed(mail: OutboxMessage, situation: Situation, wait: postponing.Wait | N
         can = frozenset({"resolve", "retry"})
         return Item(mail.ended_at, "mail", what, why, "late", tag, can=can, **more)
     if wait is not None and wait.until >= mail.due_at:
-        return Item(wait.until, "mail", what, why_later(wait.why), "wait", tag, **more)
+        why, more["is_coming"] = why_later(wait.why), True
+        return Item(wait.until, "mail", what, why, "wait", tag, **more)
     at = mail.ended_at or mail.due_at
     return Item(at, "mail", what, said(mail) if mail.attempts else "", "wait", tag, **more)
 

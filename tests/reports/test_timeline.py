@@ -90,7 +90,9 @@ def test_what_comes_is_told_for_when_the_quiet_hours_are_over_and_then_goes(depa
         assert told(departure)[1] == quiet  # before a worker has asked …
         delivery.deliver([mail.id for mail in mails()])
         assert told(departure)[1] == quiet  # … and after
-        assert timeline.of(departure)[1].at == mails()[0].due_at == foretold[0]
+        waiting = timeline.of(departure)[1]
+        assert (waiting.at, waiting.is_coming) == (mails()[0].due_at, True)
+        assert waiting.at == foretold[0]
 
 
 def test_a_mail_that_waits_for_tomorrow_says_that_today_was_enough(departure):
