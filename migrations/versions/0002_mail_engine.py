@@ -160,7 +160,8 @@ def widen_suppressions() -> None:
         batch_op.alter_column("public_id", existing_type=sa.String(length=22), nullable=False)
         batch_op.drop_constraint(batch_op.f("uq_suppressions_address_hash"), type_="unique")
         batch_op.create_unique_constraint(
-            batch_op.f("uq_suppressions_address_hash_scope"), ["address_hash", "scope"]
+            batch_op.f("uq_suppressions_address_hash_scope_reason"),
+            ["address_hash", "scope", "reason"],
         )
         batch_op.create_unique_constraint(batch_op.f("uq_suppressions_public_id"), ["public_id"])
         batch_op.create_foreign_key(
@@ -201,7 +202,7 @@ def downgrade() -> None:
 
 
 def narrow_suppressions() -> None:
-    """Keep of each address the widest suppression; one of a single purpose has no place there."""
+    """Keep of each address one of the widest; one of a single purpose has no place there."""
     op.drop_index("ix_suppressions_created_at", "suppressions")
     with op.batch_alter_table("suppressions") as batch_op:
         batch_op.add_column(
@@ -210,7 +211,7 @@ def narrow_suppressions() -> None:
             )
         )
     table = sa.table(
-        "suppressions", *map(sa.column, ("address_hash", "scope", "reaches_transactional"))
+        "suppressions", *map(sa.column, ("id", "address_hash", "scope", "reaches_transactional"))
     )
     dead = sa.select(table.c.address_hash).where(table.c.scope == "everything")
     connection = op.get_bind()
@@ -220,6 +221,8 @@ def narrow_suppressions() -> None:
         connection.execute(
             table.delete().where(table.c.address_hash == address_hash, table.c.scope == "unasked")
         )
+    first = sa.select(sa.func.min(table.c.id)).group_by(table.c.address_hash)
+    connection.execute(table.delete().where(table.c.id.not_in(first)))
     connection.execute(
         table.update().where(table.c.scope == "everything").values(reaches_transactional=sa.true())
     )
@@ -228,7 +231,9 @@ def narrow_suppressions() -> None:
             batch_op.f("fk_suppressions_provider_id_providers"), type_="foreignkey"
         )
         batch_op.drop_constraint(batch_op.f("uq_suppressions_public_id"), type_="unique")
-        batch_op.drop_constraint(batch_op.f("uq_suppressions_address_hash_scope"), type_="unique")
+        batch_op.drop_constraint(
+            batch_op.f("uq_suppressions_address_hash_scope_reason"), type_="unique"
+        )
         batch_op.create_unique_constraint(
             batch_op.f("uq_suppressions_address_hash"), ["address_hash"]
         )

@@ -1,4 +1,8 @@
-"""What a contact wants to hear from us, and the end of it. Each change is kept as a consent."""
+"""What a contact wants to hear from us, and the end of it. Each change is kept as a consent.
+
+The contact's own wishes are two things that must not contradict each other: the three switches of
+the contact, and the suppressions of the address, which may belong to contacts of several clients.
+"""
 
 from collections.abc import Mapping
 
@@ -14,14 +18,36 @@ from service.models import (
     Event,
     EventKind,
     SuppressionReason,
+    SuppressionScope,
 )
 
 PURPOSES = (ConsentPurpose.newsletter, ConsentPurpose.greetings, ConsentPurpose.check_ins)
+PAGE = "preferences page"
 
 
-def is_unsubscribed(contact: Contact) -> bool:
-    """Say whether the contact's address gets nothing but what it asks for itself."""
-    return suppressions.find(contact.email) is not None
+def wanted(contact: Contact) -> dict[ConsentPurpose, bool]:
+    """Return what the contact wants to hear, by this link or by another of the same address."""
+    ended = _ended(contact)
+    return {
+        purpose: bool(getattr(contact, purpose))
+        and SuppressionScope.unasked not in ended
+        and SuppressionScope(purpose) not in ended
+        for purpose in PURPOSES
+    }
+
+
+def is_unsubscribed(contact: Contact, purpose: ConsentPurpose | None = None) -> bool:
+    """Say whether the address gets nothing (of `purpose`) but what it asks for itself."""
+    stopping = {*suppressions.WIDE, *([SuppressionScope(purpose)] if purpose else [])}
+    return any(row.scope in stopping for row in suppressions.of(contact.email))
+
+
+def is_stopped_by_others(contact: Contact) -> bool:
+    """Say whether the address gets nothing for a reason that the contact cannot lift."""
+    return any(
+        row.scope in suppressions.WIDE and row.reason is not SuppressionReason.unsubscribed
+        for row in suppressions.of(contact.email)
+    )
 
 
 def save(
@@ -29,37 +55,61 @@ def save(
 ) -> None:
     """Keep the contact's wish for each purpose, with the wording that was shown.
 
-    A wish for anything takes an earlier unsubscription back.
+    A wish for anything takes an earlier unsubscription from everything back; what is not wished
+    then stays ended by itself.
     """
-    changed = [purpose for purpose in PURPOSES if getattr(contact, purpose) != wishes[purpose]]
-    for purpose in changed:
-        setattr(contact, purpose, wishes[purpose])
-        _note_consent(contact, purpose, wishes[purpose], wordings[purpose], "preferences page")
-    came_back = any(wishes.values()) and suppressions.lift(
-        contact.email, SuppressionReason.unsubscribed
+    before = wanted(contact)
+    changed = [purpose for purpose in PURPOSES if before[purpose] != wishes[purpose]]
+    came_back = any(wishes.values()) and suppressions.lift_own(
+        contact.email, [SuppressionScope.unasked], source=PAGE
     )
+    for purpose in PURPOSES:
+        if purpose in changed:
+            _note_consent(contact, purpose, wishes[purpose], wordings[purpose], PAGE)
+        setattr(contact, purpose, wishes[purpose])
+        if wishes[purpose]:
+            suppressions.lift_own(contact.email, [SuppressionScope(purpose)], source=PAGE)
+        elif purpose in changed or came_back:
+            _end(contact, SuppressionScope(purpose), PAGE)
     if changed or came_back:
         kept = ", ".join(purpose for purpose in PURPOSES if wishes[purpose])
         _note_event(contact, EventKind.preferences_changed, kept)
     db.session.flush()
 
 
-def unsubscribe(contact: Contact, wording: str, channel: str) -> bool:
-    """End every mail that the contact did not ask for; says whether that was news.
+def unsubscribe(
+    contact: Contact, wording: str, channel: str, purpose: ConsentPurpose | None = None
+) -> bool:
+    """End every mail that the contact did not ask for, or those of one purpose; was it news?
 
-    Holds for the address, whichever client it belongs to (RFC 8058 for the one-click `channel`).
+    Holds for the address, whichever client it belongs to (RFC 8058 for the one-click `channel`;
+    others are link, page, reply, api).
     """
-    found = suppressions.find(contact.email)
-    if found is not None and not any(getattr(contact, purpose) for purpose in PURPOSES):
+    scope = SuppressionScope(purpose) if purpose else SuppressionScope.unasked
+    ending = [one for one in ((purpose,) if purpose else PURPOSES) if getattr(contact, one)]
+    if not ending and _ended(contact) & {scope, SuppressionScope.unasked}:
         return False
-    suppressions.add(contact.email, SuppressionReason.unsubscribed, detail=channel)
-    for purpose in PURPOSES:
-        if getattr(contact, purpose):
-            setattr(contact, purpose, False)
-            _note_consent(contact, purpose, False, wording, channel)
-    _note_event(contact, EventKind.unsubscribed, channel)
+    _end(contact, scope, channel)
+    for one in ending:
+        setattr(contact, one, False)
+        _note_consent(contact, one, False, wording, channel)
+    kind = EventKind.preferences_changed if purpose else EventKind.unsubscribed
+    _note_event(contact, kind, channel)
     db.session.flush()
     return True
+
+
+def _ended(contact: Contact) -> set[SuppressionScope]:
+    """Return the scopes that the owner of the address ended."""
+    return {
+        row.scope
+        for row in suppressions.of(contact.email)
+        if row.reason is SuppressionReason.unsubscribed
+    }
+
+
+def _end(contact: Contact, scope: SuppressionScope, channel: str) -> None:
+    suppressions.add(contact.email, SuppressionReason.unsubscribed, scope=scope, source=channel)
 
 
 def _note_consent(

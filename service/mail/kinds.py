@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from service.models.clients import ConsentPurpose
 from service.models.outbox import MailKind, Priority
 
 
@@ -13,6 +14,7 @@ class Rules:
     carries no List-Unsubscribe. `is_reminder`: threaded under an earlier mail.
     `goes_twice`: when nobody can know whether the server took it, it is sent once more with the
     same Message-ID (a lost one harms more than a double one); if not, it waits for a person.
+    `purpose`: what the contact can say no to by itself (newsletter, greetings, check-ins).
     """
 
     is_transactional: bool
@@ -20,6 +22,7 @@ class Rules:
     goes_twice: bool = True
     to_provider: bool = False
     priority: Priority = Priority.ordinary
+    purpose: ConsentPurpose | None = None
 
 
 _OWED = Rules(is_transactional=True)

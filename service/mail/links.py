@@ -1,7 +1,15 @@
 """The addresses in mails. They begin with BASE_URL, never with what a request said its host was."""
 
 from service.current import settings, sign
-from service.models import Contact, Departure, Invitation, ProviderLink, Response, Testimonial
+from service.models import (
+    ConsentPurpose,
+    Contact,
+    Departure,
+    Invitation,
+    ProviderLink,
+    Response,
+    Testimonial,
+)
 from service.tokens import Purpose
 
 
@@ -30,9 +38,9 @@ def preferences(contact: Contact) -> str:
     return _page(f"/p/{sign(Purpose.preferences, contact.public_id)}")
 
 
-def one_click(preferences_link: str) -> str:
-    """Return the address that unsubscribes by one POST (RFC 8058)."""
-    return f"{preferences_link}/one-click"
+def one_click(preferences_link: str, purpose: ConsentPurpose | None = None) -> str:
+    """Return the address that unsubscribes by one POST (RFC 8058), of one purpose or of all."""
+    return f"{preferences_link}/one-click" + (f"?purpose={purpose}" if purpose else "")
 
 
 def door(contact: Contact) -> str:

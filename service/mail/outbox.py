@@ -26,7 +26,6 @@ from service.models import (
     OutboxMessage,
     Provider,
     SkipReason,
-    SuppressionScope,
 )
 
 DUE_NOW = "outbox_due_now"  # in the session's info: ids to hint at after the commit
@@ -136,11 +135,12 @@ def why_not(
         return SkipReason.history
     if suppressed is None:
         suppressed = suppressions.find_all([to.email])
-    suppression = suppressed.get(suppressions.email_key(to.email))
-    if suppression and (
-        suppression.scope is SuppressionScope.everything or not RULES[kind].is_transactional
-    ):
+    rules = RULES[kind]
+    rows = suppressed.get(suppressions.email_key(to.email), ())
+    if suppressions.stopping(rows, rules) is not None:
         return SkipReason.suppressed
+    if rules.purpose is not None and not getattr(to, rules.purpose):
+        return SkipReason.no_consent
     return None
 
 

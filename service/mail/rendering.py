@@ -153,7 +153,7 @@ def _extra_headers(topic: Topic, said: Content, house: House) -> dict[str, str]:
     if RULES[row.kind].is_reminder and row.reply_to and row.reply_to.message_id:
         extra["In-Reply-To"] = extra["References"] = row.reply_to.message_id
     if not RULES[row.kind].is_transactional:
-        by_post = links.one_click(said.words["preferences_url"])
+        by_post = links.one_click(said.words["preferences_url"], RULES[row.kind].purpose)
         by_mail = f"mailto:{quote(house.address, safe='@+')}?subject=unsubscribe"
         extra["List-Unsubscribe"] = f"<{by_post}>, <{by_mail}>"
         extra["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

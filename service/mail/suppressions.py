@@ -1,20 +1,51 @@
-"""Addresses that get no mail, kept as keyed hashes so that they outlive an erasure."""
+"""Addresses that get no mail, kept as keyed hashes so that they outlive an erasure.
+
+Each change is logged here, whichever door it came through. Who may lift what is decided above.
+"""
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.clock import now
 from service.current import settings
 from service.extensions import db
-from service.models import Suppression, SuppressionReason, SuppressionScope
+from service.mail.kinds import Rules
+from service.models import (
+    Provider,
+    Suppression,
+    SuppressionChange,
+    SuppressionReason,
+    SuppressionScope,
+)
 from service.tokens import new_public_id
 
-Found = Mapping[str, Suppression]  # by email_key
+Found = Mapping[str, Sequence[Suppression]]  # by email_key, the widest first
+
+WIDE = (SuppressionScope.everything, SuppressionScope.unasked)
+DEAD = (SuppressionReason.hard_bounce, SuppressionReason.soft_bounces)
+# Which of several reasons is told: what nobody here can change comes first.
+_TOLD_FIRST = (
+    SuppressionReason.hard_bounce,
+    SuppressionReason.complaint,
+    SuppressionReason.soft_bounces,
+    SuppressionReason.unsubscribed,
+    SuppressionReason.by_provider,
+    SuppressionReason.imported,
+)
+_SCOPES = tuple(SuppressionScope)
+KEY = ("address_hash", "scope", "reason")
+MOST_OF_SOURCE = 40
+
+
+def email_key(email: str) -> str:
+    """Return what all spellings of one address share."""
+    return email.strip().casefold()
 
 
 def address_hashes(email: str) -> list[str]:
@@ -33,58 +64,151 @@ def add(
     *,
     scope: SuppressionScope = SuppressionScope.unasked,
     detail: str = "",
+    source: str = "",
+    provider: Provider | None = None,
 ) -> Suppression:
-    """Suppress `email`. Twice is once; a reason that reaches further replaces one that does not."""
-    hashed = address_hashes(email)[0]
-    if find(email) is None:  # and if another is as quick, its row stands
-        insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-        values = {
-            "public_id": new_public_id(),
-            "address_hash": hashed,
+    """Suppress `email` for a scope and log it. Twice is once: the first one's date stays.
+
+    `source` is the door (one-click, reply, smtp …), `detail` what it said; both are shown.
+    """
+    hashes = address_hashes(email)
+    found = _exactly(hashes, scope, reason)
+    if found is not None:
+        return found
+    put_in(
+        {
+            "address_hash": hashes[0],
             "address": email.strip(),
             "reason": reason,
             "scope": scope,
-            "source": "",
+            "source": source[:MOST_OF_SOURCE],
             "detail": detail,
+            "provider_id": provider.id if provider else None,
             "created_at": now(),
         }
-        db.session.execute(insert(Suppression).values(**values).on_conflict_do_nothing())
-    found = find(email)
+    )
+    found = _exactly(hashes, scope, reason)
     if found is None:
         raise RuntimeError("the suppression just added is not there")
-    if scope is SuppressionScope.everything and found.scope is not scope:
-        found.reason, found.scope, found.detail = reason, scope, detail
-    db.session.flush()
     return found
 
 
+def put_in(row: Mapping[str, Any]) -> bool:
+    """Insert a suppression and its log line; False when another was as quick, and its row stands.
+
+    `row` has every column but the ids.
+    """
+    upsert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
+    statement = upsert(Suppression).values(public_id=new_public_id(), **row)
+    statement = statement.on_conflict_do_nothing(index_elements=KEY).returning(Suppression.id)
+    if db.session.scalar(statement) is None:
+        return False
+    db.session.execute(insert(SuppressionChange).values(change_of(row)))
+    return True
+
+
+def change_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the log line that says that `row` was added."""
+    said = {name: row[name] for name in (*KEY, "source", "provider_id")}
+    return {**said, "is_lifted": False, "why": row["detail"], "at": now()}
+
+
 def find(email: str) -> Suppression | None:
-    """Return the suppression of `email`, or None."""
-    hashes = address_hashes(email)
-    return db.session.scalar(select(Suppression).where(Suppression.address_hash.in_(hashes)))
+    """Return the widest suppression of `email`, or None."""
+    rows = of(email)
+    return rows[0] if rows else None
+
+
+def of(email: str) -> Sequence[Suppression]:
+    """Return every suppression of `email`, the widest first."""
+    return find_all([email]).get(email_key(email), ())
 
 
 def find_all(emails: Iterable[str]) -> Found:
     """Return the suppressions of `emails` in one query, by email_key: several spell one address."""
     owner = {hashed: email_key(email) for email in emails for hashed in address_hashes(email)}
     rows = db.session.scalars(select(Suppression).where(Suppression.address_hash.in_(owner)))
-    return {owner[row.address_hash]: row for row in rows}
+    found: dict[str, list[Suppression]] = defaultdict(list)
+    for row in rows:
+        found[owner[row.address_hash]].append(row)
+    return {key: sorted(some, key=_width) for key, some in found.items()}
 
 
-def email_key(email: str) -> str:
-    """Return what all spellings of one address share."""
-    return email.strip().casefold()
+def stopping(rows: Iterable[Suppression], rules: Rules) -> Suppression | None:
+    """Return the one of an address's `rows`, the widest first, that stops mails of such rules."""
+    return next((row for row in rows if _stops(row.scope, rules)), None)
 
 
-def lift(email: str, reason: SuppressionReason) -> bool:
-    """Take the suppression of `email` back if it was for `reason`; says whether there was one.
-
-    A contact who unsubscribed may come back by the same link; a dead address may not.
-    """
-    hashes = address_hashes(email)
-    found = db.session.execute(
-        delete(Suppression).where(
-            Suppression.address_hash.in_(hashes), Suppression.reason == reason
-        )
+def lift(row: Suppression, why: str, *, source: str, provider: Provider | None = None) -> bool:
+    """Take one suppression off the list and log it; False when another was as quick."""
+    gone = db.session.execute(delete(Suppression).where(Suppression.id == row.id))
+    if not gone.rowcount:  # type: ignore[attr-defined]
+        return False
+    change = SuppressionChange(
+        address_hash=row.address_hash,
+        scope=row.scope,
+        reason=row.reason,
+        is_lifted=True,
+        why=why,
+        source=source[:MOST_OF_SOURCE],
+        provider_id=provider.id if provider else None,
     )
-    return bool(found.rowcount)  # type: ignore[attr-defined]
+    db.session.add(change)
+    db.session.flush()
+    return True
+
+
+def lift_own(email: str, scopes: Iterable[SuppressionScope], *, source: str) -> bool:
+    """Take back what the owner of `email` asked for; says whether there was any.
+
+    Whoever unsubscribed may come back by the same link; a dead address or a complaint may not.
+    """
+    wanted = set(scopes)
+    own = [
+        row
+        for row in of(email)
+        if row.reason is SuppressionReason.unsubscribed and row.scope in wanted
+    ]
+    return sum(lift(row, "", source=source) for row in own) > 0
+
+
+def forget(email: str) -> int:
+    """Empty the address and every free text kept with it; how many suppressions stay as a hash."""
+    hashes = address_hashes(email)
+    kept = db.session.execute(
+        update(Suppression)
+        .where(Suppression.address_hash.in_(hashes))
+        .values(address=None, detail="")
+    )
+    db.session.execute(
+        update(SuppressionChange).where(SuppressionChange.address_hash.in_(hashes)).values(why="")
+    )
+    return int(kept.rowcount)  # type: ignore[attr-defined]
+
+
+def _stops(scope: SuppressionScope, rules: Rules) -> bool:
+    if scope is SuppressionScope.everything:
+        return True
+    if rules.is_transactional:
+        return False
+    return scope is SuppressionScope.unasked or (
+        rules.purpose is not None and scope.value == rules.purpose.value
+    )
+
+
+def _width(row: Suppression) -> tuple[int, int]:
+    return _SCOPES.index(row.scope), _TOLD_FIRST.index(row.reason)
+
+
+def _exactly(
+    hashes: Sequence[str], scope: SuppressionScope, reason: SuppressionReason
+) -> Suppression | None:
+    return db.session.scalar(
+        select(Suppression)
+        .where(
+            Suppression.address_hash.in_(hashes),
+            Suppression.scope == scope,
+            Suppression.reason == reason,
+        )
+        .limit(1)
+    )

@@ -32,15 +32,16 @@ class SuppressionScope(StrEnum):
 
 
 class Suppression(Model):
-    """An address that gets no mail of a scope, by keyed hash.
+    """An address that gets no mail of a scope, for one reason, by keyed hash.
 
+    Each reason stands by itself: when a dead address works again, whoever unsubscribed stays so.
     `address` is kept so that the provider can read the list; an erasure empties it, and the hash
     stays.
     """
 
     __tablename__ = "suppressions"
     __table_args__ = (
-        UniqueConstraint("address_hash", "scope"),
+        UniqueConstraint("address_hash", "scope", "reason"),
         Index("ix_suppressions_created_at", "created_at"),
     )
 
@@ -69,7 +70,7 @@ class SuppressionChange(Model):
     scope: Mapped[SuppressionScope] = mapped_column(words(SuppressionScope, 20))
     reason: Mapped[SuppressionReason] = mapped_column(words(SuppressionReason, 20))
     is_lifted: Mapped[bool] = mapped_column(default=False)
-    why: Mapped[str] = mapped_column(Text, default="")  # a person's words, when it was lifted
+    why: Mapped[str] = mapped_column(Text, default="")  # in words; an erasure empties it
     source: Mapped[str] = mapped_column(String(40), default="")
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
     at: Mapped[CreatedAt]

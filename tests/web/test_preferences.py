@@ -1,12 +1,14 @@
 """Preferences and unsubscribe: one press, no cookie, and never by a scanner's GET."""
 
+import re
+
 import pytest
 from sqlalchemy import select
 
 from service import current
 from service.extensions import db
 from service.mail import suppressions
-from service.models import Consent, Event, EventKind
+from service.models import Consent, Event, EventKind, SuppressionReason, SuppressionScope
 from service.tokens import Purpose
 from tests.builders import a_company, a_contact, a_departure
 
@@ -22,6 +24,15 @@ def contact(session):
 @pytest.fixture
 def link(contact):
     return "/p/" + current.sign(Purpose.preferences, contact.public_id)
+
+
+def scopes_of(contact):
+    return {row.scope for row in suppressions.of(contact.email)}
+
+
+def ticked(page):
+    """The boxes that a page shows as ticked."""
+    return set(re.findall(r'<input checked[^>]*name="(\w+)"', page))
 
 
 def consents():
@@ -68,7 +79,7 @@ def test_who_unsubscribed_by_mistake_can_come_back_by_the_same_link(client, cont
     page = client.get(f"{link}?saved=yes").text
     assert "No recibirás nada más" in page
     client.post(link, data={"newsletter": "y"})
-    assert suppressions.find(contact.email) is None
+    assert scopes_of(contact) == {"greetings", "check_ins"}
     kinds = [event.kind for event in db.session.scalars(select(Event).order_by(Event.id))]
     assert kinds == [EventKind.unsubscribed, EventKind.preferences_changed]
 
@@ -90,3 +101,92 @@ def test_a_token_of_another_purpose_cannot_unsubscribe(client, contact, purpose)
     assert answer.status_code == 404
     assert contact.name not in answer.text
     assert suppressions.find(contact.email) is None
+
+
+@pytest.fixture
+def other_link(contact):
+    """The link of another client's contact with the same address."""
+    other = a_contact(email=contact.email.upper())
+    db.session.commit()
+    return "/p/" + current.sign(Purpose.preferences, other.public_id)
+
+
+def test_a_box_that_is_unticked_ends_that_purpose_for_the_address(client, contact, link):
+    client.post(link, data={"greetings": "y", "check_ins": "y"})
+    (row,) = suppressions.of(contact.email)
+    assert (row.scope, row.reason, row.source) == ("newsletter", "unsubscribed", "preferences page")
+
+    client.post(link, data={"greetings": "y", "check_ins": "y", "newsletter": "y"})
+    assert scopes_of(contact) == set()
+
+
+def test_unsubscribing_shows_on_the_page_of_every_contact_with_the_address(
+    client, contact, link, other_link
+):
+    assert ticked(client.get(other_link).text) == {"newsletter", "greetings", "check_ins"}
+    client.post(link, data={"greetings": "y"})
+    assert ticked(client.get(other_link).text) == {"greetings"}
+    client.post(link, data={"unsubscribe_all": "y"})
+    assert ticked(client.get(other_link).text) == set()
+
+
+def test_saving_an_unsubscribed_page_as_it_is_brings_nobody_back(client, contact, link, other_link):
+    client.post(link, data={"unsubscribe_all": "y"})
+    before = len(consents())
+    client.post(other_link, data={})
+    assert scopes_of(contact) == {"unasked"}
+    assert len(consents()) == before
+
+
+def test_coming_back_by_the_other_link_holds_for_the_address_purpose_by_purpose(
+    client, contact, link, other_link
+):
+    client.post(link, data={"unsubscribe_all": "y"})
+    client.post(other_link, data={"check_ins": "y"})
+    assert scopes_of(contact) == {"newsletter", "greetings"}
+    assert ticked(client.get(other_link).text) == {"check_ins"}
+    assert ticked(client.get(link).text) == set()
+
+
+@pytest.mark.parametrize(
+    ("reason", "scope"),
+    [
+        (SuppressionReason.hard_bounce, SuppressionScope.everything),
+        (SuppressionReason.complaint, SuppressionScope.unasked),
+        (SuppressionReason.by_provider, SuppressionScope.newsletter),
+    ],
+)
+def test_a_contact_lifts_only_what_they_asked_for_themselves(client, contact, link, reason, scope):
+    suppressions.add(contact.email, reason, scope=scope)
+    client.post(link, data={"unsubscribe_all": "y"})
+    client.post(link, data={"newsletter": "y", "greetings": "y", "check_ins": "y"})
+    assert [row.reason for row in suppressions.of(contact.email)] == [reason]
+    page = client.get(f"{link}?saved=yes").text
+    is_told = "frenado" in page or "stopped on our side" in page
+    assert is_told == (scope in suppressions.WIDE)
+
+
+def test_who_unsubscribes_from_a_dead_address_stays_unsubscribed_when_it_lives_again(
+    client, contact, link
+):
+    dead = suppressions.add(
+        contact.email, SuppressionReason.hard_bounce, scope=SuppressionScope.everything
+    )
+    client.post(f"{link}/one-click", data={"List-Unsubscribe": "One-Click"})
+    suppressions.lift(dead, "They have a new server.", source="provider")
+    assert scopes_of(contact) == {"unasked"}
+
+
+def test_the_one_click_of_a_newsletter_ends_the_newsletter_alone(client, contact, link):
+    address = f"{link}/one-click?purpose=newsletter"
+    assert "unas pocas veces al año" in client.get(address).text
+    for _ in range(2):
+        assert client.post(address, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert scopes_of(contact) == {"newsletter"}
+    assert [consent.purpose for consent in consents()] == ["newsletter"]
+    assert len(db.session.scalars(select(Event)).all()) == 1
+
+
+def test_a_purpose_that_is_none_ends_them_all(client, contact, link):
+    client.post(f"{link}/one-click?purpose=publish_website", data={"List-Unsubscribe": "One-Click"})
+    assert scopes_of(contact) == {"unasked"}

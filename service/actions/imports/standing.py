@@ -44,7 +44,8 @@ def opted_out(contacts: Iterable[ContactDraft]) -> set[str]:
     wanted = [draft for draft in contacts if draft.values.get("keep_in_touch")]
     refusing: set[str] = set()
     for keys in portions({draft.key for draft in wanted}):
-        refusing.update(key.casefold() for key in suppressions.find_all(keys))
+        found = suppressions.find_all(keys)
+        refusing.update(key for key, rows in found.items() if rows[0].scope in suppressions.WIDE)
     known = {draft.standing.id: draft.key for draft in wanted if draft.standing}
     for ids in portions(known):
         newest = (

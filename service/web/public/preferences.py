@@ -9,7 +9,7 @@ from forms.preferences import PreferencesForm
 from service import current
 from service.actions import preferences
 from service.extensions import csrf, db
-from service.models import Contact
+from service.models import ConsentPurpose, Contact
 from service.tokens import Purpose
 from service.web.language import speak
 from service.web.public import limits
@@ -34,11 +34,13 @@ def contact_of(token: str, purpose: Purpose) -> Contact:
 def show(token: str) -> str:
     """Show what the contact gets; changes nothing."""
     contact = contact_of(token, Purpose.preferences)
+    wanted = preferences.wanted(contact)
     return render_template(
         "public/preferences/show.html",
-        form=PreferencesForm(obj=contact),
+        form=PreferencesForm(data={purpose.value: wanted[purpose] for purpose in wanted}),
         token=token,
         is_unsubscribed=preferences.is_unsubscribed(contact),
+        is_stopped_by_others=preferences.is_stopped_by_others(contact),
         saved=request.args.get("saved"),
     )
 
@@ -65,11 +67,7 @@ def save(token: str) -> Response:
 def ask_one_click(token: str) -> str:
     """Show the button: scanners and curious people follow links, and that must change nothing."""
     contact = contact_of(token, Purpose.preferences)
-    return render_template(
-        "public/preferences/one_click.html",
-        token=token,
-        is_unsubscribed=preferences.is_unsubscribed(contact),
-    )
+    return _one_click_page(token, preferences.is_unsubscribed(contact, _purpose_asked()))
 
 
 @blueprint.post("/p/<token>/one-click")
@@ -78,6 +76,22 @@ def one_click(token: str) -> str:
     """Unsubscribe at one press, by a mail program or a person; any number of times (RFC 8058)."""
     contact = contact_of(token, Purpose.preferences)
     channel = "one-click" if request.form.get("List-Unsubscribe") == "One-Click" else "link"
-    preferences.unsubscribe(contact, _("Unsubscribe"), channel)
+    preferences.unsubscribe(contact, _("Unsubscribe"), channel, _purpose_asked())
     db.session.commit()
-    return render_template("public/preferences/one_click.html", token=token, is_unsubscribed=True)
+    return _one_click_page(token, is_unsubscribed=True)
+
+
+def _purpose_asked() -> ConsentPurpose | None:
+    """Return the purpose that the mail's link is about; None is all that was not asked for."""
+    asked = request.args.get("purpose")
+    return next((purpose for purpose in preferences.PURPOSES if purpose == asked), None)
+
+
+def _one_click_page(token: str, is_unsubscribed: bool) -> str:
+    purpose = _purpose_asked()
+    return render_template(
+        "public/preferences/one_click.html",
+        token=token,
+        is_unsubscribed=is_unsubscribed,
+        of=PreferencesForm()[purpose].label.text if purpose else None,
+    )
