@@ -62,6 +62,8 @@ def test_rows_of_the_first_version_survive_the_way_up_and_down(empty_app):
     assert told("SELECT scope FROM suppressions ORDER BY id") == ["everything", "unasked"]
     assert len(set(told("SELECT public_id FROM suppressions"))) == 2
     assert told("SELECT priority FROM outbox") == [1]
+    with db.engine.begin() as connection:  # one address, for two reasons more
+        connection.execute(text(SEEDED_LATER))
     flask_migrate.downgrade(revision="0001")
     counts = [told(f"SELECT count(*) FROM {table}")[0] for table in ("contacts", "outbox")]
     assert counts == [1, 1]
@@ -91,4 +93,9 @@ SEEDED = (
     f" (1, 'm', 'k', 'thank_you', 'es', 1, '{{}}', {NOW}, 'queued', 0, 0, '', {NOW})",
     "INSERT INTO suppressions (id, address_hash, reason, reaches_transactional, detail, created_at)"
     f" VALUES (1, 'x', 'hard_bounce', true, '', {NOW}), (2, 'y', 'unsubscribed', false, '', {NOW})",
+)
+SEEDED_LATER = (
+    "INSERT INTO suppressions (id, public_id, address_hash, scope, reason, source, detail,"
+    f" created_at) VALUES (3, 'r', 'x', 'everything', 'complaint', '', '', {NOW}),"
+    f" (4, 's', 'y', 'newsletter', 'unsubscribed', '', '', {NOW})"
 )

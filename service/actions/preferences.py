@@ -30,16 +30,15 @@ def wanted(contact: Contact) -> dict[ConsentPurpose, bool]:
     ended = _ended(contact)
     return {
         purpose: bool(getattr(contact, purpose))
-        and SuppressionScope.unasked not in ended
-        and SuppressionScope(purpose) not in ended
+        and ended.isdisjoint({*suppressions.WIDE, SuppressionScope(purpose)})
         for purpose in PURPOSES
     }
 
 
 def is_unsubscribed(contact: Contact, purpose: ConsentPurpose | None = None) -> bool:
-    """Say whether the address gets nothing (of `purpose`) but what it asks for itself."""
-    stopping = {*suppressions.WIDE, *([SuppressionScope(purpose)] if purpose else [])}
-    return any(row.scope in stopping for row in suppressions.of(contact.email))
+    """Say whether the owner of the address ended all mails, or those of `purpose`."""
+    ending = {*suppressions.WIDE, *([SuppressionScope(purpose)] if purpose else [])}
+    return not ending.isdisjoint(_ended(contact))
 
 
 def is_stopped_by_others(contact: Contact) -> bool:
@@ -61,7 +60,7 @@ def save(
     before = wanted(contact)
     changed = [purpose for purpose in PURPOSES if before[purpose] != wishes[purpose]]
     came_back = any(wishes.values()) and suppressions.lift_own(
-        contact.email, [SuppressionScope.unasked], source=PAGE
+        contact.email, suppressions.WIDE, source=PAGE
     )
     for purpose in PURPOSES:
         if purpose in changed:
@@ -87,7 +86,7 @@ def unsubscribe(
     """
     scope = SuppressionScope(purpose) if purpose else SuppressionScope.unasked
     ending = [one for one in ((purpose,) if purpose else PURPOSES) if getattr(contact, one)]
-    if not ending and _ended(contact) & {scope, SuppressionScope.unasked}:
+    if not ending and _ended(contact) & {scope, *suppressions.WIDE}:
         return False
     _end(contact, scope, channel)
     for one in ending:
