@@ -2,9 +2,18 @@
 
 from flask import Flask
 
-from service.cli import clients, doctor, mail, providers, results, testimonials, ticks
+from service.cli import (
+    clients,
+    doctor,
+    mail,
+    providers,
+    results,
+    suppressions,
+    testimonials,
+    ticks,
+)
 
-GROUPS = (providers, clients, results, testimonials, mail)
+GROUPS = (providers, clients, results, testimonials, suppressions, mail)
 APART = (doctor,)  # they hang their commands on a group by being imported
 
 

@@ -15,7 +15,7 @@ from service.actions import imports
 from service.actions.imports import Count, Plan
 from service.errors import Refused
 from service.extensions import db
-from service.imports import Problem, Problems, Reading, read_file
+from service.imports import Problem, Problems, read_file
 from service.imports.cells import Line
 from service.imports.problems import BadValue
 from service.imports.values import read_date
@@ -55,7 +55,7 @@ def import_(file: Path, dry_run: bool, since: date | None) -> None:
     reading = read_file(file, known, watched)
     if dry_run:
         found = imports.plan(reading, protocol_since=since)
-        _end_if_refused(file, reading)
+        end_if_refused(file, reading.problems)
         _tell(file, found)
         for start in found.starts:
             end = start.end_on.isoformat() if start.end_on else "-"
@@ -67,7 +67,7 @@ def import_(file: Path, dry_run: bool, since: date | None) -> None:
         done = imports.carry_out(reading, protocol_since=since, source=source)
     except Refused as refusal:
         db.session.rollback()
-        _end_if_refused(file, reading)
+        end_if_refused(file, reading.problems)
         raise click.ClickException(str(refusal)) from None
     db.session.commit()
     _tell(file, done)
@@ -91,16 +91,17 @@ def watched(lines: Iterator[Line], length: int) -> Iterator[Line]:
         bar.render_finish()
 
 
-def _end_if_refused(file: Path, reading: Reading) -> None:
-    if reading.problems:
-        _list(file, reading.problems)
+def end_if_refused(file: Path, problems: Problems) -> None:
+    """List what is wrong with the file and end the command with 1, if anything is."""
+    if problems:
+        list_problems(file, problems)
         raise click.ClickException(
             _("Nothing was imported: something in the list has to be put right first.")
         )
 
 
 def _tell(file: Path, found: Plan) -> None:
-    _list(file, found.reading.warnings)
+    list_problems(file, found.reading.warnings)
     for name, count in (
         (_("Clients"), found.clients),
         (_("Contacts"), found.contacts),
@@ -130,7 +131,8 @@ def counted(count: Count) -> str:
     )
 
 
-def _list(file: Path, problems: Problems) -> None:
+def list_problems(file: Path, problems: Problems) -> None:
+    """Write each to stderr as the file, the line and what to do."""
     for problem in problems:
         click.echo(f"{file.name}:{_said(problem)}", err=True)
     if problems.more:

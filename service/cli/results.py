@@ -52,9 +52,9 @@ def export(
         raise click.UsageError("a workbook is no text: say where to write it, with --out FILE")
     window = Window(_day(since), _day(until), service)
     house = company()
-    with force_locale(house.language), _opened(out) as file:
+    with force_locale(house.language), opened(out) as file:
         table = matrix(window, house.zone, house.language)
-        with _progress(table) as watched:
+        with progress(table, "Departures") as watched:
             FORMATS[kind].write(watched, file)
 
 
@@ -63,19 +63,19 @@ def _day(moment: datetime | None) -> date | None:
 
 
 @contextmanager
-def _progress(table: Table) -> Iterator[Table]:
+def progress(table: Table, label: str) -> Iterator[Table]:
     """Show how far the writing is, on a terminal only."""
     if not sys.stderr.isatty():
         yield table
         return
     with click.progressbar(
-        table.rows, length=table.count, file=sys.stderr, label="Departures", show_pos=True
+        table.rows, length=table.count, file=sys.stderr, label=label, show_pos=True
     ) as rows:
         yield replace(table, rows=iter(rows))
 
 
 @contextmanager
-def _opened(out: Path | None) -> Iterator[IO[bytes]]:
+def opened(out: Path | None) -> Iterator[IO[bytes]]:
     """Open `out` so that it changes only when all of it is there; without it, standard output."""
     if out is None:
         with TemporaryFile() as whole:

@@ -1,7 +1,7 @@
 """The columns that an import knows, by their English and Spanish names. Reads no cell."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
@@ -28,6 +28,8 @@ class Column(StrEnum):
     keep_in_touch = "keep_in_touch"
     notes = "notes"
 
+
+CountKnown = Callable[[Iterable[object]], int]  # as count_known, for another list's columns
 
 HEADER_WITHIN = 20  # lines; a title may stand above the header
 REQUIRED = (Column.client, Column.contact, Column.email)

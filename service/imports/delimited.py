@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from flask_babel import gettext as _
 
 from service.imports.cells import Line, Table
-from service.imports.columns import HEADER_WITHIN, count_known
+from service.imports.columns import HEADER_WITHIN, CountKnown, count_known
 from service.imports.problems import Unreadable
 
 DELIMITERS = (";", ",", "\t")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # Excel's own hint
 
 
-def read_delimited(text: str) -> Table:
+def read_delimited(text: str, count: CountKnown = count_known) -> Table:
     """Return the table in `text`; its lines raise Unreadable where a quote has no end."""
     skipped = 0
     hint = _SEPARATOR_LINE.match(text)
@@ -23,24 +23,24 @@ def read_delimited(text: str) -> Table:
         delimiter, skipped = hint[1], 1
         text = text[hint.end() :]
     else:
-        delimiter = find_delimiter(text)
+        delimiter = find_delimiter(text, count)
     return Table(_lines(text, delimiter, skipped), length=text.count("\n") + text.count("\r") + 1)
 
 
-def find_delimiter(text: str) -> str:
+def find_delimiter(text: str, count: CountKnown = count_known) -> str:
     """Return the delimiter under which the header names most columns.
 
     Counting signs would fail: a Spanish list has more decimal commas than semicolons.
     """
-    return max(DELIMITERS, key=lambda delimiter: _known_columns(text, delimiter))
+    return max(DELIMITERS, key=lambda delimiter: _known_columns(text, delimiter, count))
 
 
-def _known_columns(text: str, delimiter: str) -> int:
+def _known_columns(text: str, delimiter: str, count: CountKnown) -> int:
     best = 0
     reader = csv.reader(io.StringIO(text[:65_536], newline=""), delimiter=delimiter)
     try:
         for _number, cells in zip(range(HEADER_WITHIN), reader, strict=False):
-            best = max(best, count_known(cells))
+            best = max(best, count(cells))
     except csv.Error:
         return best
     return best

@@ -11,6 +11,7 @@ from service.imports.columns import (
     HEADER_WITHIN,
     REQUIRED,
     Column,
+    CountKnown,
     column_called,
     count_known,
     resembling,
@@ -41,18 +42,31 @@ class Header:
 
 def find_header(lines: Iterator[Line]) -> tuple[Header, Iterator[Line]]:
     """Return the header and the lines below it; raises Unreadable when there is none."""
+    best, below = locate(lines, count_known)
+    if not count_known(best.cells):
+        raise Unreadable(_no_header(best), best.number)
+    names = names_in(best)
+    return Header(best.number, [column_called(name) for name in names], names), below
+
+
+def locate(lines: Iterator[Line], count: CountKnown) -> tuple[Line, Iterator[Line]]:
+    """Return the line that names most columns, the first of several, and the lines below it.
+
+    Raises Unreadable when there is no line at all.
+    """
     first = list(islice((line for line in lines if not line.is_empty), HEADER_WITHIN))
     if not first:
         raise Unreadable(_("The file is empty."))
-    best = max(first, key=lambda line: count_known(line.cells))
-    if not count_known(best.cells):
-        raise Unreadable(_no_header(first[0]), first[0].number)
-    below = first[first.index(best) + 1 :]
-    names = [_name(cell) for cell in best.cells]
+    best = max(first, key=lambda line: count(line.cells))
+    return best, chain(first[first.index(best) + 1 :], lines)
+
+
+def names_in(line: Line) -> list[str]:
+    """Return what the cells of a header say; those without a name at its end are left out."""
+    names = [_name(cell) for cell in line.cells]
     while names and not names[-1]:
         names.pop()
-    columns = [column_called(name) for name in names]
-    return Header(best.number, columns, names), chain(below, lines)
+    return names
 
 
 def check_header(header: Header, problems: Problems) -> None:

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from service.imports.cells import Line, Table
 from service.imports.checks import Comparison
+from service.imports.columns import CountKnown, count_known
 from service.imports.delimited import read_delimited
 from service.imports.encodings import decode
 from service.imports.headers import check_header, find_header
@@ -53,7 +54,7 @@ def read(data: bytes, known: Known, watch: Watch = unwatched) -> Reading:
     """Read the client list in `data`."""
     reading = Reading()
     try:
-        _read_table(_table(data), known, reading, watch)
+        _read_table(table_of(data), known, reading, watch)
     except Unreadable as error:
         reading.problems.add(error.problem)
     if not reading.rows and not reading.problems:
@@ -73,10 +74,11 @@ def too_large(size: int) -> str:
     )
 
 
-def _table(data: bytes) -> Table:
+def table_of(data: bytes, count: CountKnown = count_known) -> Table:
+    """Return the table in a file; `count` says how much a line looks like its header."""
     if kind_of(data) is Kind.workbook:
-        return read_workbook(data)
-    return read_delimited(decode(data))
+        return read_workbook(data, count)
+    return read_delimited(decode(data), count)
 
 
 def _read_table(table: Table, known: Known, reading: Reading, watch: Watch) -> None:

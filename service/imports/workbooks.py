@@ -17,7 +17,7 @@ from flask_babel import gettext as _
 from openpyxl.workbook import Workbook
 
 from service.imports.cells import Broken, Cell, Line, Percent, Table
-from service.imports.columns import HEADER_WITHIN, count_known
+from service.imports.columns import HEADER_WITHIN, CountKnown, count_known
 from service.imports.problems import Unreadable
 from service.imports.sniffing import damaged
 
@@ -29,14 +29,14 @@ LONGEST = 1_048_576  # rows, Excel's own limit
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s>]")
 
 
-def read_workbook(data: bytes) -> Table:
+def read_workbook(data: bytes, count: CountKnown = count_known) -> Table:
     """Return the table on the sheet that has one; raises Unreadable when none or several have."""
     values = _opened(data, data_only=True)
     sheets = [sheet for sheet in values.worksheets if sheet.sheet_state == "visible"]
-    filled = [sheet for sheet in sheets if _looks_like_a_list(sheet) is not None]
+    filled = [sheet for sheet in sheets if _looks_like_a_list(sheet, count) is not None]
     if not filled:
         raise Unreadable(_("The file is empty."))
-    lists = [sheet for sheet in filled if _looks_like_a_list(sheet)] or filled[:1]
+    lists = [sheet for sheet in filled if _looks_like_a_list(sheet, count)] or filled[:1]
     if len(lists) > 1:
         raise Unreadable(
             _(
@@ -80,13 +80,13 @@ def _rows(sheet: Any) -> Iterator[Sequence[Any]]:
         yield row
 
 
-def _looks_like_a_list(sheet: Any) -> bool | None:
+def _looks_like_a_list(sheet: Any, count: CountKnown) -> bool | None:
     """Say whether a sheet's first rows hold a header; None when the sheet is empty."""
     is_filled = False
     for row in islice(_rows(sheet), HEADER_WITHIN):
         values = [cell.value for cell in row]
         is_filled = is_filled or any(value is not None for value in values)
-        if count_known(values) > 1:
+        if count(values) > 1:
             return True
     return False if is_filled else None
 

@@ -93,17 +93,17 @@ def add(
     return found
 
 
-def put_in(row: Mapping[str, Any]) -> bool:
+def put_in(row: Mapping[str, Any], **logged: Any) -> bool:
     """Insert a suppression and its log line; False when another was as quick, and its row stands.
 
-    `row` has every column but the ids.
+    `row` has every column but the ids, `logged` what the log says otherwise than the row.
     """
     upsert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-    statement = upsert(Suppression).values(public_id=new_public_id(), **row)
+    statement = upsert(Suppression).values({"public_id": new_public_id(), **row})
     statement = statement.on_conflict_do_nothing(index_elements=KEY).returning(Suppression.id)
     if db.session.scalar(statement) is None:
         return False
-    db.session.execute(insert(SuppressionChange).values(change_of(row)))
+    db.session.execute(insert(SuppressionChange).values({**change_of(row), **logged}))
     return True
 
 

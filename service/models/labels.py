@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _l
 
 from service.models.departures import Reason, Stage
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
+from service.models.suppressions import SuppressionReason, SuppressionScope
 
 LABELS: dict[StrEnum, Any] = {
     Reason.customer_service: _l("Customer service"),
@@ -97,3 +98,66 @@ WHY_LATER: dict[WaitReason, Any] = {
 def why_later(reason: WaitReason) -> str:
     """Return the sentence for `reason` in the language of the page."""
     return str(WHY_LATER[reason])
+
+
+# Apart from LABELS: members of two enums that spell the same are one key to a dict.
+OF_SUPPRESSIONS: dict[SuppressionReason, Any] = {
+    SuppressionReason.unsubscribed: _l("Unsubscribed"),
+    SuppressionReason.hard_bounce: _l("Dead address"),
+    SuppressionReason.soft_bounces: _l("Five mails came back"),
+    SuppressionReason.complaint: _l("Marked as spam"),
+    SuppressionReason.by_provider: _l("Added by your team"),
+    SuppressionReason.imported: _l("From an imported list"),
+}
+OF_SCOPES: dict[SuppressionScope, Any] = {
+    SuppressionScope.everything: _l("Every mail"),
+    SuppressionScope.unasked: _l("All they did not ask for"),
+    SuppressionScope.newsletter: _l("News"),
+    SuppressionScope.greetings: _l("Greetings"),
+    SuppressionScope.check_ins: _l("Messages to ask how they are doing"),
+}
+WHY_SUPPRESSED: dict[SuppressionReason, Any] = {
+    SuppressionReason.unsubscribed: _l("They asked for no more mails of this kind."),
+    SuppressionReason.hard_bounce: _l("The address is dead: its mail server takes nothing for it."),
+    SuppressionReason.soft_bounces: _l("The last five mails to this address came back."),
+    SuppressionReason.complaint: _l("They marked one of our mails as spam."),
+    SuppressionReason.by_provider: _l("Somebody of your team stopped mails to this address."),
+    SuppressionReason.imported: _l("The address is on a list of those who get no mail."),
+}
+# The doors that write a suppression, as they name themselves; others are shown by that name.
+SOURCES = {
+    "one-click": _l("the mail program's unsubscribe button"),
+    "link": _l("the unsubscribe page"),
+    "preferences page": _l("the page of mail preferences"),
+    "reply": _l("a reply by mail"),
+    "smtp": _l("the mail server, when we sent"),
+    "imap": _l("a mail that came back"),
+    "pipe": _l("a mail that came back"),
+    "provider": _l("your team"),
+    "import": _l("an import"),
+    "api": _l("another program"),
+    "ses": "Amazon SES",
+    "sendgrid": "SendGrid",
+    "postmark": "Postmark",
+    "mailgun": "Mailgun",
+}
+
+
+def why_suppressed(reason: SuppressionReason) -> str:
+    """Return the sentence for `reason`, read after the name of a mail that did not go."""
+    return str(WHY_SUPPRESSED[reason])
+
+
+def reason_of_suppression(reason: SuppressionReason) -> str:
+    """Return what `reason` is called in a list."""
+    return str(OF_SUPPRESSIONS[reason])
+
+
+def scope_of_suppression(scope: SuppressionScope) -> str:
+    """Return which mails `scope` stops."""
+    return str(OF_SCOPES[SuppressionScope(scope)])
+
+
+def source_of_suppression(source: str) -> str:
+    """Return what the door `source` is called; its own name when we have none for it."""
+    return str(SOURCES.get(source, source))

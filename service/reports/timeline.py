@@ -24,7 +24,7 @@ from service.models import (
 from service.models.labels import label, why_later, why_not
 from service.models.plans import Planned, Situation, can_be_threaded, why_not_by_hand
 from service.models.protocols import STEPS, Anchor, Step
-from service.reports import happenings
+from service.reports import happenings, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,21 @@ def of(departure: Departure) -> list[Item]:
     past = [_told(event) for event in _events(departure) if not _is_shown(event, situation)]
     mails = _mails(departure)
     waits = postponing.waits([mail for mail in mails if mail.state is MailState.queued], now())
-    past += [_mailed(mail, situation, waits.get(mail.id)) for mail in mails]
+    stopped = suppressions.reasons_of(mails)
+    past += [
+        _mailed(mail, situation, waits.get(mail.id), stopped.get(mail.id, "")) for mail in mails
+    ]
     past.sort(key=lambda item: item.at.timestamp() if item.at else 0.0)
     return past + coming(situation)
 
 
 def coming(situation: Situation) -> list[Item]:
     """Return the mails that the protocol foresees, those with a day first, in order."""
-    items = [_planned(item, situation) for item in situations.foretold(situation)]
+    foretold = situations.foretold(situation)
+    is_stopped = any(item.reason is SkipReason.suppressed for item in foretold)
+    email = situation.departure.contact.email
+    why = suppressions.reasons_by_kind(email) if is_stopped else {}
+    items = [_planned(item, situation, why.get(item.step.kind, "")) for item in foretold]
     return sorted(items, key=lambda item: item.at.timestamp() if item.at else float("inf"))
 
 
@@ -83,7 +90,7 @@ def _mails(departure: Departure) -> Sequence[OutboxMessage]:
     return db.session.scalars(query).all()
 
 
-def _planned(item: Planned, situation: Situation) -> Item:
+def _planned(item: Planned, situation: Situation, stopped: str) -> Item:
     what, name = label(item.step.kind), item.step.name
     send = {"send"} if _may_be_sent(item.step, situation) else set()
     if item.reason is not None:
@@ -91,7 +98,7 @@ def _planned(item: Planned, situation: Situation) -> Item:
             item.due_at,
             "mail",
             what,
-            why_not(item.reason),
+            _why(item.reason, stopped),
             tag=_("will not go"),
             is_coming=True,
             step=name,
@@ -127,7 +134,9 @@ def waits_for(item: Planned) -> str:
     return sentences[item.step.anchor]
 
 
-def _mailed(mail: OutboxMessage, situation: Situation, wait: postponing.Wait | None) -> Item:
+def _mailed(
+    mail: OutboxMessage, situation: Situation, wait: postponing.Wait | None, stopped: str
+) -> Item:
     more: dict[str, Any] = {"step": mail.step if mail.step in STEPS else None, "mail": mail}
     what, tag = label(mail.kind), label(mail.state)
     if mail.state is MailState.sent:
@@ -137,7 +146,8 @@ def _mailed(mail: OutboxMessage, situation: Situation, wait: postponing.Wait | N
     if mail.state is MailState.skipped:
         reason = mail.skip_reason or SkipReason.by_provider
         can = _ways_back(mail, reason, situation)
-        return Item(mail.ended_at, "mail", what, why_not(reason), tag=tag, can=can, **more)
+        why = _why(reason, stopped)
+        return Item(mail.ended_at, "mail", what, why, tag=tag, can=can, **more)
     if mail.state is MailState.failed:
         why = said(mail)
         return Item(mail.ended_at, "mail", what, why, "late", tag, can=frozenset({"retry"}), **more)
@@ -150,6 +160,11 @@ def _mailed(mail: OutboxMessage, situation: Situation, wait: postponing.Wait | N
         return Item(wait.until, "mail", what, why, "wait", tag, **more)
     at = mail.ended_at or mail.due_at
     return Item(at, "mail", what, said(mail) if mail.attempts else "", "wait", tag, **more)
+
+
+def _why(reason: SkipReason, stopped: str) -> str:
+    """Say why it does not go; `stopped` is the list's own reason, while the address is on it."""
+    return stopped if reason is SkipReason.suppressed and stopped else why_not(reason)
 
 
 def _ways_back(mail: OutboxMessage, reason: SkipReason, situation: Situation) -> frozenset[str]:

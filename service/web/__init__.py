@@ -19,6 +19,8 @@ from service.web.provider import (
     sessions,
     settings,
     steps,
+    suppression_lists,
+    suppressions,
     testimonials,
     today,
 )
@@ -37,6 +39,8 @@ PROVIDER = (
     mails,
     doctor,
     deliveries,
+    suppressions,
+    suppression_lists,
     recoveries,
     imports,
     samples,

@@ -69,6 +69,9 @@ MATRIX: dict[str, Role | None] = {
     "results.churn_by_month": Role.viewer,
     "results.export": Role.viewer,
     "results.index": Role.viewer,
+    "suppressions.export": Role.viewer,
+    "suppressions.index": Role.viewer,
+    "suppressions.show": Role.viewer,
     "settings.index": Role.viewer,  # leads those who are no owner to their own profile
     "testimonials.index": Role.viewer,
     "testimonials.show": Role.viewer,
@@ -103,6 +106,14 @@ MATRIX: dict[str, Role | None] = {
     "steps.send": Role.member,
     "steps.skip": Role.member,
     "steps.stop": Role.member,
+    "suppression_lists.confirm": Role.member,
+    "suppression_lists.index": Role.member,
+    "suppression_lists.show": Role.member,
+    "suppression_lists.upload": Role.member,
+    "suppressions.add": Role.member,
+    "suppressions.lift": Role.member,
+    "suppressions.new": Role.member,
+    "suppressions.put_back": Role.member,
     "testimonials.approve": Role.member,
     "testimonials.reject": Role.member,
     "testimonials.reopen": Role.member,
@@ -147,7 +158,8 @@ def routes(app: Flask) -> list[tuple[Rule, str, str]]:
 
 
 def press(client: FlaskClient, method: str, path: str) -> TestResponse:
-    return client.open(path, method=method, data={} if method == "POST" else None)
+    data = {} if method == "POST" else None
+    return client.open(path, method=method, data=data, buffered=True)  # a file is closed
 
 
 def wants_login(answer: TestResponse) -> bool:

@@ -11,7 +11,7 @@ from service.errors import Refused
 from service.extensions import db
 from service.models import OutboxMessage, Provider, Role
 from service.models.labels import why_not
-from service.reports import deliveries, timeline
+from service.reports import deliveries, suppressions, timeline
 from service.web.provider.access import current_provider, requires
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/deliveries")
@@ -22,9 +22,11 @@ blueprint = Blueprint("deliveries", __name__, url_prefix="/deliveries")
 def index() -> str:
     """List mails: those in trouble first, then the rest by what we did with them."""
     tab = request.args.get("state", "troubled")
+    found = deliveries.page(tab, request.args.get("page", 1, type=int))
     return render_template(
         "provider/deliveries/index.html",
-        found=deliveries.page(tab, request.args.get("page", 1, type=int)),
+        found=found,
+        stopped=suppressions.reasons_of(found.mails.lines),
         said=timeline.said,
         why_not=why_not,
     )

@@ -1,0 +1,50 @@
+"""The list of those who get no mail: add an address, lift one, bring a list in."""
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
+from wtforms import HiddenField, RadioField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length
+
+from forms.addresses import EmailAddress
+from forms.texts import tidied
+
+_2000 = Length(max=2000, message=_l("Shorten it to 2,000 characters."))
+
+
+class AddForm(FlaskForm):
+    """An address that is to get no mail. The choices of `scope` are passed in."""
+
+    email = StringField(
+        _l("Email"),
+        [
+            DataRequired(_l("Write the email address.")),
+            Length(max=254, message=_l("Shorten it to 254 characters.")),
+            EmailAddress(),
+        ],
+        filters=[tidied],
+    )
+    scope = RadioField(_l("What it gets no more"), [InputRequired(_l("Choose one."))])
+    note = TextAreaField(_l("Note"), [_2000], filters=[tidied])
+
+
+class LiftForm(FlaskForm):
+    """Why an address may get mail again."""
+
+    why = TextAreaField(
+        _l("Why"),
+        [DataRequired(_l("Write why; it stays in the log with your name.")), _2000],
+        filters=[tidied],
+    )
+
+
+class UploadForm(FlaskForm):
+    """A list from elsewhere."""
+
+    file = FileField(_l("List of addresses"), [FileRequired(_l("Choose the file first."))])
+
+
+class ConfirmForm(FlaskForm):
+    """What was shown and is now to happen."""
+
+    shown = HiddenField()

@@ -1,0 +1,180 @@
+"""The list of suppressions, the log of one address, and why a mail was stopped. Reads only."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import joinedload
+
+from service.extensions import db
+from service.mail import suppressions
+from service.mail.kinds import RULES
+from service.models import (
+    MailKind,
+    OutboxMessage,
+    Provider,
+    SkipReason,
+    Suppression,
+    SuppressionChange,
+    SuppressionReason,
+    SuppressionScope,
+)
+from service.models.labels import why_suppressed
+from service.reports.cells import Cell
+from service.reports.matrix import Table
+from service.reports.paging import Page, cut, page_within
+
+SORTS: dict[str, Any] = {
+    "address": func.lower(Suppression.address),
+    "reason": Suppression.reason,
+    "scope": Suppression.scope,
+    "created": Suppression.created_at,
+}
+NEWEST = "-created"
+COLUMNS = ["email", "scope", "reason", "date", "source", "note", "by", "hash"]
+CHUNK = 1000
+COUNTED = 10_000  # nobody turns that many pages
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to list: words in the address, a reason, a scope; and in which order."""
+
+    q: str = ""
+    reason: SuppressionReason | None = None
+    scope: SuppressionScope | None = None
+    sort: str = NEWEST
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether something is left out."""
+        return bool(self.q or self.reason or self.scope)
+
+
+def page(query: Query, number: int) -> Page[Suppression]:
+    """Return a page of the list, the newest first unless told."""
+    conditions = _conditions(query)
+    some = select(Suppression.id).where(*conditions).limit(COUNTED)
+    count = db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
+    number = page_within(number, count)
+    column = SORTS.get(query.sort.removeprefix("-"), Suppression.created_at)
+    is_down = query.sort.startswith("-") or query.sort.removeprefix("-") not in SORTS
+    ordered = column.desc() if is_down else column.asc()
+    rows = db.session.scalars(
+        cut(
+            select(Suppression)
+            .where(*conditions)
+            .options(joinedload(Suppression.provider))
+            .order_by(ordered.nulls_last(), Suppression.id.desc()),
+            number,
+        )
+    )
+    return Page(rows.all(), count, number)
+
+
+def find(public_id: str) -> Suppression | None:
+    """Return one suppression, or None."""
+    query = select(Suppression).where(Suppression.public_id == public_id)
+    return db.session.scalar(query.options(joinedload(Suppression.provider)))
+
+
+def log_of(row: Suppression) -> Sequence[SuppressionChange]:
+    """Return what happened to the address of `row`, the latest first."""
+    hashes = suppressions.address_hashes(row.address) if row.address else []
+    return _log({row.address_hash, *hashes})
+
+
+def log_of_address(email: str) -> Sequence[SuppressionChange]:
+    """Return what happened to `email`, the latest first, though it may be off the list by now."""
+    return _log(suppressions.address_hashes(email)) if "@" in email else []
+
+
+def others_of(row: Suppression) -> Sequence[Suppression]:
+    """Return the other suppressions of the same address."""
+    hashes = suppressions.address_hashes(row.address) if row.address else []
+    query = select(Suppression).where(
+        Suppression.address_hash.in_({row.address_hash, *hashes}), Suppression.id != row.id
+    )
+    return db.session.scalars(query.order_by(Suppression.id)).all()
+
+
+def reasons_of(mails: Iterable[OutboxMessage]) -> dict[int, str]:
+    """Say, by the mail's id, why each of `mails` that the list stopped does not go; one query.
+
+    A mail whose address has left the list since is not among them.
+    """
+    stopped = [mail for mail in mails if mail.skip_reason is SkipReason.suppressed and mail.contact]
+    if not stopped:
+        return {}
+    emails = {mail.id: mail.contact.email for mail in stopped if mail.contact}
+    found = suppressions.find_all(emails.values())
+    said = {}
+    for mail in stopped:
+        rows = found.get(suppressions.email_key(emails[mail.id]), ())
+        row = suppressions.stopping(rows, RULES[mail.kind])
+        if row is not None:
+            said[mail.id] = why_suppressed(row.reason)
+    return said
+
+
+def reasons_by_kind(email: str) -> dict[MailKind, str]:
+    """Say, for each kind of mail that the list stops on its way to `email`, why; one query."""
+    rows = suppressions.of(email)
+    stopping = {kind: suppressions.stopping(rows, rules) for kind, rules in RULES.items()}
+    return {kind: why_suppressed(row.reason) for kind, row in stopping.items() if row}
+
+
+def _log(hashes: Iterable[str]) -> Sequence[SuppressionChange]:
+    query = (
+        select(SuppressionChange)
+        .where(SuppressionChange.address_hash.in_(hashes))
+        .options(joinedload(SuppressionChange.provider))
+        .order_by(SuppressionChange.at.desc(), SuppressionChange.id.desc())
+        .limit(200)
+    )
+    return db.session.scalars(query).all()
+
+
+def _conditions(query: Query) -> list[ColumnElement[bool]]:
+    """A whole address is found by its hash too, so that an erased one can be asked for."""
+    conditions: list[ColumnElement[bool]] = []
+    if query.q:
+        holds: ColumnElement[bool] = Suppression.address.icontains(query.q, autoescape=True)
+        if "@" in query.q:
+            hashes = suppressions.address_hashes(query.q)
+            holds = or_(holds, Suppression.address_hash.in_(hashes))
+        conditions.append(holds)
+    if query.reason:
+        conditions.append(Suppression.reason == query.reason)
+    if query.scope:
+        conditions.append(Suppression.scope == query.scope)
+    return conditions
+
+
+def table(zone: ZoneInfo) -> Table:
+    """Return the whole list as a table that an import reads back; moments as a clock in `zone`.
+
+    The names are the ones that scripts know, in every language.
+    """
+    count = db.session.scalar(select(func.count(Suppression.id))) or 0
+    return Table(COLUMNS, count, _lines(zone))
+
+
+def _lines(zone: ZoneInfo) -> Iterator[list[Cell]]:
+    """Yield a line for each suppression, the oldest first. Only one chunk is held in memory."""
+    last = 0
+    one = Suppression
+    columns = (one.address, one.scope, one.reason, one.created_at, one.source, one.detail)
+    query = (
+        select(one.id, one.address_hash, Provider.email, *columns)
+        .outerjoin(Provider, Provider.id == one.provider_id)
+        .order_by(one.id)
+        .limit(CHUNK)
+    )
+    while rows := db.session.execute(query.where(one.id > last)).all():
+        for id_, hashed, by, address, scope, reason, created_at, source, detail in rows:
+            last = id_
+            at, erased = created_at.astimezone(zone), None if address else hashed
+            yield [address, scope.value, reason.value, at, source, detail, by, erased]

@@ -1,0 +1,190 @@
+"""Who gets no mail: the list, one address with its log; add by hand, lift with a reason, undo."""
+
+from tempfile import TemporaryFile
+
+from flask import (
+    Blueprint,
+    abort,
+    flash,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    session,
+    url_for,
+)
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.suppressions import AddForm, LiftForm
+from service.actions import suppressions as actions
+from service.clock import today
+from service.errors import Refused
+from service.extensions import db
+from service.models import Role, Suppression, SuppressionReason, SuppressionScope
+from service.models.labels import (
+    reason_of_suppression,
+    scope_of_suppression,
+    source_of_suppression,
+    why_suppressed,
+)
+from service.reports import suppressions
+from service.reports.writers import FORMATS
+from service.web.provider.access import current_provider, requires
+from service.web.provider.departures import searched
+from service.web.theme import current_company
+
+blueprint = Blueprint("suppressions", __name__, url_prefix="/suppressions")
+
+Page = str | tuple[str, int] | Response
+LIFTED = "lifted"  # in the session: the last suppression lifted, so that it can be put back
+
+
+@blueprint.app_context_processor
+def name_suppressions() -> dict[str, object]:
+    """Give templates the names of reasons, scopes and doors."""
+    return {
+        "reason_of_suppression": reason_of_suppression,
+        "scope_of_suppression": scope_of_suppression,
+        "source_of_suppression": source_of_suppression,
+    }
+
+
+@blueprint.get("")
+@requires(Role.viewer)
+def index() -> str:
+    """List them; what to list stands in the address."""
+    query = _query()
+    found = suppressions.page(query, request.args.get("page", 1, type=int))
+    is_gone = not found.lines and not query.reason and not query.scope
+    kept = session.get(LIFTED, {})
+    is_just_lifted = kept.get("public_id") == request.args.get("lifted", "")
+    return render_template(
+        "provider/suppressions/index.html",
+        query=query,
+        found=found,
+        reasons=list(SuppressionReason),
+        scopes=list(SuppressionScope),
+        lifted=kept if is_just_lifted else None,
+        log=suppressions.log_of_address(query.q) if is_gone else [],
+    )
+
+
+@blueprint.get("/export.csv")
+@requires(Role.viewer)
+def export() -> Response:
+    """Send the whole list as a file; it is whole before its first byte leaves."""
+    file = TemporaryFile()  # noqa: SIM115 - the response closes it
+    house = current_company()
+    FORMATS["csv"].write(suppressions.table(house.zone), file)
+    file.seek(0)
+    name = _("no-mail")
+    response = send_file(
+        file,
+        mimetype=FORMATS["csv"].media_type,
+        as_attachment=True,
+        download_name=f"{name}-{today(house.time_zone).isoformat()}.csv",
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/new")
+@requires(Role.member)
+def new() -> str:
+    """Ask for an address."""
+    form = _add_form()
+    form.scope.data = SuppressionScope.unasked.value
+    return _new_page(form)
+
+
+@blueprint.post("/new")
+@requires(Role.member)
+def add() -> Page:
+    """Put the address on the list."""
+    form = _add_form()
+    if not form.validate():
+        return _new_page(form), 422
+    scope = SuppressionScope(form.scope.data)
+    email, note = form.email.data or "", form.note.data or ""
+    row = actions.add_by_hand(email, scope, note, current_provider())
+    db.session.commit()
+    flash(_("%(email)s is on the list.", email=row.address or email), "success")
+    return redirect(url_for(".show", public_id=row.public_id), 303)
+
+
+@blueprint.get("/<public_id>")
+@requires(Role.viewer)
+def show(public_id: str) -> str:
+    """Show one with everything that happened to its address, and what lifting it would mean."""
+    return _page(_the_suppression(public_id), LiftForm())
+
+
+@blueprint.post("/<public_id>/lift")
+@requires(Role.member)
+def lift(public_id: str) -> Page:
+    """Take it off the list; the reason stays in the log."""
+    row = _the_suppression(public_id)
+    form = LiftForm()
+    if not form.validate():
+        return _page(row, form), 422
+    try:
+        kept = actions.lift(row, form.why.data or "", current_provider())
+    except Refused as refusal:
+        db.session.rollback()
+        flash(str(refusal), "warning")
+        return redirect(url_for(".index"), 303)
+    db.session.commit()
+    session[LIFTED] = kept
+    return redirect(url_for(".index", lifted=public_id), 303)
+
+
+@blueprint.post("/<public_id>/put-back")
+@requires(Role.member)
+def put_back(public_id: str) -> Response:
+    """Undo the last lifting of this session."""
+    kept = session.get(LIFTED, {})
+    if kept.get("public_id") != public_id:
+        flash(_("That can no longer be undone here. Add the address by hand."), "warning")
+        return redirect(url_for(".index"), 303)
+    actions.put_back(kept, current_provider())
+    db.session.commit()
+    session.pop(LIFTED)
+    flash(_("It is back on the list, as it was."), "success")
+    return redirect(url_for(".index"), 303)
+
+
+def _the_suppression(public_id: str) -> Suppression:
+    return suppressions.find(public_id) or abort(404)
+
+
+def _query() -> suppressions.Query:
+    """Read the address; what cannot be read is as if it were not there."""
+    words = request.args
+    return suppressions.Query(
+        q=searched(),
+        reason=words.get("reason", type=SuppressionReason),
+        scope=words.get("scope", type=SuppressionScope),
+        sort=words.get("sort", suppressions.NEWEST),
+    )
+
+
+def _add_form() -> AddForm:
+    form = AddForm()
+    form.scope.choices = [(scope.value, scope_of_suppression(scope)) for scope in SuppressionScope]
+    return form
+
+
+def _new_page(form: AddForm) -> str:
+    return render_template("provider/suppressions/new.html", form=form)
+
+
+def _page(row: Suppression, form: LiftForm) -> str:
+    return render_template(
+        "provider/suppressions/show.html",
+        row=row,
+        form=form,
+        why=why_suppressed(row.reason),
+        log=suppressions.log_of(row),
+        others=suppressions.others_of(row),
+    )

@@ -1,0 +1,42 @@
+"""Those who get no mail, in a real browser: it fits, it is accessible, it runs nothing."""
+
+import pytest
+
+from service.extensions import db
+from service.mail import suppressions
+from service.models import SuppressionReason
+from tests.browser.test_provider_pages import CORPUS, TARGETS, enter
+from tests.builders import a_company, a_provider
+from tests.live import DESK, PHONE, axe_violations
+
+# What a page looks like does not depend on the database.
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+LONG = "una.direccion.muy.larga.que.no.cabe@subdominio.de.una.empresa.con.nombre.example"
+
+
+def test_an_address_and_its_log_fit_are_accessible_and_run_nothing(
+    app, live, browser, client, session
+):
+    a_company(language="en")
+    said = "\n".join(CORPUS)
+    row = suppressions.add(LONG, SuppressionReason.complaint, source=CORPUS[0][:40], detail=said)
+    lifted = suppressions.add(LONG, SuppressionReason.by_provider)
+    suppressions.lift(lifted, said, source="provider")
+    provider = a_provider(language="en")
+    db.session.commit()
+    addresses = ("/suppressions", f"/suppressions?q={CORPUS[0]}", f"/suppressions/{row.public_id}")
+    session.rollback()  # the server has the database to itself
+    ran: list[str] = []
+    wrong: list[str] = []
+    for size in (PHONE, DESK):
+        page = enter(browser(size), client, live, provider)
+        session.rollback()
+        page.expose_function("ran", lambda page=page: ran.append(page.url))
+        for address in addresses:
+            page.goto(live.url + address)
+            wrong += axe_violations(page) + page.evaluate(TARGETS)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            wrong += [f"{address} is {width} px wide"] if width > size["width"] else []
+        assert said.replace("\n", " ")[:40] in " ".join(page.locator("main").inner_text().split())
+    assert (ran, wrong) == ([], [])
