@@ -74,11 +74,13 @@ def test_the_list_is_written_to_standard_output_or_to_a_file(run, session, tmp_p
     )
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("words", [["import"], ["import", "missing.csv"], ["export", "--what"]])
 def test_bad_usage_ends_with_2(run, words):
     assert run(*words).exit_code == 2
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("command", ["import", "export"])
 def test_help_shows_an_example(run, command):
     assert f"Example: flask --app wsgi suppressions {command}" in run(command, "--help").stdout

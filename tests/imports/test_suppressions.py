@@ -41,6 +41,10 @@ CLEANED = (
 SUBSCRIBED = f'"Email Address",{OF_ALL},LAST_CHANGED,LEID,EUID\r\nana@cruz.example' + "," * 13
 
 
+# What a file says does not depend on the database.
+reads = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
 def reading_of(data: str | bytes) -> Reading:
     return read(data.encode() if isinstance(data, str) else data, MADRID, AT)
 
@@ -75,6 +79,7 @@ def how_many(model) -> int:
     return db.session.scalar(select(func.count()).select_from(model))
 
 
+@reads
 def test_those_who_unsubscribed_at_mailchimp_are_known_by_their_column(app):
     assert said(UNSUBSCRIBED) == [
         (
@@ -94,23 +99,27 @@ def test_those_who_unsubscribed_at_mailchimp_are_known_by_their_column(app):
     ]
 
 
+@reads
 def test_those_that_mailchimp_cleaned_are_dead(app):
     assert said(CLEANED) == [
         ("old@cruz.example", "hard_bounce", "everything", "2024-03-04 10:00", "Invierno")
     ]
 
 
+@reads
 def test_the_subscribers_of_mailchimp_are_refused(app):
     ((line, _column, reason),) = problems(SUBSCRIBED)
     assert (line, "those who get mail" in reason or "los que reciben" in reason) == (1, True)
 
 
+@reads
 def test_a_line_without_a_date_of_leaving_may_be_a_subscriber(app):
     row = UNSUBSCRIBED.replace('"2024-02-04 23:59:59"', "")
     ((line, column, _reason),) = problems(row)
     assert (line, column) == (3, "UNSUB_TIME")
 
 
+@reads
 @pytest.mark.parametrize(
     ("header", "moment", "expected"),
     [
@@ -125,6 +134,7 @@ def test_the_lists_of_delighted_are_known_by_their_column(app, header, moment, e
     assert said(data) == [("ana@cruz.example", *expected, "2024-02-03 10:00", "")]
 
 
+@reads
 @pytest.mark.parametrize(
     ("header", "row", "expected"),
     [
@@ -140,6 +150,7 @@ def test_a_list_of_ones_own_has_few_columns_in_two_languages(app, header, row, e
     assert said(f"{header}\n{row}\n") == [("a@b.es", *expected)]
 
 
+@reads
 def test_a_workbook_and_windows_spanish_are_read_as_well(app):
     book = workbook([["Fecha", "Correo"], [date(2024, 2, 3), "ana@cruz.example"]])
     assert said(book)[0][3] == "2024-02-02 23:00"
@@ -171,11 +182,13 @@ def test_what_is_wrong_is_told_by_line_and_column_and_nothing_is_kept(app):
     assert how_many(Suppression) == 0
 
 
+@reads
 @pytest.mark.parametrize("data", ["", "ana@cruz.example\n", "name;phone\nAna;6\n", "email\n"])
 def test_a_file_without_header_or_address_says_what_is_needed(app, data):
     assert len(problems(data)) == 1
 
 
+@reads
 def test_columns_that_are_left_out_are_told(app):
     reading = reading_of("email;client;contact\na@b.es;Cruz;Ana\n")
     assert [(one.line, one.typed) for one in reading.warnings] == [(1, "client, contact")]

@@ -22,6 +22,8 @@ from tests import builders
 from tests.pages import send
 
 ANA = "ana@cruz.example"
+# What a page says does not depend on the database.
+shows = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -49,6 +51,7 @@ def listed(html: str) -> list[str]:
     return re.findall(r'<a class="row-link[^>]*>(?:<i>)?([^<]+)', html)
 
 
+@shows
 def test_an_empty_list_says_what_will_be_there(page):
     shown = page.get("/suppressions").text
     assert "Nobody is on the list" in shown
@@ -115,6 +118,7 @@ def test_an_address_is_added_by_hand_with_a_note(page):
     assert shown.count("She called on Tuesday.") == 2  # as a fact, and in the log
 
 
+@shows
 @pytest.mark.parametrize(
     "fields", [{"email": "ana"}, {"email": ""}, {"scope": "x"}, {"scope": ""}, {"note": "x" * 2001}]
 )
@@ -194,6 +198,7 @@ def test_of_two_who_lift_at_once_the_second_finds_it_gone(page):
     assert again.status_code == 404
 
 
+@shows
 @pytest.mark.parametrize(
     ("reason", "warning"),
     [
