@@ -201,6 +201,7 @@ class Courier:
                 parcel.envelope.recipient,
                 SuppressionReason.hard_bounce,
                 scope=SuppressionScope.everything,
+                source="smtp",
                 detail=str(refusal.code),  # the words may name the person, and outlive an erasure
             )
             db.session.commit()
