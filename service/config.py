@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LANGUAGES = ("es", "en")
+LONGEST_LOCAL = 24  # a plus and 39 characters of signature follow; 64 are allowed (RFC 5321)
 KNOWN = frozenset(
     {
         "DATABASE_URL",
@@ -189,6 +190,8 @@ def _address(env: Mapping[str, str], name: str) -> str | None:
     text = env.get(name)
     if text and not re.fullmatch(r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+", text):
         raise SettingError(name, f"{text!r} is no plain address such as bounces@example.com")
+    if text and len(text.partition("@")[0]) > LONGEST_LOCAL:
+        raise SettingError(name, f"use at most {LONGEST_LOCAL} characters before the @")
     return text or None
 
 

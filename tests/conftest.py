@@ -139,3 +139,15 @@ def remade(app: Flask, settings: Settings) -> Iterator[Callable[..., Flask]]:
         with other.app_context():
             db.session.remove()
             db.engine.dispose()
+
+
+@pytest.fixture
+def bouncing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The app with MAIL_BOUNCE_ADDRESS set; a function that changes other settings as well."""
+
+    def with_settings(**changes: object) -> None:
+        found: Settings = app.extensions["settings"]
+        monkeypatch.setitem(app.extensions, "settings", replace(found, **changes))
+
+    with_settings(mail_bounce_address="rebotes@norte.example")
+    return with_settings

@@ -27,6 +27,7 @@ class InboundKind(StrEnum):
     """What it was."""
 
     delivered = "delivered"
+    delayed = "delayed"  # a server still tries: no bounce
     soft_bounce = "soft_bounce"
     hard_bounce = "hard_bounce"
     complaint = "complaint"
