@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import now
 from service.extensions import db
-from service.mail import conditions, lint, messages, outcomes, postponing, rendering
+from service.mail import conditions, lint, messages, outcomes, postponing, rendering, verp
 from service.mail.claims import Claims
 from service.mail.contents import Unwritable
 from service.mail.conversations import Envelope
@@ -108,5 +108,5 @@ def _parcel(row: OutboxMessage, rendered: Rendering | Unwritable) -> Parcel:
         raise rendered
     octets = messages.octets(**{name: getattr(rendered, name) for name in _FIELDS})
     lint.check(octets, row.kind)
-    envelope = Envelope(rendered.sender[1], rendered.to[1])
+    envelope = Envelope(verp.address(row.public_id) or rendered.sender[1], rendered.to[1])
     return Parcel(row.id, outcomes.Tries.of(row), envelope, octets)

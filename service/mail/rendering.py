@@ -6,13 +6,14 @@ from email.utils import parseaddr
 from urllib.parse import quote
 
 from service.current import company, settings
-from service.mail import headers, links
+from service.mail import headers, links, verp
 from service.mail.contents import Content, Unwritable, content
 from service.mail.kinds import RULES
 from service.mail.looks import PRODUCT, Look, logo_of, look_of
 from service.mail.moulds import mould
 from service.mail.samples import sample
 from service.mail.topics import Topic, load
+from service.mail.webhooks import postmark
 from service.mail.wire import Encoded, Picture
 from service.mail.words import one_line
 from service.models import Company, MailKind, OutboxMessage, Provider
@@ -154,7 +155,11 @@ def _extra_headers(topic: Topic, said: Content, house: House) -> dict[str, str]:
         extra["In-Reply-To"] = extra["References"] = row.reply_to.message_id
     if not RULES[row.kind].is_transactional:
         by_post = links.one_click(said.words["preferences_url"], RULES[row.kind].purpose)
-        by_mail = f"mailto:{quote(house.address, safe='@+')}?subject=unsubscribe"
+        to = verp.address(row.public_id) or house.address  # signed: it says whose mail it answers
+        by_mail = f"mailto:{quote(to, safe='@+')}?subject=unsubscribe"
         extra["List-Unsubscribe"] = f"<{by_post}>, <{by_mail}>"
         extra["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    if settings().postmark_login:
+        extra[f"{postmark.METADATA}{postmark.NAME}"] = row.public_id
+        extra["X-PM-KeepID"] = "true"  # our Message-ID stays, so answers say what they answer
     return {name: headers.checked(name, value) for name, value in extra.items()}
