@@ -19,6 +19,8 @@ from service.models import (
     Enrolment,
     EnrolmentState,
     EventKind,
+    InboundKind,
+    InboundMail,
     MailState,
     OutboxMessage,
     Provider,
@@ -108,12 +110,45 @@ def halt(departure: Departure, enrolment: Enrolment | None, reason: SkipReason) 
     )
 
 
+def pause(departure: Departure) -> bool:
+    """Send nothing more until a person has read the client's reply; says whether that was news.
+
+    Mails that are written and not claimed are taken back, as if their time had not come: going on
+    writes them anew. One that may have arrived already is a person's to decide, and one that
+    somebody sent by hand goes.
+    """
+    situation = locked(departure)
+    enrolment = situation.enrolment
+    if enrolment is None or enrolment.state is not EnrolmentState.active:
+        return False
+    enrolment.state, enrolment.next_at = EnrolmentState.paused, None
+    waiting = [
+        mail
+        for mail in situation.mails.values()
+        if mail.state is MailState.queued and not mail.context.get("by_hand")
+    ]
+    in_doubt = [mail.id for mail in waiting if mail.doubts]
+    queued = OutboxMessage.state == MailState.queued  # whoever claimed it meanwhile has it
+    db.session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id.in_(in_doubt), queued)
+        .values(state=MailState.uncertain, ended_at=now())
+    )
+    fresh = [mail.id for mail in waiting if not mail.doubts]
+    db.session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_(fresh), queued))
+    tell(departure, EventKind.protocol_paused, None)
+    db.session.flush()
+    return True
+
+
 def resume(departure: Departure, by: Provider | None) -> Enrolment:
-    """Go on with a stopped protocol, or start the one of a departure recorded as history.
+    """Go on with a stopped or paused protocol, or start the one of a departure that was history.
 
     What came due meanwhile goes at once; the days of mails already sent stay as they are.
     """
     enrolment = locked(departure).enrolment or enrol(departure)
+    if enrolment.state is EnrolmentState.paused:
+        _end_pause(departure, by)
     departure.is_history = False
     enrolment.enrolled_at = now()
     enrolment.state, enrolment.next_at = EnrolmentState.active, now()
@@ -146,6 +181,29 @@ def recount_all(departures: Sequence[Departure]) -> None:
     )
     for situation in found:
         revive(situation.enrolment)
+
+
+def _end_pause(departure: Departure, by: Provider | None) -> None:
+    """Let go what was claimed when the pause came, and note that the replies were read."""
+    mails = select(OutboxMessage.id).where(OutboxMessage.departure_id == departure.id)
+    db.session.execute(
+        update(OutboxMessage)
+        .where(
+            OutboxMessage.id.in_(mails),
+            OutboxMessage.step.is_not(None),
+            OutboxMessage.state == MailState.queued,
+        )
+        .values(due_at=now())
+    )
+    db.session.execute(
+        update(InboundMail)
+        .where(
+            InboundMail.outbox_id.in_(mails),
+            InboundMail.kind == InboundKind.reply,
+            InboundMail.looked_at.is_(None),
+        )
+        .values(looked_at=now(), looked_by_id=by.id if by else None)
+    )
 
 
 def _is_early(mail: OutboxMessage, situation: Situation) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from service.actions import consents, invitations
 from service.actions.alerts import alert
+from service.actions.writing import HELD
 from service.clock import now
 from service.errors import Conflict
 from service.extensions import db
@@ -208,7 +209,7 @@ def _follow_up(response: Response) -> None:
         update(Enrolment)
         .where(
             Enrolment.departure_id == response.departure_id,
-            Enrolment.state != EnrolmentState.stopped,
+            Enrolment.state.not_in(HELD),
         )
         .values(state=EnrolmentState.active, next_at=now())
     )

@@ -21,6 +21,8 @@ from service.models import (
 from service.models.plans import Situation
 from service.models.protocols import Step
 
+HELD = (EnrolmentState.stopped, EnrolmentState.paused)  # until a person lets it go on
+
 
 def locked(departure: Departure) -> Situation:
     """Return the situation, its enrolment locked: two people and the clock take turns."""
@@ -80,8 +82,8 @@ def sent(situation: Situation, name: str) -> OutboxMessage | None:
 
 
 def revive(enrolment: Enrolment | None) -> None:
-    """Have what is due asked again at once, unless a person stopped the protocol."""
-    if enrolment is not None and enrolment.state is not EnrolmentState.stopped:
+    """Have what is due asked again at once, unless a person stopped it or has a reply to read."""
+    if enrolment is not None and enrolment.state not in HELD:
         enrolment.state, enrolment.next_at = EnrolmentState.active, now()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from service.models.departures import Reason, Stage
+from service.models.inbound import InboundDoor, InboundKind
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
 from service.models.suppressions import SuppressionReason, SuppressionScope
 
@@ -53,6 +54,21 @@ LABELS: dict[StrEnum, Any] = {
     Outcome.soft_bounced: _l("came back for now"),
     Outcome.hard_bounced: _l("the address does not exist"),
     Outcome.complained: _l("marked as spam"),
+    InboundKind.delayed: _l("delayed"),
+    InboundKind.soft_bounce: _l("came back for now"),
+    InboundKind.hard_bounce: _l("the address does not exist"),
+    InboundKind.complaint: _l("marked as spam"),
+    InboundKind.auto_reply: _l("automatic answer"),
+    InboundKind.reply: _l("reply"),
+    InboundKind.unsubscribe: _l("wants no more mail"),
+    InboundKind.unverified: _l("without proof"),
+    InboundKind.unparsed: _l("not recognised"),
+    InboundDoor.imap: _l("mailbox"),
+    InboundDoor.pipe: _l("mail server"),
+    InboundDoor.ses: "Amazon SES",
+    InboundDoor.sendgrid: "SendGrid",
+    InboundDoor.postmark: "Postmark",
+    InboundDoor.mailgun: "Mailgun",
 }
 
 
@@ -79,6 +95,7 @@ WHY_NOT: dict[SkipReason, Any] = {
     SkipReason.closed: _l("The link in it was no longer open."),
     SkipReason.withdrawn: _l("What it speaks of was withdrawn."),
     SkipReason.protocol_stopped: _l("The farewell mails of this departure were stopped."),
+    SkipReason.paused: _l("They replied, so it waits until you let the mails go on."),
     SkipReason.by_provider: _l("Somebody of your team skipped it."),
 }
 

@@ -90,6 +90,7 @@ class SkipReason(StrEnum):
     closed = "closed"
     withdrawn = "withdrawn"
     protocol_stopped = "protocol_stopped"
+    paused = "paused"  # they replied; no row ends with it, the mail waits
     by_provider = "by_provider"
 
 

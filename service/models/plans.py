@@ -115,6 +115,8 @@ def why_over(situation: Situation) -> SkipReason | None:
         return SkipReason.history
     if enrolment is None or enrolment.state is EnrolmentState.stopped:
         return SkipReason.protocol_stopped
+    if enrolment.state is EnrolmentState.paused:
+        return SkipReason.paused
     return None
 
 

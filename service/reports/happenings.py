@@ -2,7 +2,7 @@
 
 from flask_babel import gettext as _
 
-from service.models import Event, EventKind, Stage
+from service.models import Event, EventKind, MailKind, Stage
 from service.models.labels import label
 from service.models.protocols import STEPS
 
@@ -20,7 +20,13 @@ FIELDS = {
     "notes": lambda: _("notes"),
 }
 # Kinds whose detail is what a person wrote.
-WORDS_OF_PEOPLE = {EventKind.note, EventKind.wants_to_talk, EventKind.recovery_closed}
+WORDS_OF_PEOPLE = {
+    EventKind.note,
+    EventKind.wants_to_talk,
+    EventKind.recovery_closed,
+    EventKind.replied,
+    EventKind.auto_replied,
+}
 
 
 def sentence(event: Event) -> str:
@@ -32,7 +38,9 @@ def sentence(event: Event) -> str:
         _was, _sep, to = event.detail.partition(">")
         return str(_("Now: %(stage)s", stage=label(Stage(to)) if to in list(Stage) else to))
     step = STEPS.get(event.detail)
-    mail = label(step.kind) if step else event.detail
+    is_kind = event.detail in list(MailKind)
+    kind = step.kind if step else MailKind(event.detail) if is_kind else None
+    mail = label(kind) if kind else event.detail
     sentences: dict[EventKind, str] = {
         EventKind.recorded: _("Recorded"),
         EventKind.step_sent_now: _("Sent by hand: %(mail)s", mail=mail),
@@ -55,6 +63,11 @@ def sentence(event: Event) -> str:
         EventKind.testimonial_rejected: _("Testimonial not published"),
         EventKind.testimonial_withdrawn: _("Took their testimonial back"),
         EventKind.mail_resolved: _("Mail looked after by hand: %(mail)s", mail=mail),
+        EventKind.mail_bounced: _("Came back: %(mail)s", mail=mail),
+        EventKind.complained: _("Marked as spam: %(mail)s", mail=mail),
+        EventKind.replied: _("Replied"),
+        EventKind.auto_replied: _("Automatic answer"),
+        EventKind.protocol_paused: _("Farewell mails wait until you have read it"),
         EventKind.note: _("Note"),
     }
     return str(sentences.get(event.kind, event.kind.value))

@@ -99,7 +99,7 @@ def _planned(item: Planned, situation: Situation, stopped: str) -> Item:
             "mail",
             what,
             _why(item.reason, stopped),
-            tag=_("will not go"),
+            tag=_("waits for you") if item.reason is SkipReason.paused else _("will not go"),
             is_coming=True,
             step=name,
             can=frozenset(send),
@@ -141,7 +141,8 @@ def _mailed(
     what, tag = label(mail.kind), label(mail.state)
     if mail.state is MailState.sent:
         if mail.outcome is not None and mail.outcome != "delivered":
-            return Item(mail.ended_at, "mail", what, tone="late", tag=label(mail.outcome), **more)
+            why, tag = mail.outcome_words, label(mail.outcome)
+            return Item(mail.ended_at, "mail", what, why, "late", tag, **more)
         return Item(mail.ended_at, "mail", what, tone="good", tag=tag, **more)
     if mail.state is MailState.skipped:
         reason = mail.skip_reason or SkipReason.by_provider

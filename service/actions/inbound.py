@@ -1,0 +1,208 @@
+"""A mail that came in: written down once, and acted upon when it is proven to be about one of ours.
+
+Proof is our signed bounce address, or our Message-ID: 128 random bits that only the recipient and
+we know. Without it nothing changes: the mail is kept and shown. Flushes, never commits.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import joinedload
+
+from service.actions import bounces, preferences, protocols
+from service.actions.events import tell
+from service.clock import now
+from service.errors import Conflict
+from service.extensions import db
+from service.mail import headers, references, replies, suppressions
+from service.mail import incoming as reading
+from service.mail.bounces import Report, report_in
+from service.mail.incoming import Incoming
+from service.models import (
+    EventKind,
+    Evidence,
+    InboundDoor,
+    InboundKind,
+    InboundMail,
+    OutboxMessage,
+    Outcome,
+    Provider,
+)
+from service.tokens import new_public_id
+
+OUTCOMES = {
+    InboundKind.delivered: Outcome.delivered,
+    InboundKind.soft_bounce: Outcome.soft_bounced,
+    InboundKind.hard_bounce: Outcome.hard_bounced,
+    InboundKind.complaint: Outcome.complained,
+}
+KEPT_RAW = (InboundKind.unverified, InboundKind.unparsed)  # what a person may have to read whole
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a mail is, what it says, and of which mail of ours it is, if anything proves that."""
+
+    kind: InboundKind
+    words: str
+    status: str = ""
+    mail: OutboxMessage | None = None
+    evidence: Evidence | None = None
+    report: Report | None = None
+
+
+def receive(
+    octets: bytes, door: InboundDoor, recipients: tuple[str, ...] = ()
+) -> InboundMail | None:
+    """Take a mail in and do what it asks for; None when it came before.
+
+    `recipients` are the envelope's, where the door knows them. Octets over the limit are not read.
+    """
+    incoming = reading.read(octets, recipients)
+    finding = find(incoming)
+    row = written(
+        incoming.digest,
+        door,
+        finding,
+        sender=incoming.sender,
+        subject=incoming.subject,
+        raw=incoming.octets if finding.kind in KEPT_RAW else None,
+    )
+    if row is not None and finding.mail is not None:
+        _act(row, finding, finding.mail, incoming)
+    return row
+
+
+def keep(octets: bytes, door: InboundDoor) -> InboundMail | None:
+    """Keep a mail as it is, for a person to look at: what to do with it went wrong."""
+    incoming = reading.read(octets)
+    return written(incoming.digest, door, Finding(InboundKind.unparsed, ""), raw=incoming.octets)
+
+
+def find(incoming: Incoming) -> Finding:
+    """Say what a mail is, and which of ours it speaks of. Reads only."""
+    mail, evidence = _ours(incoming)
+    report = report_in(incoming)
+    if report is not None and not report.is_certain and not _speaks_of(report, mail):
+        report = None  # a person who quotes a bounce, say
+    if report is not None and report.kind is not InboundKind.unparsed:
+        proven = report.kind if evidence else InboundKind.unverified
+        return Finding(proven, report.words, report.status, mail, evidence, report)
+    written = replies.excerpt(incoming)
+    if report is not None:
+        return Finding(InboundKind.unparsed, report.words or written, "", mail, evidence)
+    if mail is not None and replies.wants_out(incoming, written):
+        return Finding(InboundKind.unsubscribe, written, "", mail, evidence)
+    if replies.is_automatic(incoming):
+        return Finding(InboundKind.auto_reply, written, "", mail, evidence)
+    kind = InboundKind.reply if mail is not None else InboundKind.unparsed
+    return Finding(kind, written, "", mail, evidence)
+
+
+def have_done(row: InboundMail, by: Provider) -> None:
+    """Note that a person has looked at it and done what there was to do. Raises Conflict."""
+    if row.looked_at is not None:
+        raise Conflict(_("Somebody of your team was faster: this mail is already looked after."))
+    row.looked_at, row.looked_by_id = now(), by.id
+    db.session.flush()
+
+
+def _act(row: InboundMail, finding: Finding, mail: OutboxMessage, incoming: Incoming) -> None:
+    """Do what a proven mail asks for."""
+    if finding.kind in OUTCOMES:
+        address = _address_of(mail, finding.report)
+        bounces.record(mail, OUTCOMES[finding.kind], finding.words, row.door, address=address)
+        return
+    if mail.contact is None or _is_of_the_team(incoming.sender):
+        row.looked_at = now()  # we know what we wrote ourselves
+        return
+    if finding.kind is InboundKind.unsubscribe:
+        wording = finding.words.partition("\n")[0] or incoming.subject
+        preferences.unsubscribe(mail.contact, wording[:300], "reply")
+    elif finding.kind is InboundKind.auto_reply:
+        note(mail, EventKind.auto_replied, finding.words)
+    elif finding.kind is InboundKind.reply:
+        note(mail, EventKind.replied, finding.words)
+        if mail.departure is not None:
+            protocols.pause(mail.departure)
+
+
+def note(mail: OutboxMessage, kind: EventKind, words: str) -> None:
+    """Put on the timeline what the reader of a mail, or their machine, did."""
+    if mail.departure is not None:
+        tell(mail.departure, kind, None, words).is_by_contact = True
+
+
+def _ours(incoming: Incoming) -> tuple[OutboxMessage | None, Evidence | None]:
+    """Return the mail of ours that a mail speaks of, by the strongest evidence there is."""
+    for evidence, public_ids in references.of(incoming):
+        mail = db.session.scalar(
+            select(OutboxMessage)
+            .where(OutboxMessage.public_id.in_(public_ids), OutboxMessage.message_id.is_not(None))
+            .order_by(OutboxMessage.id.desc())
+            .limit(1)
+            .options(joinedload(OutboxMessage.contact), joinedload(OutboxMessage.provider))
+        )
+        if mail is not None:
+            return mail, evidence
+    return None, None
+
+
+def _speaks_of(report: Report, mail: OutboxMessage | None) -> bool:
+    """Say whether a report that only its wording makes one names the reader of the mail."""
+    reader = (mail.contact or mail.provider) if mail is not None else None
+    return reader is not None and not report.recipients.isdisjoint(_spellings(reader.email))
+
+
+def _address_of(mail: OutboxMessage, report: Report | None) -> str | None:
+    """Return the reader's address, unless the mail that came back had gone to an earlier one.
+
+    Never an address out of the report: whoever got the mail could put anybody's there.
+    """
+    reader = mail.contact or mail.provider
+    if reader is None:
+        return None
+    returned_to = report.returned_to if report else frozenset()
+    is_of_now = not returned_to or not returned_to.isdisjoint(_spellings(reader.email))
+    return reader.email if is_of_now else None
+
+
+def _spellings(email: str) -> set[str]:
+    """Return an address as it is kept and as servers write it."""
+    try:
+        return {email.lower(), headers.wire_address(email).lower()}
+    except headers.BadAddress:
+        return {email.lower()}
+
+
+def _is_of_the_team(sender: str) -> bool:
+    """Say whether one of us wrote it, in answer to all: that is no reply of the client's."""
+    key = suppressions.email_key(sender)
+    return db.session.scalar(select(Provider.id).where(Provider.email == key)) is not None
+
+
+def written(digest: str, door: InboundDoor, finding: Finding, **more: Any) -> InboundMail | None:
+    """Write down what came, once; None when it stands there already."""
+    insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
+    mail = finding.mail
+    values = {
+        "public_id": new_public_id(),
+        "digest": digest,
+        "door": door,
+        "kind": finding.kind,
+        "evidence": finding.evidence,
+        "outbox_id": mail.id if mail else None,
+        "contact_id": mail.contact_id if mail else None,
+        "sender": "",
+        "subject": "",
+        "excerpt": finding.words,
+        "status_code": finding.status[:20],
+        "received_at": now(),
+        **more,
+    }
+    statement = insert(InboundMail).values(**values).on_conflict_do_nothing()
+    row_id = db.session.scalar(statement.returning(InboundMail.id))
+    return None if row_id is None else db.session.get_one(InboundMail, row_id)
