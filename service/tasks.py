@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from service import receiving
 from service.actions import protocols
 from service.extensions import db, queue
 from service.mail import delivery
@@ -21,3 +22,8 @@ def advance(enrolment_id: int) -> None:
     if enrolment is not None:
         protocols.advance_one(enrolment.departure)
     db.session.commit()
+
+
+def read_inbox() -> None:
+    """Take the mails that lie unread in the mailbox, unless somebody did within the minute."""
+    receiving.read_inbox()

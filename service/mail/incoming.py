@@ -98,15 +98,22 @@ def read(octets: bytes, recipients: tuple[str, ...] = ()) -> Incoming:
             return Incoming(octets, message_from_bytes(kept), recipients)
         except (RecursionError, ValueError, LookupError, HeaderParseError):
             pass  # the parser gave up; the head alone is better than nothing
-    head = kept.partition(b"\n\n" if b"\n\n" in kept else b"\r\n\r\n")[0]
-    return Incoming(octets, BytesHeaderParser().parsebytes(head[:MOST_TEXT]), recipients)
+    head = _head_of(kept)
+    if len(head) > MOST_TEXT:
+        head = head[:MOST_TEXT].rpartition(b"\n")[0]
+    return Incoming(octets, BytesHeaderParser().parsebytes(head), recipients)
+
+
+def _head_of(octets: bytes) -> bytes:
+    return re.split(rb"\r?\n\r?\n", octets, maxsplit=1)[0]
 
 
 def _is_bearable(octets: bytes) -> bool:
     """Say whether a mail can be taken apart in reasonable time."""
     nested = len(_NESTING.findall(octets))
     return (
-        nested <= MOST_NESTED
+        len(_head_of(octets)) <= MOST_TEXT
+        and nested <= MOST_NESTED
         and nested * octets.count(b"\n") <= MOST_WORK
         and (not nested or octets.count(b"\n--") <= MOST_BOUNDARIES)
     )

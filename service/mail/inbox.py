@@ -1,0 +1,118 @@
+"""The mailbox that bounces and replies go to, over IMAP: unread mails, and the mark that they are
+read. Reads no more of a mail than is kept of it, and gives up on a server that is slow.
+"""
+
+import imaplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
+from imap_tools.errors import ImapToolsError
+
+from service.mail.incoming import LARGEST
+
+TIMEOUT = 5.0  # seconds, for connecting and for each answer
+MOST_AT_ONCE = 100
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_BROKEN = (
+    ImapToolsError,
+    imaplib.IMAP4.error,
+    OSError,
+    ValueError,
+)  # ssl and timeouts are OSErrors
+
+
+class InboxAway(Exception):
+    """The mailbox cannot be read just now; the message says why, and names nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a mailbox is."""
+
+    host: str
+    port: int
+    is_tls: bool
+    username: str
+    password: str
+    folder: str
+
+    @classmethod
+    def of(cls, url: str) -> "Place":
+        """Read ``imaps://user:password@host:port/INBOX``; what is not plain is percent-encoded."""
+        parts = urlsplit(url)
+        is_tls = parts.scheme == "imaps"
+        return cls(
+            parts.hostname or "",
+            parts.port or (993 if is_tls else 143),
+            is_tls,
+            unquote(parts.username or ""),
+            unquote(parts.password or ""),
+            unquote(parts.path.strip("/")) or "INBOX",
+        )
+
+
+class Inbox:
+    """An open mailbox."""
+
+    def __init__(self, box: BaseMailBox) -> None:
+        self._box = box
+
+    def unread(self) -> list[str]:
+        """Return the ids of mails that nobody has read, the oldest first; raises InboxAway."""
+        with _spoken():
+            return self._box.uids("UNSEEN", charset=None)[:MOST_AT_ONCE]
+
+    def fetch(self, uid: str) -> bytes:
+        """Return the first LARGEST octets of a mail, without marking it; raises InboxAway."""
+        with _spoken():
+            _ok, answer = self._box.client.uid("fetch", uid, f"(BODY.PEEK[]<0.{LARGEST}>)")
+            parts = [part[1] for part in answer or [] if isinstance(part, tuple)]
+            return bytes(parts[0]) if parts else b""
+
+    def mark(self, uid: str) -> None:
+        """Mark a mail as read; raises InboxAway."""
+        with _spoken():
+            self._box.client.uid("store", uid, "+FLAGS.SILENT", r"(\Seen)")
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Inbox]:
+    """Yield the mailbox at `url`; raises InboxAway."""
+    place = Place.of(url)
+    with _spoken():
+        box = _connected(place)
+    try:
+        with _spoken():
+            is_plain = (place.username + place.password).isascii()
+            log_in = box.login if is_plain else box.login_utf8
+            log_in(place.username, place.password, place.folder)
+        yield Inbox(box)
+    finally:
+        with suppress(*_BROKEN):
+            box.logout()
+        with suppress(*_BROKEN):
+            box.client.shutdown()
+
+
+def _connected(place: Place) -> BaseMailBox:
+    """Connect with verified TLS; without any only on this machine, where there is no wire."""
+    context = ssl.create_default_context()
+    if place.is_tls:
+        return MailBox(place.host, place.port, timeout=TIMEOUT, ssl_context=context)
+    if place.host in _LOOPBACK:
+        return MailBoxUnencrypted(place.host, place.port, timeout=TIMEOUT)
+    return MailBoxStartTls(place.host, place.port, timeout=TIMEOUT, ssl_context=context)
+
+
+@contextmanager
+def _spoken() -> Iterator[None]:
+    """Turn whatever breaks in a conversation into one line."""
+    try:
+        yield
+    except _BROKEN as error:
+        words = str(error).splitlines()
+        raise InboxAway(f"{type(error).__name__}: {words[0][:200] if words else ''}") from error

@@ -1,0 +1,90 @@
+"""The doors of what comes in: a mail, however it came, and the mailbox it may lie in. They commit.
+
+A mail is taken once, whatever it holds; only a database that is away lets it come again.
+"""
+
+import logging
+import os
+import secrets
+import socket
+import time
+from datetime import timedelta
+
+from rq.timeouts import BaseTimeoutException
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from service.actions import inbound, leases
+from service.current import settings
+from service.extensions import db
+from service.mail import inbox
+from service.models import InboundDoor, InboundKind
+
+AWAY = (OperationalError, InterfaceError, PoolTimeout)  # the database, now or for a while
+EVERY = timedelta(minutes=1)  # how often the mailbox is asked
+AFTER_TROUBLE = timedelta(minutes=5)
+LONGEST = 20.0  # seconds that one visit to the mailbox may take
+LEASE = "inbox"
+
+log = logging.getLogger(__name__)
+
+
+def take(octets: bytes, door: InboundDoor, recipients: tuple[str, ...] = ()) -> InboundKind | None:
+    """Take one mail and commit; return what it was, or None when it had come before.
+
+    A mail that nothing can be made of is kept for a person. Raises one of AWAY when the database
+    is away: then it has to be brought again.
+    """
+    try:
+        row = inbound.receive(octets, door, recipients)
+        kind = row.kind if row else None
+        db.session.commit()
+    except (*AWAY, BaseTimeoutException):
+        db.session.rollback()
+        raise
+    except Exception:
+        db.session.rollback()
+        log.exception("mail_not_understood door=%s octets=%s", door, len(octets))
+        row = inbound.keep(octets, door)
+        kind = row.kind if row else None
+        db.session.commit()
+    log.info("mail_came_in door=%s kind=%s", door, kind or "known")
+    return kind
+
+
+def read_inbox() -> int:
+    """Take what lies unread in the mailbox, at most once a minute; return how many mails.
+
+    Each is marked as read after its commit. One visit ends after 20 seconds; a server that does
+    not answer is left alone for five minutes. Never raises for what the server does.
+    """
+    url = settings().mail_inbox_url
+    if url is None:
+        return 0
+    holder = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+    is_ours = leases.take(LEASE, holder, AFTER_TROUBLE)  # shortened below when there was none
+    db.session.commit()
+    if not is_ours:
+        return 0
+    try:
+        taken = _visit(url)
+    except inbox.InboxAway as trouble:
+        log.warning("inbox_away words=%s", trouble)
+        return 0
+    leases.take(LEASE, holder, EVERY)
+    db.session.commit()
+    return taken
+
+
+def _visit(url: str) -> int:
+    taken, until = 0, time.monotonic() + LONGEST
+    with inbox.opened(url) as box:
+        for uid in box.unread():
+            if time.monotonic() > until:
+                break
+            octets = box.fetch(uid)
+            if octets:
+                take(octets, InboundDoor.imap)
+            box.mark(uid)
+            taken += 1
+    return taken

@@ -1,0 +1,88 @@
+"""What mail providers post about our mails. Each proves itself by its own scheme, or gets nothing.
+
+The signature is the authority, so there is no CSRF token; a provider whose setting is missing is
+not there at all (404).
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from flask import Blueprint, abort, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import HTTPException, Unauthorized
+
+from service.actions import webhooks
+from service.clock import now
+from service.current import settings
+from service.extensions import csrf, db, limiter
+from service.mail.webhooks import mailgun, postmark, sendgrid, ses
+from service.mail.webhooks.events import Forged, Malformed, Told
+from service.mail.webhooks.fetching import Unfetched
+from service.models import InboundDoor
+
+blueprint = Blueprint("inbound", __name__, url_prefix="/inbound")
+csrf.exempt(blueprint)
+limited = limiter.limit("3000/minute")
+
+log = logging.getLogger(__name__)
+
+
+@blueprint.post("/ses")
+@limited
+def from_ses() -> tuple[str, int]:
+    """Take a notification of Amazon SES, by way of SNS."""
+    topic = settings().ses_topic or abort(404)
+    return _taken(InboundDoor.ses, lambda: ses.events(request.get_data(), topic))
+
+
+@blueprint.post("/sendgrid")
+@limited
+def from_sendgrid() -> tuple[str, int]:
+    """Take a batch of SendGrid's events."""
+    key = settings().sendgrid_key or abort(404)
+    return _taken(
+        InboundDoor.sendgrid,
+        lambda: sendgrid.events(request.get_data(), dict(request.headers), key, now()),
+    )
+
+
+@blueprint.post("/postmark")
+@limited
+def from_postmark() -> tuple[str, int]:
+    """Take an event of Postmark's."""
+    login = settings().postmark_login or abort(404)
+    authorization = request.headers.get("Authorization", "")
+    return _taken(
+        InboundDoor.postmark,
+        lambda: postmark.events(request.get_data(), authorization, login),
+        Unauthorized(www_authenticate=WWWAuthenticate("basic", {"realm": "webhooks"})),
+    )
+
+
+@blueprint.post("/mailgun")
+@limited
+def from_mailgun() -> tuple[str, int]:
+    """Take an event of Mailgun's."""
+    key = settings().mailgun_key or abort(404)
+    return _taken(InboundDoor.mailgun, lambda: mailgun.events(request.get_data(), key, now()))
+
+
+def _taken(
+    door: InboundDoor, read: Callable[[], Sequence[Told]], no: HTTPException | None = None
+) -> tuple[str, int]:
+    """Answer 200 when every event is kept: anything else, and the provider sends it again."""
+    try:
+        events = read()
+    except Forged as why:
+        log.warning("webhook_refused door=%s why=%s", door, why)
+        raise no or abort(403) from why
+    except Malformed as why:
+        log.warning("webhook_malformed door=%s why=%s", door, why)
+        return "", 400
+    except Unfetched as why:
+        log.warning("webhook_unproven door=%s why=%s", door, why)
+        return "", 503
+    for told in events:
+        webhooks.hear(told, door)
+    db.session.commit()
+    return "", 200
