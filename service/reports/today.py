@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from service.extensions import db
 from service.models import (
@@ -14,6 +14,8 @@ from service.models import (
     Departure,
     Enrolment,
     EnrolmentState,
+    InboundKind,
+    InboundMail,
     MailState,
     OutboxMessage,
     Recovery,
@@ -34,6 +36,7 @@ class Kind(StrEnum):
     """What is to be done, the most pressing first."""
 
     talk = "talk"  # somebody wants to talk
+    reply = "reply"  # somebody answered a mail, and the next ones wait
     recovery = "recovery"  # something failed
     testimonial = "testimonial"  # one waits to be read
     end_date = "end_date"  # a departure does not say when it ends
@@ -42,6 +45,7 @@ class Kind(StrEnum):
 # How long each may wait before it is late. An apology that comes after days is none.
 PATIENCE = {
     Kind.talk: timedelta(days=2),
+    Kind.reply: timedelta(days=2),
     Kind.recovery: timedelta(days=2),
     Kind.testimonial: timedelta(days=7),
     Kind.end_date: timedelta(days=45),
@@ -53,13 +57,14 @@ class Task:
     """One thing to do about one departure."""
 
     kind: Kind
-    public_id: str  # of what its page is about: a departure, a testimonial or a client
+    public_id: str  # of what its page is about: a departure, a testimonial, a client …
     client: str
     contact: str
     responsible_id: int | None
     is_sample: bool
     at: datetime
     score: int | None = None
+    is_paused: bool = False  # the farewell mails wait for it
 
     def is_late(self, now: datetime) -> bool:
         """Whether it has waited longer than it should."""
@@ -88,6 +93,7 @@ class Today:
 
     tasks: list[Task]
     troubled_mails: int
+    unproven_mails: int  # came in, and a person has to look
     news: list[News]
     under_way: int
     has_clients: bool  # of their own: sample data does not count
@@ -96,7 +102,7 @@ class Today:
 
 def tasks(now: datetime) -> list[Task]:
     """Return what waits for a person at `now`, late things first, then the most pressing kind."""
-    found = [*_talks(now), *_recoveries(), *_testimonials(), *_end_dates()]
+    found = [*_talks(now), *_replies(), *_recoveries(), *_testimonials(), *_end_dates()]
     order = list(Kind)
     found.sort(key=lambda task: (not task.is_late(now), order.index(task.kind), task.at))
     return found
@@ -107,6 +113,12 @@ def today(now: datetime) -> Today:
     return Today(
         tasks(now),
         _count(OutboxMessage.state.in_((MailState.failed, MailState.uncertain))),
+        _count(
+            and_(
+                InboundMail.kind.in_((InboundKind.unverified, InboundKind.unparsed)),
+                InboundMail.looked_at.is_(None),
+            )
+        ),
         _news(now),
         _count(Enrolment.state == EnrolmentState.active),
         _is_there(select(Client.id)),
@@ -151,6 +163,19 @@ def _recoveries() -> list[Task]:
         .order_by(Recovery.opened_at)
     )
     return [Task(Kind.recovery, *row) for row in db.session.execute(query)]
+
+
+def _replies() -> list[Task]:
+    query = (
+        _about(InboundMail.public_id, InboundMail.received_at, Enrolment.state)
+        .join(OutboxMessage, OutboxMessage.departure_id == Departure.id)
+        .join(InboundMail, InboundMail.outbox_id == OutboxMessage.id)
+        .outerjoin(Enrolment, Enrolment.departure_id == Departure.id)
+        .where(InboundMail.kind == InboundKind.reply, InboundMail.looked_at.is_(None))
+        .order_by(InboundMail.received_at)
+    )
+    rows = [(row[-1] is EnrolmentState.paused, row[:-1]) for row in _rows(query)]
+    return [replace(Task(Kind.reply, *row), is_paused=is_paused) for is_paused, row in rows]
 
 
 def _testimonials() -> list[Task]:

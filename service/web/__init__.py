@@ -10,6 +10,7 @@ from service.web.provider import (
     departures,
     doctor,
     imports,
+    inbound_mails,
     mails,
     providers,
     questions,
@@ -24,7 +25,7 @@ from service.web.provider import (
     testimonials,
     today,
 )
-from service.web.public import doors, feeds, health, logos, preferences, surveys
+from service.web.public import doors, feeds, health, inbound, logos, preferences, surveys
 from service.web.public import testimonials as public_testimonials
 
 PROVIDER = (
@@ -41,6 +42,7 @@ PROVIDER = (
     deliveries,
     suppressions,
     suppression_lists,
+    inbound_mails,
     recoveries,
     imports,
     samples,
@@ -48,7 +50,7 @@ PROVIDER = (
     providers,
 )
 # Their links carry the authority and set no cookie, so there is nothing for a forged form to abuse.
-PUBLIC = (surveys, public_testimonials, preferences, doors, feeds, health, logos)
+PUBLIC = (surveys, public_testimonials, preferences, doors, feeds, health, logos, inbound)
 
 
 def register(app: Flask) -> None:

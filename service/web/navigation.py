@@ -26,7 +26,7 @@ class Place:
 
 
 PLACES = (
-    Place("today.index", _l("Today"), "today", ("recoveries", "deliveries")),
+    Place("today.index", _l("Today"), "today", ("recoveries", "deliveries", "inbound_mails")),
     Place("results.index", _l("Results"), "results"),
     Place("departures.index", _l("Departures"), "departures", ("imports",)),
     Place("testimonials.index", _l("Testimonials"), "testimonials"),

@@ -20,6 +20,11 @@ MATRIX: dict[str, Role | None] = {
     "logos.show": ANYONE,
     "feeds.as_html": ANYONE,
     "feeds.as_json": ANYONE,
+    # Webhooks of mail providers, proven by their signatures
+    "inbound.from_mailgun": ANYONE,
+    "inbound.from_postmark": ANYONE,
+    "inbound.from_sendgrid": ANYONE,
+    "inbound.from_ses": ANYONE,
     # Links that clients get
     "door.ask_to_talk": ANYONE,
     "door.show": ANYONE,
@@ -64,6 +69,8 @@ MATRIX: dict[str, Role | None] = {
     "deliveries.index": Role.viewer,
     "departures.index": Role.viewer,
     "departures.show": Role.viewer,
+    "inbound_mails.index": Role.viewer,
+    "inbound_mails.show": Role.viewer,
     "recoveries.index": Role.viewer,
     "recoveries.show": Role.viewer,
     "results.churn_by_month": Role.viewer,
@@ -97,6 +104,7 @@ MATRIX: dict[str, Role | None] = {
     "imports.index": Role.member,
     "imports.show": Role.member,
     "imports.upload": Role.member,
+    "inbound_mails.have_done": Role.member,
     "recoveries.close": Role.member,
     "recoveries.reopen": Role.member,
     "samples.create": Role.member,

@@ -49,8 +49,13 @@ def said(task: Task) -> str:
     """Return what there is to do, as a sentence about its client."""
     if task.kind is Kind.recovery and task.score is not None:
         return str(_("gave a %(score)s: find out what failed", score=task.score))
+    if task.kind is Kind.reply and not task.is_paused:
+        return str(_("replied: read what %(name)s says", name=task.contact))
     sentences = {
         Kind.talk: _("would like to talk: %(name)s waits for you", name=task.contact),
+        Kind.reply: _(
+            "replied, and the mails wait for you: read what %(name)s says", name=task.contact
+        ),
         Kind.recovery: _("was let down: find out what failed"),
         Kind.testimonial: _("wrote a testimonial: read it"),
         Kind.end_date: _("leaves, and nobody wrote down when"),
@@ -62,6 +67,7 @@ def action_of(task: Task) -> tuple[str, str]:
     """Return the words on the one button of `task`, and where it leads."""
     actions = {
         Kind.talk: (_("See how to reach them"), "clients.show"),
+        Kind.reply: (_("Read the reply"), "inbound_mails.show"),
         Kind.recovery: (_("Put it right"), "recoveries.show"),
         Kind.testimonial: (_("Read it"), "testimonials.show"),
         Kind.end_date: (_("Add the end date"), "departures.edit"),

@@ -1,0 +1,61 @@
+"""What came in: bounces, complaints and replies, and mails that nobody could make anything of."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from service.actions import inbound as actions
+from service.errors import Refused
+from service.extensions import db
+from service.models import InboundMail, Role
+from service.reports import inbound
+from service.web.provider.access import current_provider, requires
+
+blueprint = Blueprint("inbound_mails", __name__, url_prefix="/inbound")
+MOST_SHOWN = 20_000  # characters of a mail's source
+
+
+def the_mail(public_id: str) -> InboundMail:
+    """Return one of what came in, or 404."""
+    return inbound.find(public_id) or abort(404)
+
+
+@blueprint.get("")
+@requires(Role.viewer)
+def index() -> str:
+    """List what came in: what waits for a person first."""
+    words = request.args.get("q", "").replace("\0", "").strip()[:200]
+    found = inbound.page(
+        request.args.get("kind", "waiting"), words, request.args.get("page", 1, type=int)
+    )
+    return render_template("provider/inbound_mails/index.html", found=found, q=words)
+
+
+@blueprint.get("/<public_id>")
+@requires(Role.viewer)
+def show(public_id: str) -> str:
+    """Show one as text, never as the HTML that it may be."""
+    mail = the_mail(public_id)
+    source = (mail.raw or b"")[:MOST_SHOWN].decode("utf-8", "replace").replace("\0", "")
+    return render_template(
+        "provider/inbound_mails/show.html",
+        mail=mail,
+        source=source,
+        is_paused=inbound.is_paused(mail),
+    )
+
+
+@blueprint.post("/<public_id>/done")
+@requires(Role.member)
+def have_done(public_id: str) -> Response:
+    """Note that there is nothing more to do about it."""
+    mail = the_mail(public_id)
+    try:
+        actions.have_done(mail, current_provider())
+    except Refused as refusal:
+        db.session.rollback()
+        flash(str(refusal), "warning")
+    else:
+        db.session.commit()
+        flash(_("Done with it. It stays in the list."), "success")
+    return redirect(url_for(".index"), 303)
