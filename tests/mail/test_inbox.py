@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from service import receiving, tasks
 from service.actions import inbound
 from service.database import reading
-from service.extensions import db
+from service.extensions import db, queue
 from service.mail import inbox
 from service.models import InboundDoor, InboundKind, InboundMail, Outcome
 from tests.actions.test_inbound import a_sent_mail
@@ -52,6 +52,19 @@ def test_it_is_asked_at_most_once_a_minute(server):
         assert receiving.read_inbox() == 0
         clock.shift(31)
         assert receiving.read_inbox() == 1
+
+
+def test_the_clock_asks_a_worker_when_it_is_time_and_opens_no_line(server):
+    with time_machine.travel("2026-11-25T10:00:00Z", tick=False) as clock:
+        assert receiving.wake_reader()
+        assert not receiving.wake_reader(), "one hint is enough for a while"
+        assert (queue.waiting(), server.said) == (1, [])
+
+        receiving.read_inbox()
+        clock.shift(30)
+        assert not receiving.wake_reader(), "it was read within the minute"
+        clock.shift(31)
+        assert receiving.wake_reader()
 
 
 def test_a_mail_is_marked_only_after_it_was_kept(server):
@@ -121,6 +134,7 @@ def test_nobody_there_is_no_error(bouncing, caplog):
 
 def test_without_a_mailbox_nothing_is_asked(app):
     assert receiving.read_inbox() == 0
+    assert not receiving.wake_reader()
 
 
 def test_the_address_of_a_mailbox_is_read():
