@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from service import receiving
 from service.actions import leases, protocols
 from service.clock import now
 from service.current import settings
@@ -75,6 +76,7 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
     mails, errors = _advance_all(holder, is_stopping)
     hinted = _wake()
+    receiving.wake_reader()
     leases.give_back(NAME, holder)
     db.session.commit()
     if errors:

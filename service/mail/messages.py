@@ -22,6 +22,7 @@ def octets(
     html: str,
     message_id: str,
     reply_to: Address | None = None,
+    replies_also_to: Address | None = None,
     extra_headers: Mapping[str, str] | None = None,
     pictures: Sequence[wire.Picture] = (),
     sent_at: float | None = None,
@@ -34,8 +35,9 @@ def octets(
         f"Date: {formatdate(sent_at or time.time(), localtime=False)}",
         f"Message-ID: {headers.machine('Message-ID', message_id)}",
     ]
-    if reply_to:
-        lines.append(f"Reply-To: {headers.mailbox('Reply-To', *reply_to)}")
+    readers = [headers.mailbox("Reply-To", *who) for who in (reply_to, replies_also_to) if who]
+    if readers:
+        lines.append("Reply-To: " + ",\r\n ".join(readers))
     written = {line.partition(":")[0].lower() for line in lines}
     lines += _extra(extra_headers or {}, written)
     lines.append("MIME-Version: 1.0")

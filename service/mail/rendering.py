@@ -34,6 +34,7 @@ class Rendering:
     reply_to: Address | None
     extra_headers: dict[str, str]
     pictures: tuple[Picture, ...] = ()
+    replies_also_to: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def render_topic(topic: Topic, house: House) -> Rendering:
         html=built.filled_html(said.words),
         message_id=row.message_id or "",
         reply_to=_reply_address(topic),
+        replies_also_to=_our_reply_address(topic, look),
         extra_headers=_extra_headers(topic, said, house),
         pictures=(house.logo,) if house.logo and look.logo else (),
     )
@@ -146,6 +148,12 @@ def _reply_address(topic: Topic) -> Address | None:
     if topic.responsible:
         return one_line(topic.responsible.name), topic.responsible.email
     return None
+
+
+def _our_reply_address(topic: Topic, look: Look) -> Address | None:
+    """Return where we hear of a client's answer, beside the responsible: it pauses the protocol."""
+    ours = verp.address(topic.row.public_id) if topic.row.contact else None
+    return (look.name, ours) if ours else None
 
 
 def _extra_headers(topic: Topic, said: Content, house: House) -> dict[str, str]:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from service.actions import departures, inbound, protocols
 from service.actions.departures import Facts
 from service.extensions import db
-from service.mail import claims, conditions, delivery, parcels
+from service.mail import conditions, delivery, parcels
 from service.models import (
     Departure,
     EnrolmentState,
@@ -25,6 +25,7 @@ from service.models import (
 from service.reports import timeline
 from tests.builders import a_company, a_contact, a_provider
 from tests.mail.coming_in import answer
+from tests.mail.deliveries import a_courier_that_dies
 
 pytestmark = pytest.mark.usefixtures("bouncing")
 
@@ -109,9 +110,13 @@ def test_letting_them_go_on_writes_them_anew_and_closes_the_reply(farewell):
 
 def test_a_mail_claimed_when_the_reply_came_waits_and_ends_as_nothing(farewell, mailbox):
     mail = mails_of(farewell)["survey_invitation"]
-    claim = claims.take([mail.id])
-    reply(farewell)
-    assert parcels.pack(claim, claim.next(10)) == []
+    mail_id = mail.id
+    db.session.commit()
+    with a_courier_that_dies(mail_id) as claim:
+        reply(farewell)
+        db.session.commit()
+        assert parcels.pack(claim) == []
+        claim.write()
 
     mail = mails_of(farewell)["survey_invitation"]
     assert (mail.state, mail.skip_reason, mail.ended_at) == (MailState.queued, None, None)

@@ -1,14 +1,15 @@
 """Outbox rows for the tests of mails: one of every kind, with all that it speaks of."""
 
+from dataclasses import fields
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from service.clock import now
 from service.extensions import db
+from service.mail import messages
 from service.mail.kinds import RULES
 from service.mail.rendering import Rendering, render
-from service.mail.smtp import Message
 from service.models import (
     Contact,
     Event,
@@ -84,17 +85,9 @@ def a_reminder(kind: MailKind, language: str = "es") -> OutboxMessage:
 
 def in_octets(rendering: Rendering) -> bytes:
     """The mail as it goes out."""
-    return Message(
-        sender=rendering.sender,
-        to=rendering.to,
-        subject=rendering.subject,
-        text=rendering.text,
-        html=rendering.html,
-        message_id=rendering.message_id,
-        reply_to=rendering.reply_to,
-        extra_headers=rendering.extra_headers,
-        pictures=rendering.pictures,
-    ).as_bytes()
+    return messages.octets(
+        **{field.name: getattr(rendering, field.name) for field in fields(rendering)}
+    )
 
 
 def parsed(octets: bytes) -> EmailMessage:

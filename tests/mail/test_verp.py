@@ -66,7 +66,7 @@ def test_every_mail_leaves_with_an_envelope_that_names_it(bouncing, mailbox):
     to_us = deliveries.a_mail(MailKind.test_mail, to=a_provider())
     deliveries.deliver(row, to_us)
 
-    taken, also = mailbox.messages()
+    also, taken = mailbox.messages()  # what somebody waits for goes first
     assert verp.ids_in([taken.mail_from]) == [row.public_id]
     assert verp.ids_in([also.mail_from]) == [to_us.public_id]
     assert taken.message["From"].addresses[0].addr_spec != taken.mail_from
@@ -81,3 +81,12 @@ def test_the_address_that_unsubscribes_by_mail_is_signed_too(bouncing):
     row = a_mail(MailKind.survey_invitation)
     header = received(row)["List-Unsubscribe"]
     assert f"<mailto:{verp.address(row.public_id)}?subject=unsubscribe>" in header
+
+
+def test_an_answer_reaches_the_responsible_and_us(bouncing):
+    row = a_mail(MailKind.thank_you)
+    responsible, ours = received(row)["Reply-To"].addresses
+    assert responsible.display_name == "Marta Ruiz"
+    assert verp.ids_in([ours.addr_spec]) == [row.public_id]
+    to_the_team = received(a_mail(MailKind.alert_new_answer))
+    assert to_the_team["Reply-To"] is None
