@@ -35,6 +35,8 @@ def failed(words: str) -> datetime:
     """Open the breaker, longer after each failure in a row; return until when. Commits."""
     row = held(Breaker, NAME, failures=0, server_words="")
     row.failures += 1
+    if row.opened_at is None:
+        row.opened_at = now()
     pause = min(FIRST_PAUSE * int(2 ** min(row.failures - 1, 10)), LONGEST_PAUSE)
     row.open_until = until = now() + pause * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     row.server_words = words
@@ -47,6 +49,6 @@ def reached() -> None:
     db.session.execute(
         update(Breaker)
         .where(Breaker.name == NAME, Breaker.failures > 0)
-        .values(failures=0, open_until=None, server_words="")
+        .values(failures=0, opened_at=None, open_until=None, server_words="")
     )
     db.session.commit()

@@ -65,6 +65,7 @@ def failed(tried: Tries, words: str, outcome: Outcome | None = None) -> Changes:
     return {
         "state": MailState.failed,
         "outcome": outcome,
+        "outcome_at": now() if outcome else None,
         "ended_at": now(),
         "attempts": tried.attempts + 1,
         "server_words": words,

@@ -1,0 +1,37 @@
+"""What a piece of code asks the database, and how the database goes about it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event, text
+
+from service.extensions import db
+
+Asked = tuple[str, Any]  # the statement and its parameters
+
+
+@contextmanager
+def asked() -> Iterator[list[Asked]]:
+    """Collect the statements of the block."""
+    found: list[Asked] = []
+
+    def note(_connection, _cursor, statement, parameters, *_rest):
+        found.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+
+def plan_of(statement: str, parameters: Any) -> str:
+    """How the database would go about a statement, were its tables large."""
+    connection = db.session.connection()
+    is_postgres = connection.dialect.name == "postgresql"
+    if is_postgres:
+        db.session.execute(text("SET LOCAL enable_seqscan = off"))
+    explain = "EXPLAIN " if is_postgres else "EXPLAIN QUERY PLAN "
+    rows = connection.exec_driver_sql(explain + statement, parameters)
+    return "\n".join(str(row[-1]) for row in rows)
