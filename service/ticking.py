@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from service import receiving
-from service.actions import leases, protocols
+from service.actions import leases, protocols, troubles
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
@@ -75,6 +75,7 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     db.session.commit()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
     mails, errors = _advance_all(holder, is_stopping)
+    troubles.watch()
     hinted = _wake()
     receiving.wake_reader()
     leases.give_back(NAME, holder)

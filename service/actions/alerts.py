@@ -36,5 +36,10 @@ def people_for(departure: Departure) -> list[Provider]:
     responsible = departure.responsible
     if responsible is not None and responsible.is_active:
         return [responsible]
-    owners = select(Provider).where(Provider.role == Role.owner, Provider.is_active)
-    return list(db.session.scalars(owners.order_by(Provider.id)))
+    return owners()
+
+
+def owners() -> list[Provider]:
+    """Return the active owners, who hear of what is nobody's."""
+    query = select(Provider).where(Provider.role == Role.owner, Provider.is_active)
+    return list(db.session.scalars(query.order_by(Provider.id)))

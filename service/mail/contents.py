@@ -3,13 +3,13 @@
 Works on rows already loaded (see topics.py). Clients' words are cut, so that a mail stays small.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from flask_babel import force_locale, format_date, format_datetime, gettext
+from flask_babel import force_locale, format_date, format_datetime, format_decimal, gettext
 
 from service.clock import today
 from service.mail import links
@@ -46,6 +46,7 @@ LINK = {
     MailKind.alert_low_score: "departure_url",
     MailKind.alert_testimonial: "moderation_url",
     MailKind.alert_door_open: "departure_url",
+    MailKind.alert_mail_trouble: "deliveries_url",
     MailKind.password_link: "password_url",
     MailKind.test_mail: "previews_url",
 }
@@ -102,15 +103,14 @@ def _add_team_side(said: Content, topic: Topic, provider: Provider, house: Compa
             said.choices["is_responsible"] = "yes"
     said.words["message"] = quoted(topic.message, QUOTE_OCTETS)
     with force_locale(topic.row.language):
+        if topic.row.kind is MailKind.alert_mail_trouble:
+            _add_trouble(said, topic.row.context, house)
         if topic.response:
             _add_answer(said, topic.response)
         if topic.testimonial:
             _add_testimonial(said, topic.testimonial)
         if topic.link:
-            local = topic.link.expires_at.astimezone(house.zone)
-            said.words["expires"] = str(
-                format_datetime(local, gettext("EEEE, d MMMM, HH:mm"), rebase=False)
-            )
+            said.words["expires"] = _moment_in_words(topic.link.expires_at, house)
 
 
 def _add_link(said: Content, topic: Topic) -> None:
@@ -126,6 +126,7 @@ def _add_link(said: Content, topic: Topic) -> None:
         "moderation_url": (topic.testimonial, links.moderation),
         "password_url": (topic.link, links.password),
         "previews_url": (topic.row, lambda _: links.previews()),
+        "deliveries_url": (topic.row, lambda _: links.deliveries()),
     }
     target, link = made[name]
     if target is None:
@@ -167,6 +168,21 @@ def _add_answer(said: Content, response: Response) -> None:
         said.words[name] = quoted(getattr(response, name), QUOTE_OCTETS)
     given = sorted(response.reasons, key=list(Reason).index)
     said.words["reasons"] = ", ".join(label(reason) for reason in given)
+
+
+def _add_trouble(said: Content, figures: Mapping[str, Any], house: Company) -> None:
+    said.choices["trouble"] = figures["trouble"]
+    said.words |= {
+        "since": _moment_in_words(datetime.fromisoformat(figures["since"]), house),
+        "count": format_decimal(figures["count"]),
+        "of": format_decimal(figures["of"]),
+        "server_words": one_line(figures["words"]),
+    }
+
+
+def _moment_in_words(moment: datetime, house: Company) -> str:
+    local = moment.astimezone(house.zone)
+    return str(format_datetime(local, gettext("EEEE, d MMMM, HH:mm"), rebase=False))
 
 
 def _add_testimonial(said: Content, testimonial: Testimonial) -> None:

@@ -46,6 +46,7 @@ RULES: dict[MailKind, Rules] = {
     MailKind.alert_low_score: _ALERT,
     MailKind.alert_testimonial: _ALERT,
     MailKind.alert_door_open: _ALERT,
+    MailKind.alert_mail_trouble: _ALERT,
     MailKind.password_link: _ALERT,
     MailKind.test_mail: _ALERT,
 }

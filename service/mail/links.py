@@ -63,6 +63,11 @@ def moderation(of: Testimonial) -> str:
     return _page(f"/testimonials/{of.public_id}")
 
 
+def deliveries() -> str:
+    """Return the provider's page that shows what became of the mails."""
+    return _page("/deliveries")
+
+
 def previews() -> str:
     """Return the provider's page that shows every mail."""
     return _page("/mails")

@@ -1,11 +1,13 @@
 """A mail of every kind as it could be, for previews: rows that are never added to the database."""
 
 from datetime import timedelta
+from typing import Any
 
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from service.clock import now, today
+from service.mail.health import Trouble, TroubleKind
 from service.mail.kinds import RULES
 from service.mail.topics import Topic
 from service.models import (
@@ -32,6 +34,8 @@ def sample(kind: MailKind, language: str, sender: Provider, house: Company) -> T
     with force_locale(language):
         departure = _departure(sender, house)
         row = OutboxMessage(kind=kind, language=language, departure=departure, context={})
+        if kind is MailKind.alert_mail_trouble:
+            row.departure, row.context = None, _trouble()
         if RULES[kind].to_provider:
             row.provider = sender
         else:
@@ -50,6 +54,13 @@ def sample(kind: MailKind, language: str, sender: Provider, house: Company) -> T
             link=ProviderLink(public_id=NOWHERE, expires_at=now() + timedelta(days=2)),
             message=_("Could we talk about the new shop? Mornings suit me best."),
         )
+
+
+def _trouble() -> dict[str, Any]:
+    since = now() - timedelta(minutes=20)
+    return Trouble(
+        TroubleKind.server, since, 12, words=_("Connection refused, says the mail server")
+    ).figures
 
 
 def _departure(responsible: Provider, house: Company) -> Departure:

@@ -41,6 +41,7 @@ LABELS: dict[StrEnum, Any] = {
     MailKind.alert_low_score: _l("Notice of a low score"),
     MailKind.alert_testimonial: _l("Notice of a testimonial to read"),
     MailKind.alert_door_open: _l("Notice that somebody wants to talk"),
+    MailKind.alert_mail_trouble: _l("Notice that mails are in trouble"),
     MailKind.password_link: _l("Link to choose a password"),
     MailKind.test_mail: _l("Test mail"),
     MailState.queued: _l("waiting to go"),

@@ -34,6 +34,7 @@ class MailKind(StrEnum):
     alert_low_score = "alert_low_score"
     alert_testimonial = "alert_testimonial"
     alert_door_open = "alert_door_open"
+    alert_mail_trouble = "alert_mail_trouble"
     password_link = "password_link"  # noqa: S105
     test_mail = "test_mail"
 

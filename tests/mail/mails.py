@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from service.clock import now
 from service.extensions import db
 from service.mail import messages
+from service.mail.health import Trouble, TroubleKind
 from service.mail.kinds import RULES
 from service.mail.rendering import Rendering, render
 from service.models import (
@@ -23,6 +24,7 @@ from service.models import (
 )
 from tests.builders import a_contact, a_departure, a_provider, a_response, added, an_invitation
 
+TROUBLE = Trouble(TroubleKind.server, now() - timedelta(hours=1), 12, words="connection refused")
 ALL = [(kind, language) for kind in MailKind for language in ("es", "en")]
 
 
@@ -60,7 +62,7 @@ def a_mail(kind: MailKind, language: str = "es", **more) -> OutboxMessage:
         departure=departure,
         due_at=now(),
         message_id=f"<{kind}.{departure.id}@norte.example>",
-        context={"link_id": link.id, "event_id": event.id},
+        context={"link_id": link.id, "event_id": event.id, **TROUBLE.figures},
         **more,
     )
     return added(row)

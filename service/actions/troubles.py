@@ -1,0 +1,57 @@
+"""Tell the owners when the mail is in trouble, once a trouble. Flushes, never commits.
+
+An alert about a mail server that is away waits in the outbox like any mail; the first page and
+/metrics say it meanwhile.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from service.actions import alerts, leases
+from service.clock import now
+from service.mail import health, outbox
+from service.mail.health import Trouble, TroubleKind
+from service.models import MailKind, OutboxMessage
+
+LOOK = timedelta(seconds=55)  # between two looks, whatever the number of clocks and their pace
+SILENCE = timedelta(days=1)  # about one kind of trouble, once it was told
+STALE = timedelta(days=1)  # a day later it is no news
+
+
+def watch() -> list[OutboxMessage]:
+    """Look for trouble, at most once a minute; return the mails that are owed about it."""
+    if not leases.take("troubles", secrets.token_hex(8), LOOK):
+        return []
+    moment = now()
+    return [
+        mail
+        for trouble in health.troubles(moment)
+        if _is_news(trouble)
+        for mail in _tell(trouble, moment)
+    ]
+
+
+def _is_news(trouble: Trouble) -> bool:
+    """Say whether it may be told: a server has its own time of failing, the rest a day's silence.
+
+    What is late, or comes back, has no beginning that would stay the same from look to look.
+    """
+    if trouble.kind is TroubleKind.server:
+        return True
+    return leases.take(f"told:{trouble.kind}", secrets.token_hex(8), SILENCE)
+
+
+def _tell(trouble: Trouble, moment: datetime) -> list[OutboxMessage]:
+    began = trouble.since if trouble.kind is TroubleKind.server else moment
+    rows = (
+        outbox.write(
+            MailKind.alert_mail_trouble,
+            owner,
+            subject=f"trouble:{trouble.kind}",
+            cycle=int(began.timestamp()),
+            expires_at=moment + STALE,
+            context=trouble.figures,
+        )
+        for owner in alerts.owners()
+    )
+    return [row for row in rows if row is not None]
