@@ -25,7 +25,16 @@ from service.web.provider import (
     testimonials,
     today,
 )
-from service.web.public import doors, feeds, health, inbound, logos, preferences, surveys
+from service.web.public import (
+    doors,
+    feeds,
+    health,
+    inbound,
+    logos,
+    metrics,
+    preferences,
+    surveys,
+)
 from service.web.public import testimonials as public_testimonials
 
 PROVIDER = (
@@ -50,7 +59,17 @@ PROVIDER = (
     providers,
 )
 # Their links carry the authority and set no cookie, so there is nothing for a forged form to abuse.
-PUBLIC = (surveys, public_testimonials, preferences, doors, feeds, health, logos, inbound)
+PUBLIC = (
+    surveys,
+    public_testimonials,
+    preferences,
+    doors,
+    feeds,
+    health,
+    metrics,
+    logos,
+    inbound,
+)
 
 
 def register(app: Flask) -> None:

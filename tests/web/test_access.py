@@ -17,6 +17,7 @@ MATRIX: dict[str, Role | None] = {
     "static": ANYONE,
     "health.healthz": ANYONE,
     "health.readyz": ANYONE,
+    "metrics.show": ANYONE,  # by METRICS_TOKEN, or from this machine alone
     "logos.show": ANYONE,
     "feeds.as_html": ANYONE,
     "feeds.as_json": ANYONE,

@@ -4,12 +4,11 @@ from datetime import timedelta
 
 from flask import Blueprint, Response, jsonify
 from redis.exceptions import RedisError
-from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import now
 from service.extensions import db, queue
-from service.models import MailState, OutboxMessage
+from service.mail import health
 
 blueprint = Blueprint("health", __name__)
 
@@ -38,18 +37,13 @@ def readyz() -> tuple[Response, int]:
 
 def _queue_age() -> int | None:
     """Return for how many seconds the oldest due mail has waited; None without a database."""
+    moment = now()
     try:
-        db.session.execute(text("SELECT 1"))
-        oldest = db.session.scalar(
-            select(OutboxMessage.due_at)
-            .where(OutboxMessage.state == MailState.queued, OutboxMessage.due_at <= now())
-            .order_by(OutboxMessage.due_at)
-            .limit(1)
-        )
+        oldest = health.oldest_due_at(moment)
     except SQLAlchemyError:
         db.session.rollback()
         return None
-    return 0 if oldest is None else int((now() - oldest).total_seconds())
+    return 0 if oldest is None else int((moment - oldest).total_seconds())
 
 
 def _redis_answers() -> bool:
