@@ -1,18 +1,24 @@
-"""Mails that did not go, or of which nobody knows: a person decides. Flushes, never commits."""
+"""Mails that did not go, shall not go, or of which nobody knows: a person decides.
 
+Flushes, never commits. Each decision is one conditional UPDATE: of two people who decide at once,
+and of a person and a worker, one does.
+"""
+
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, Select, exists, insert, update
+from sqlalchemy.orm import aliased
 
 from service.actions.events import tell
 from service.clock import now
 from service.errors import Conflict
 from service.extensions import db
 from service.mail import outbox
-from service.models import EventKind, MailState, OutboxMessage, Provider
+from service.models import Event, EventKind, MailState, OutboxMessage, Provider
 
-RETRIABLE = (MailState.failed, MailState.uncertain)
+OPEN = (MailState.failed, MailState.uncertain)
 
 
 def send_again(mail: OutboxMessage, by: Provider) -> None:
@@ -20,21 +26,58 @@ def send_again(mail: OutboxMessage, by: Provider) -> None:
 
     Raises Conflict when somebody else has decided already.
     """
-    _decide(
-        mail,
-        RETRIABLE,
-        state=MailState.queued,
-        due_at=now(),
-        expires_at=None,
-        ended_at=None,
-        outcome=None,
-        attempts=0,
-        doubts=0,
-        lease_owner=None,
-        lease_until=None,
-        handing_over_at=None,
-    )
+    _decide(mail, OPEN, **_from_the_start(now()))
     outbox.hint_at(mail)
+    _tell(mail, by)
+
+
+def send_after_all(mail: OutboxMessage, by: Provider) -> None:
+    """Send a cancelled mail: on its day when that is still to come, else at once.
+
+    Raises Conflict when it is not cancelled any more, or another mail has taken its place.
+    """
+    moment = now()
+    anew = _from_the_start(max(mail.due_at, moment))
+    if mail.expires_at is not None and mail.expires_at > moment:
+        anew["expires_at"] = mail.expires_at
+    _decide(mail, (MailState.cancelled,), ~_is_replaced(), **anew)
+    if mail.due_at <= moment:
+        outbox.hint_at(mail)
+    _tell(mail, by)
+
+
+def send_all_again(ids: Select[int], by: Provider) -> int:
+    """Send those of `ids` that failed once more; return how many.
+
+    One statement, however many. The next round of the clock wakes the workers for them.
+    """
+    changed = db.session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id.in_(ids), OutboxMessage.state == MailState.failed)
+        .values(**_from_the_start(now()))
+        .returning(OutboxMessage.departure_id, OutboxMessage.step, OutboxMessage.kind)
+        .execution_options(synchronize_session=False)
+    ).all()
+    told = [
+        {
+            "departure_id": row.departure_id,
+            "kind": EventKind.mail_resolved,
+            "provider_id": by.id,
+            "detail": row.step or row.kind,
+        }
+        for row in changed
+        if row.departure_id is not None
+    ]
+    if told:
+        db.session.execute(insert(Event), told)
+    return len(changed)
+
+
+def cancel(mail: OutboxMessage, by: Provider) -> None:
+    """Keep a mail that waits from going. Raises Conflict when a worker has it already."""
+    refusal = _("It is too late to stop this mail: it is on its way, or already decided.")
+    changes = {"state": MailState.cancelled, "ended_at": now()}
+    _decide(mail, (MailState.queued,), refusal=refusal, **changes)
     _tell(mail, by)
 
 
@@ -46,18 +89,55 @@ def say_it_arrived(mail: OutboxMessage, by: Provider) -> None:
 
 def give_up(mail: OutboxMessage, by: Provider) -> None:
     """Close a failed or uncertain mail as not to be sent. Raises Conflict when it is not open."""
-    _decide(mail, RETRIABLE, state=MailState.cancelled, ended_at=now())
+    _decide(mail, OPEN, state=MailState.cancelled, ended_at=now())
     _tell(mail, by)
 
 
-def _decide(mail: OutboxMessage, among: tuple[MailState, ...], **changes: Any) -> None:
+def _from_the_start(due_at: datetime) -> dict[str, Any]:
+    return {
+        "state": MailState.queued,
+        "due_at": due_at,
+        "expires_at": None,
+        "ended_at": None,
+        "outcome": None,
+        "outcome_at": None,
+        "outcome_words": "",
+        "attempts": 0,
+        "doubts": 0,
+        "lease_owner": None,
+        "lease_until": None,
+        "handing_over_at": None,
+    }
+
+
+def _is_replaced() -> ColumnElement[bool]:
+    """Whether the same step of the same departure was sent by another mail since."""
+    later = aliased(OutboxMessage)
+    return exists().where(
+        OutboxMessage.step.is_not(None),
+        later.departure_id == OutboxMessage.departure_id,
+        later.step == OutboxMessage.step,
+        later.id > OutboxMessage.id,
+    )
+
+
+def _decide(
+    mail: OutboxMessage,
+    among: tuple[MailState, ...],
+    *more: ColumnElement[bool],
+    refusal: str = "",
+    **changes: Any,
+) -> None:
     changed = db.session.execute(
         update(OutboxMessage)
-        .where(OutboxMessage.id == mail.id, OutboxMessage.state.in_(among))
+        .where(OutboxMessage.id == mail.id, OutboxMessage.state.in_(among), *more)
         .values(**changes)
+        .execution_options(synchronize_session=False)
     )
     if not changed.rowcount:  # type: ignore[attr-defined]
-        raise Conflict(_("Somebody of your team was faster: this mail is already looked after."))
+        raise Conflict(
+            refusal or _("Somebody of your team was faster: this mail is already looked after.")
+        )
     db.session.refresh(mail)
 
 

@@ -149,7 +149,7 @@ def look(at: datetime) -> Health:
         oldest_due_at=oldest_due_at(at),
         shares={hours: _share(found, hours) for hours in (HOUR, DAY, WEEK)},
         server=server(at),
-        slowed=_slowed(),
+        slowed=_slowed(at),
     )
 
 
@@ -229,8 +229,9 @@ def _share(found: Mapping[str, int], hours: int) -> Share:
     return Share(hours, *parts)
 
 
-def _slowed() -> Sequence[RateBucket]:
-    query = select(RateBucket).where(RateBucket.slower > 0)
+def _slowed(at: datetime) -> Sequence[RateBucket]:
+    lately = RateBucket.slower_at > at - timedelta(hours=DAY)
+    query = select(RateBucket).where(RateBucket.slower > 0, lately)
     return db.session.scalars(
         query.order_by(RateBucket.slower_at.desc(), RateBucket.name).limit(SLOWED)
     ).all()

@@ -58,9 +58,7 @@ def sample(kind: MailKind, language: str, sender: Provider, house: Company) -> T
 
 def _trouble() -> dict[str, Any]:
     since = now() - timedelta(minutes=20)
-    return Trouble(
-        TroubleKind.server, since, 12, words=_("Connection refused, says the mail server")
-    ).figures
+    return Trouble(TroubleKind.server, since, 12, words="Connection refused").figures
 
 
 def _departure(responsible: Provider, house: Company) -> Departure:

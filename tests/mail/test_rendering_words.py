@@ -9,9 +9,10 @@ import polib
 import pytest
 from sqlalchemy import event
 
-from service.clock import today
+from service.clock import now, today
 from service.extensions import db
 from service.mail.contents import Unwritable, why_left
+from service.mail.health import Trouble, TroubleKind
 from service.mail.rendering import render, render_many
 from service.models import MailKind, Reason
 from tests.builders import a_company, a_contact
@@ -174,3 +175,21 @@ def test_a_batch_costs_the_same_queries_whatever_its_size(app):
             assert len(render_many(batch)) == size
         counts.append(len(asked))
     assert counts[0] == counts[1] <= 16
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "said"),
+    [
+        (TroubleKind.server, "Your mail server could not be reached", "535 wrong password"),
+        (TroubleKind.late, "Mails are waiting too long", "1,234"),
+        (TroubleKind.bounces, "Too many mails come back", "5,678"),
+    ],
+)
+def test_each_trouble_with_the_mail_has_its_own_words_and_figures(session, kind, subject, said):
+    row = a_mail(MailKind.alert_mail_trouble, "en")
+    row.context = Trouble(kind, now(), 1234, 5678, "535 wrong password").figures
+    mail = received(row)
+    assert mail["Subject"] == subject
+    for part in (text_of(mail), html_of(mail)):
+        assert said in part
+        assert "/deliveries" in part
