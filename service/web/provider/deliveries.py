@@ -1,34 +1,68 @@
-"""Mails and what became of them; those that failed or are uncertain get a person's decision."""
+"""Mails and what became of them, and what a person decides about each."""
 
 from collections.abc import Callable
+from datetime import date
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from service.actions import deliveries as actions
+from service.clock import now
+from service.config import Rate
+from service.current import settings
 from service.errors import Refused
 from service.extensions import db
-from service.models import OutboxMessage, Provider, Role
+from service.mail import health
+from service.models import MailKind, OutboxMessage, Provider, Role
 from service.models.labels import why_not
-from service.reports import deliveries, suppressions, timeline
-from service.web.provider.access import current_provider, requires
+from service.reports import deliveries, mail_stories, suppressions, timeline
+from service.reports.mail_queries import COUNTED, LISTS, TABS, Query
+from service.web.provider.access import current_provider, requires, way_back
+from service.web.provider.departures import searched
+from service.web.theme import current_company
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/deliveries")
+
+YEARS = (2000, 2200)  # a day outside of them is a slip of the keyboard
+LONGEST = 24 * 366  # hours
 
 
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
-    """List mails: those in trouble first, then the rest by what we did with them."""
-    tab = request.args.get("state", "troubled")
-    found = deliveries.page(tab, request.args.get("page", 1, type=int))
+    """Say how the mail is, and list what the address asks for."""
+    query = _query()
+    found = deliveries.page(query)
     return render_template(
         "provider/deliveries/index.html",
+        query=query,
+        health=health.look(query.moment),
         found=found,
         stopped=suppressions.reasons_of(found.mails.lines),
+        counts=deliveries.counts(query),
+        counted=COUNTED,
+        tabs=TABS,
+        kinds=list(MailKind),
         said=timeline.said,
         why_not=why_not,
+        limits=_limits(),
+        many=health.COUNTED,
+    )
+
+
+@blueprint.get("/<public_id>")
+@requires(Role.viewer)
+def show(public_id: str) -> str:
+    """Tell the story of one mail."""
+    mail = _the_mail(public_id)
+    return render_template(
+        "provider/deliveries/show.html",
+        mail=mail,
+        reader=mail.contact or mail.provider,
+        items=mail_stories.of(mail, now()),
+        line=health.server(now()),
     )
 
 
@@ -37,6 +71,30 @@ def index() -> str:
 def send_again(public_id: str) -> Response:
     """Send a mail once more."""
     return _do(public_id, actions.send_again, _("It is on its way again."))
+
+
+@blueprint.post("/<public_id>/after-all")
+@requires(Role.member)
+def send_after_all(public_id: str) -> Response:
+    """Send a mail that was cancelled."""
+    return _do(public_id, actions.send_after_all, _("It goes after all."))
+
+
+@blueprint.post("/again")
+@requires(Role.member)
+def send_all_again() -> Response:
+    """Send all mails of the list that failed once more."""
+    count = actions.send_all_again(deliveries.failed(_query()), current_provider())
+    db.session.commit()
+    flash(ngettext("%(num)s mail goes once more.", "%(num)s mails go once more.", count), "success")
+    return redirect(url_for(".index"), 303)
+
+
+@blueprint.post("/<public_id>/cancel")
+@requires(Role.member)
+def cancel(public_id: str) -> Response:
+    """Keep a mail that waits from going."""
+    return _do(public_id, actions.cancel, _("It will not go. You can still send it after all."))
 
 
 @blueprint.post("/<public_id>/arrived")
@@ -53,8 +111,54 @@ def give_up(public_id: str) -> Response:
     return _do(public_id, actions.give_up, _("It stays unsent."))
 
 
+def _query() -> Query:
+    """Read the address; what cannot be read is as if it were not there."""
+    words = request.args
+    kind, state = words.get("kind", ""), words.get("state", "troubled")
+    hours = words.get("hours", 0, type=int)
+    return Query(
+        moment=now(),
+        zone=current_company().time_zone,
+        state=state if state in LISTS else "troubled",
+        kind=MailKind(kind) if kind in list(MailKind) else None,
+        q=searched(),
+        since=words.get("since", type=_day),
+        until=words.get("until", type=_day),
+        hours=hours if 0 < hours <= LONGEST else None,
+        sort=words.get("sort", ""),
+        page=words.get("page", 1, type=int),
+    )
+
+
+def _day(text: str) -> date:
+    """Return the day; raises ValueError on one that nobody can mean."""
+    day = date.fromisoformat(text)
+    if not YEARS[0] <= day.year < YEARS[1]:
+        raise ValueError(text)
+    return day
+
+
+def _limits() -> list[tuple[str, str]]:
+    """Return the settings that hold mails back, each with what it means."""
+    rates = {"MAIL_RATE": settings().mail_rate, "MAIL_DOMAIN_RATE": settings().mail_domain_rate}
+    return [(name, _in_words(rate)) for name, rate in rates.items() if rate is not None]
+
+
+def _in_words(rate: Rate) -> str:
+    sentences = {
+        1: ngettext("%(num)s mail a second", "%(num)s mails a second", rate.mails),
+        60: ngettext("%(num)s mail a minute", "%(num)s mails a minute", rate.mails),
+        3600: ngettext("%(num)s mail an hour", "%(num)s mails an hour", rate.mails),
+    }
+    return str(sentences[rate.seconds])
+
+
+def _the_mail(public_id: str) -> OutboxMessage:
+    return deliveries.find(public_id) or abort(404)
+
+
 def _do(public_id: str, act: Callable[[OutboxMessage, Provider], None], done: str) -> Response:
-    mail = deliveries.find(public_id) or abort(404)
+    mail = _the_mail(public_id)
     there = _where_from(mail)
     try:
         act(mail, current_provider())
@@ -68,7 +172,8 @@ def _do(public_id: str, act: Callable[[OutboxMessage, Provider], None], done: st
 
 
 def _where_from(mail: OutboxMessage) -> str:
-    """Return the page to go back to: the departure's when the button stood there."""
-    if request.form.get("from") == "departure" and mail.departure is not None:
+    """Return the page to go back to: the one where the button stood."""
+    origin = request.form.get("from", "")
+    if origin == "departure" and mail.departure is not None:
         return url_for("departures.show", public_id=mail.departure.public_id) + "#timeline"
-    return url_for("deliveries.index")
+    return way_back(origin) if origin.startswith("/deliveries") else url_for("deliveries.index")
