@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from service.extensions import db
+from service.mail import health
+from service.mail.health import Trouble
 from service.models import (
     Client,
     Contact,
@@ -94,6 +96,7 @@ class Today:
     tasks: list[Task]
     troubled_mails: int
     unproven_mails: int  # came in, and a person has to look
+    troubles: list[Trouble]  # of the mail as a whole
     news: list[News]
     under_way: int
     has_clients: bool  # of their own: sample data does not count
@@ -119,6 +122,7 @@ def today(now: datetime) -> Today:
                 InboundMail.looked_at.is_(None),
             )
         ),
+        health.troubles(now),
         _news(now),
         _count(Enrolment.state == EnrolmentState.active),
         _is_there(select(Client.id)),

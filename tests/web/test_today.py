@@ -26,6 +26,7 @@ from tests.builders import (
     an_invitation,
     logged_in,
 )
+from tests.mail.rows import a_row, ago
 
 
 @pytest.fixture
@@ -135,6 +136,14 @@ def test_mails_in_trouble_are_said(page, state):
     values = {"kind": MailKind.thank_you, "language": "es", "due_at": now(), "state": state}
     added(OutboxMessage(key="k", contact=a_contact(), **values))
     assert "1 mail needs you to decide" in page()
+
+
+def test_trouble_with_the_mail_is_said_as_long_as_it_lasts(page):
+    assert "Mails wait too long" not in page()
+    mail = a_row(MailState.queued, due_at=ago(minutes=16))
+    assert "Mails wait too long" in page()
+    mail.state = MailState.sent
+    assert "Mails wait too long" not in page()
 
 
 def test_new_answers_are_shown_for_a_week(page):
