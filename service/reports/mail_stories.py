@@ -79,10 +79,12 @@ def _to_come(mail: OutboxMessage, at: datetime) -> list[Item]:
         return [Item(mail.lease_until, "mail", _("On its way"), why, is_coming=True)]
     if mail.state is not MailState.queued:
         return []
-    what = _("Goes once more") if mail.attempts else _("Goes")
     if mail.due_at <= at:
         what = _("Due: goes as soon as a worker takes it")
-    coming = [Item(mail.due_at, "mail", what, said(mail), is_coming=True)]
+        coming = [Item(None, "mail", what, said(mail), is_coming=True)]
+    else:
+        what = _("Goes once more") if mail.attempts else _("Goes")
+        coming = [Item(mail.due_at, "mail", what, said(mail), is_coming=True)]
     if mail.expires_at is not None:
         coming.append(
             Item(mail.expires_at, "calendar", _("Does not go after this"), is_coming=True)
