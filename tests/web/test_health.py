@@ -52,7 +52,7 @@ def test_mails_of_tomorrow_and_mails_that_went_make_no_queue(client):
 
 
 def test_redis_away_is_said(client, monkeypatch):
-    monkeypatch.setattr(queue.jobs, "connection", redis.Redis(host="127.0.0.1", port=1))
+    monkeypatch.setattr(queue.jobs, "connection", redis.Redis.from_url("redis://127.0.0.1:1"))
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["redis"]) == (503, "away")
 

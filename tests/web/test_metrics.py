@@ -66,7 +66,7 @@ def test_hints_that_nobody_took_up_are_told(client, session):
 
 
 def test_redis_away_is_a_figure_too(client, session, monkeypatch):
-    monkeypatch.setattr(queue.jobs, "connection", redis.Redis(host="127.0.0.1", port=1))
+    monkeypatch.setattr(queue.jobs, "connection", redis.Redis.from_url("redis://127.0.0.1:1"))
     found = figures(client)
     assert (found["hasta_luego_upredis"], found["hasta_luego_updatabase"]) == (0, 1)
     assert "hasta_luego_queue_hints" not in found
