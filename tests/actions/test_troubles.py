@@ -10,9 +10,11 @@ from service import ticking
 from service.actions import leases, troubles
 from service.clock import now
 from service.extensions import db
+from service.mail import health
 from service.models import MailKind, MailState, OutboxMessage, Outcome, Priority, Role
 from tests.builders import a_company, a_provider
 from tests.explaining import asked
+from tests.mail.deliveries import deliver
 from tests.mail.rows import a_failing_server, ago, some_mails
 
 
@@ -97,3 +99,15 @@ def test_a_second_clock_that_looks_in_the_same_minute_finds_it_done(owner):
     some_mails(1, MailState.queued, due_at=ago(minutes=16))
     assert leases.take("troubles", "another", troubles.LOOK)
     assert told() == []
+
+
+def test_the_alert_arrives_once_the_server_answers(owner, mailbox):
+    owner.language = "en"
+    a_failing_server(ago(minutes=6), "535 wrong password").open_until = ago(seconds=1)
+    mails = troubles.watch()
+    db.session.commit()
+    deliver(*mails)
+    [arrived] = mailbox.messages()
+    assert arrived.message["Subject"] == "Your mail server could not be reached"
+    assert "535 wrong password" in arrived.message.as_string()
+    assert not health.server(now()).is_failing
