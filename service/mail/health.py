@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal_column, select, union_all
 
+from service.current import settings
 from service.extensions import db
 from service.mail import breaker
 from service.models import Breaker, MailState, OutboxMessage, Outcome, Priority, RateBucket
@@ -237,13 +238,23 @@ def _slowed(at: datetime) -> Sequence[RateBucket]:
     ).all()
 
 
+def _is_held_back(at: datetime) -> bool:
+    """Say whether mails go, only no faster than they may: then what is late is explained."""
+    limits = (settings().mail_rate, settings().mail_domain_rate, settings().mail_ramp_up)
+    if not any(limits) and not _slowed(at):
+        return False
+    gone = (OutboxMessage.state == MailState.sent, OutboxMessage.ended_at >= at - LATE)
+    return counts({"gone": gone}, most=1)["gone"] > 0
+
+
 def _troubles(
     at: datetime, line: Server, oldest: datetime | None, due_now: int, day: Share
 ) -> list[Trouble]:
     found = []
     if line.failing_since is not None and at - line.failing_since > UNREACHED:
         found.append(Trouble(TroubleKind.server, line.failing_since, due_now, words=line.words))
-    if oldest is not None and at - oldest > LATE and not line.is_failing:
+    is_late = oldest is not None and at - oldest > LATE and not line.is_failing
+    if oldest is not None and is_late and not _is_held_back(at):
         found.append(Trouble(TroubleKind.late, oldest, due_now))
     is_enough = day.tried >= ENOUGH or day.came_back >= MANY
     if is_enough and day.came_back > BOUNCES * day.tried:

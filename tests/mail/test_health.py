@@ -1,16 +1,18 @@
 """How the mail is, in one place: what is counted, what is trouble, and that it costs little."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from service.clock import now
+from service.config import Rate
 from service.mail import breaker, health
 from service.mail.health import TroubleKind
 from service.models import MailState, Outcome, Priority, RateBucket
 from tests.builders import added
 from tests.explaining import asked, plan_of
-from tests.mail.rows import a_failing_server, a_month_of_mails, ago, some_mails
+from tests.mail.rows import a_failing_server, a_month_of_mails, a_row, ago, some_mails
 
 
 def kinds_of_trouble() -> list[TroubleKind]:
@@ -64,6 +66,21 @@ def test_a_mail_that_nobody_takes_for_a_quarter_of_an_hour_is_trouble(session):
     assert kinds_of_trouble() == []
     some_mails(1, MailState.queued, due_at=ago(minutes=16))
     assert kinds_of_trouble() == [TroubleKind.late]
+
+
+def test_what_a_limit_holds_back_is_no_trouble_as_long_as_mails_go(session, app):
+    some_mails(1, MailState.queued, due_at=ago(minutes=16))
+    gone = a_row(MailState.sent, ended_at=ago(minutes=9))
+    assert kinds_of_trouble() == [TroubleKind.late]
+    slow = added(RateBucket(name="domain:a.example", next_at=now(), slower=1, slower_at=now()))
+    assert kinds_of_trouble() == []
+    slow.slower = 0
+    before = app.extensions["settings"]
+    app.extensions["settings"] = replace(before, mail_rate=Rate(1000, 3600))
+    held, gone.ended_at = kinds_of_trouble(), ago(minutes=16)
+    stuck = kinds_of_trouble()
+    app.extensions["settings"] = before
+    assert (held, stuck) == ([], [TroubleKind.late])
 
 
 def test_a_server_that_is_away_for_five_minutes_is_trouble_and_explains_what_is_late(session):
