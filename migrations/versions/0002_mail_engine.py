@@ -45,6 +45,8 @@ def upgrade() -> None:
     op.create_index("ix_outbox_state_priority_due_at", "outbox", ["state", "priority", "due_at"])
     op.create_index("ix_outbox_state_ended_at", "outbox", ["state", "ended_at"])
     op.create_index("ix_outbox_outcome_outcome_at", "outbox", ["outcome", "outcome_at"])
+    # Without it each mail that is deleted looks for its reminders in the whole table.
+    op.create_index("ix_outbox_reply_to_message_id", "outbox", ["reply_to_message_id"])
 
     op.add_column(
         "rate_buckets", sa.Column("slower", sa.Integer(), nullable=False, server_default="0")
@@ -187,7 +189,7 @@ def downgrade() -> None:
     for column in ("slower_at", "slower"):
         op.drop_column("rate_buckets", column)
 
-    for index in ("outcome_outcome_at", "state_ended_at", "state_priority_due_at"):
+    for index in ("reply_to_message_id", "outcome_outcome_at", "state_ended_at", "state_priority_due_at"):
         op.drop_index(f"ix_outbox_{index}", "outbox")
     op.create_index("ix_outbox_state_due_at", "outbox", ["state", "due_at"])
     for column in ("outcome_words", "outcome_at", "priority"):

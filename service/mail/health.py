@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, func, literal_column, select, union_all
 
 from service.current import settings
 from service.extensions import db
-from service.mail import breaker
+from service.mail import breaker, rate
 from service.models import Breaker, MailState, OutboxMessage, Outcome, Priority, RateBucket
 
 COUNTED = 50_000
@@ -231,8 +231,7 @@ def _share(found: Mapping[str, int], hours: int) -> Share:
 
 
 def _slowed(at: datetime) -> Sequence[RateBucket]:
-    lately = RateBucket.slower_at > at - timedelta(hours=DAY)
-    query = select(RateBucket).where(RateBucket.slower > 0, lately)
+    query = select(RateBucket).where(RateBucket.name.in_(rate.slowed(at)))
     return db.session.scalars(
         query.order_by(RateBucket.slower_at.desc(), RateBucket.name).limit(SLOWED)
     ).all()

@@ -55,9 +55,10 @@ def write(
 ) -> OutboxMessage | None:
     """Add a mail to the outbox in the caller's transaction; None when it stands there already.
 
-    `subject` is what it is about, such as ``departure:12``; `context` holds ids, never texts. With
-    `skip_reason`, or when the gate finds one, the row is written as skipped, so that the provider
-    can read why the mail did not go. `due_at` (UTC) is now when not given.
+    `subject` is what it is about, such as ``departure:12``; `context` holds ids, never a person's
+    words (an alert keeps the figures of its trouble). With `skip_reason`, or when the gate finds
+    one, the row is written as skipped, so that the provider can read why the mail did not go.
+    `due_at` (UTC) is now when not given.
     """
     moment = now()
     skip_reason = skip_reason or why_not(kind, to, departure, step, suppressed)

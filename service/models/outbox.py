@@ -129,7 +129,7 @@ class OutboxMessage(Model):
         ForeignKey("departures.id", ondelete="CASCADE")
     )
     reply_to_message_id: Mapped[int | None] = mapped_column(
-        ForeignKey("outbox.id", ondelete="SET NULL")
+        ForeignKey("outbox.id", ondelete="SET NULL"), index=True
     )  # threaded under that one
     context: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # ids only
     step: Mapped[str | None] = mapped_column(String(60))  # the protocol's step, if one asked

@@ -1,0 +1,130 @@
+"""The sink, seen from the benchmark, and the senders that a figure is compared with."""
+
+import json
+import smtplib
+import socket
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from email import message_from_string, policy
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
+
+import flask_mail
+from flask import Flask
+
+from benchmarks._sink import Counts
+from tests.processes import start, stop
+
+ROOT = Path(__file__).resolve().parent.parent
+SENDER, RECIPIENT = "team@norte.example", "contacto@cliente.example"
+
+
+class SinkAway(RuntimeError):
+    """What was to come did not."""
+
+
+class Sink:
+    """A running benchmarks/_sink.py."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.line = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.file = self.line.makefile("rb")
+        self.file.readline()
+
+    def tell(self, *, delay: float = 0.0, pipelining: bool = True, keep: int = 0) -> None:
+        """Give orders and count anew."""
+        self._ask("XTELL " + json.dumps({"delay": delay, "pipelining": pipelining, "keep": keep}))
+
+    def counts(self) -> Counts:
+        """Return what has come since."""
+        return Counts(**self._ask("XSTAT"))
+
+    def log(self) -> dict[str, float]:
+        """Return when each mail came, by its Message-ID."""
+        return {message_id: at for at, message_id in self._ask("XLOG")}
+
+    def kept(self) -> list[bytes]:
+        """Return the mails that were kept, ready to be sent again."""
+        return [mail.encode("latin-1") for mail in self._ask("XKEPT")]
+
+    def wait_for(self, mails: int, seconds: float = 100) -> Counts:
+        """Return the counts once so many mails have come; raises SinkAway when they do not."""
+        deadline = time.monotonic() + seconds
+        while (counts := self.counts()).mails < mails:
+            if time.monotonic() > deadline:
+                raise SinkAway(f"{counts.mails} of {mails} mails came in {seconds:.0f} s")
+            time.sleep(0.02)
+        return counts
+
+    def watch(self, mails: int, seconds: float) -> Counts:
+        """Return the counts once so many mails have come, or so long after the first one."""
+        deadline = time.monotonic() + seconds + 30
+        while (counts := self.counts()).mails < mails:
+            if counts.mails and time.time() > counts.first_at + seconds:
+                break
+            if time.monotonic() > deadline:
+                raise SinkAway("no mail came")
+            time.sleep(0.02)
+        return counts
+
+    def _ask(self, line: str) -> Any:
+        self.line.sendall(line.encode() + b"\r\n")
+        return json.loads(self.file.readline())
+
+
+@contextmanager
+def sink() -> Iterator[Sink]:
+    """Run a sink."""
+    process = start([sys.executable, "-m", "benchmarks._sink"], stdout=PIPE, cwd=ROOT)
+    try:
+        yield Sink(int(process.stdout.readline()))
+    finally:
+        stop(process)
+        process.stdout.close()
+
+
+def per_second(count: int, action: Callable[[], object]) -> float:
+    """Return how many of `count` things `action` does in a second."""
+    began = time.perf_counter()
+    action()
+    return count / (time.perf_counter() - began)
+
+
+def by_smtplib(port: int, mails: Sequence[bytes]) -> None:
+    """Send ready bytes over one connection, as smtplib does."""
+    with smtplib.SMTP("127.0.0.1", port, "bench.test") as line:
+        for mail in mails:
+            line.sendmail(SENDER, [RECIPIENT], mail)
+
+
+def by_flask_mail(port: int, mails: Sequence[bytes]) -> None:
+    """Send the same texts in Flask-Mail's own loop."""
+    app = Flask("plain")
+    app.config.update(MAIL_SERVER="127.0.0.1", MAIL_PORT=port, MAIL_DEFAULT_SENDER=SENDER)
+    mail = flask_mail.Mail(app)
+    subject, text, html = _parts(mails[0])
+    with app.app_context(), mail.connect() as line:
+        for _ in mails:
+            line.send(flask_mail.Message(subject, [RECIPIENT], body=text, html=html))
+
+
+def _parts(mail: bytes) -> tuple[str, str, str]:
+    message = message_from_string(mail.decode(), policy=policy.default)
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    return str(message["Subject"]), text.get_content(), html.get_content()
+
+
+def median(figures: Sequence[float]) -> float:
+    """Return the figure in the middle."""
+    return statistics.median(figures)
+
+
+def percentile(figures: Sequence[float], share: float) -> float:
+    """Return the figure that `share` (0-1) of all are not above."""
+    ordered = sorted(figures)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,0 +1,211 @@
+"""A mail server in a process of its own that takes everything at once and keeps almost nothing.
+
+`python -m benchmarks._sink` prints its port. It is one loop over plain sockets, so that it costs a
+fraction of what any sender costs: the bottleneck is never here (its CPU time is told). What arrives
+in one read is answered together, after `delay` seconds when that is set, as over a long line.
+
+A few commands that no mail server has are for the benchmark: XTELL takes new orders as JSON and
+starts counting anew, XSTAT tells the counts, XLOG each mail's time and Message-ID, XKEPT the mails.
+"""
+
+import heapq
+import json
+import select
+import socket
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+LARGEST_READ = 256 * 1024
+OK = b"250 2.0.0 ok\r\n"
+TAKEN = b"250 2.0.0 taken\r\n"
+GO_ON = b"354 go on\r\n"
+MAILING = frozenset({b"MAIL", b"RCPT", b"DATA", b"RSET"})
+
+
+@dataclass
+class Orders:
+    """What the benchmark wants."""
+
+    delay: float = 0.0  # seconds from each read to its answer
+    pipelining: bool = True
+    keep: int = 0  # so many of the next mails, whole
+
+
+@dataclass
+class Counts:
+    """What has happened since the last orders."""
+
+    mails: int = 0
+    octets: int = 0
+    turns: int = 0  # answers that a sender had to wait for, about mails only
+    first_at: float = 0.0  # seconds since the epoch, as the next one
+    last_at: float = 0.0
+    most_lines: int = 0  # connections that were open together
+    cpu: float = 0.0  # seconds
+    log: list[tuple[float, str]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+
+class Line:
+    """One connection."""
+
+    def __init__(self, sink: "Sink", connection: socket.socket) -> None:
+        self.sink = sink
+        self.connection = connection
+        self.rest = b""
+        self.in_mail = False
+        self.is_over = False
+        self.is_control = False
+
+    def answer(self, octets: bytes) -> tuple[bytes, bool]:
+        """Return the answer to what one read brought, and whether a mail waits for it."""
+        rest = self.rest + octets
+        replies = []
+        about_mail = False
+        while rest:
+            if self.in_mail:
+                end = rest.find(b"\r\n.\r\n")
+                if end < 0:
+                    break
+                self.sink.take(rest[: end + 2])
+                rest, self.in_mail, about_mail = rest[end + 5 :], False, True
+                replies.append(TAKEN)
+                continue
+            line, found, after = rest.partition(b"\r\n")
+            if not found:
+                break
+            rest = after
+            verb = line[:4].upper()
+            about_mail = about_mail or verb in MAILING
+            replies.append(OK if verb in {b"MAIL", b"RCPT"} else self.seldom(verb, line))
+        self.rest = rest
+        return b"".join(replies), about_mail
+
+    def seldom(self, verb: bytes, line: bytes) -> bytes:
+        """Answer what is not said for every address."""
+        if verb == b"DATA":
+            self.in_mail = True
+            return GO_ON
+        if verb == b"QUIT":
+            self.is_over = True
+            return b"221 2.0.0 bye\r\n"
+        if verb == b"EHLO":
+            return self.sink.greeting()
+        if verb[:1] == b"X":
+            self.is_control = True
+            return self.sink.controlled(line.decode())
+        return OK
+
+
+class Sink:
+    """The loop, the orders and the counts."""
+
+    def __init__(self) -> None:
+        self.orders = Orders()
+        self.counts = Counts()
+        self.started = time.process_time()
+        self.server = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.lines: dict[socket.socket, Line] = {}
+        self.later: list[tuple[float, int, Line, bytes]] = []
+        self.number = 0
+
+    def run(self) -> None:
+        """Serve until the process is ended."""
+        while True:
+            wait = max(0.0, self.later[0][0] - time.monotonic()) if self.later else None
+            # Not epoll: it waits whole milliseconds, too coarse for a delay of twenty.
+            for ready in select.select([self.server, *self.lines], (), (), wait)[0]:
+                self.welcome() if ready is self.server else self.read(self.lines[ready])
+            while self.later and self.later[0][0] <= time.monotonic():
+                _, _, line, reply = heapq.heappop(self.later)
+                self.say(line, reply)
+
+    def welcome(self) -> None:
+        """Open a line."""
+        connection, _ = self.server.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line = self.lines[connection] = Line(self, connection)
+        others = len(self.lines) - 1  # one is the benchmark's own
+        self.counts.most_lines = max(self.counts.most_lines, others)
+        self.reply(line, b"220 sink.test ESMTP\r\n")
+
+    def read(self, line: Line) -> None:
+        """Take what has come and answer it."""
+        try:
+            octets = line.connection.recv(LARGEST_READ)
+        except OSError:
+            octets = b""
+        if not octets:
+            self.close(line)
+            return
+        answer, about_mail = line.answer(octets)
+        if answer:
+            self.counts.turns += about_mail
+            self.reply(line, answer)
+
+    def reply(self, line: Line, octets: bytes) -> None:
+        """Answer now, or later."""
+        if self.orders.delay and not line.is_control:
+            self.number += 1
+            due = time.monotonic() + self.orders.delay
+            heapq.heappush(self.later, (due, self.number, line, octets))
+        else:
+            self.say(line, octets)
+
+    def say(self, line: Line, octets: bytes) -> None:
+        """Send, and hang up after a goodbye."""
+        try:
+            line.connection.sendall(octets)
+        except OSError:
+            line.is_over = True
+        if line.is_over:
+            self.close(line)
+
+    def close(self, line: Line) -> None:
+        """Forget a line."""
+        self.lines.pop(line.connection, None)
+        line.connection.close()
+
+    def take(self, mail: bytes) -> None:
+        """Count a mail."""
+        moment = time.time()
+        counts = self.counts
+        counts.first_at = counts.first_at or moment
+        counts.last_at = moment
+        counts.mails += 1
+        counts.octets += len(mail)
+        begins = mail.find(b"\r\nMessage-ID: ") + 14
+        counts.log.append((moment, mail[begins : mail.find(b"\r\n", begins)].decode("latin-1")))
+        if len(counts.kept) < self.orders.keep:
+            counts.kept.append(mail.replace(b"\r\n..", b"\r\n.").decode("latin-1"))
+
+    def greeting(self) -> bytes:
+        """Answer EHLO."""
+        offers = ["sink.test", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+        if self.orders.pipelining:
+            offers.append("PIPELINING")
+        return b"".join(f"250-{offer}\r\n".encode() for offer in offers) + b"250 HELP\r\n"
+
+    def controlled(self, line: str) -> bytes:
+        """Answer the benchmark in one line of JSON."""
+        verb, _, words = line.partition(" ")
+        answer: Any = None
+        if verb == "XTELL":
+            self.orders, self.counts = Orders(**json.loads(words)), Counts()
+            self.started = time.process_time()
+        elif verb == "XSTAT":
+            self.counts.cpu = time.process_time() - self.started
+            told = {**vars(self.counts), "log": [], "kept": []}
+            answer = asdict(Counts(**told))
+        elif verb == "XLOG":
+            answer = self.counts.log
+        elif verb == "XKEPT":
+            answer = self.counts.kept
+        return json.dumps(answer).encode() + b"\r\n"
+
+
+if __name__ == "__main__":
+    sink = Sink()
+    print(sink.server.getsockname()[1], flush=True)
+    sink.run()

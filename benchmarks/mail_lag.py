@@ -1,0 +1,137 @@
+"""How long after it is due a mail is handed over, when nothing throttles.
+
+(mass) 10,000 mails come due at once and are hinted at, with 1 and with 2 workers; meanwhile
+somebody asks for a link to choose a password, which must not wait behind them. (trickle) another
+process writes a mail every 50 ms: those due at once, which are hinted at, and those due later,
+which nobody hints at: the clock finds them, or a job that is at work anyway. Limits: 95 % within
+10 s; at most 200 mails go before the urgent one.
+"""
+
+import json
+import math
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+from benchmarks import _installs, _peers
+from benchmarks._installs import Install
+from benchmarks._peers import Sink, SinkAway
+from service.clock import now
+from service.extensions import db
+from service.mail import outbox
+from service.models import MailKind, OutboxMessage, Provider, ProviderLink
+
+MAILS = 10_000
+LATEST = 10.0  # seconds
+PATIENCE = 20.0  # seconds; what has not come then counts as never
+OVERTAKEN = 200
+TRICKLE = 160  # mails, eight seconds
+
+
+def main() -> int:
+    """Measure and print; 1 when a limit is not kept."""
+    is_kept = True
+    with _peers.sink() as sink, _installs.installs(sink.port) as installs:
+        for install in installs:
+            for workers in (1, 2):
+                is_kept = mass(install, sink, workers) and is_kept
+            is_kept = trickle(install, sink) and is_kept
+    print(f"mail_lag: {'every limit kept' if is_kept else 'a limit is not kept'}")
+    return 0 if is_kept else 1
+
+
+def mass(install: Install, sink: Sink, workers: int) -> bool:
+    """Print the lag of many that come due at once, and of the urgent one among them."""
+    ids = _installs.owe(MAILS)
+    install.workers(workers)
+    install.start("clock")
+    sink.tell()
+    due_at = _installs.make_due(ids).timestamp()
+    _installs.wake(ids)
+    time.sleep(1)
+    urgent, asked_at = ask_for_a_link()
+    try:
+        sink.wait_for(MAILS + 1, PATIENCE - 1)
+    except SinkAway as few:
+        print(f"  {few}")
+    log = sink.log()
+    came_at = next((at for words, at in log.items() if f"<{urgent}@" in words), math.inf)
+    lags = [at - due_at for words, at in log.items() if f"<{urgent}@" not in words]
+    install.rest()
+    lags += [math.inf] * (MAILS - len(lags))
+    before = sum(asked_at < at < came_at for at in log.values())
+    late = _peers.percentile(lags, 0.95)
+    print(
+        f"{install.kind:<11} mass, {workers} workers  {told(lags)}"
+        f"  ratio {late / LATEST:.2f} of {LATEST:.0f} s\n"
+        f"{install.kind:<11} urgent one after {came_at - asked_at:.2f} s, {before} went before it"
+        f" (at most {OVERTAKEN})",
+        flush=True,
+    )
+    return late <= LATEST and came_at < math.inf and before <= OVERTAKEN
+
+
+def ask_for_a_link() -> tuple[str, float]:
+    """Write an urgent mail as the login page does; return its public id and when it was there."""
+    owner = db.session.get_one(Provider, 1)
+    link = ProviderLink(provider=owner, expires_at=now() + timedelta(hours=1))
+    db.session.add(link)
+    db.session.flush()
+    row = outbox.write(
+        MailKind.password_link,
+        owner,
+        subject=f"link:{link.id}",
+        context={"link_id": link.id},
+    )
+    if row is None:
+        raise SystemExit("the urgent mail stands there already")
+    public_id = row.public_id
+    db.session.commit()
+    return public_id, time.time()
+
+
+def trickle(install: Install, sink: Sink) -> bool:
+    """Print the lag of mails that come one by one; one worker and the clock."""
+    ids = _installs.owe(TRICKLE)
+    first = db.session.get_one(OutboxMessage, ids[0]).departure_id
+    db.session.rollback()
+    install.workers(1)
+    install.start("clock")
+    sink.tell()
+    written = subprocess.run(
+        [sys.executable, "-m", "benchmarks._trickle", str(first), str(TRICKLE)],
+        env=install.environment,
+        cwd=_installs.ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    try:
+        sink.wait_for(TRICKLE, 15)
+    except SinkAway as few:
+        print(f"  {few}")
+    came = {words.partition("@")[0].lstrip("<"): at for words, at in sink.log().items()}
+    install.rest()
+    is_kept = True
+    for name, wanted in (("hinted at", False), ("due later", True)):
+        lags = [
+            came.get(public_id, math.inf) - since
+            for public_id, since, is_later in json.loads(written.stdout)
+            if is_later is wanted
+        ]
+        is_kept = is_kept and _peers.percentile(lags, 0.95) <= LATEST
+        print(f"{install.kind:<11} trickle, {name:<9}  {told(lags)}", flush=True)
+    return is_kept
+
+
+def told(lags: list[float]) -> str:
+    """Return the percentiles in words."""
+    found = {share: _peers.percentile(lags, share / 100) for share in (50, 95, 99)}
+    return "  ".join(
+        f"p{share} {lag:.2f} s" if lag < math.inf else f"p{share} not in {PATIENCE:.0f} s"
+        for share, lag in found.items()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
