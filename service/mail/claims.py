@@ -1,19 +1,21 @@
-"""Claim rows of the outbox before acting on them: conditional UPDATEs with a lease. They commit.
+"""Claim rows of the outbox before acting on them: conditional UPDATEs with a lease.
 
 Whoever holds a lease may send; whoever lost it learns so at the last moment before a mail leaves.
+Each statement here is whole by itself and commits itself, so that a mark costs one round trip.
 """
 
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Table, Update, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Table, Update, bindparam, case, select, update
 
+from service import database
 from service.clock import now
 from service.current import settings
 from service.extensions import db
@@ -22,22 +24,38 @@ from service.models import MailState, OutboxMessage, Priority
 FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None, "handing_over_at": None}
 # Plain SQL over the table: a mark per mail is the hot path, and the ORM would double its price.
 _OUTBOX = cast(Table, OutboxMessage.__table__)
-_OURS = (
-    _OUTBOX.c.id == bindparam("row"),
-    _OUTBOX.c.state == MailState.sending,
-    _OUTBOX.c.lease_owner == bindparam("owner"),
-)
-_LEAVES = (
-    update(_OUTBOX)
-    .where(*_OURS)
-    .values(handing_over_at=bindparam("at"), lease_until=bindparam("until"))
-)
+_OURS = (_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == bindparam("owner"))
+_LEAVES: dict[str, ColumnElement[Any]] = {
+    "handing_over_at": bindparam("leaves_at", type_=_OUTBOX.c.handing_over_at.type),
+    "lease_until": bindparam("leaves_until", type_=_OUTBOX.c.lease_until.type),
+}
 
 
 @lru_cache
-def _changing(*names: str) -> Update:
-    """Return the statement that changes these columns of a row of ours, made once."""
-    return update(_OUTBOX).where(*_OURS).values({name: bindparam(f"new_{name}") for name in names})
+def _noting(*names: str) -> Update:
+    """Return the statement that changes these columns of one row of ours; made once."""
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    return update(_OUTBOX).where(_OUTBOX.c.id == bindparam("noted"), *_OURS).values(values)
+
+
+@lru_cache
+def _noting_and_leaving(*names: str) -> Update:
+    """Return the statement that notes something of one row and lets another leave; made once."""
+    is_noted = _OUTBOX.c.id == bindparam("noted")
+    columns = {name: _LEAVES.get(name, _OUTBOX.c[name]) for name in (*names, *_LEAVES)}
+    values: dict[str, ColumnElement[Any]] = {
+        name: case(
+            (is_noted, bindparam(f"new_{name}", type_=_OUTBOX.c[name].type)), else_=otherwise
+        )
+        if name in names
+        else case((is_noted, _OUTBOX.c[name]), else_=otherwise)
+        for name, otherwise in columns.items()
+    }
+    both = _OUTBOX.c.id.in_([bindparam("noted"), bindparam("leaving")])
+    return update(_OUTBOX).where(both, *_OURS).values(values)
+
+
+_LEAVING = update(_OUTBOX).where(_OUTBOX.c.id == bindparam("leaving"), *_OURS).values(_LEAVES)
 
 
 class LostLease(Exception):
@@ -55,12 +73,11 @@ def claiming() -> Iterator["Claims"]:
 
     At the end, whatever happened, what was noted is written; rows not come to are given back.
     """
-    with db.engine.connect() as connection:
+    with database.statement_by_statement(db.engine) as connection:
         claims = Claims(connection)
         try:
             yield claims
         finally:
-            connection.rollback()
             claims.write()
             claims.release(claims.held())
 
@@ -89,14 +106,13 @@ class Claims:
         With `among` only those, and before them the urgent ones of anybody.
         """
         self.until = now() + lease_time()
-        self._write_notes()
+        self.write()
         taken = self._claim(count, _OUTBOX.c.priority == Priority.urgent)
         if among is not None:
             taken += self._claim(count - len(taken), _OUTBOX.c.id.in_(among))
         else:
             for priority in (Priority.ordinary, Priority.bulk):
                 taken += self._claim(count - len(taken), _OUTBOX.c.priority == priority)
-        self._commit()
         self._held |= dict.fromkeys(taken)
         return taken
 
@@ -109,7 +125,7 @@ class Claims:
             .where(is_queued, which, _OUTBOX.c.due_at <= now())
             .order_by(_OUTBOX.c.priority, _OUTBOX.c.due_at, _OUTBOX.c.id)
             .limit(count)
-            .with_for_update(skip_locked=True)  # SQLite has no such thing: BEGIN IMMEDIATE does it
+            .with_for_update(skip_locked=True)  # SQLite has no such thing: one writes at a time
             .cte("free")  # asked once; as a plain subquery PostgreSQL may ask it again and again
         )
         rows = self.connection.execute(
@@ -118,76 +134,83 @@ class Claims:
             .values(state=MailState.sending, lease_owner=self.owner, lease_until=self.until)
             .returning(_OUTBOX.c.priority, _OUTBOX.c.due_at, _OUTBOX.c.id)
         ).all()
+        self.connection.commit()
         return [row.id for row in sorted(rows, key=lambda row: (row.priority, row.due_at, row.id))]
 
     def leave(self, row_id: int) -> None:
         """Write down that this mail leaves next: from here nobody can know. Raises LostLease."""
+        self._write_notes(but=1)
         moment = now()
-        self._write_notes()
-        marked = self.connection.execute(
-            _LEAVES,
-            {"row": row_id, "owner": self.owner, "at": moment, "until": moment + lease_time()},
-        )
-        self._commit()
-        if not marked.rowcount:
+        values = {"owner": self.owner, "leaving": row_id}
+        values |= {"leaves_at": moment, "leaves_until": moment + lease_time()}
+        if self._notes:
+            noted, changes = self._notes[0]
+            values |= {"noted": noted, **_new(changes)}
+            changed = self._count(_noting_and_leaving(*changes), values)
+            self._notes.clear()
+            is_ours = changed == 2 or self._is_leaving(row_id)
+            if changed < 1 + is_ours:
+                self._settle(noted, changes)
+        else:
+            is_ours = bool(self._count(_LEAVING, values))
+        if not is_ours:
             self._held.pop(row_id, None)
             raise LostLease
 
+    def _is_leaving(self, row_id: int) -> bool:
+        """Say whether the mark of this row was made, when one of two rows was not ours any more."""
+        marked = select(_OUTBOX.c.handing_over_at).where(_OUTBOX.c.id == row_id, *_OURS)
+        found = self.connection.scalar(marked, {"owner": self.owner})
+        self.connection.commit()
+        return found is not None
+
     def note(self, row_id: int, changes: dict[str, Any]) -> None:
-        """Keep what became of a row for the next commit."""
+        """Keep what became of a row for the next statement."""
         self._held.pop(row_id, None)
         self._notes.append((row_id, changes))
 
     def write(self) -> None:
-        """Commit what was noted."""
-        if self._notes:
-            self._write_notes()
-            self._commit()
+        """Write what was noted."""
+        self._write_notes(but=0)
 
-    def _commit(self) -> None:
-        self.connection.commit()
-        self._notes.clear()  # and not before: what could not be written is tried once more
-
-    def _write_notes(self) -> None:
-        for row_id, changes in self._notes:
-            values = {f"new_{name}": value for name, value in changes.items()}
-            values |= {"row": row_id, "owner": self.owner}
-            if not self.connection.execute(_changing(*changes), values).rowcount:
+    def _write_notes(self, but: int) -> None:
+        """Write the notes, all but so many of the last. What fails stays, to be tried again."""
+        while len(self._notes) > but:
+            row_id, changes = self._notes[0]
+            values = {"noted": row_id, "owner": self.owner, **_new(changes)}
+            if not self._count(_noting(*changes), values):
                 self._settle(row_id, changes)
+            self._notes.pop(0)
 
     def _settle(self, row_id: int, changes: dict[str, Any]) -> None:
         """Correct a row whose lease ran out just when the server took the mail."""
         if changes["state"] is MailState.sent:
             doubted = _OUTBOX.c.state.in_([MailState.queued, MailState.uncertain])
-            self.connection.execute(
-                update(_OUTBOX).where(_OUTBOX.c.id == row_id, doubted).values(**changes)
-            )
+            self._count(update(_OUTBOX).where(_OUTBOX.c.id == row_id, doubted).values(**changes))
+
+    def _count(self, statement: Update, values: Mapping[str, Any] | None = None) -> int:
+        """Run a statement and return how many rows it changed."""
+        changed = self.connection.execute(statement, values).rowcount
+        self.connection.commit()
+        return changed
 
     def renew(self) -> None:
         """Hold everything longer, once a good part of the lease is over."""
         if self.until - now() > lease_time() * 0.7:
             return
         self.until = now() + lease_time()
-        self.connection.execute(
-            update(_OUTBOX)
-            .where(_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)
-            .values(lease_until=self.until)
-        )
-        self.connection.commit()
+        ours = (_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)
+        self._count(update(_OUTBOX).where(*ours).values(lease_until=self.until))
 
     def release(self, ids: Sequence[int], due_at: datetime | None = None) -> None:
         """Give rows back as if they had never been claimed; due at `due_at` when it is given."""
         changes = {"state": MailState.queued, **FREE, **({"due_at": due_at} if due_at else {})}
         if ids:
-            self.connection.execute(
-                update(_OUTBOX)
-                .where(
-                    _OUTBOX.c.id.in_(ids),
-                    _OUTBOX.c.state == MailState.sending,
-                    _OUTBOX.c.lease_owner == self.owner,
-                )
-                .values(**changes)
-            )
-            self.connection.commit()
+            ours = (_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)
+            self._count(update(_OUTBOX).where(_OUTBOX.c.id.in_(ids), *ours).values(**changes))
         for row_id in ids:
             self._held.pop(row_id, None)
+
+
+def _new(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"new_{name}": value for name, value in changes.items()}

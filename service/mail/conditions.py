@@ -46,7 +46,7 @@ def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
 def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
     """Return, for each row that may not go any more, why; in as few queries as for one."""
     departures = {row.departure.id: row.departure for row in rows if row.step and row.departure}
-    known = situations.of_all(list(departures.values())) if departures else {}
+    known = situations.without_mails(list(departures.values())) if departures else {}
     emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
     unwanted = suppressions.find_all(emails)
     gone = _withdrawn(rows)

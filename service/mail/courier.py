@@ -24,10 +24,9 @@ from service.models import SuppressionReason, SuppressionScope
 
 log = logging.getLogger(__name__)
 
-CHUNK = 50  # rows claimed and rendered ahead; what changes meanwhile is not asked again
-AHEAD = (
-    2.0  # seconds of work claimed ahead where a rate is set, so that urgent mails wait no longer
-)
+AHEAD = 1.0  # seconds of work claimed ahead: urgent mails wait no longer, conditions stay fresh
+FIRST = 25  # rows of the first claim, before the speed is known
+MOST = 200  # rows of a claim, which are in memory
 BUDGET = 240.0  # seconds per job, well below RQ's own limit of 600
 LOSSES = 2  # lines that broke one after another: the server is in trouble, not the mail
 LINE_MAILS = 1000  # after so many mails, or seconds, a line is made anew: servers tire of old ones
@@ -105,15 +104,21 @@ class Courier:
         return may
 
     def _claim(self, claims: Claims) -> bool:
-        limit = settings().mail_rate
-        ahead = AHEAD * limit.mails / limit.seconds if limit else CHUNK
-        count = max(1, min(CHUNK, int(ahead)))
+        count = self._how_many()
         if claims.take(count, self.ids):
             return True
         if self.ids is None or not self.goes_on:
             return False
         self.ids = None
         return bool(claims.take(count))
+
+    def _how_many(self) -> int:
+        """Return how many mails this line carries in about a second, as far as one knows."""
+        limit = settings().mail_rate
+        allowed = AHEAD * limit.mails / limit.seconds if limit else MOST
+        carried = sum(self.counts.values())
+        seen = AHEAD * carried / (time.monotonic() - self.began) if carried else FIRST
+        return max(1, min(MOST, int(allowed), int(seen)))
 
     def _turn(self, claims: Claims, parcel: Parcel, following: Parcel | None) -> None:
         """Hand one mail over and note what became of it. Raises Unreachable or Enough."""

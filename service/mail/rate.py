@@ -21,6 +21,7 @@ from service.models import RateBucket
 SERVER = "smtp"
 SLOWED = Rate(4, 1)  # where no rate was set and somebody says that we are too fast
 MOST_HALVINGS = 7
+MADE_UP = timedelta(seconds=0.1)  # of slots that nobody took, or one slot: no burst
 QUIET = timedelta(minutes=10)  # without a complaint, after which one halving is taken back
 
 
@@ -75,8 +76,8 @@ def is_full(halved: Mapping[str, int]) -> bool:
 def reserve(limits: Limits) -> Turn:
     """Reserve the next slot in all of `limits`; commits.
 
-    When it is further away than the patience with the slowest of them, nothing is reserved. A slot
-    that nobody took may be made up for by one mail, so that a late worker does not lower the rate.
+    When it is further away than the patience with the slowest of them, nothing is reserved. What
+    nobody took of late may be made up for, so that a worker who renders does not lower the rate.
     """
     moment = now()
     buckets = {name: held(RateBucket, name, next_at=moment) for name in sorted(limits)}
@@ -86,7 +87,7 @@ def reserve(limits: Limits) -> Turn:
     is_reserved = turn - moment <= patience_with(slowest)
     if is_reserved:
         for name, bucket in buckets.items():
-            bucket.next_at = max(slots[name], turn - limits[name]) + limits[name]
+            bucket.next_at = max(slots[name], turn - max(limits[name], MADE_UP)) + limits[name]
     db.session.commit()
     return Turn((turn - moment).total_seconds(), slowest, is_reserved)
 
@@ -94,7 +95,7 @@ def reserve(limits: Limits) -> Turn:
 def _slot(bucket: RateBucket, apart: timedelta, at: datetime) -> datetime:
     if bucket.next_at > at + apart + patience_with(bucket.name):
         return at  # the clock was put back, or the rate raised
-    return max(bucket.next_at, at - apart)
+    return max(bucket.next_at, at - max(apart, MADE_UP))
 
 
 def patience_with(name: str) -> timedelta:

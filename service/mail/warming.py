@@ -3,6 +3,8 @@
 Compiling the templates and the queries anew in each job would cost it most of a second.
 """
 
+import gc
+
 from service.config import LANGUAGES
 from service.extensions import db
 from service.mail import breaker, claims, delivery, parcels, rendering
@@ -23,3 +25,4 @@ def warm() -> None:
         nothing.take(0)
         parcels.pack(nothing)
     db.session.rollback()
+    gc.freeze()  # what is loaded now stays: no job need look through it for what it may free

@@ -1,5 +1,7 @@
 """Delivery: each row marked by itself, retried when it may be, and never sent twice by us."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -222,10 +224,11 @@ def test_no_transaction_is_open_while_talking_smtp(session, monkeypatch):
 
 def open_transactions() -> int:
     """How many connections of ours have a transaction open, as the database sees it."""
-    with db.engine.connect() as connection:  # SQLite: raises when somebody else holds the lock
-        if connection.dialect.name == "sqlite":
-            connection.execute(text("PRAGMA busy_timeout=0"))
-            return 0
+    if db.engine.name == "sqlite":
+        with closing(sqlite3.connect(db.engine.url.database, timeout=0)) as stranger:
+            stranger.execute("BEGIN IMMEDIATE")  # raises when somebody else holds the lock
+        return 0
+    with db.engine.connect() as connection:
         idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
         return connection.scalar(text(f"{idle} AND datname = current_database()"))
 
