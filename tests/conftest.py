@@ -18,6 +18,10 @@ from tests.mailboxes import Mailbox
 pytest_plugins = ["tests.servers", "tests.skips", "tests.live"]
 
 
+BEGIN_IDS_ANEW = """SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)
+    FROM pg_sequences WHERE last_value IS NOT NULL"""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> str:
     """Each test that touches the database runs once on each kind."""
@@ -91,11 +95,19 @@ def app(database: str, settings: Settings, apps: dict[str, Flask]) -> Iterator[F
 
 
 def empty_all_tables() -> None:
-    """Empty the database; the ids begin anew."""
+    """Empty the database; the ids begin anew.
+
+    PostgreSQL makes a new file of every table that it truncates: after a test that wrote a few
+    rows, deleting them takes a tenth of the time.
+    """
     names = [table.name for table in reversed(db.metadata.sorted_tables)]
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
+            filled = [f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in names]
+            connection.execute(text("SET LOCAL session_replication_role = replica"))  # no triggers
+            for name in connection.scalars(text(" UNION ALL ".join(filled))).all():
+                connection.execute(text(f"DELETE FROM {name}"))
+            connection.execute(text(BEGIN_IDS_ANEW))
             return
         connection.execute(text("PRAGMA defer_foreign_keys=ON"))
         for name in names:
