@@ -5,7 +5,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from urllib.request import urlopen
@@ -87,11 +87,31 @@ def running(settings: Settings) -> Iterator[Service]:
         yield service
 
 
+@pytest.fixture(scope="session")
+def web_servers() -> Iterator[Callable[[Settings], Service]]:
+    """Return a function that gives the session's web server of some settings, started once."""
+    started: dict[str, Service] = {}
+    with ExitStack() as stack:
+
+        def server_of(settings: Settings) -> Service:
+            if settings.database_url not in started:
+                started[settings.database_url] = stack.enter_context(running(settings))
+            return started[settings.database_url]
+
+        yield server_of
+
+
 @pytest.fixture
-def live(app: Flask, settings: Settings) -> Iterator[Service]:
-    """The web server of the app under test, on its database."""
-    with running(settings) as service:
-        yield service
+def live(
+    app: Flask, settings: Settings, web_servers: Callable[[Settings], Service]
+) -> Iterator[Service]:
+    """The web server of the app under test, on its database; the test's own processes end with it.
+
+    It keeps nothing between tests but what the database and Redis hold, and both are emptied.
+    """
+    web = web_servers(settings)
+    with ExitStack() as stack:
+        yield replace(web, stack=stack)
 
 
 @pytest.fixture(scope="session")
