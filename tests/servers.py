@@ -6,9 +6,9 @@
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -31,35 +31,86 @@ def valkey_binary() -> str:
     return str(get_binary_path())
 
 
-@contextmanager
-def valkey() -> Iterator[str]:
-    """Yield the URL of a Valkey of our own, on a socket."""
-    binary = valkey_binary()
-    with private_directory() as home:
-        socket, log = home / "valkey.sock", home / "log"
-        with log.open("wb") as out:
-            process = start(
+class Valkey:
+    """A Valkey of our own, on a socket; it keeps nothing when it is killed."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.socket, self.log = home, home / "valkey.sock", home / "log"
+        self.url = f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Start it, empty, and wait until it answers."""
+        with self.log.open("ab") as out:
+            self.process = start(
                 [
-                    *(binary, "--port", "0", "--unixsocket", str(socket)),
-                    *("--unixsocketperm", "700", "--dir", str(home)),
+                    *(valkey_binary(), "--port", "0", "--unixsocket", str(self.socket)),
+                    *("--unixsocketperm", "700", "--dir", str(self.home)),
                     *("--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"),
                 ],
                 stdout=out,
                 stderr=out,
             )
+        with redis.Redis(unix_socket_path=str(self.socket)) as client:
+            wait_until(client.ping, self.process, self.log)
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        """End it, with SIGKILL as a crash would."""
+        stop(self.process, how)
+
+
+@contextmanager
+def a_valkey() -> Iterator[Valkey]:
+    """Yield a running Valkey that can be stopped and started."""
+    with private_directory() as home:
+        server = Valkey(home)
+        server.start()
         try:
-            with redis.Redis(unix_socket_path=str(socket)) as client:
-                wait_until(client.ping, process, log)
-            yield f"unix://{socket}"
+            yield server
         finally:
-            stop(process)
+            server.stop()
 
 
-@dataclass(frozen=True)
+@contextmanager
+def valkey() -> Iterator[str]:
+    """Yield the URL of a Valkey of our own."""
+    with a_valkey() as server:
+        yield server.url
+
+
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+SAFE = ("fsync=off", "full_page_writes=off")  # what it acknowledged outlives its own crash
+
+
 class Postgres:
-    """A PostgreSQL cluster of our own, without fsync."""
+    """A PostgreSQL cluster of our own, on a socket; it never runs as root."""
 
-    socket_directory: Path
+    def __init__(self, home: Path, user: str | None, options: tuple[str, ...]) -> None:
+        self.socket_directory, self.log = home, home / "log"
+        self._options = options
+        self._who = {"user": user, "group": user, "extra_groups": []} if user else {}
+
+    def make(self) -> None:
+        """Make the cluster's files."""
+        initdb = "initdb -U postgres -A trust -E UTF8 --locale=C.UTF-8 -N --no-instructions"
+        self._run(*initdb.split(), "-D", str(self.socket_directory / "data")).wait()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = f"listen_addresses= unix_socket_directories={self.socket_directory}"
+        settings = (*self._options, *options.split(), "max_connections=200")
+        data = str(self.socket_directory / "data")
+        words = (word for setting in settings for word in ("-c", setting))
+        self.process = self._run("postgres", "-D", data, *words)
+        wait_until(lambda: self.execute("SELECT 1"), self.process, self.log)
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """End it: SIGINT rolls back and closes properly, SIGQUIT is a crash."""
+        stop(self.process, how)
+
+    def _run(self, program: str, *words: str) -> subprocess.Popen[bytes]:
+        command = [str(postgres_programs() / program), *words]
+        with self.log.open("ab") as out:
+            return start(command, stdout=out, stderr=out, cwd=self.socket_directory, **self._who)
 
     def url(self, database: str = "postgres") -> str:
         """Return the SQLAlchemy URL of one of its databases."""
@@ -90,42 +141,17 @@ def postgres_programs() -> Path:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """Yield a PostgreSQL of our own, on a socket; it never runs as root."""
-    programs = postgres_programs()
+def postgres(options: tuple[str, ...] = FAST) -> Iterator[Postgres]:
+    """Yield a running PostgreSQL of our own, which can be stopped and started."""
     user = "postgres" if os.geteuid() == 0 else None
-    who = {"user": user, "group": user, "extra_groups": []} if user else {}
     with private_directory(user) as home:
-        data, log = home / "data", home / "log"
-        with log.open("wb") as out:
-            start(
-                [
-                    *(str(programs / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust"),
-                    *("-E", "UTF8", "--locale=C.UTF-8", "-N", "--no-instructions"),
-                ],
-                stdout=out,
-                stderr=out,
-                cwd=home,
-                **who,
-            ).wait()
-            options = "fsync=off synchronous_commit=off full_page_writes=off listen_addresses= "
-            options += f"unix_socket_directories={home} max_connections=200"
-            process = start(
-                [
-                    *(str(programs / "postgres"), "-D", str(data)),
-                    *(word for option in options.split() for word in ("-c", option)),
-                ],
-                stdout=out,
-                stderr=out,
-                cwd=home,
-                **who,
-            )
+        server = Postgres(home, user, options)
+        server.make()
+        server.start()
         try:
-            server = Postgres(home)
-            wait_until(lambda: server.execute("SELECT 1"), process, log)
             yield server
         finally:
-            stop(process, signal.SIGINT)  # PostgreSQL's "fast" shutdown
+            server.stop()
 
 
 @pytest.fixture(scope="session")
