@@ -1,17 +1,22 @@
 """An SMTP server on a real socket that answers anything at any stage, stalls, resets, half-closes.
 
 A reply is text (``"451 later"``) or one of `CLOSE`, `RESET`, `HALF_CLOSE` and `STALL`. For each
-stage a test gives one reply or a list, whose last one is repeated.
+stage a test gives one reply or a list, whose last one is repeated; a `Rule` comes before both. It
+runs in the test's own process; tests/mail/scripted_process.py gives it one of its own.
 """
 
+import random
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 CLOSE, RESET, HALF_CLOSE, STALL = "<close>", "<reset>", "<half-close>", "<stall>"
+WRONG_CERTIFICATE = "220 go on, if you trust me"  # to STARTTLS
 USUAL = {
     "connect": "220 scripted.test",
     "EHLO": "250-scripted.test\r\n250 SIZE 10000000",
@@ -32,6 +37,21 @@ class _Over(Exception):
     """The script ended the conversation."""
 
 
+@dataclass
+class Rule:
+    """Answer `stage` with `reply`, so many `times`, only for recipients that contain `to`."""
+
+    stage: str
+    reply: str
+    to: str = ""
+    times: int = 1_000_000
+
+    def fits(self, stage: str, recipients: Sequence[str]) -> bool:
+        """Say whether this is the moment that it speaks of."""
+        is_meant = any(self.to in recipient for recipient in recipients or [""])
+        return self.stage == stage and self.times > 0 and is_meant
+
+
 class ScriptedServer:
     """Holds the script and what was seen: `commands` in order, `mails` that were taken."""
 
@@ -39,15 +59,18 @@ class ScriptedServer:
         self.replies: dict[str, list[str]] = {}
         for stage, reply in {**USUAL, **replies}.items():
             self.say(stage, reply)
+        self.rules: list[Rule] = []
         self.commands: list[str] = []
         self.mails: list[bytes] = []
         self.certificate: ssl.SSLContext | None = None
+        self.wrong_certificate: ssl.SSLContext | None = None  # after WRONG_CERTIFICATE
         self.implicit_tls = False
         self.takes_before_answering = False  # a mail counts as taken whatever is answered then
+        self.pauses = 0.0, 0.0  # seconds before each answer, at random between the two
         self.connections = 0
         self.stages: list[str] = []
+        self.closing = threading.Event()
         self._lock = threading.Lock()
-        self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -71,81 +94,120 @@ class ScriptedServer:
 
     def close(self) -> None:
         """Stop listening, and end the conversations that stall."""
-        self._closing.set()
+        self.closing.set()
         self._listener.shutdown(socket.SHUT_RDWR)  # close() alone would not wake accept()
         self._listener.close()
         for thread in self._threads:
             thread.join(5)
 
+    def reply_to(self, stage: str, number: int, recipients: Sequence[str]) -> str:
+        """Return what connection `number` is to hear at `stage`."""
+        with self._lock:
+            self.stages.append(stage)
+            for rule in self.rules:
+                if rule.fits(stage, recipients):
+                    rule.times -= 1
+                    return rule.reply
+            queue = self.replies.get(stage, ["500 what?"])
+            return queue.pop(0) if len(queue) > 1 else queue[0]
+
+    def took(self, mail: bytes, number: int, recipients: Sequence[str], reply: str) -> None:
+        """Keep a mail that is accepted; called before connection `number` hears `reply`."""
+        self.mails.append(mail)
+
     def _accept(self) -> None:
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             try:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
             self.connections += 1
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            line = _Line(self, connection, self.connections)
+            thread = threading.Thread(target=line.serve, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, connection: socket.socket) -> None:
-        with suppress(_Over, OSError), connection:
-            connection.settimeout(10)
-            if self.implicit_tls and self.certificate:
-                connection = self.certificate.wrap_socket(connection, server_side=True)
-            self._converse(connection)
 
-    def _converse(self, connection: socket.socket) -> None:
-        lines = connection.makefile("rb")
-        self._answer(connection, "connect")
+class _Line:
+    """One conversation."""
+
+    def __init__(self, server: ScriptedServer, connection: socket.socket, number: int) -> None:
+        self.server, self.connection, self.number = server, connection, number
+        self.recipients: list[str] = []
+
+    def serve(self) -> None:
+        """Answer until either side has had enough."""
+        with suppress(_Over, OSError), self.connection:
+            self.connection.settimeout(10)
+            if self.server.implicit_tls:
+                self._encrypt(self.server.certificate)
+            self._converse()
+
+    def _encrypt(self, certificate: ssl.SSLContext | None) -> None:
+        if certificate:
+            self.connection = certificate.wrap_socket(self.connection, server_side=True)
+
+    def _converse(self) -> None:
+        lines = self.connection.makefile("rb")
+        self._answer("connect")
         while line := lines.readline():
             command = line.decode("utf-8", "replace").strip()
             verb = command.split(" ")[0].upper()
-            self.commands.append(verb + command[len(verb) :])
-            said = self._answer(connection, verb)
-            if verb == "STARTTLS" and said.startswith("220") and self.certificate:
-                connection = self.certificate.wrap_socket(connection, server_side=True)
-                lines = connection.makefile("rb")
+            self.server.commands.append(verb + command[len(verb) :])
+            if verb == "MAIL":
+                self.recipients = []
+            elif verb == "RCPT":
+                self.recipients.append(command[len("RCPT TO:") :].split(" ")[0].strip("<>"))
+            said = self._answer(verb)
+            if verb == "RCPT" and not said.startswith("250"):
+                self.recipients.pop()
+            elif verb == "STARTTLS" and said.startswith("220"):
+                wrong = said == WRONG_CERTIFICATE
+                self._encrypt(self.server.wrong_certificate if wrong else self.server.certificate)
+                lines = self.connection.makefile("rb")
             elif verb == "DATA" and said.startswith("354"):
-                self._take_mail(connection, lines)
+                self._take_mail(lines)
             elif verb == "QUIT":
                 return
 
-    def _take_mail(self, connection: socket.socket, lines: Iterator[bytes]) -> None:
+    def _take_mail(self, lines: Iterator[bytes]) -> None:
         received = []
         for line in lines:
             if line == b".\r\n":
                 break
             received.append(line[1:] if line.startswith(b"..") else line)
         else:
-            raise _Over  # the line ended before the mail did
-        if self.takes_before_answering:
-            self.mails.append(b"".join(received))
-            self._answer(connection, "body")
-        elif self._answer(connection, "body").startswith("250"):
-            self.mails.append(b"".join(received))
+            raise _Over  # the mail was cut off: nobody may take it
+        reply = self.server.reply_to("body", self.number, self.recipients)
+        if self.server.takes_before_answering or reply.startswith("250"):
+            self.server.took(b"".join(received), self.number, self.recipients, reply)
+        self._perform(reply)
 
-    def _answer(self, connection: socket.socket, stage: str) -> str:
-        with self._lock:
-            queue = self.replies.get(stage, ["500 what?"])
-            reply = queue.pop(0) if len(queue) > 1 else queue[0]
-            self.stages.append(stage)
+    def _answer(self, stage: str) -> str:
+        """Answer `stage` as the script says, and return it; raises _Over at the end of it."""
+        reply = self.server.reply_to(stage, self.number, self.recipients)
+        self._perform(reply)
+        return reply
+
+    def _perform(self, reply: str) -> None:
+        if any(self.server.pauses):
+            time.sleep(random.uniform(*self.server.pauses))
         if reply == STALL:
-            self._closing.wait(10)
+            self.server.closing.wait(10)
         if reply == HALF_CLOSE:
-            connection.shutdown(socket.SHUT_WR)
+            self.connection.shutdown(socket.SHUT_WR)
             with suppress(OSError):
-                connection.recv(100)
+                self.connection.recv(100)
         if reply == RESET:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         if reply in {STALL, HALF_CLOSE, RESET, CLOSE}:
-            connection.close()
+            self.connection.close()
             raise _Over
         if reply:
-            connection.sendall(reply.encode() + b"\r\n")
+            self.connection.sendall(reply.encode() + b"\r\n")
         if reply.startswith("421"):
             raise _Over
-        return reply
 
 
 @contextmanager
