@@ -1,0 +1,107 @@
+"""Workers, their jobs and the clock killed at random moments: no mail lost, hardly one doubled.
+
+FAULT_SEED repeats the blows of an earlier run, as far as chance is ours.
+"""
+
+import os
+import random
+import time
+
+import pytest
+
+from service.models import MailState
+from tests.faults.installs import Install, an_install, hint_in_batches, reckon, states
+from tests.mail.deliveries import mails
+from tests.mail.scripted_process import ScriptedProcess, scripted_process
+
+SEED = int(os.environ.get("FAULT_SEED") or random.randrange(1_000_000))
+BLOWS = ("job", "worker", "worker and job", "clock")
+WEIGHTS = (6, 2, 2, 1)
+
+
+class Killer:
+    """Strikes processes of an install; counts the senders that died."""
+
+    def __init__(self, install: Install, chance: random.Random) -> None:
+        self.install, self.chance = install, chance
+        self.senders = self.kills = 0
+
+    def strike(self, blow: str) -> None:
+        """Kill whom the blow names, wherever they are in their work."""
+        at_work = [worker for worker in self.install.workers if worker.children()]
+        victim = self.chance.choice(at_work or self.install.workers)
+        jobs = 0
+        if blow == "clock":
+            self.chance.choice(self.install.clocks).kill()
+        if blow.startswith("worker"):
+            victim.kill()
+        if blow.endswith("job"):
+            jobs = victim.kill_children()
+        self.senders += jobs
+        self.kills += 1 if blow != "job" else jobs
+
+
+def blows(chance: random.Random, count: int) -> list[str]:
+    """Return so many blows, of each sort at least one."""
+    return chance.sample([*BLOWS, *chance.choices(BLOWS, WEIGHTS, k=count - len(BLOWS))], k=count)
+
+
+def kill_through(install: Install, smtp: ScriptedProcess, ids: list[int], count: int, seed: int):
+    """Send `ids` under `count` kills, spread over the work at random; return the killer."""
+    chance = random.Random(seed)
+    killer = Killer(install, chance)
+    plan = blows(chance, count)
+    moments = sorted(chance.sample(range(len(ids)), count))
+    hint_in_batches(ids, max(5, len(ids) // 40), chance)
+    for moment, blow in zip(moments, plan, strict=True):
+        before = killer.kills
+        while killer.kills == before:
+            come_to(install, smtp, moment)
+            time.sleep(chance.uniform(0, 0.15))
+            killer.strike(blow)
+            if killer.kills == before and states()[MailState.queued] == 0:
+                break  # no job is left that could be killed
+    return killer
+
+
+def come_to(install: Install, smtp: ScriptedProcess, moment: int) -> None:
+    """Work on until the server took so many mails, or nobody has anything to do now."""
+    deadline = time.monotonic() + 60
+    quiet = 0
+    while sum(smtp.taken().values()) <= moment and time.monotonic() < deadline:
+        install.tend()
+        quiet = 0 if install.is_busy() else quiet + 1
+        if quiet > 10:
+            install.let_time_pass()
+            quiet = 0
+        time.sleep(0.02)
+
+
+def none_is_lost(settings, count: int, kills: int, seed: int, pauses: tuple[str, str]) -> None:
+    print(f"FAULT_SEED={seed}")
+    with (
+        scripted_process("--pauses", *pauses) as smtp,
+        an_install(settings, smtp.port) as install,
+    ):
+        install.tick()
+        install.work(2)
+        ids = mails(count)
+        install.until_ready()
+        killer = kill_through(install, smtp, ids, kills, seed)
+        assert killer.senders, "no sender was killed"
+        install.until_all_ended()
+        reckon(smtp, killer.senders)
+        assert len(smtp.taken()) >= count - states()[MailState.uncertain]
+        assert states().total() == count
+
+
+@pytest.mark.usefixtures("session")
+def test_no_mail_is_lost_and_at_most_one_doubled_per_kill(settings):
+    none_is_lost(settings, 60, 6, SEED, ("0", "0.03"))
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("session")
+@pytest.mark.parametrize("seed", range(10))
+def test_a_thousand_mails_and_fifty_kills_lose_nothing(settings, seed):
+    none_is_lost(settings, 1_000, 50, seed, ("0", "0.01"))
