@@ -110,7 +110,7 @@ def test_after_a_week_of_downtime_each_step_goes_once_or_expires_with_its_reason
 @pytest.mark.usefixtures("session")
 def test_machines_whose_clocks_are_an_hour_a_day_or_a_step_off_send_each_mail_once(settings):
     with (
-        scripted_process("--pauses", "0", "0.03") as smtp,
+        scripted_process(RCPT=0.03, body=0.06) as smtp,
         an_install(settings, smtp.port) as install,
         private_directory() as one,
         private_directory() as two,

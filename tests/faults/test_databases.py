@@ -40,7 +40,7 @@ def test_a_database_that_stops_and_one_that_crashes_cost_no_mail_and_no_answer(
 ):
     with (
         postgres(SAFE) as server,
-        scripted_process("--pauses", "0.01", "0.03") as smtp,
+        scripted_process(RCPT=0.03, body=0.06) as smtp,
         remade(database_url=server.new_database("own")).app_context() as context,
     ):
         db.create_all()
@@ -70,7 +70,7 @@ def test_a_database_that_stops_and_one_that_crashes_cost_no_mail_and_no_answer(
 @on_sqlite
 def test_a_database_that_is_locked_for_ten_seconds_costs_no_mail_and_no_answer(settings, session):
     with (
-        scripted_process("--pauses", "0.01", "0.03") as smtp,
+        scripted_process(RCPT=0.03, body=0.06) as smtp,
         an_install(settings, smtp.port) as install,
         ThreadPoolExecutor(1) as elsewhere,
     ):

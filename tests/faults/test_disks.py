@@ -55,7 +55,7 @@ def shorten_the_log(file: Path) -> None:
 def test_a_full_disk_costs_no_mail_and_no_answer(remade, settings, session, small_disk):
     file = small_disk / "hasta-luego.sqlite3"
     with (
-        scripted_process("--pauses", "0.01", "0.03") as smtp,
+        scripted_process(RCPT=0.03, body=0.06) as smtp,
         remade(data_dir=small_disk, database_url=f"sqlite:///{file}").app_context() as context,
         an_install(context.app.extensions["settings"], smtp.port) as install,
     ):

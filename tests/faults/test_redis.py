@@ -26,7 +26,7 @@ def all_are_thanked(people: list[Person], install: Install) -> None:
 def test_answers_are_thanked_and_mails_go_out_whatever_becomes_of_redis(remade, settings, session):
     with (
         a_valkey() as valkey,
-        scripted_process("--pauses", "0", "0.02") as smtp,
+        scripted_process(RCPT=0.03, body=0.06) as smtp,
         remade(redis_url=valkey.url).app_context(),
         an_install(settings, smtp.port, REDIS_URL=valkey.url) as install,
     ):

@@ -1,7 +1,7 @@
 """The scripted SMTP server as a process of its own, and the means to instruct and to question it.
 
 `python -m tests.mail.scripted_process DIRECTORY [--offer EXTENSION ...] [--certificate PEM
-[--implicit-tls]] [--wrong-certificate PEM] [--pauses LOW HIGH]` prints its port. It reads
+[--implicit-tls]] [--wrong-certificate PEM] [--pause STAGE SECONDS ...]` prints its port. It reads
 `rules.json` before each answer, and writes what it said and took as lines of `facts`, a mail
 before its acceptance is heard.
 """
@@ -134,8 +134,13 @@ class ScriptedProcess:
 
 
 @contextmanager
-def scripted_process(*options: str) -> Iterator[ScriptedProcess]:
-    """Yield a scripted server in a process of its own; `options` as they stand above."""
+def scripted_process(*options: str, **pauses: float) -> Iterator[ScriptedProcess]:
+    """Yield a scripted server in a process of its own; `options` as they stand above.
+
+    `pauses` are the longest ones, in seconds, before it answers a stage.
+    """
+    for stage, seconds in pauses.items():
+        options += ("--pause", stage, str(seconds))
     with private_directory() as home:
         server, log = ScriptedProcess(home), home / "log"
         with log.open("wb") as err:
@@ -172,12 +177,12 @@ def main() -> None:
     parser.add_argument("--certificate", type=Path)
     parser.add_argument("--wrong-certificate", type=Path)
     parser.add_argument("--implicit-tls", action="store_true")
-    parser.add_argument("--pauses", type=float, nargs=2, default=(0.0, 0.0))
+    parser.add_argument("--pause", nargs=2, action="append", default=[])
     wanted = parser.parse_args()
     offers = ["scripted.test", "SIZE 10000000", *wanted.offer]
     hello = [f"250-{offer}" for offer in offers[:-1]] + [f"250 {offers[-1]}"]
     server = _Recorder(wanted.directory, EHLO="\r\n".join(hello))
-    server.pauses = tuple(wanted.pauses)
+    server.pauses = {stage: float(seconds) for stage, seconds in wanted.pause}
     server.implicit_tls = wanted.implicit_tls
     server.certificate = _certificate(wanted.certificate)
     server.wrong_certificate = _certificate(wanted.wrong_certificate)

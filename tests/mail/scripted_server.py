@@ -66,7 +66,7 @@ class ScriptedServer:
         self.wrong_certificate: ssl.SSLContext | None = None  # after WRONG_CERTIFICATE
         self.implicit_tls = False
         self.takes_before_answering = False  # a mail counts as taken whatever is answered then
-        self.pauses = 0.0, 0.0  # seconds before each answer, at random between the two
+        self.pauses: dict[str, float] = {}  # the longest pause before answering a stage, seconds
         self.connections = 0
         self.stages: list[str] = []
         self.closing = threading.Event()
@@ -181,17 +181,17 @@ class _Line:
         reply = self.server.reply_to("body", self.number, self.recipients)
         if self.server.takes_before_answering or reply.startswith("250"):
             self.server.took(b"".join(received), self.number, self.recipients, reply)
-        self._perform(reply)
+        self._perform("body", reply)
 
     def _answer(self, stage: str) -> str:
         """Answer `stage` as the script says, and return it; raises _Over at the end of it."""
         reply = self.server.reply_to(stage, self.number, self.recipients)
-        self._perform(reply)
+        self._perform(stage, reply)
         return reply
 
-    def _perform(self, reply: str) -> None:
-        if any(self.server.pauses):
-            time.sleep(random.uniform(*self.server.pauses))
+    def _perform(self, stage: str, reply: str) -> None:
+        if pause := self.server.pauses.get(stage):
+            time.sleep(random.uniform(0, pause))
         if reply == STALL:
             self.server.closing.wait(10)
         if reply == HALF_CLOSE:
