@@ -112,18 +112,19 @@ class ScriptedProcess:
     def careless_copies(self) -> list[str]:
         """Return mails that came again although their sender had heard that they were taken.
 
-        Who begins the DATA of another mail on the same line has heard it, and has written it down.
+        Whose next mail was taken on the same line has heard it, and has written it down before.
         """
         heard: set[str] = set()
         last: dict[int, str] = {}
         careless = []
         for fact in self.facts():
-            line = fact["connection"]
-            if fact.get("stage") == "DATA" and line in last:
-                heard.add(last.pop(line))
-            if "took" in fact:
-                careless += [fact["took"]] if fact["took"] in heard else []
-                last[line] = fact["took"]
+            if "took" not in fact:
+                continue
+            line, mail = fact["connection"], fact["took"]
+            if line in last:
+                heard.add(last[line])
+            careless += [mail] if mail in heard else []
+            last[line] = mail
         return careless
 
     def _instruct(self, takes: bool) -> None:
