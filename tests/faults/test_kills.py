@@ -18,6 +18,7 @@ from tests.mail.scripted_process import ScriptedProcess, scripted_process
 SEED = int(os.environ.get("FAULT_SEED") or random.randrange(1_000_000))
 BLOWS = ("job", "worker", "worker and job", "clock")
 WEIGHTS = (6, 2, 2, 1)
+MOST_SECONDS = 600
 
 
 class Killer:
@@ -54,9 +55,11 @@ def kill_through(install: Install, smtp: ScriptedProcess, ids: list[int], count:
     plan = blows(chance, count)
     moments = sorted(chance.sample(range(len(ids)), count))
     hint_in_batches(ids, max(5, len(ids) // 40), chance)
+    deadline = time.monotonic() + MOST_SECONDS
     for moment, blow in zip(moments, plan, strict=True):
         before = killer.kills
         while killer.kills == before:
+            assert time.monotonic() < deadline, f"{killer.kills} of {count} kills: {states()}"
             come_to(install, smtp, moment)
             time.sleep(chance.uniform(0, 0.15))
             killer.strike(blow)
