@@ -75,7 +75,11 @@ class Install:
 
     def is_busy(self) -> bool:
         """Say whether a job is at hand or waits."""
-        return queue.waiting() > 0 or any(worker.children() for worker in self.workers)
+        return queue.waiting() > 0 or self.is_at_work()
+
+    def is_at_work(self) -> bool:
+        """Say whether a job is at hand."""
+        return any(worker.children() for worker in self.workers)
 
     def until(self, what: Callable[[], object], promise: str, seconds: float = 90) -> None:
         """Tend the processes until `what` holds; fail with the promise that was broken."""

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from service.models import MailState
-from tests.faults.installs import Install, an_install, hint_in_batches, reckon, states
+from tests.faults.installs import Install, an_install, hint_in_batches, open_mails, reckon, states
 from tests.mail.deliveries import mails
 from tests.mail.scripted_process import ScriptedProcess, scripted_process
 
@@ -63,19 +63,23 @@ def kill_through(install: Install, smtp: ScriptedProcess, ids: list[int], count:
             come_to(install, smtp, moment)
             time.sleep(chance.uniform(0, 0.15))
             killer.strike(blow)
-            if killer.kills == before and states()[MailState.queued] == 0:
+            if killer.kills == before and not open_mails():
                 break  # no job is left that could be killed
     return killer
 
 
 def come_to(install: Install, smtp: ScriptedProcess, moment: int) -> None:
-    """Work on until the server took so many mails, or nobody has anything to do now."""
+    """Work on until the server took so many mails and a job is at hand, or no mail is left."""
     deadline = time.monotonic() + 60
     quiet = 0
-    while sum(smtp.taken().values()) <= moment and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
         install.tend()
         quiet = 0 if install.is_busy() else quiet + 1
+        if smtp.taken().total() > moment and install.is_at_work():
+            return
         if quiet > 10:
+            if not open_mails():
+                return
             install.let_time_pass()
             quiet = 0
         time.sleep(0.02)
