@@ -34,6 +34,7 @@ class Message(flask_mail.Message):
         reply_to: Address | None = None,
         extra_headers: Mapping[str, str] | None = None,
         pictures: Sequence[wire.Picture] = (),
+        replies_also_to: Address | None = None,
     ) -> None:
         super().__init__(
             subject, [to], text, html, sender=sender, extra_headers=dict(extra_headers or {})
@@ -43,6 +44,7 @@ class Message(flask_mail.Message):
         self.msgId = message_id
         self.to = to
         self.pictures = pictures
+        self.replies_also_to = replies_also_to
 
     def as_bytes(self) -> bytes:
         """Return the mail as it goes out; raises BadHeader."""
@@ -56,6 +58,7 @@ class Message(flask_mail.Message):
             reply_to=self.reply_address,
             extra_headers=self.extra_headers,
             pictures=self.pictures,
+            replies_also_to=self.replies_also_to,
             sent_at=self.date,
         )
 

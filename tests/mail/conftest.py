@@ -3,7 +3,7 @@
 import pytest
 
 from service.app import create_app
-from service.extensions import db
+from service.extensions import db, limiter
 from service.mail.rendering import render
 from tests.builders import a_company
 from tests.conftest import settings_for
@@ -17,7 +17,9 @@ def every_mail(tmp_path_factory):
     """The octets of each kind of mail in each language, by (kind, language)."""
     home = tmp_path_factory.mktemp("every_mail")
     url = f"sqlite:///{home / 'mails.sqlite3'}"
+    before = dict(vars(limiter))  # it belongs to the last app made
     app = create_app(settings_for(url, "redis://localhost:1", home, mail_port=1))
+    vars(limiter).update(before)
     with app.app_context():
         db.create_all()
         a_company(

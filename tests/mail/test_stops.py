@@ -22,7 +22,7 @@ from service.mail import outbox
 from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import a_company, a_contact, a_departure
 from tests.live import ROOT, environment_of
-from tests.mail.scripted_server import ScriptedServer
+from tests.mail.scripted_server import USUAL, ScriptedServer, scripted
 from tests.mail.test_workers import message_ids, wait_for
 from tests.mail.workers import a_worker, jobs_of
 from tests.processes import private_directory, start, wait_until
@@ -31,22 +31,13 @@ MAILS = 120  # the first job of the clock holds 100 of them
 PROMISE = 10  # seconds from SIGTERM to the end
 
 
-class SlowServer(ScriptedServer):
-    """Thinks about each of its answers for `pause` seconds."""
-
-    pause = 0.2
-
-    def _answer(self, connection, stage: str) -> str:
-        self._closing.wait(self.pause)
-        return super()._answer(connection, stage)
-
-
 @pytest.fixture
-def server() -> Iterator[SlowServer]:
-    slow = SlowServer()
-    yield slow
-    slow.pause = 0
-    slow.close()
+def server() -> Iterator[ScriptedServer]:
+    """A server that thinks about each of its answers for up to 0.4 seconds."""
+    with scripted() as slow:
+        slow.pauses = dict.fromkeys(USUAL, 0.4)
+        yield slow
+        slow.pauses = {}
 
 
 def mails_that_nobody_was_told_of() -> None:
@@ -101,7 +92,7 @@ def test_workers_that_are_told_to_end_finish_the_mail_in_hand(settings, session,
     assert states() == {MailState.sent: taken, MailState.queued: MAILS - taken}
     assert owners_of_the_queued() == {(None, None)}
 
-    server.pause = 0
+    server.pauses = {}
     with a_worker(settings, server.port):
         ticking.tick()
         wait_for(lambda: states() == {MailState.sent: MAILS})
