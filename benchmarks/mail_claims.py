@@ -90,7 +90,7 @@ def with_claims(ids: list[int]) -> None:
     tried = outcomes.Tries(MailKind.survey_invitation, 0, 0)
     with claims.claiming() as held:
         for start in range(0, len(ids), 100):  # ids of one job
-            while taken := held.take(courier.CHUNK, ids[start : start + 100]):
+            while taken := held.take(courier.MOST, ids[start : start + 100]):
                 for row_id in taken:
                     held.leave(row_id)
                     held.note(row_id, outcomes.sent(tried, WORDS))
@@ -125,7 +125,7 @@ class Driver:
             say(self.begin)
             if done is not None:
                 say(self.sent, (self._at(), WORDS, done, owner))
-            rows = say(self.claim, (self._at(), courier.CHUNK, owner, until)).fetchall()
+            rows = say(self.claim, (self._at(), courier.MOST, owner, until)).fetchall()
             say("COMMIT")
             done = None
             if not rows:

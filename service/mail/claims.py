@@ -92,6 +92,7 @@ class Claims:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.owner = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.lease = lease_time()
         self.until = now()
         self._held: dict[int, None] = {}  # in the order in which they are to go
         self._notes: list[tuple[int, dict[str, Any]]] = []
@@ -105,7 +106,7 @@ class Claims:
 
         With `among` only those, and before them the urgent ones of anybody.
         """
-        self.until = now() + lease_time()
+        self.until = now() + self.lease
         self.write()
         taken = self._claim(count, _OUTBOX.c.priority == Priority.urgent)
         if among is not None:
@@ -142,7 +143,7 @@ class Claims:
         self._write_notes(but=1)
         moment = now()
         values = {"owner": self.owner, "leaving": row_id}
-        values |= {"leaves_at": moment, "leaves_until": moment + lease_time()}
+        values |= {"leaves_at": moment, "leaves_until": moment + self.lease}
         if self._notes:
             noted, changes = self._notes[0]
             values |= {"noted": noted, **_new(changes)}
@@ -196,9 +197,9 @@ class Claims:
 
     def renew(self) -> None:
         """Hold everything longer, once a good part of the lease is over."""
-        if self.until - now() > lease_time() * 0.7:
+        if self.until - now() > self.lease * 0.7:
             return
-        self.until = now() + lease_time()
+        self.until = now() + self.lease
         ours = (_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)
         self._count(update(_OUTBOX).where(*ours).values(lease_until=self.until))
 

@@ -55,6 +55,7 @@ class Courier:
         self.losses = 0
         self.has_answered = False
         self.halved: dict[str, int] = {}  # how often which bucket's rate is halved
+        self.is_limited = False  # some rate holds for some mail
         self.put_back: Counter[str] = Counter()  # mails whose domain has no slot yet, by bucket
         self.counts: Counter[str] = Counter()
 
@@ -98,7 +99,7 @@ class Courier:
 
     def _may_claim(self) -> bool:
         self._check_time()
-        self.halved = rate.slowed(now())
+        self._look_at_limits()
         may = not breaker.is_open() and not rate.is_full(self.halved)
         db.session.rollback()
         return may
@@ -145,7 +146,7 @@ class Courier:
         """Wait until no rate holds the mail back; False when it is given back for later."""
         self._check_time()
         bucket = rate.bucket_of(parcel.envelope.recipient)
-        limits = rate.limits_for(bucket, self.halved)
+        limits = rate.limits_for(bucket, self.halved) if self.is_limited else {}
         if limits:
             claims.write()  # so that nothing stays unsaid while we wait
             turn = rate.reserve(limits)
@@ -167,6 +168,11 @@ class Courier:
         claims.release([parcel.row_id], now() + timedelta(seconds=turn.wait) + behind)
         self.put_back[turn.bucket] += 1
 
+    def _look_at_limits(self) -> None:
+        self.halved = rate.slowed(now())
+        set_rates = settings().mail_rate or settings().mail_domain_rate
+        self.is_limited = bool(set_rates or self.halved)
+
     def _check_time(self) -> None:
         if stopping.is_wanted() or time.monotonic() - self.began > BUDGET:
             raise OutOfTime
@@ -174,11 +180,8 @@ class Courier:
     def _hand_over(self, claims: Claims, parcel: Parcel, following: Parcel | None) -> str:
         line = self._line_that_wants(parcel)
         claims.leave(parcel.row_id)
-        is_free = following and not rate.limits_for(
-            rate.bucket_of(following.envelope.recipient), self.halved
-        )
-        behind = following.envelope if following and is_free and not _is_worn(line) else None
-        return line.send(parcel.octets, behind)
+        is_next = following is not None and not self.is_limited and not _is_worn(line)
+        return line.send(parcel.octets, following.envelope if following and is_next else None)
 
     def _line_that_wants(self, parcel: Parcel) -> Conversation:
         """Announce the mail on the line at hand, or on a new one when that turns out broken."""
@@ -213,7 +216,7 @@ class Courier:
         if outcomes.is_about_speed(refusal):
             bucket = rate.bucket_of(parcel.envelope.recipient)
             rate.slow_down(bucket if refusal.about is About.recipient else rate.SERVER)
-            self.halved = rate.slowed(now())
+            self._look_at_limits()
             db.session.rollback()
         log.warning("mail_refused outbox=%s words=%s", parcel.row_id, refusal.words)
         self._note(claims, parcel, "refused", outcomes.refused(parcel.tried, refusal))

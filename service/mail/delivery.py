@@ -42,14 +42,14 @@ def _on_each_connection(carry: Callable[[], bool]) -> list[bool]:
     Everything is ended before anything is raised.
     """
     connections = settings().mail_connections
-    if connections == 1:
-        return [carry()]
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def in_its_context() -> bool:
-        with app.app_context():
+        with app.app_context():  # and so in a session of its own, which nobody else looks at
             return carry()
 
+    if connections == 1:
+        return [in_its_context()]
     with ThreadPoolExecutor(connections, "mail") as pool:
         lanes = [pool.submit(in_its_context) for _ in range(connections)]
     return [lane.result() for lane in lanes]

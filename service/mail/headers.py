@@ -41,6 +41,7 @@ def checked(name: str, value: str) -> str:
     return value
 
 
+@lru_cache(maxsize=4096)
 def wire_address(address: str) -> str:
     """Return `address` with its domain in ASCII; raises BadAddress when it is none.
 

@@ -6,6 +6,7 @@ Text and HTML are quoted-printable. Nothing here opens a socket.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import formatdate
+from functools import lru_cache
 
 from service.mail import headers, wire
 
@@ -55,6 +56,7 @@ def _extra(extra_headers: Mapping[str, str], written: set[str]) -> Iterator[str]
         yield f"{name}: {headers.machine(name, value)}"
 
 
+@lru_cache
 def _is_field_name(name: str) -> bool:
     return bool(name) and all(
         33 <= ord(character) <= 126 and character != ":" for character in name

@@ -56,6 +56,7 @@ def pack(claims: Claims) -> list[Parcel]:
             parcels.append(_parcel(row, rendered))
         except (Unwritable, BadHeader, lint.Unfit) as fault:
             faults[row.id] = (outcomes.Tries.of(row), str(fault))
+    db.session.expunge_all()  # only octets are needed now; to expire each object would cost more
     db.session.commit()
     for row_id, reason in reasons.items():
         claims.note(row_id, outcomes.skipped(reason))
