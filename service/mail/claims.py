@@ -154,8 +154,8 @@ class Claims:
                 self._settle(noted, changes)
         else:
             is_ours = bool(self._count(_LEAVING, values))
+        self._held.pop(row_id, None)  # given back no more: if nobody notes it, nobody knows
         if not is_ours:
-            self._held.pop(row_id, None)
             raise LostLease
 
     def _is_leaving(self, row_id: int) -> bool:

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from rq.timeouts import JobTimeoutException
 
 from service.clock import now
 from service.extensions import db
-from service.mail import breaker, claims, delivery
+from service.mail import breaker, claims, delivery, sweeper
+from service.mail.conversations import Conversation
 from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import an_invitation
 from tests.mail.deliveries import a_mail, deliver, fresh, mails, speaking_to, state_of
@@ -136,3 +138,27 @@ def test_whoever_lost_the_lease_does_not_send(session, monkeypatch):
     assert len(server.mails) == 1
     assert [state_of(row) for row in rows] == [MailState.sending, MailState.sent]
     assert fresh(rows[0]).lease_owner == "somebody else"
+
+
+def test_what_ends_a_job_while_a_mail_leaves_puts_that_mail_in_doubt_and_frees_the_rest(
+    session, monkeypatch
+):
+    ids = mails(3)
+    send = Conversation.send
+
+    def interrupted(line, octets, *following):
+        send(line, octets, *following)
+        raise JobTimeoutException("too long")
+
+    with speaking_to() as server:
+        monkeypatch.setattr(Conversation, "send", interrupted)
+        with pytest.raises(JobTimeoutException):
+            deliver(*ids)
+        monkeypatch.undo()
+        assert len(server.mails) == 1
+        assert [state_of(i) for i in ids] == [MailState.sending, MailState.queued, MailState.queued]
+        db.session.commit()
+        with time_machine.travel(now() + timedelta(minutes=10)):
+            sweeper.sweep()
+            db.session.commit()
+    assert (fresh(ids[0]).doubts, fresh(ids[1]).doubts) == (1, 0)
