@@ -57,7 +57,14 @@ class Conversation:
         return self.host is not None and self.host.sock is not None
 
     def announce(self, envelope: Envelope) -> None:
-        """Say which mail is next; the server hears of it in go()."""
+        """Say which mail is next; the server hears of it in go().
+
+        Raises LineBroke when another is announced to the server already: it waits for that mail's
+        words, and would take whatever came for them.
+        """
+        if self._is_written:
+            self.drop()
+            raise LineBroke("another mail was announced on this line")
         self._announced, self._is_written = envelope, False
 
     def go(self) -> None:
@@ -118,7 +125,7 @@ class Conversation:
     def drop(self) -> None:
         """End the line without a word: whatever was announced is not to be sent."""
         host, self.host = self.host, None
-        self._announced = None
+        self._announced, self._is_written = None, False
         if host is not None:
             host.close()
 

@@ -186,14 +186,11 @@ class Courier:
     def _line_that_wants(self, parcel: Parcel) -> Conversation:
         """Announce the mail on the line at hand, or on a new one when that turns out broken."""
         line = self.connection.line
-        if line is not None and line.is_announced(parcel.envelope):
-            pass
-        elif line is None or not line.is_open or _is_worn(line):
-            line = None
-        else:
-            line.announce(parcel.envelope)
-        if line is not None:
+        is_announced = line is not None and line.is_announced(parcel.envelope)
+        if line is not None and line.is_open and (is_announced or not _is_worn(line)):
             try:
+                if not is_announced:
+                    line.announce(parcel.envelope)
                 line.go()
                 return line
             except LineBroke:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from service.clock import now
 from service.extensions import db
 from service.logs import masked
-from service.mail import delivery, rendering, suppressions
+from service.mail import courier, delivery, rendering, suppressions
 from service.mail.conversations import Conversation
 from service.models import (
     MailKind,
@@ -265,3 +265,24 @@ def test_a_sender_under_a_domain_with_accents_goes_out(session, mailbox):
     deliver(row)
     assert mailbox.messages()[0].mail_from == "hola@xn--bodegasdaz-r8a.example"
     assert fresh(row).message_id.isascii()
+
+
+def test_a_mail_put_back_after_it_was_announced_never_gets_another_s_words(session, monkeypatch):
+    contacts = [a_contact(email=f"{name}@daz.example") for name in ("ana", "eva", "ruy")]
+    ids = [a_mail(contact=contact).id for contact in contacts]
+    db.session.commit()
+    has_its_turn = courier.Courier._has_its_turn
+
+    def but_not_eva(self, claims, parcel):
+        if parcel.row_id != ids[1]:
+            return has_its_turn(self, claims, parcel)
+        claims.release([parcel.row_id], now() + timedelta(hours=1))
+        return False
+
+    monkeypatch.setattr(courier.Courier, "_has_its_turn", but_not_eva)
+    with speaking_to(EHLO="250-scripted.test\r\n250 PIPELINING") as server:
+        deliver(*ids)
+    assert [state_of(i) for i in ids] == [MailState.sent, MailState.queued, MailState.sent]
+    to = [mail.split(b"\r\nTo: ")[1].split(b"<")[1].split(b">")[0] for mail in server.mails]
+    assert to == [b"ana@daz.example", b"ruy@daz.example"]
+    assert server.connections == 2

@@ -10,6 +10,7 @@ import pytest
 from service.mail.conversations import Envelope
 from service.mail.failures import (
     About,
+    LineBroke,
     PermanentRefusal,
     TemporaryRefusal,
     Undecided,
@@ -141,6 +142,50 @@ def test_a_5xx_is_a_refusal_for_good(stage, code):
     ):
         hand_over(server)
     assert (refusal.value.code, refusal.value.about) == (code, STAGES[stage])
+
+
+PIPELINES = "250-scripted.test\r\n250 PIPELINING"
+NEXT = "ana@cruz.example"
+
+
+def test_where_it_is_offered_the_next_envelope_travels_with_the_mail_before_it():
+    with scripted(EHLO=PIPELINES) as server, connection_to(server.port) as connection:
+        line = connection.line
+        line.announce(to())
+        line.go()
+        assert line.send(MAIL, to(NEXT)) == "250 kept"
+        assert line.is_announced(to(NEXT))
+        line.go()
+        assert line.send(MAIL) == "250 kept"
+    assert server.mails == [MAIL, MAIL]
+    assert server.commands[1:7] == [
+        *("MAIL FROM:<>", "RCPT TO:<ruy@daz.example>", "DATA"),
+        *("MAIL FROM:<>", f"RCPT TO:<{NEXT}>", "DATA"),
+    ]
+
+
+def test_a_mail_never_leaves_on_a_line_that_waits_for_another():
+    with scripted(EHLO=PIPELINES) as server, connection_to(server.port) as connection:
+        connection.line.announce(to())
+        connection.line.go()
+        connection.line.send(MAIL, to(NEXT))
+        with pytest.raises(LineBroke):
+            connection.line.announce(to("somebody@else.example"))
+        assert not connection.is_open
+    assert server.mails == [MAIL]
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+def test_an_envelope_refused_in_a_group_stops_only_its_own_mail(stage):
+    usual = {"DATA": "354 go on"}.get(stage, "250 ok")
+    replies = {"EHLO": PIPELINES, stage: ["451 later", usual]}
+    with scripted(**replies) as server, connection_to(server.port) as connection:
+        with pytest.raises(TemporaryRefusal, match="later"):
+            connection.hand_over(MAIL, to())
+        assert connection.hand_over(MAIL, to(NEXT)) == "250 kept"
+    assert server.connections == 1
+    taken = [mail for mail in server.mails if mail]  # a lone dot ends what was allowed in error
+    assert taken == [MAIL]
 
 
 @pytest.mark.parametrize("stage", STAGES)
