@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -96,7 +96,7 @@ def read(octets: bytes, recipients: tuple[str, ...] = ()) -> Incoming:
     if _is_bearable(kept):
         try:
             return Incoming(octets, message_from_bytes(kept), recipients)
-        except (RecursionError, ValueError, LookupError, HeaderParseError):
+        except (RecursionError, ValueError, LookupError, MessageError):
             pass  # the parser gave up; the head alone is better than nothing
     head = _head_of(kept)
     if len(head) > MOST_TEXT:
@@ -178,7 +178,7 @@ def _value(value: object) -> str:
     text = str(value)[:_LONGEST_HEADER]
     try:
         return str(make_header(decode_header(text)))
-    except (ValueError, LookupError, HeaderParseError):  # what RFC 2047 would make of it is unknown
+    except (ValueError, LookupError, MessageError):  # what RFC 2047 would make of it is unknown
         return text
 
 
