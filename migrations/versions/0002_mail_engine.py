@@ -189,7 +189,12 @@ def downgrade() -> None:
     for column in ("slower_at", "slower"):
         op.drop_column("rate_buckets", column)
 
-    for index in ("reply_to_message_id", "outcome_outcome_at", "state_ended_at", "state_priority_due_at"):
+    for index in (
+        "reply_to_message_id",
+        "outcome_outcome_at",
+        "state_ended_at",
+        "state_priority_due_at",
+    ):
         op.drop_index(f"ix_outbox_{index}", "outbox")
     op.create_index("ix_outbox_state_due_at", "outbox", ["state", "due_at"])
     for column in ("outcome_words", "outcome_at", "priority"):
