@@ -1,9 +1,11 @@
 """The app of the tests: on SQLite and on PostgreSQL, with a real Valkey and a real SMTP server."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
@@ -14,6 +16,11 @@ from service.app import create_app
 from service.config import Settings
 from service.extensions import db, limiter
 from tests.mailboxes import Mailbox
+
+# In CI the same examples each time: a red CI is about the change. Elsewhere they are new ones.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 pytest_plugins = ["tests.servers", "tests.skips", "tests.live"]
 
