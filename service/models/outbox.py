@@ -144,7 +144,7 @@ class OutboxMessage(Model):
     attempts: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(60))
     lease_until: Mapped[Moment | None]
-    handing_over_at: Mapped[Moment | None]  # committed between RCPT and DATA
+    handing_over_at: Mapped[Moment | None]  # committed just before its first byte leaves
     doubts: Mapped[int] = mapped_column(default=0)  # times nobody could know if it was taken
     message_id: Mapped[str | None] = mapped_column(String(250), unique=True)
     server_words: Mapped[str] = mapped_column(Text, default="")  # the last thing the server said
