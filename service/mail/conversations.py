@@ -21,7 +21,6 @@ from service.mail.failures import (
     Unreachable,
 )
 
-ROUND_TRIPS = {True: 1, False: 4}  # per mail, with and without PIPELINING
 # Codes that speak of the login, whatever the stage: no single mail is to blame (RFC 4954, 6).
 AUTH_CODES = frozenset({530, 534, 535, 538})
 BROKEN = (smtplib.SMTPException, OSError)  # ssl.SSLError and timeouts are OSErrors

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.orm import Session
@@ -143,9 +143,3 @@ def why_not(
     if rules.purpose is not None and not getattr(to, rules.purpose):
         return SkipReason.no_consent
     return None
-
-
-def of_departure(departure: Departure) -> list[OutboxMessage]:
-    """Return every mail of a departure, the oldest first."""
-    query = select(OutboxMessage).where(OutboxMessage.departure_id == departure.id)
-    return list(db.session.scalars(query.order_by(OutboxMessage.due_at, OutboxMessage.id)))

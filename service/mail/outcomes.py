@@ -19,9 +19,7 @@ from service.models import MailKind, MailState, OutboxMessage, Outcome, SkipReas
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
 JITTER = 0.2
 _TOO_FAST = re.compile(r"\b4\.7\.\d+\b")
-WAIT_OF_A_PAUSE = timedelta(
-    hours=1
-)  # until it is asked again; letting the mails go on asks at once
+WAIT_OF_A_PAUSE = timedelta(hours=1)  # until it is asked again; a resume asks at once
 _POLICY = re.compile(r"\b5\.(7\.\d+|2\.2|3\.\d+|4\.\d+)\b")
 
 Changes = dict[str, Any]
