@@ -89,6 +89,17 @@ class Install:
             assert time.monotonic() < deadline, f"not within {seconds} s: {promise}"
             time.sleep(GLANCE)
 
+    def until_at_rest(self) -> None:
+        """Wait until nobody has worked for some looks: a job goes on with whatever is due."""
+        quiet = 0
+
+        def rests() -> bool:
+            nonlocal quiet
+            quiet = 0 if self.is_busy() else quiet + 1
+            return quiet >= QUIET
+
+        self.until(rests, "the workers come to rest")
+
     def until_ready(self) -> None:
         """Wait until all workers have taken up a job or may do so."""
         ready = len(self.workers)

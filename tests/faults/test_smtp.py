@@ -36,15 +36,11 @@ class Scene:
     def plays(self, row_id: int, stage: str) -> None:
         """Wait until the server has been at `stage` and the worker is done with it."""
         before = len(self.smtp.said(stage))
-        quiet = 0
-
-        def is_over() -> bool:
-            nonlocal quiet
-            quiet = 0 if self.install.is_busy() else quiet + 1
-            return len(self.smtp.said(stage)) > before and quiet > 5
-
         queue.wake("service.tasks.deliver", [row_id])
-        self.install.until(is_over, f"the worker comes to {stage}")
+        self.install.until(
+            lambda: len(self.smtp.said(stage)) > before, f"the worker comes to {stage}"
+        )
+        self.install.until_at_rest()
 
     def copies(self, row_id: int) -> int:
         """Return how often the server took this mail."""
@@ -54,6 +50,7 @@ class Scene:
         """Let everything be as usual again, and time pass, until the mail has gone."""
         self.smtp.as_usual()
         self.install.until_all_ended(within=timedelta(minutes=20), step=MINUTES)
+        self.install.until_at_rest()  # or it would carry the next mail by the line it still has
         assert now_of(row_id).state is MailState.sent
 
 
@@ -122,7 +119,7 @@ def no_conversation(scene: Scene, stage: str, reply: str) -> None:
     assert [len(scene.smtp.said(later)) for later in never] == before, "nothing more is said"
     calls = len(scene.smtp.said("connect"))
     queue.wake("service.tasks.deliver", [row_id])
-    scene.install.until(lambda: not scene.install.is_busy(), "the worker is done")
+    scene.install.until_at_rest()
     assert len(scene.smtp.said("connect")) == calls, "an open breaker spares the server"
     scene.ends(row_id)
     assert scene.copies(row_id) == 1
@@ -191,7 +188,7 @@ def refused_for_good(scene: Scene, codes: list[int]) -> None:
     for days in (1, 7):
         scene.install.let_time_pass(timedelta(days=days))
     queue.wake("service.tasks.deliver", list(ids.values()))
-    scene.install.until(lambda: not scene.install.is_busy(), "the worker is done")
+    scene.install.until_at_rest()
     assert len(scene.smtp.said("RCPT")) == asked
 
 
