@@ -9,6 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from service.extensions import db
 from service.mail.kinds import RULES
+from service.mail.rows import among
 from service.models import (
     Departure,
     Event,
@@ -98,8 +99,8 @@ def _load_people(rows: Sequence[OutboxMessage]) -> None:
 
 
 def _load_invitations(topics: Sequence[Topic]) -> None:
-    ids = {topic.row.departure_id for topic in topics if topic.row.contact_id}
-    rows = db.session.scalars(select(Invitation).where(Invitation.departure_id.in_(ids)))
+    ids = {topic.row.departure_id for topic in topics if topic.row.contact_id} - {None}
+    rows = db.session.scalars(select(Invitation).where(among(Invitation.departure_id, ids)))
     found = {(row.departure_id, row.kind): row for row in rows}
     for topic in topics:
         departure_id = topic.row.departure_id or 0
@@ -115,7 +116,7 @@ def _of_departures(
     if not about:
         return []
     ids = {topic.row.departure_id for topic in about}
-    rows = db.session.scalars(select(model).where(model.departure_id.in_(ids)))
+    rows = db.session.scalars(select(model).where(among(model.departure_id, ids)))
     found = {row.departure_id: row for row in rows}
     return [(topic, found.get(topic.row.departure_id or 0)) for topic in about]
 
