@@ -70,10 +70,9 @@ class Courier:
                 log.info("carried %s", " ".join(f"{k}={n}" for k, n in sorted(self.counts.items())))
 
     def _carry(self, claims: Claims) -> bool:
-        stock = Stock(claims, self.ids, self.goes_on, self._check_time)
+        stock = Stock(claims, self.ids, self.goes_on, self._may_claim)
         self.connection.meanwhile = stock.work
         try:
-            self._look_at_limits()
             while parcel := self.following or stock.take():
                 self.following = None
                 self._turn(claims, parcel, stock)
@@ -85,6 +84,15 @@ class Courier:
             until = breaker.failed(error.words)
             log.warning("smtp_unreachable until=%s words=%s", until, error.words)
         return True
+
+    def _may_claim(self) -> bool:
+        """Say whether more is to be claimed; looks anew at what others learnt about rates."""
+        self._check_time()
+        self._look_at_limits()
+        with database.reading():
+            may = not breaker.is_open() and not rate.is_full(self.halved)
+            db.session.rollback()
+        return may
 
     def _turn(self, claims: Claims, parcel: Parcel, stock: Stock) -> None:
         """Hand one mail over and note what became of it. Raises Unreachable or Enough."""

@@ -9,10 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from service import database
-from service.clock import now
 from service.current import company, settings
 from service.extensions import db
-from service.mail import breaker, ramp, rate, rendering
+from service.mail import ramp, rendering
 from service.mail.claims import Claims
 from service.mail.headers import BadAddress, wire_address
 from service.mail.parcels import Draft, Parcel, draft, pack
@@ -29,16 +28,16 @@ EARLY = 0.2  # of a claim are left when the next one is made, so that the line n
 class Stock:
     """The mails that are at hand for one line: those of `ids`, and with `goes_on` whatever is due.
 
-    Urgent ones of anybody go first. `may_go_on` raises when no more is to be claimed.
+    Urgent ones of anybody go first. `may_claim` is asked before each claim.
     """
 
     def __init__(
-        self, claims: Claims, ids: Sequence[int], goes_on: bool, may_go_on: Callable[[], None]
+        self, claims: Claims, ids: Sequence[int], goes_on: bool, may_claim: Callable[[], bool]
     ) -> None:
         self.claims = claims
         self.ids: Sequence[int] | None = ids
         self.goes_on = goes_on
-        self.may_go_on = may_go_on
+        self.may_claim = may_claim
         self.domain = _domain()
         self.began = time.monotonic()
         self.taken = 0  # parcels so far
@@ -102,18 +101,11 @@ class Stock:
         """Claim about a second's work and draft what may go now; False when none is to be had."""
         count = self._how_many()
         self.low = int(count * EARLY)
-        ids = self._claimed(count) if self._may_claim() else []
+        ids = self._claimed(count) if self.may_claim() else []
         self.is_all = not ids
         if ids:
             self._add(draft(self.claims, ids))
         return bool(ids)
-
-    def _may_claim(self) -> bool:
-        self.may_go_on()
-        with database.reading():
-            may = not breaker.is_open() and not rate.is_full(rate.slowed(now()))
-            db.session.rollback()
-        return may
 
     def _claimed(self, count: int) -> list[int]:
         ids = self.claims.take(count, self.ids, self.domain)

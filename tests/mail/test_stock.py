@@ -14,12 +14,8 @@ from tests.mail.deliveries import a_mail, mails, speaking_to, state_of
 from tests.mail.test_postponing import an_asked, at  # noqa: F401
 
 
-def go_on() -> None:
-    """Say that there is time."""
-
-
 def a_stock(claim: claims.Claims, ids: list[int], goes_on: bool = False) -> Stock:
-    return Stock(claim, ids, goes_on, go_on)
+    return Stock(claim, ids, goes_on, lambda: True)
 
 
 def test_while_a_line_waits_the_next_claim_is_made_before_the_last_mail_is_gone(session):
