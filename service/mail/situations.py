@@ -1,6 +1,6 @@
 """Look up all that the protocol asks about departures: a handful of queries, however many."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -102,7 +102,7 @@ def _steps_of(enrolments: Iterable[Enrolment]) -> dict[int | None, tuple[Step, .
     ids = {row.protocol_id for row in enrolments if row.protocol_id is not None}
     if not ids:
         return {}
-    query = select(Protocol.id, Protocol.steps).where(Protocol.id.in_(ids))
+    query = select(Protocol.id, Protocol.steps).where(among(Protocol.id, ids))
     return {row.id: row.steps for row in db.session.execute(query)}
 
 
