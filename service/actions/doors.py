@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from service import clock
+from service.actions import bases
 from service.actions.alerts import alert
 from service.current import company
 from service.extensions import db
@@ -22,6 +23,7 @@ def ask_to_talk(contact: Contact, message: str = "", how: str = "") -> list[Outb
         .limit(1)
     )
     contact.wants_to_talk_at = clock.now()
+    bases.interact(contact)
     if departure is None:
         return []
     words = "\n".join(part for part in (message.strip(), how.strip()) if part)

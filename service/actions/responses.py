@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
-from service.actions import consents, invitations
+from service.actions import bases, consents, invitations
 from service.actions.alerts import alert
 from service.actions.writing import HELD
 from service.clock import now
@@ -91,6 +91,7 @@ def record(
     )
     db.session.add(response)
     _fill(response, answers)
+    bases.interact(invitation.departure.contact)
     try:
         db.session.flush()
     except IntegrityError as error:
@@ -119,6 +120,7 @@ def change(
     _fill(response, answers)
     response.language = language
     response.saved_at = now()
+    bases.interact(response.departure.contact)
     if is_first_send:
         response.submitted_at = response.saved_at
     try:
@@ -251,6 +253,8 @@ def _consent(response: Response, wording: str, *, is_granted: bool) -> None:
     )
     if not is_granted:
         contact.newsletter = contact.greetings = contact.check_ins = False
+        consents.stand(contact, ConsentPurpose.newsletter, is_granted)
+    consents.stand(contact, ConsentPurpose.keep_in_touch, is_granted)
 
 
 def _note(response: Response, kind: EventKind) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import delete, exists, select
 
 from service import clock
+from service.actions import bases
 from service.current import company
 from service.extensions import db
 from service.models import (
@@ -182,6 +183,7 @@ def create(language: str, responsible_id: int | None = None) -> int:
         end_on = today - timedelta(days=350 - 20 * number)
         _add_departure(maker, maker.departure(client, number, end_on), number, end_on)
     db.session.flush()
+    bases.recount(client.id for client in leaving)
     return len(leaving)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
+from service.current import company
 from service.extensions import db
 from service.mail import outbox, situations, suppressions
 from service.mail.rows import among
@@ -65,6 +66,7 @@ def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason
     emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
     unwanted = suppressions.find_all(emails)
     gone = _withdrawn(rows)
+    _house = company()  # held, so that the gate finds it in the session for every row
     found = {}
     for row in rows:
         situation = known.get(row.departure_id or 0) if row.step else None

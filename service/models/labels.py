@@ -95,6 +95,9 @@ WHY_NOT: dict[SkipReason, Any] = {
     SkipReason.suppressed: _l("This address gets no mail: it is dead, or they asked for none."),
     SkipReason.no_consent: _l("They did not agree to mails of this kind."),
     SkipReason.keep_in_touch_off: _l("You chose not to keep in touch with them."),
+    SkipReason.basis_ended: _l(
+        "They left too long ago to be written to without having said yes to it."
+    ),
     SkipReason.sample: _l("This is sample data, and sample data is never mailed."),
     SkipReason.history: _l("It ended long ago and was recorded as history, which gets no mail."),
     SkipReason.answered: _l("They have already answered."),

@@ -78,6 +78,7 @@ class SkipReason(StrEnum):
     suppressed = "suppressed"
     no_consent = "no_consent"
     keep_in_touch_off = "keep_in_touch_off"
+    basis_ended = "basis_ended"
     sample = "sample"
     history = "history"
     answered = "answered"
