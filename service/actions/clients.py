@@ -45,7 +45,7 @@ def contact_at(client: Client, *, name: str, email: str, language: str, source: 
         email=email,
         email_key=email.casefold(),
         language=language,
-        source=source,
+        source=source[:100],
     )
     db.session.add(contact)
     bases.recount([client.id])
@@ -64,11 +64,11 @@ def change(client: Client, values: Mapping[str, Any]) -> None:
     db.session.flush()
 
 
-def add_contact(client: Client, values: Mapping[str, Any]) -> Contact:
+def add_contact(client: Client, values: Mapping[str, Any], *, source: str = "page") -> Contact:
     """Add a person; raises Refused when the client has one with that address."""
     if _with_address(client, values["email"]) is not None:
         raise Refused(_("This client already has a contact with this address."))
-    contact = Contact(client=client, email_key="", source="page", **values)
+    contact = Contact(client=client, email_key="", source=source[:100], **values)
     contact.email_key = contact.email.casefold()
     db.session.add(contact)
     bases.recount([client.id])

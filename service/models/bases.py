@@ -29,7 +29,7 @@ class Permission:
 
     purpose: ConsentPurpose
     basis: Basis
-    since: datetime | date | None
+    since: date | None  # a moment, when it is a consent
     until: date | None
     why_not: SkipReason | None
 
@@ -43,6 +43,8 @@ def permission(
     contact: Contact, purpose: ConsentPurpose, house: Company, at: datetime
 ) -> Permission:
     """Return what holds for one purpose (of PURPOSES) at a moment."""
+    since: date | None
+    until: date | None
     agreed_at = consent_of(contact, purpose)
     if agreed_at is not None:
         basis, since, until = Basis.consent, agreed_at, None

@@ -78,7 +78,7 @@ class Contact(Model):
     check_ins_consent_at: Mapped[Moment | None]
     basis: Mapped[Basis] = mapped_column(words(Basis), default=Basis.contract)  # of left_on
     source: Mapped[str] = mapped_column(String(100), default="")  # how the address came to us
-    left_on: Mapped[date | None] = mapped_column(index=True)  # the client's last end that stands; None: a client
+    left_on: Mapped[date | None] = mapped_column(index=True)  # None: a client, still or again
     interacted_at: Mapped[Moment | None] = mapped_column(index=True)  # the contact did something
     wants_to_talk_at: Mapped[Moment | None] = mapped_column(index=True)  # the last time
     created_at: Mapped[CreatedAt]

@@ -6,6 +6,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
+from service.models.clients import Basis
 from service.models.departures import Reason, Stage
 from service.models.inbound import InboundDoor, InboundKind
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
@@ -171,11 +172,32 @@ SOURCES = {
     "provider": _l("your team"),
     "import": _l("an import"),
     "api": _l("another program"),
+    "survey page": _l("the survey"),
+    "testimonial page": _l("the page of the testimonial"),
+    "phone": _l("by phone"),
+    "in person": _l("in person"),
+    "paper": _l("on paper"),
+    "by mail": _l("in a mail of their own"),
+    "website": _l("a form on your website"),
+    "page": _l("your team"),
     "ses": "Amazon SES",
     "sendgrid": "SendGrid",
     "postmark": "Postmark",
     "mailgun": "Mailgun",
 }
+
+CONSENT_CHANNELS = ("phone", "in person", "by mail", "paper", "website")  # a yes from elsewhere
+# Apart from LABELS as well: "consent" and "contract" are words that others may spell too.
+OF_BASES: dict[Basis, Any] = {
+    Basis.contract: _l("Contract: they are a client"),
+    Basis.legitimate_interest: _l("Legitimate interest: they were a client"),
+    Basis.consent: _l("Consent: they said yes"),
+}
+
+
+def basis_label(basis: Basis) -> str:
+    """Return what `basis` is called, with what it means."""
+    return str(OF_BASES[basis])
 
 
 def why_suppressed(reason: SuppressionReason) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
+from service.current import company
 from service.extensions import db
 from service.mail import health
 from service.mail.health import Trouble
@@ -26,6 +27,7 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
+from service.reports import bases
 
 MOST = 6  # of each kind; the page links to the rest
 NEWS = timedelta(days=7)  # how long an answer is news
@@ -101,6 +103,7 @@ class Today:
     under_way: int
     has_clients: bool  # of their own: sample data does not count
     has_departures: bool
+    ending_bases: int  # contacts who may soon not be written to any more
 
 
 def tasks(now: datetime) -> list[Task]:
@@ -127,6 +130,7 @@ def today(now: datetime) -> Today:
         _count(Enrolment.state == EnrolmentState.active),
         _is_there(select(Client.id)),
         _is_there(select(Departure.id).join(Client, Client.id == Departure.client_id)),
+        bases.count_ending(company(), now),
     )
 
 

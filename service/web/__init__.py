@@ -6,6 +6,7 @@ from service.web import dates, errors, language, navigation, security, theme
 from service.web.provider import (
     access,
     clients,
+    consents,
     deliveries,
     departures,
     doctor,
@@ -44,6 +45,7 @@ PROVIDER = (
     departures,
     steps,
     clients,
+    consents,
     testimonials,
     questions,
     mails,

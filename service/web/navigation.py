@@ -30,7 +30,7 @@ PLACES = (
     Place("results.index", _l("Results"), "results"),
     Place("departures.index", _l("Departures"), "departures", ("imports",)),
     Place("testimonials.index", _l("Testimonials"), "testimonials"),
-    Place("clients.index", _l("Clients"), "clients", in_bar=False),
+    Place("clients.index", _l("Clients"), "clients", ("consents",), in_bar=False),
     Place(
         "settings.index",
         _l("Settings"),

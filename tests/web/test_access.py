@@ -67,6 +67,7 @@ MATRIX: dict[str, Role | None] = {
     # Reading
     "clients.index": Role.viewer,
     "clients.show": Role.viewer,
+    "consents.show": Role.viewer,
     "deliveries.index": Role.viewer,
     "deliveries.show": Role.viewer,
     "departures.index": Role.viewer,
@@ -87,6 +88,7 @@ MATRIX: dict[str, Role | None] = {
     "today.index": Role.viewer,
     # The daily work
     "clients.add_contact": Role.member,
+    "consents.record": Role.member,
     "clients.change": Role.member,
     "clients.change_contact": Role.member,
     "clients.edit": Role.member,
