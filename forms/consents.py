@@ -3,6 +3,7 @@
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import RadioField, SelectField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from forms.fields import DayField
@@ -16,7 +17,10 @@ class ConsentForm(FlaskForm):
     said = RadioField(
         _l("What they said"),
         [InputRequired(_l("Choose one."))],
-        choices=[("yes", _l("Yes, write to me")), ("no", _l("No more of it"))],
+        choices=[
+            SelectChoice("yes", _l("Yes, write to me")),
+            SelectChoice("no", _l("No more of it")),
+        ],
     )
     channel = SelectField(_l("How they said it"))
     given_on = DayField(_l("When"), [DataRequired(_l("Write the day."))])

@@ -9,11 +9,19 @@ from service.clock import now
 from service.errors import Refused
 from service.extensions import db
 from service.mail import suppressions
-from service.models import Consent, ConsentPurpose, Contact, Provider, SuppressionScope
+from service.models import (
+    Consent,
+    ConsentPurpose,
+    Contact,
+    Provider,
+    SuppressionReason,
+    SuppressionScope,
+)
 from service.models.bases import PURPOSES
 
 WORDING_VERSION = "2026-11"  # of all wordings together; raised when one of them changes
 OWN_WORDING = "own"  # the provider's own words, copied from where the consent was given
+OWN_NO = (SuppressionReason.unsubscribed, SuppressionReason.complaint)
 # What a yes to the survey's "write to me now and then, from a person" is a yes to: no newsletter.
 IN_TOUCH = (ConsentPurpose.greetings, ConsentPurpose.check_ins)
 
@@ -76,7 +84,10 @@ def record(contact: Contact, said: Elsewhere, *, by: Provider) -> None:
         raise Refused(_("That day is still to come."))
     if said.is_granted and (
         not getattr(contact, said.purpose)
-        or any(row.scope in (*suppressions.WIDE, scope) for row in suppressions.of(contact.email))
+        or any(
+            row.scope in (*suppressions.WIDE, scope) and row.reason in OWN_NO
+            for row in suppressions.of(contact.email)
+        )
     ):
         raise Refused(
             _("They said no to this here. Only they can take it back, with the link in any mail.")

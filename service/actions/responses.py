@@ -91,11 +91,11 @@ def record(
     )
     db.session.add(response)
     _fill(response, answers)
-    bases.interact(invitation.departure.contact)
     try:
         db.session.flush()
     except IntegrityError as error:
         raise Conflict("answered already") from error
+    bases.interact(invitation.departure.contact)
     if send:
         _send(response, wording)
     else:
@@ -120,13 +120,13 @@ def change(
     _fill(response, answers)
     response.language = language
     response.saved_at = now()
-    bases.interact(response.departure.contact)
     if is_first_send:
         response.submitted_at = response.saved_at
     try:
         db.session.flush()
     except StaleDataError as error:
         raise Conflict("changed meanwhile") from error
+    bases.interact(response.departure.contact)
     if is_first_send:
         _send(response, wording)
     elif response.submitted_at is not None:

@@ -50,7 +50,7 @@ def lines(
         holds = permission(contact, purpose, house, at)
         is_stopped = not scopes.isdisjoint({*suppressions.WIDE, SuppressionScope(purpose)})
         stopped = SkipReason.suppressed if is_stopped else None
-        found.append(Line(holds, holds.why_not or stopped, _proof(consents, purpose)))
+        found.append(Line(holds, stopped or holds.why_not, _proof(consents, purpose)))
     return found
 
 
