@@ -55,6 +55,12 @@ def permission(
     return Permission(purpose, basis, since, until, why_not(contact, purpose, house, at))
 
 
+def widest(contact: Contact, house: Company, at: datetime) -> Permission:
+    """Return what holds for the first purpose that is given; for the first of all, if none is."""
+    found = [permission(contact, purpose, house, at) for purpose in PURPOSES]
+    return next((one for one in found if one.is_given), found[0])
+
+
 def why_not(
     contact: Contact, purpose: ConsentPurpose, house: Company, at: datetime
 ) -> SkipReason | None:

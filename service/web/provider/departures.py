@@ -14,8 +14,8 @@ from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail import situations
-from service.models import ConsentPurpose, Departure, Role, Stage
-from service.models.bases import permission
+from service.models import Departure, Role, Stage
+from service.models.bases import widest
 from service.reports import answers, clients, departures, timeline
 from service.web.provider import departure_forms
 from service.web.provider.access import current_provider, requires
@@ -92,7 +92,7 @@ def show(public_id: str) -> str:
         at_risk=clients.at_risk_beside(departure.client),
         stages=list(Stage),
         is_over=departure.is_over,
-        touch=permission(departure.contact, ConsentPurpose.check_ins, current_company(), now()),
+        touch=widest(departure.contact, current_company(), now()),
     )
 
 
