@@ -22,7 +22,7 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
-from service.models.bases import PURPOSES, has_ended
+from service.models.bases import PURPOSES, consent_of, has_ended
 
 PAGE = "preferences page"
 
@@ -56,22 +56,28 @@ def is_stopped_by_others(contact: Contact) -> bool:
 
 
 def save(
-    contact: Contact, wishes: Mapping[ConsentPurpose, bool], wordings: Mapping[ConsentPurpose, str]
+    contact: Contact,
+    wishes: Mapping[ConsentPurpose, bool],
+    wordings: Mapping[ConsentPurpose, str],
+    *,
+    goes_on: bool = False,
 ) -> None:
     """Keep the contact's wish for each purpose, with the wording that was shown.
 
-    What was ticked and stays so is no consent. What time had ended and stays unticked is a no:
+    What was ticked and stays so is no consent, unless `goes_on`: the contact's own tick that it is
+    to go on when the time of a former client is over. What time had ended and stays unticked is a no:
     the press itself is a sign of life, which must not bring it back. A wish for anything takes an
     earlier unsubscription from everything back; what is not wished then stays ended by itself.
     """
     before, ended = wanted(contact), _ended_by_time(contact)
     changed = [p for p in PURPOSES if before[p] != wishes[p] or (p in ended and not wishes[p])]
+    renewed = [p for p in PURPOSES if goes_on and wishes[p] and consent_of(contact, p) is None]
     came_back = any(wishes.values()) and suppressions.lift_own(
         contact.email, suppressions.WIDE, source=PAGE
     )
     for purpose in PURPOSES:
         setattr(contact, purpose, wishes[purpose])
-        if purpose in changed:
+        if purpose in changed or purpose in renewed:
             _note_consent(contact, purpose, wishes[purpose], wordings[purpose], PAGE)
             consents.stand(contact, purpose, wishes[purpose])
         if wishes[purpose]:
@@ -79,7 +85,7 @@ def save(
         elif purpose in changed or came_back:
             _end(contact, SuppressionScope(purpose), PAGE)
     bases.interact(contact)
-    if changed or came_back:
+    if changed or renewed or came_back:
         kept = ", ".join(purpose for purpose in PURPOSES if wishes[purpose])
         _note_event(contact, EventKind.preferences_changed, kept)
     db.session.flush()

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.models import Basis, Client, Company, ConsentPurpose, Contact, SkipReason
@@ -115,6 +115,8 @@ def test_once_ended_it_stays_ended_until_a_sign_of_life_or_a_yes(
 
 @settings(max_examples=300)
 @given(DAYS, DAYS, MONTHS)
+@example(date(2026, 2, 28), date(2026, 3, 31), 1)
+@example(date(2024, 2, 29), date(2026, 2, 28), 24)
 def test_the_oldest_day_read_backwards_says_the_same_as_the_last_day(left_on, today, months):
     """The database compares with the one, the gate with the other."""
     holds = why_not(somebody(left_on=left_on), NEWS, a_house(months), noon(today)) is None

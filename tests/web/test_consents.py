@@ -129,6 +129,29 @@ def test_saving_what_is_ticked_already_is_no_consent_but_a_sign_of_life(client, 
     assert now() - ana.interacted_at < timedelta(minutes=1)
 
 
+def test_a_former_client_says_that_it_may_go_on_by_a_tick_of_its_own(client, session):
+    builders.a_company()
+    ana = builders.a_contact(language="en", left_on=today("Europe/Madrid") - timedelta(days=30))
+    session.commit()
+    link = "/p/" + current.sign(Purpose.preferences, ana.public_id)
+    assert 'name="go_on"' in client.get(link).text
+    client.post(link, data={"newsletter": "y", "greetings": "y", "go_on": "y"})
+    db.session.refresh(ana)
+    assert [(row.purpose, row.is_granted) for row in consents()] == [
+        ("newsletter", True),
+        ("greetings", True),
+        ("check_ins", False),
+    ]
+    assert consents()[0].wording.endswith("Go on with what I ticked after that day too")
+    assert ana.newsletter_consent_at is not None
+    assert ana.check_ins_consent_at is None
+    page = client.get(link).text
+    assert "because you said yes" in page
+    assert 'name="go_on"' not in page, "there is no day any more"
+    client.post(link, data={"newsletter": "y", "greetings": "y", "go_on": "y"})
+    assert len(consents()) == 3
+
+
 def test_those_whose_basis_ends_soon_are_one_hint_that_leads_to_their_list(page, ana):
     assert "may soon not be written" not in page.get("/").text
     ana.left_on = today("Europe/Madrid") - timedelta(days=700)

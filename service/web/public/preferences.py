@@ -62,7 +62,8 @@ def save(token: str) -> Response:
         preferences.save(
             contact,
             {purpose: bool(form[purpose].data) for purpose in PURPOSES},
-            {purpose: str(form[purpose].label.text) for purpose in PURPOSES},
+            {purpose: _wording(form, purpose) for purpose in PURPOSES},
+            goes_on=bool(form.go_on.data),
         )
     db.session.commit()
     return redirect(url_for(".show", token=token, saved="yes"), 303)
@@ -84,6 +85,14 @@ def one_click(token: str) -> str:
     preferences.unsubscribe(contact, _("Unsubscribe"), channel, _purpose_asked())
     db.session.commit()
     return _one_click_page(token, is_unsubscribed=True)
+
+
+def _wording(form: PreferencesForm, purpose: ConsentPurpose) -> str:
+    """Return the words beside what was ticked, as the consent keeps them."""
+    lines = [form[purpose].label.text]
+    if form.go_on.data and form[purpose].data:
+        lines.append(form.go_on.label.text)
+    return "\n".join(str(line) for line in lines)
 
 
 def _permissions(contact: Contact, wanted: Mapping[ConsentPurpose, bool]) -> dict[str, Permission]:
