@@ -64,9 +64,9 @@ def save(
 ) -> None:
     """Keep the contact's wish for each purpose, with the wording that was shown.
 
-    What was ticked and stays so is no consent, unless `goes_on`: the contact's own tick that it is
-    to go on when the time of a former client is over. What time had ended and stays unticked is a no:
-    the press itself is a sign of life, which must not bring it back. A wish for anything takes an
+    What was ticked and stays so is no consent, unless `goes_on`: their own tick that it may go on
+    when the time of a former client is over. What time had ended and stays unticked is a no: the
+    press itself is a sign of life, which must not bring it back. A wish for anything takes an
     earlier unsubscription from everything back; what is not wished then stays ended by itself.
     """
     before, ended = wanted(contact), _ended_by_time(contact)
