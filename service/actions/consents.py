@@ -77,7 +77,8 @@ def record(contact: Contact, said: Elsewhere, *, by: Provider) -> None:
     """Write down a yes or a no that was given to the team itself, elsewhere.
 
     Raises Refused for a yes to what the contact ended here: only they can take that back, by
-    their own link. A no is as good as the contact's own press.
+    their own link. A no is as good as the contact's own press: it holds for the
+    address, whichever client it belongs to.
     """
     scope = SuppressionScope(said.purpose)
     if said.given_at > now():
@@ -107,5 +108,7 @@ def record(contact: Contact, said: Elsewhere, *, by: Provider) -> None:
     )
     if not said.is_granted:
         setattr(contact, said.purpose, False)
+        reason = SuppressionReason.unsubscribed
+        suppressions.add(contact.email, reason, scope=scope, source=said.channel, provider=by)
     stand(contact, said.purpose, said.is_granted, said.given_at)
     db.session.flush()

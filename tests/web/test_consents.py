@@ -79,6 +79,8 @@ def test_a_no_from_elsewhere_ends_the_purpose_and_both_stay_in_the_list(page, an
     told(page, ana, said="no", wording="Ya no, gracias.")
     assert [row.is_granted for row in consents()] == [True, False]
     assert (ana.greetings, ana.greetings_consent_at) == (False, None)
+    (row,) = suppressions.of(ana.email)
+    assert (row.scope, row.reason, row.source) == ("greetings", "unsubscribed", "phone")
 
 
 @pytest.mark.parametrize("missing", ["purpose", "said", "channel", "given_on", "wording"])
