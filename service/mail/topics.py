@@ -11,8 +11,9 @@ from service.extensions import db
 from service.mail.kinds import RULES
 from service.mail.rows import among
 from service.models import (
+    Contact,
+    Conversation,
     Departure,
-    Event,
     Invitation,
     InvitationKind,
     MailKind,
@@ -49,7 +50,7 @@ class Topic:
     response: Response | None = None
     testimonial: Testimonial | None = None
     link: ProviderLink | None = None
-    message: str = ""  # what a contact wrote who would like to talk
+    conversation: Conversation | None = None  # with a contact who would like to talk
 
     @property
     def responsible(self) -> Provider | None:
@@ -69,7 +70,8 @@ def load(rows: Sequence[OutboxMessage]) -> list[Topic]:
         topic.response = response
     for topic, testimonial in _of_departures(Testimonial, topics, ABOUT_TESTIMONIALS):
         topic.testimonial = testimonial
-    _load_links_and_messages(topics)
+    _load_links(topics)
+    _load_conversations(topics)
     return topics
 
 
@@ -121,11 +123,24 @@ def _of_departures(
     return [(topic, found.get(topic.row.departure_id or 0)) for topic in about]
 
 
-def _load_links_and_messages(topics: Sequence[Topic]) -> None:
+def _load_links(topics: Sequence[Topic]) -> None:
     for topic in topics:
         context = topic.row.context or {}
         if topic.row.kind is MailKind.password_link and "link_id" in context:
             topic.link = db.session.get(ProviderLink, context["link_id"])
-        if topic.row.kind is MailKind.alert_door_open and "event_id" in context:
-            event = db.session.get(Event, context["event_id"])
-            topic.message = event.detail if event else ""
+
+
+def _load_conversations(topics: Sequence[Topic]) -> None:
+    """Find what the contacts said who would like to talk; what is gone stays None."""
+    about = [topic for topic in topics if topic.row.kind is MailKind.alert_door_open]
+    if not about:
+        return
+    ids = {(topic.row.context or {}).get("conversation_id") for topic in about}
+    query = (
+        select(Conversation)
+        .where(Conversation.id.in_(ids - {None}))
+        .options(joinedload(Conversation.contact).joinedload(Contact.client))
+    )
+    found = {row.id: row for row in db.session.scalars(query)}
+    for topic in about:
+        topic.conversation = found.get((topic.row.context or {}).get("conversation_id", 0))

@@ -7,9 +7,11 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
 from service.models.clients import Basis
+from service.models.conversations import Channel, ConversationState, DayPart
 from service.models.departures import Reason, Stage
 from service.models.inbound import InboundDoor, InboundKind
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
+from service.models.returns import ReturnReason
 from service.models.steps import Unit
 from service.models.suppressions import SuppressionReason, SuppressionScope
 
@@ -40,6 +42,7 @@ LABELS: dict[StrEnum, Any] = {
     MailKind.testimonial_reminder: _l("Testimonial reminder"),
     MailKind.testimonial_link: _l("Fresh link to the testimonial"),
     MailKind.testimonial_edit: _l("Shortened testimonial to confirm"),
+    MailKind.welcome_back: _l("“Good to have you back”"),
     MailKind.alert_new_answer: _l("Notice of a new answer"),
     MailKind.alert_low_score: _l("Notice of a low score"),
     MailKind.alert_testimonial: _l("Notice of a testimonial to read"),
@@ -152,6 +155,31 @@ OF_SCOPES: dict[SuppressionScope, Any] = {
     SuppressionScope.greetings: _l("Greetings"),
     SuppressionScope.check_ins: _l("Messages to ask how they are doing"),
 }
+OF_CHANNELS: dict[Channel, Any] = {
+    Channel.phone: _l("By telephone"),
+    Channel.video: _l("By video call"),
+    Channel.in_person: _l("In person"),
+    Channel.email: _l("By mail"),
+}
+OF_DAY_PARTS: dict[DayPart, Any] = {
+    DayPart.morning: _l("In the morning"),
+    DayPart.midday: _l("Around midday"),
+    DayPart.afternoon: _l("In the afternoon"),
+    DayPart.evening: _l("In the evening"),
+}
+OF_CONVERSATIONS: dict[ConversationState, Any] = {
+    ConversationState.open: _l("waits for you"),
+    ConversationState.planned: _l("planned"),
+    ConversationState.held: _l("you have talked"),
+    ConversationState.declined: _l("not now"),
+}
+OF_RETURNS: dict[ReturnReason, Any] = {
+    ReturnReason.our_contact: _l("We had kept in touch"),
+    ReturnReason.own_need: _l("They needed it again"),
+    ReturnReason.price_elsewhere: _l("The price elsewhere"),
+    ReturnReason.quality_elsewhere: _l("The quality elsewhere"),
+    ReturnReason.other: _l("Something else"),
+}
 WHY_SUPPRESSED: dict[SuppressionReason, Any] = {
     SuppressionReason.unsubscribed: _l("They asked for no more mails of this kind."),
     SuppressionReason.hard_bounce: _l("The address is dead: its mail server takes nothing for it."),
@@ -218,3 +246,23 @@ def scope_of_suppression(scope: SuppressionScope) -> str:
 def source_of_suppression(source: str) -> str:
     """Return what the door `source` is called; its own name when we have none for it."""
     return str(SOURCES.get(source, source))
+
+
+def channel_name(channel: Channel) -> str:
+    """Return how they would rather talk, as a choice of a list."""
+    return str(OF_CHANNELS[channel])
+
+
+def day_part_name(part: DayPart) -> str:
+    """Return when it suits them, as a choice of a list."""
+    return str(OF_DAY_PARTS[part])
+
+
+def conversation_state(state: ConversationState) -> str:
+    """Return where a conversation stands, as a tag."""
+    return str(OF_CONVERSATIONS[state])
+
+
+def reason_of_return(reason: ReturnReason) -> str:
+    """Return what brought a client back, as a choice of a list."""
+    return str(OF_RETURNS[reason])

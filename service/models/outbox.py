@@ -30,6 +30,7 @@ class MailKind(StrEnum):
     testimonial_reminder = "testimonial_reminder"
     testimonial_link = "testimonial_link"
     testimonial_edit = "testimonial_edit"
+    welcome_back = "welcome_back"
     alert_new_answer = "alert_new_answer"
     alert_low_score = "alert_low_score"
     alert_testimonial = "alert_testimonial"

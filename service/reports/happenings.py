@@ -1,9 +1,12 @@
 """What the events of a timeline are called, in words. Reads nothing."""
 
+from datetime import datetime
+
+from flask_babel import format_datetime
 from flask_babel import gettext as _
 
-from service.models import Event, EventKind, MailKind, Stage
-from service.models.labels import label
+from service.models import Event, EventKind, MailKind, ReturnReason, Stage
+from service.models.labels import label, reason_of_return
 
 # Field names in "changed" events, as forms call them.
 FIELDS = {
@@ -22,6 +25,8 @@ FIELDS = {
 WORDS_OF_PEOPLE = {
     EventKind.note,
     EventKind.wants_to_talk,
+    EventKind.talk_held,
+    EventKind.talk_declined,
     EventKind.recovery_closed,
     EventKind.replied,
     EventKind.auto_replied,
@@ -47,6 +52,11 @@ def sentence(event: Event) -> str:
         EventKind.protocol_resumed: _("Farewell mails go on"),
         EventKind.protocol_changed: _("Put on another protocol: %(name)s", name=event.detail),
         EventKind.wants_to_talk: _("Would like to talk"),
+        EventKind.talk_planned: _("Talk planned: %(moment)s", moment=_moment(event.detail)),
+        EventKind.talk_held: _("You have talked"),
+        EventKind.talk_declined: _("There will be no talk"),
+        EventKind.talk_reopened: _("The wish to talk waits again"),
+        EventKind.came_back: _("What brought them back: %(reason)s", reason=_why(event.detail)),
         EventKind.preferences_changed: _("Changed their mail preferences"),
         EventKind.unsubscribed: _("Unsubscribed"),
         EventKind.answer_saved: _("Began to answer the survey"),
@@ -69,3 +79,17 @@ def sentence(event: Event) -> str:
         EventKind.note: _("Note"),
     }
     return str(sentences.get(event.kind, event.kind.value))
+
+
+def _moment(detail: str) -> str:
+    """Return the moment as the company's clock shows it."""
+    try:
+        moment = datetime.fromisoformat(detail)
+    except ValueError:
+        return ""
+    return str(format_datetime(moment, _("EEEE, d MMMM, HH:mm")))
+
+
+def _why(detail: str) -> str:
+    known = detail in list(ReturnReason)
+    return reason_of_return(ReturnReason(detail)) if known else ""

@@ -26,8 +26,13 @@ class Place:
 
 
 PLACES = (
-    Place("today.index", _l("Today"), "today", ("recoveries", "deliveries", "inbound_mails")),
-    Place("results.index", _l("Results"), "results"),
+    Place(
+        "today.index",
+        _l("Today"),
+        "today",
+        ("recoveries", "conversations", "deliveries", "inbound_mails"),
+    ),
+    Place("results.index", _l("Results"), "results", ("returns",)),
     Place("departures.index", _l("Departures"), "departures", ("imports",)),
     Place("testimonials.index", _l("Testimonials"), "testimonials"),
     Place("clients.index", _l("Clients"), "clients", ("consents",), in_bar=False),
@@ -35,7 +40,15 @@ PLACES = (
         "settings.index",
         _l("Settings"),
         "settings",
-        ("questions", "mails", "providers", "suppressions", "suppression_lists", "doctor"),
+        (
+            "questions",
+            "mails",
+            "providers",
+            "suppressions",
+            "suppression_lists",
+            "doctor",
+            "calendars",
+        ),
         in_bar=False,
     ),
 )

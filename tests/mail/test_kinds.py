@@ -34,8 +34,8 @@ def test_every_kind_has_its_rules_and_a_name_for_the_provider():
     assert set(MailKind) <= set(LABELS)
 
 
-def test_every_kind_but_the_plain_thank_you_is_for_a_link():
-    assert set(MailKind) - set(LINK) == {MailKind.thank_you}
+def test_every_kind_but_plain_thanks_is_for_a_link():
+    assert set(MailKind) - set(LINK) == {MailKind.thank_you, MailKind.welcome_back}
 
 
 def test_a_mail_to_the_team_is_transactional():
@@ -69,6 +69,8 @@ def test_links_say_who_by_a_token_of_their_own_purpose(app):
         ("/d/x", "GET"),
         ("/password/x", "GET"),
         ("/departures/x", "GET"),
+        ("/conversations/x", "GET"),
+        ("/calendar/x.ics", "GET"),
         ("/testimonials/x", "GET"),
         ("/mails", "GET"),
     ],

@@ -29,14 +29,14 @@ def alerts():
 
 
 def test_a_press_tells_the_responsible(client, departure, link):
-    answer = client.post(link, data={"message": "¿Tomamos un café?", "how": "por teléfono"})
+    answer = client.post(link, data={"message": "¿Tomamos un café?", "suits": "los martes"})
     assert answer.status_code == 303
     assert client.get(answer.location).status_code == 200
     (alert,) = alerts()
     assert alert.provider_id == departure.responsible_id
     (event,) = db.session.scalars(select(Event)).all()
     assert event.kind is EventKind.wants_to_talk
-    assert event.detail == "¿Tomamos un café?\npor teléfono"
+    assert event.detail == "¿Tomamos un café?\nlos martes"
     assert departure.contact.wants_to_talk_at is not None
 
 
