@@ -31,6 +31,14 @@ WORDS_OF_PEOPLE = {
     EventKind.replied,
     EventKind.auto_replied,
 }
+ABOUT_TALKS = {
+    EventKind.wants_to_talk,
+    EventKind.talk_planned,
+    EventKind.talk_held,
+    EventKind.talk_declined,
+    EventKind.talk_reopened,
+    EventKind.came_back,
+}
 
 
 def sentence(event: Event) -> str:
@@ -41,8 +49,9 @@ def sentence(event: Event) -> str:
     if event.kind is EventKind.stage_changed:
         _was, _sep, to = event.detail.partition(">")
         return str(_("Now: %(stage)s", stage=label(Stage(to)) if to in list(Stage) else to))
-    kind = event.detail.partition("-")[0]  # of a step or a mail
-    mail = label(MailKind(kind)) if kind in list(MailKind) else event.detail
+    if event.kind in ABOUT_TALKS:
+        return _of_talks(event)
+    mail = _mail_named(event.detail)
     sentences: dict[EventKind, str] = {
         EventKind.recorded: _("Recorded"),
         EventKind.step_sent_now: _("Sent by hand: %(mail)s", mail=mail),
@@ -51,12 +60,6 @@ def sentence(event: Event) -> str:
         EventKind.protocol_stopped: _("Farewell mails stopped"),
         EventKind.protocol_resumed: _("Farewell mails go on"),
         EventKind.protocol_changed: _("Put on another protocol: %(name)s", name=event.detail),
-        EventKind.wants_to_talk: _("Would like to talk"),
-        EventKind.talk_planned: _("Talk planned: %(moment)s", moment=_moment(event.detail)),
-        EventKind.talk_held: _("You have talked"),
-        EventKind.talk_declined: _("There will be no talk"),
-        EventKind.talk_reopened: _("The wish to talk waits again"),
-        EventKind.came_back: _("What brought them back: %(reason)s", reason=_why(event.detail)),
         EventKind.preferences_changed: _("Changed their mail preferences"),
         EventKind.unsubscribed: _("Unsubscribed"),
         EventKind.answer_saved: _("Began to answer the survey"),
@@ -79,6 +82,25 @@ def sentence(event: Event) -> str:
         EventKind.note: _("Note"),
     }
     return str(sentences.get(event.kind, event.kind.value))
+
+
+def _mail_named(detail: str) -> str:
+    """Return what the mail of a step, or of a kind, is called."""
+    kind = detail.partition("-")[0]
+    return label(MailKind(kind)) if kind in list(MailKind) else detail
+
+
+def _of_talks(event: Event) -> str:
+    """Say what happened to a wish to talk, or what it led to."""
+    sentences: dict[EventKind, str] = {
+        EventKind.wants_to_talk: _("Would like to talk"),
+        EventKind.talk_planned: _("Talk planned: %(moment)s", moment=_moment(event.detail)),
+        EventKind.talk_held: _("You have talked"),
+        EventKind.talk_declined: _("There will be no talk"),
+        EventKind.talk_reopened: _("The wish to talk waits again"),
+        EventKind.came_back: _("What brought them back: %(reason)s", reason=_why(event.detail)),
+    }
+    return str(sentences[event.kind])
 
 
 def _moment(detail: str) -> str:
