@@ -12,6 +12,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import lazyload
 
 from service.clock import now, today
 from service.current import company
@@ -103,6 +104,7 @@ def _talks(own: int | None) -> Iterable[Entry]:
         .where(Client.is_sample.is_(False), *_of(own, responsible))
         .order_by(Conversation.planned_at)
         .limit(MOST)
+        .options(lazyload("*"))
     )
     for talk, client, contact, departure in db.session.execute(query):
         how = channel_name(talk.channel) if talk.channel else ""
@@ -167,6 +169,7 @@ def _departures(own: int | None, at: Any) -> Select[*tuple[Any, ...]]:
         .join(Contact, Contact.id == Departure.contact_id)
         .where(Client.is_sample.is_(False), *_of(own, Departure.responsible_id))
         .limit(MOST)
+        .options(lazyload("*"))
     )
 
 

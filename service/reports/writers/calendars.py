@@ -6,8 +6,9 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, Timezone
+from icalendar import Calendar, Event, Timezone, vText
 
+from service.mail.words import one_line
 from service.reports.calendars import Entry
 
 PRODUCT = "-//Hasta Luego//Hasta Luego//EN"
@@ -22,8 +23,9 @@ def octets(entries: Sequence[Entry], name: str, zone: ZoneInfo) -> bytes:
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", "PUBLISH")
-    calendar.add("name", name)  # RFC 7986; the next one is what most programs read
-    calendar.add("x-wr-calname", name)
+    # RFC 7986, and what most programs read instead
+    for title in ("name", "x-wr-calname"):
+        calendar.add(title, vText(one_line(name)))
     calendar.add("x-wr-timezone", zone.key)
     calendar.add("refresh-interval", HOURLY, parameters={"VALUE": "DURATION"}, encode=False)
     calendar.add("x-published-ttl", HOURLY)
