@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, and_, case, distinct, exists, func, or_, select
+from sqlalchemy import ColumnElement, case, distinct, exists, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
@@ -55,21 +55,23 @@ def rate(window: Window, today: date) -> Rate:
     Contacted is who was asked for an answer, or got another mail that we sent on our own account
     since the departure was recorded. A client counts once, however many services ended.
     """
-    is_back = Departure.stage == Stage.returned
     contacted = or_(_was_asked(), _was_written_to())
+    former = [*window.conditions, Departure.end_on <= today]
+    # Those back are few and have an index, so only one of the counts walks the whole window.
+    all_contacted = (
+        select(_clients())
+        .where(*former, Departure.stage != Stage.retained, contacted)
+        .scalar_subquery()
+    )
     query = select(
-        _clients(and_(is_back, contacted)), _clients(contacted), _clients(is_back)
-    ).where(*window.conditions, Departure.stage != Stage.retained, or_(is_back, _has_left(today)))
-    back, all_contacted, all_back = db.session.execute(query).one()
-    return Rate(Share(back, all_contacted), all_back - back)
+        _clients(), func.count(distinct(case((contacted, Departure.client_id)))), all_contacted
+    ).where(*former, Departure.stage == Stage.returned)
+    all_back, back, of_contacted = db.session.execute(query).one()
+    return Rate(Share(back, of_contacted), all_back - back)
 
 
-def _clients(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.count(distinct(case((condition, Departure.client_id))))
-
-
-def _has_left(today: date) -> ColumnElement[bool]:
-    return Departure.end_on <= today
+def _clients() -> ColumnElement[int]:
+    return func.count(distinct(Departure.client_id))
 
 
 def _was_asked() -> ColumnElement[bool]:
