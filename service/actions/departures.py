@@ -20,6 +20,7 @@ from service.extensions import db
 from service.models import (
     Client,
     Contact,
+    Conversation,
     Departure,
     EventKind,
     MailState,
@@ -160,7 +161,9 @@ def can_be_deleted(departure: Departure) -> bool:
     )
     answered = select(Response.id).where(Response.departure_id == departure.id)
     praised = select(Testimonial.id).where(Testimonial.departure_id == departure.id)
-    return not any(db.session.scalar(query.limit(1)) for query in (gone, answered, praised))
+    asked = select(Conversation.id).where(Conversation.departure_id == departure.id)
+    queries = (gone, answered, praised, asked)
+    return not any(db.session.scalar(query.limit(1)) for query in queries)
 
 
 def remove(departure: Departure) -> None:

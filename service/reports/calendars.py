@@ -56,6 +56,9 @@ class EntryKind(StrEnum):
     end = "end"
 
 
+DAYS: dict[EntryKind, Any] = {EntryKind.end: Departure.end_on}
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry: at a moment, or on a whole day when `start` is a date."""
@@ -84,7 +87,7 @@ class Entry:
 def entries(provider: Provider) -> list[Entry]:
     """Return what `provider` has in the calendar, in order; words in the language in force."""
     own = None if provider.calendar_is_teams else provider.id
-    found = [*_recoveries(own), *_ends(own)]
+    found = [*_recoveries(own), *_days(own)]
     found = [*_talks(own), *_with_revisions(found)]
     return sorted(found, key=lambda entry: (_day(entry.start), entry.uid))
 
@@ -144,22 +147,32 @@ def _recoveries(own: int | None) -> Iterable[Entry]:
         )
 
 
-def _ends(own: int | None) -> Iterable[Entry]:
+def _days(own: int | None) -> Iterable[Entry]:
+    """Return the days that departures have: one entry each, of those that are under way."""
     since = today(company().time_zone) - BACK
-    query = _departures(own, Departure.end_on).where(
-        Departure.end_on >= since, Departure.stage.not_in(OVER), Departure.is_history.is_(False)
-    )
-    for departure, client, contact, end_on in db.session.execute(query.order_by(Departure.end_on)):
-        yield Entry(
-            EntryKind.end,
-            departure.public_id,
-            str(_("Last day: %(client)s", client=one_line(client))),
-            str(_("The work for %(name)s ends.", name=_first(contact))),
-            links.departure(departure),
-            end_on,
-            departure.recorded_at,
-            departure_id=departure.id,
+    for kind, column in DAYS.items():
+        query = _departures(own, column).where(
+            column >= since, Departure.stage.not_in(OVER), Departure.is_history.is_(False)
         )
+        for departure, client, contact, day in db.session.execute(query.order_by(column)):
+            title, words = _said(kind, one_line(client), _first(contact))
+            yield Entry(
+                kind,
+                departure.public_id,
+                title,
+                words,
+                links.departure(departure),
+                day,
+                departure.recorded_at,
+                departure_id=departure.id,
+            )
+
+
+def _said(kind: EntryKind, client: str, name: str) -> tuple[str, str]:
+    """Return the title and the words of a departure's day."""
+    return str(_("Last day: %(client)s", client=client)), str(
+        _("The work for %(name)s ends.", name=name)
+    )
 
 
 def _departures(own: int | None, at: Any) -> Select[*tuple[Any, ...]]:

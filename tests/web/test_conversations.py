@@ -176,5 +176,10 @@ def test_of_a_client_without_a_departure_it_leads_to_the_client(page):
     assert f"/clients/{row.contact.client.public_id}" in page.get(path(row)).text
 
 
+def test_a_departure_of_which_somebody_asked_to_talk_stays(page, row):
+    there = f"/departures/{row.departure.public_id}"
+    assert f"{there}/delete" not in page.get(there).text
+
+
 def test_what_nobody_asked_for_is_a_404(page):
     assert page.get("/conversations/nothing").status_code == 404
