@@ -34,7 +34,6 @@ from service.models import (
 from service.models.labels import channel_name
 from service.models.workdays import after
 
-CALL = timedelta(minutes=30)
 BACK = timedelta(days=60)  # how far back; calendars drop what is no longer in the feed
 MOST = 1000  # of each kind
 RECOVERY_WITHIN = 2  # working days: an apology that comes later is none
@@ -77,11 +76,6 @@ class Entry:
     def uid(self) -> str:
         """A name that stays, whatever changes; RFC 5545, section 3.8.4.7."""
         return f"{self.kind}-{self.public_id}@hasta-luego"
-
-    @property
-    def end(self) -> datetime | date:
-        """When it is over; the day after, for a whole day."""
-        return self.start + (CALL if isinstance(self.start, datetime) else timedelta(days=1))
 
 
 def entries(provider: Provider) -> list[Entry]:

@@ -41,12 +41,28 @@ def test_a_talk_has_a_moment_on_the_companys_clock_and_half_an_hour():
     event = the_event(an_entry(sequence=3))
     assert event["DTSTART"].params["TZID"] == "Europe/Madrid"
     assert f"{event['DTSTART'].dt:%Y-%m-%d %H:%M}" == "2026-11-26 17:30"
-    assert event["DTEND"].dt - event["DTSTART"].dt == timedelta(minutes=30)
+    assert event["DURATION"].dt == timedelta(minutes=30)
+    assert "DTEND" not in event
     assert event["UID"] == "talk-abc@hasta-luego"
     assert event["SEQUENCE"] == 3
     assert event["LAST-MODIFIED"].dt == event["DTSTAMP"].dt == CHANGED
     assert event["TRANSP"] == "OPAQUE"
     assert event["URL"] == "https://norte.example/departures/abc"
+
+
+@pytest.mark.parametrize(
+    ("moment", "wall"),
+    [
+        (datetime(2026, 3, 29, 0, 45, tzinfo=UTC), "2026-03-29 01:45"),  # over the hour that is not
+        (datetime(2026, 3, 29, 1, 30, tzinfo=UTC), "2026-03-29 03:30"),
+        (datetime(2026, 10, 25, 0, 45, tzinfo=UTC), "2026-10-25 02:45"),  # into one twice
+        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "2026-10-25 02:30"),
+    ],
+)
+def test_a_talk_in_the_night_of_a_clock_change_ends_after_it_begins(moment, wall):
+    event = the_event(an_entry(moment))
+    assert f"{event['DTSTART'].dt:%Y-%m-%d %H:%M}" == wall
+    assert event.end > event.start
 
 
 def test_a_due_day_is_a_whole_day_and_keeps_nobody_busy():
@@ -117,6 +133,25 @@ def test_a_program_without_a_zone_table_finds_the_same_moments(zone):
         if read != entry.start and not is_twice:
             wrong.append((entry.start, read))
     assert wrong == []
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_each_change_of_the_clock_is_told_by_the_clock_before_it(zone):
+    """RFC 5545, section 3.6.5: an onset is a local time that TZOFFSETFROM makes a moment."""
+    table = ZoneInfo(zone)
+    (told,) = parsed(*(an_entry(moment) for moment in HOURS), zone=table).walk("VTIMEZONE")
+    changes = 0
+    for part in told.subcomponents:
+        before, after = part.TZOFFSETFROM, part.TZOFFSETTO
+        later = part["RDATE"].dts if "RDATE" in part else []
+        for onset in (part.DTSTART, *(moment.dt for moment in later)):
+            moment = onset.replace(tzinfo=UTC) - before
+            assert moment.astimezone(table).utcoffset() == after, onset
+            if before != after:
+                a_second_before = moment - timedelta(seconds=1)
+                assert a_second_before.astimezone(table).utcoffset() == before, onset
+                changes += 1
+    assert changes >= 4
 
 
 def test_moments_in_utc_need_no_zone():

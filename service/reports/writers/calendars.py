@@ -1,7 +1,7 @@
 """Write entries as an iCalendar object (RFC 5545). The same entries are the same octets."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from service.reports.calendars import Entry
 
 PRODUCT = "-//Hasta Luego//Hasta Luego//EN"
 MEDIA_TYPE = "text/calendar; charset=utf-8"
+CALL = timedelta(minutes=30)
 HOURLY = "PT1H"  # how often a calendar should ask again; many do as they like
 
 
@@ -48,17 +49,18 @@ def _event(entry: Entry, zone: ZoneInfo) -> Event:
     event.add("summary", entry.title)
     event.add("description", "\n".join(words for words in (entry.words, entry.url) if words))
     event.add("url", entry.url)
-    event.add("dtstart", _local(entry.start, zone))
-    event.add("dtend", _local(entry.end, zone))
-    is_busy = isinstance(entry.start, datetime)
-    event.add("transp", "OPAQUE" if is_busy else "TRANSPARENT")
+    if isinstance(entry.start, datetime):
+        event.add("dtstart", entry.start.astimezone(zone))
+        # No DTEND: in the night in which an hour comes twice it could lie before the start.
+        event.add("duration", CALL)
+        event.add("transp", "OPAQUE")
+    else:
+        event.add("dtstart", entry.start)
+        event.add("dtend", entry.start + timedelta(days=1))
+        event.add("transp", "TRANSPARENT")
     event.add("status", "CONFIRMED")
     event.add("class", "PRIVATE")
     return event
-
-
-def _local(start: datetime | date, zone: ZoneInfo) -> datetime | date:
-    return start.astimezone(zone) if isinstance(start, datetime) else start
 
 
 @lru_cache(maxsize=32)
