@@ -255,3 +255,26 @@ def test_the_page_of_returns_lists_and_narrows_them(page, departure):
     assert "Bodegas" in page.get("/returns?period=all&reason=our_contact&led=untold").text
     assert "Bodegas" not in page.get("/returns?period=all&reason=own_need").text
     assert "Bodegas" in page.get("/returns?period=all&reason=nonsense&led=x").text
+
+
+def test_a_return_of_which_nothing_is_known_can_be_filled_in(page, departure):
+    """As the stage alone told it before."""
+    departure.stage = Stage.returned
+    db.session.commit()
+    there = f"/departures/{departure.public_id}"
+    assert "Nobody has written down yet" in page.get(there).text
+    back(page, departure, sends_thanks=None)
+    assert the_return().reason is ReturnReason.our_contact
+    send(page, path(departure) + "/undo", page=there)
+    db.session.refresh(departure)
+    assert departure.stage is Stage.closed
+
+
+def test_a_second_undo_is_told_and_changes_nothing(page, departure):
+    back(page, departure)
+    there = f"/departures/{departure.public_id}"
+    for _ in range(2):
+        send(page, path(departure) + "/undo", page=there)
+    db.session.refresh(departure)
+    assert departure.stage is Stage.notice
+    assert "was faster" in page.get(there).text
