@@ -52,10 +52,16 @@ class EntryKind(StrEnum):
 
     talk = "talk"
     recovery = "recovery"
+    conversation = "conversation"
+    handover = "handover"
     end = "end"
 
 
-DAYS: dict[EntryKind, Any] = {EntryKind.end: Departure.end_on}
+DAYS: dict[EntryKind, Any] = {
+    EntryKind.conversation: Departure.conversation_on,
+    EntryKind.handover: Departure.handover_on,
+    EntryKind.end: Departure.end_on,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +170,22 @@ def _days(own: int | None) -> Iterable[Entry]:
 
 def _said(kind: EntryKind, client: str, name: str) -> tuple[str, str]:
     """Return the title and the words of a departure's day."""
-    return str(_("Last day: %(client)s", client=client)), str(
-        _("The work for %(name)s ends.", name=name)
-    )
+    said = {
+        EntryKind.conversation: (
+            _("Conversation: %(client)s", client=client),
+            _("Talk with %(name)s about why they leave.", name=name),
+        ),
+        EntryKind.handover: (
+            _("Handover: %(client)s", client=client),
+            _("Hand over to %(name)s.", name=name),
+        ),
+        EntryKind.end: (
+            _("Last day: %(client)s", client=client),
+            _("The work for %(name)s ends.", name=name),
+        ),
+    }
+    title, words = said[kind]
+    return str(title), str(words)
 
 
 def _departures(own: int | None, at: Any) -> Select[*tuple[Any, ...]]:

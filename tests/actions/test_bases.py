@@ -6,6 +6,7 @@ import pytest
 
 from service.actions import bases, clients, departures, doors, inbound, responses, stages
 from service.actions.departures import Facts
+from service.actions.doors import Wish
 from service.actions.responses import Answers
 from service.clock import now, today
 from service.models import Basis, Contact, InboundDoor, MailKind, Stage
@@ -92,7 +93,7 @@ def test_a_list_says_who_left_and_where_the_address_comes_from(session, ana):
 
 
 def test_a_press_on_the_open_door_is_a_sign_of_life(ana):
-    doors.ask_to_talk(ana)
+    doors.ask_to_talk(ana, Wish())
     assert now() - ana.interacted_at < timedelta(minutes=1)
 
 

@@ -15,6 +15,7 @@ from service.mail.kinds import RULES, Rules
 from service.models import ConsentPurpose, MailKind, SkipReason
 from service.models.labels import WHY_NOT
 from tests.builders import a_company, a_contact
+from tests.mail import deliveries
 from tests.mail.mails import ALL, a_mail, html_of, parsed, text_of
 
 NEWSLETTER = Rules(is_transactional=False, purpose=ConsentPurpose.newsletter)
@@ -77,7 +78,7 @@ def counted():
 
 def test_a_basis_costs_no_query_for_each_mail(ana):
     counts = []
-    ids = [a_mail(BULK, contact=ana).id for _ in range(12)]
+    ids = [deliveries.a_mail(BULK, contact=ana).id for _ in range(12)]
     for some in (ids[:2], ids):
         db.session.commit()
         db.session.expunge_all()
