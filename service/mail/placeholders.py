@@ -83,7 +83,7 @@ ALL = (
         "answer_until",
         "closes_day",
         _l("The last day to answer the survey"),
-        SURVEYS | {MailKind.survey_resume},
+        SURVEYS | ANSWERS,
     ),
     Placeholder(
         "score_scale",

@@ -25,6 +25,11 @@ class Text:
     pictures: tuple[tuple[str, str], ...] = ()
 
     @property
+    def is_long(self) -> bool:
+        """Whether there is no room for the logo beside it."""
+        return len(self.body) > WITH_LOGO
+
+    @property
     def clean_body(self) -> str:
         """The body without characters that control something; the marks of gaps are among them."""
         return clean(self.body)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from service.extensions import db
 from service.mail.kinds import RULES
+from service.mail.texts import Text
 from service.models import (
     Departure,
     Event,
@@ -48,6 +49,7 @@ class Topic:
     response: Response | None = None
     testimonial: Testimonial | None = None
     link: ProviderLink | None = None
+    own: Text | None = None  # in place of the templates
     message: str = ""  # what a contact wrote who would like to talk
 
     @property

@@ -1,0 +1,39 @@
+"""Which mails are in the provider's own words: looked up for a batch in one query."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from service.extensions import db
+from service.mail.texts import Text
+from service.mail.topics import Topic
+from service.models import MailText, OutboxMessage
+
+
+def attached(topics: Sequence[Topic]) -> Sequence[Topic]:
+    """Put on each topic the text that its mail is in, if it is not the built-in one.
+
+    A text of the protocol for this step goes before one of this kind for all protocols.
+    """
+    asked = [topic for topic in topics if topic.row.contact]
+    places = {place for topic in asked for place in (topic.row.step, topic.row.kind) if place}
+    if not places:
+        return topics
+    rows = db.session.scalars(select(MailText).where(MailText.place.in_(places)))
+    found = {(row.protocol_id, row.place, row.language): row for row in rows}
+    for topic in asked:
+        kind, step, language = topic.row.kind, topic.row.step or topic.row.kind, topic.row.language
+        own = found.get((_protocol_of(topic), step, language)) or found.get((None, kind, language))
+        if own is not None:
+            topic.own = Text(own.subject, own.body)
+    return topics
+
+
+def carried(row: OutboxMessage) -> Text | None:
+    """Return the text that a test mail brings along, saved or not."""
+    own = (row.context or {}).get("own")
+    return Text(own["subject"], own["body"]) if own else None
+
+
+def _protocol_of(_topic: Topic) -> int | None:
+    return None
