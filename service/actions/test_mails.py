@@ -2,17 +2,24 @@
 
 from service import clock
 from service.mail import outbox
+from service.mail.texts import Text
 from service.models import MailKind, OutboxMessage, Provider
 
 
-def send(kind: MailKind, language: str, to: Provider) -> OutboxMessage | None:
-    """Owe `to` a sample of `kind`; None when the same one was asked for this very second."""
+def send(
+    kind: MailKind, language: str, to: Provider, own: Text | None = None
+) -> OutboxMessage | None:
+    """Owe `to` a sample of `kind`; None when the same one was asked for this very second.
+
+    `own` is the text that it is to have, which need not be saved: it travels with the row.
+    """
+    carried = {"own": {"subject": own.subject, "body": own.body}} if own else {}
     row = outbox.write(
         MailKind.test_mail,
         to,
         subject=f"sample:{kind}:{language}",
         cycle=int(clock.now().timestamp()),
-        context={"sample": kind},
+        context={"sample": kind, **carried},
     )
     if row is not None:
         row.language = language

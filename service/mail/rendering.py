@@ -120,7 +120,8 @@ def _sample_for(row: OutboxMessage, kind: MailKind, to: Provider, house: House) 
     """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
     topic = sample(kind, row.language, to, house.company)
     topic.own = own_texts.carried(row)
-    rendered = render_topic(topic, house)
+    topics = [topic] if topic.own else own_texts.attached([topic])
+    rendered = render_topic(topics[0], house)
     return replace(
         rendered,
         to=_recipient(row),

@@ -23,6 +23,7 @@ from service.web.provider import (
     suppression_lists,
     suppressions,
     testimonials,
+    texts,
     today,
 )
 from service.web.public import (
@@ -47,6 +48,7 @@ PROVIDER = (
     testimonials,
     questions,
     mails,
+    texts,
     doctor,
     deliveries,
     suppressions,

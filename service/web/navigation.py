@@ -35,7 +35,7 @@ PLACES = (
         "settings.index",
         _l("Settings"),
         "settings",
-        ("questions", "mails", "providers", "suppressions", "suppression_lists", "doctor"),
+        ("questions", "mails", "texts", "providers", "suppressions", "suppression_lists", "doctor"),
         in_bar=False,
     ),
 )

@@ -64,6 +64,13 @@ MATRIX: dict[str, Role | None] = {
     "mails.index": Role.viewer,
     "mails.send_test": Role.member,
     "mails.show": Role.viewer,
+    "texts.frame": Role.viewer,
+    "texts.index": Role.viewer,
+    "texts.preview": Role.viewer,
+    "texts.show": Role.viewer,
+    "texts.send_test": Role.member,
+    "texts.restore": Role.owner,
+    "texts.save": Role.owner,
     # Reading
     "clients.index": Role.viewer,
     "clients.show": Role.viewer,

@@ -1,0 +1,63 @@
+"""The provider's own texts of mails: saved, and given up for the built-in ones."""
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+
+from service.errors import Conflict
+from service.extensions import db
+from service.mail.texts import Text
+from service.models import MailText, Provider
+
+
+def find(place: str, language: str, protocol_id: int | None = None) -> MailText | None:
+    """Return the text of one's own for `place`, if there is one."""
+    return db.session.scalars(
+        select(MailText).where(
+            MailText.protocol_id == protocol_id if protocol_id else MailText.protocol_id.is_(None),
+            MailText.place == place,
+            MailText.language == language,
+        )
+    ).one_or_none()
+
+
+def save(
+    place: str,
+    language: str,
+    text: Text,
+    *,
+    by: Provider,
+    was: int,
+    protocol_id: int | None = None,
+) -> MailText:
+    """Keep `text`; flushes. `was` is the version that was edited (0: there was none).
+
+    Raises Conflict when somebody else has changed it meanwhile; nothing is changed then.
+    """
+    row = find(place, language, protocol_id)
+    if (row.version if row else 0) != was:
+        raise _conflict()
+    if row is None:
+        row = MailText(protocol_id=protocol_id, place=place, language=language)
+        db.session.add(row)
+    row.subject, row.body, row.provider = text.subject, text.body, by
+    try:
+        db.session.flush()
+    except (IntegrityError, StaleDataError) as error:  # somebody saved between our two statements
+        raise _conflict() from error
+    return row
+
+
+def restore(place: str, language: str, protocol_id: int | None = None) -> Text | None:
+    """Go back to the built-in text; return what is given up, None when there was nothing."""
+    row = find(place, language, protocol_id)
+    if row is None:
+        return None
+    db.session.delete(row)
+    db.session.flush()
+    return Text(row.subject, row.body)
+
+
+def _conflict() -> Conflict:
+    return Conflict(_("Somebody of your team has changed this text while you were writing."))
