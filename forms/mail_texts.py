@@ -16,7 +16,7 @@ class MailTextForm(FlaskForm):
     subject = StringField(_l("Subject"), filters=[tidied])
     body = TextAreaField(_l("Text"), filters=[tidied])
     version = HiddenField(default="0")  # of the text that was edited; 0: there was none
-    like = StringField(_l("As for"), filters=[tidied])
+    like = StringField(_l("As seen by"), filters=[tidied])
     view = RadioField(
         _l("How to look at it"),
         choices=[SelectChoice(code, name) for code, name in VIEWS.items()],

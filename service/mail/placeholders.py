@@ -163,13 +163,12 @@ def names_in(text: str) -> set[str]:
     return {name for match in _PLACED.finditer(text) if (name := match[1].strip()) in BY_NAME}
 
 
-def faults(text: str, kind: MailKind, *, in_subject: bool = False) -> list[Fault]:
-    """Return what is wrong with the placeholders of `text`, in the language of the page."""
+def faults(text: str, kind: MailKind, *, in_subject: bool = False) -> Iterator[Fault]:
+    """Say what is wrong with the placeholders of `text`, in the language of the page."""
     allowed = {placeholder.name: placeholder for placeholder in of(kind)}
-    found = []
     for number, line in enumerate(text.split("\n"), start=1):
-        found += [Fault(number, words) for words in _faults_of_line(line, allowed, in_subject)]
-    return found
+        for words in _faults_of_line(line, allowed, in_subject):
+            yield Fault(number, words)
 
 
 def gapped(text: str, kind: MailKind, *, in_subject: bool = False) -> str:

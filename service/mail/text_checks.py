@@ -5,6 +5,7 @@ Reads the text only; whether the mail it makes is too large is asked where it is
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from flask_babel import gettext
 from markdown_it.token import Token
@@ -57,7 +58,7 @@ def _in_subject(subject: str, kind: MailKind) -> list[Fault]:
         return [Fault(1, most)]
     if len(clean(subject).split("\n")) > 1:
         return [Fault(1, gettext("A subject is one line: take the line break out."))]
-    return placeholders.faults(subject, kind, in_subject=True)
+    return list(placeholders.faults(subject, kind, in_subject=True))
 
 
 def _in_body(
@@ -70,7 +71,8 @@ def _in_body(
             "Shorten it to %(most)s characters: now it has %(has)s.", most=longest, has=len(body)
         )
         return [Fault(1, words)]
-    found = placeholders.faults(body, kind) + _of_addresses(body, kind, is_hosted)
+    found = list(islice(placeholders.faults(body, kind), MOST_SHOWN))
+    found += _of_addresses(body, kind, is_hosted)
     missing = _missing_link(body, kind)
     if missing:
         found.append(Fault(body.count("\n") + 1, missing))
@@ -82,7 +84,9 @@ def _missing_link(body: str, kind: MailKind) -> str:
     needed = [one for one in placeholders.of(kind) if one.word == LINK.get(kind)]
     if not needed or placeholders.names_in(body) & {one.name for one in needed}:
         return ""
-    written = gettext(" or ").join(one.written for one in needed)
+    written = needed[0].written
+    if len(needed) > 1:
+        written = gettext("%(one)s or %(other)s", one=written, other=needed[1].written)
     return str(gettext("This mail needs %(link)s: without it, it leads nowhere.", link=written))
 
 

@@ -3,7 +3,8 @@
 from flask_babel import gettext
 
 from service.extensions import db
-from service.mail import lint, rendering
+from service.mail import lint, own_words, placeholders, rendering
+from service.mail.contents import content
 from service.mail.looks import LOGO_LIMIT
 from service.mail.placeholders import Fault
 from service.mail.rendering import Rendering
@@ -24,6 +25,18 @@ def preview(
         topic = sample(kind, language, sender, house.company, like)
         topic.own = text
         return rendering.render_topic(topic, house)
+
+
+def examples(kind: MailKind, language: str, sender: Provider) -> dict[str, str]:
+    """Return what each placeholder that is a word becomes for the sample client, by its name."""
+    asked = [one for one in placeholders.of(kind) if one.is_in_subjects]
+    all_of_them = Text("", " ".join(one.written for one in asked))
+    with db.session.no_autoflush:
+        house = rendering.the_house()
+        topic = sample(kind, language, sender, house.company)
+        known = content(topic, house.company).words
+        words = own_words.complete(topic, all_of_them, known, house.look.name)
+    return {one.name: words[one.word] for one in asked}
 
 
 def faults(kind: MailKind, language: str, text: Text, sender: Provider) -> Faults:

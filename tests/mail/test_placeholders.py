@@ -126,6 +126,10 @@ def test_a_megabyte_is_refused_by_its_length_alone():
     assert body_faults("a" * 30_000, longest=60_000) == []
 
 
+def test_thousands_of_faults_are_found_in_no_time_and_the_first_are_shown():
+    assert len(body_faults("{{ x }}" * 2_800)) == 20
+
+
 def test_every_kind_to_clients_has_placeholders_and_none_to_the_team():
     for kind in MailKind:
         assert bool(placeholders.of(kind)) is not RULES[kind].to_provider

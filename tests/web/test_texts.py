@@ -10,7 +10,7 @@ from service.mail.rendering import render
 from service.mail.text_defaults import default
 from service.mail.wire import decoded
 from service.models import MailKind, MailText, OutboxMessage, Role
-from tests.builders import a_company, a_contact, a_departure, a_provider, added, logged_in
+from tests.builders import a_client, a_company, a_contact, a_departure, a_provider, added, logged_in
 from tests.mail.mails import a_mail
 
 PAGE = "/texts/thank_you?language=en"
@@ -138,6 +138,16 @@ def test_a_preview_is_for_the_contact_who_was_chosen_without_their_links(owner):
     assert "Dear Jimena of" in said_on(
         owner.post("/texts/thank_you/preview?language=en", data=other)
     )
+
+
+@pytest.mark.parametrize("name", ["{{ door_link }}", "**x** <b>", "\ue000door_url\ue001", "[a](b)"])
+def test_an_odd_name_is_a_name_and_nothing_more(owner, name):
+    owner.post(PAGE, data=TYPED | {"body": "Dear {{ full_name }}. {{ company }}!"})
+    contact = a_contact(name=name, language="en", client=a_client(name=name))
+    mail = render(a_mail(MailKind.thank_you, "en", contact=contact))
+    plain = name.replace("\ue000", "").replace("\ue001", "")
+    assert f"Dear {plain}. {plain}!" in decoded(mail.text)
+    assert f"Dear {entities.escape(plain)}. " in decoded(mail.html)
 
 
 def test_a_preview_can_be_dark_or_text(owner):

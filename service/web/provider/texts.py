@@ -144,7 +144,7 @@ def _typed(form: MailTextForm) -> Text:
 
 def _is_shown(text: Text) -> bool:
     """Whether a preview is worth its while: a megabyte is refused unread."""
-    return bool(text.body.strip()) and len(text.body) <= 2 * LONGEST_BODY
+    return bool(text.body.strip()) and len(text.body) <= LONGEST_BODY
 
 
 def _framed(
@@ -189,6 +189,7 @@ def _page(
         form=form,
         own=own,
         placeholders=placeholders.of(kind),
+        examples=text_previews.examples(kind, language, current_provider()),
         people=reports.people(),
         is_owner=current_provider().role.covers(Role.owner),
         is_member=current_provider().role.covers(Role.member),
