@@ -1,13 +1,18 @@
 """Which mails are in words of one's own, and for whom a text can be looked at. Reads only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
+from service.config import LANGUAGES
 from service.extensions import db
 from service.mail.kinds import RULES
 from service.mail.placeholders import OF_NO_DEPARTURE
+from service.mail.text_defaults import default
+from service.mail.texts import Text
 from service.models import Client, Contact, Departure, MailKind, MailText
 
 SUGGESTED = 100  # people to choose from while typing; others are found by their name
@@ -26,28 +31,65 @@ ORDER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One mail and the texts of one's own that it has, by language."""
+class Scope:
+    """Whose texts: those of one protocol, or (without one) those of all.
 
+    `steps` are the places of its steps with the kind of their mails, in order.
+    """
+
+    protocol_id: int | None = None
+    public_id: str = ""
+    name: str = ""
+    steps: tuple[tuple[str, MailKind], ...] = tuple((str(kind), kind) for kind in ORDER)
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """What the addresses of its pages have besides."""
+        return {"protocol": self.public_id} if self.public_id else {}
+
+    @property
+    def answers(self) -> list[tuple[str, MailKind]]:
+        """The places of the mails that no step sends."""
+        sent = {kind for _place, kind in (*self.steps, *OF_ALL.steps)}
+        return [(str(kind), kind) for kind in kinds() if kind not in sent]
+
+    def kind_of(self, place: str) -> MailKind | None:
+        """Return the kind of the mail at `place`; None when there is no such place."""
+        return dict([*self.steps, *self.answers]).get(place)
+
+
+OF_ALL = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One mail and the rows that its texts are from, by language; those of the scope first."""
+
+    place: str
     kind: MailKind
     own: dict[str, MailText]
 
 
-def lines() -> tuple[list[Line], list[Line]]:
-    """Return the mails of the protocol, then those that answer what a client did."""
+def lines(scope: Scope) -> tuple[list[Line], list[Line]]:
+    """Return the mails of the steps, then those that answer what a client did."""
     rows = db.session.scalars(
         select(MailText)
-        .where(MailText.protocol_id.is_(None))
+        .where(or_(MailText.protocol_id.is_(None), MailText.protocol_id == scope.protocol_id))
         .options(joinedload(MailText.provider))
     )
-    own: dict[str, dict[str, MailText]] = {}
-    for row in rows:
-        own.setdefault(row.place, {})[row.language] = row
-    others = [kind for kind in kinds() if kind not in ORDER]
+    own = {(row.protocol_id, row.place, row.language): row for row in rows}
     steps, answers = (
-        [Line(kind, own.get(kind, {})) for kind in group] for group in (ORDER, others)
+        [Line(place, kind, _rows_of(place, kind, scope, own)) for place, kind in group]
+        for group in (scope.steps, scope.answers)
     )
     return steps, answers
+
+
+def in_force(scope: Scope, place: str, kind: MailKind, language: str) -> Text:
+    """Return the text that goes out at `place` now: the scope's, that of all, or the built-in."""
+    own = {(row.protocol_id, row.place): row for row in _rows_at({place, str(kind)}, language)}
+    row = own.get((scope.protocol_id, place)) or own.get((None, kind))
+    return Text(row.subject, row.body) if row else default(kind, language)
 
 
 def kinds() -> list[MailKind]:
@@ -58,6 +100,25 @@ def kinds() -> list[MailKind]:
         for kind in MailKind
         if not RULES[kind].to_provider and kind.value not in OF_NO_DEPARTURE
     ]
+
+
+def _rows_of(
+    place: str,
+    kind: MailKind,
+    scope: Scope,
+    own: dict[tuple[int | None, str, str], MailText],
+) -> dict[str, MailText]:
+    found = {}
+    for language in LANGUAGES:
+        row = own.get((scope.protocol_id, place, language)) or own.get((None, kind, language))
+        if row is not None:
+            found[language] = row
+    return found
+
+
+def _rows_at(places: set[str], language: str) -> Sequence[MailText]:
+    query = select(MailText).where(MailText.place.in_(places), MailText.language == language)
+    return db.session.scalars(query).all()
 
 
 def people() -> list[str]:

@@ -36,9 +36,9 @@ def said_on(answer) -> str:
 def test_the_list_says_which_mails_are_in_ones_own_words(owner):
     added(MailText(place="thank_you", language="en", subject="Bye", body="Bye."))
     said = said_on(owner.get("/texts"))
-    assert said.count("In your words") == 1
-    assert 'aria-label="Thank-you, English: in your words"' in said
-    assert 'aria-label="Thank-you, Español: built-in"' in said
+    assert said.count(">In your words<") == 1
+    assert 'aria-label="Thank-you, English: In your words"' in said
+    assert 'aria-label="Thank-you, Español: Built-in"' in said
 
 
 def test_the_page_begins_with_the_built_in_text_and_its_placeholders(owner):
