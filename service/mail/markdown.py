@@ -5,40 +5,24 @@ along. nh3 looks at the HTML once more, though nothing should be left for it to 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import nh3
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
 from service.mail import markdown_text, placeholders
-from service.mail.placeholders import Placeholder
+from service.mail.markdown_reader import CLASSES, GAP, SCHEMES, Reader, linked
 from service.mail.texts import Text
 from service.models import MailKind
 
-SCHEMES = frozenset({"http", "https", "mailto"})
 NOTHING = Markup("")
 PREHEADER = 85  # characters of the line that mailboxes show
-GAP = re.compile("\ue000([a-z_]+)\ue001")
 _LONE_GAP = re.compile("(?m)^ {0,3}(\ue000([a-z_]+)\ue001)[ \t]*$")
 _ADDRESS = re.compile(" \\(\ue000[a-z_]+\ue001\\)")
-_CLASSES = {
-    "paragraph_open": "ink",
-    "heading_open": "ink heading",
-    "bullet_list_open": "ink list",
-    "ordered_list_open": "ink list",
-    "list_item_open": "ink item",
-    "blockquote_open": "ink quote cited",
-    "hr": "rule",
-    "link_open": "accent",
-    "image": "picture",
-}
 _TAGS = {"p", "br", "strong", "em", "code", "a", "ul", "ol", "li", "blockquote", "h2", "h3", "hr"}
 _ATTRIBUTES = {"*": {"class"}, "a": {"href"}, "ol": {"start"}, "img": {"src", "alt"}}
-_NOT_FOR_LETTERS = ["code", "fence", "html_block", "html_inline", "entity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +38,6 @@ class Part:
     html: Markup = NOTHING
     text: str = ""
     url: Markup = NOTHING
-
-
-class Reader(MarkdownIt):
-    """CommonMark as far as a letter needs it; a line break stays one. Entities are no marks of
-    ours in disguise, because they are not read."""
-
-    def __init__(self, kind: MailKind, pictures: Mapping[str, str]) -> None:
-        super().__init__("commonmark", {"html": False, "breaks": True})
-        self.disable(_NOT_FOR_LETTERS)
-        self.links = {one.word: one for one in placeholders.of(kind) if one.is_link}
-        self.pictures = pictures
-
-    def validateLink(self, url: str) -> bool:  # noqa: N802
-        """Whether `url` may stand in the mail."""
-        gap = GAP.fullmatch(url)
-        if gap:
-            return gap[1] in self.links
-        return url in self.pictures or is_address(url)
-
-    def normalizeLink(self, url: str) -> str:  # noqa: N802
-        """Return `url` as it is written into the mail; gaps and pictures stay as they are."""
-        if "\ue000" in url or url in self.pictures:
-            return url
-        return str(super().normalizeLink(url))
-
-
-def is_address(url: str) -> bool:
-    """Whether `url` leads to http, https or mailto, and nothing is filled into it."""
-    if re.search("[\ue000-\uf8ff\\s]", url):
-        return False
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in SCHEMES and bool(parts.netloc or parts.scheme == "mailto")
 
 
 def parts(text: Text, kind: MailKind) -> list[Part]:
@@ -165,7 +114,7 @@ def _special(block: Sequence[Token], reader: Reader) -> Part | None:
 
 
 def _signature(closing: list[Token], reader: Reader) -> Part:
-    token = Token("inline", "", 0, children=_linked(closing, reader))
+    token = Token("inline", "", 0, children=linked(closing, reader))
     html = _washed(reader.renderer.render([token], reader.options, {}))
     return Part("signature", html=html, text=markdown_text.written([token]))
 
@@ -175,7 +124,7 @@ def _button(said: list[Token], reader: Reader) -> Part | None:
     inside = said[1:-1]
     if gap is None or any(token.type in {"link_close", "image"} for token in inside):
         return None
-    words = markdown_text.written([Token("inline", "", 0, children=_linked(inside, reader, True))])
+    words = markdown_text.written([Token("inline", "", 0, children=linked(inside, reader, True))])
     return Part("button", text=" ".join(words.split()), url=Markup(gap[0]))  # noqa: S704
 
 
@@ -184,11 +133,11 @@ def _prose(tokens: list[Token], reader: Reader) -> list[Part]:
         return []
     for token in tokens:
         if token.children:
-            token.children = _linked(token.children, reader)
+            token.children = linked(token.children, reader)
         if token.type.startswith("heading"):
             token.tag = "h2" if token.tag in {"h1", "h2"} else "h3"
-        if token.type in _CLASSES:
-            token.attrSet("class", _CLASSES[token.type])
+        if token.type in CLASSES:
+            token.attrSet("class", CLASSES[token.type])
     html = _washed(reader.renderer.render(tokens, reader.options, {}))
     return [Part("prose", html=html, text=markdown_text.written(tokens))]
 
@@ -198,63 +147,7 @@ def _washed(html: str) -> Markup:
         html,
         tags=_TAGS | {"img"},
         attributes=_ATTRIBUTES,
-        url_schemes={*SCHEMES, "cid", "data"},
+        url_schemes={*SCHEMES, "cid"},
         link_rel=None,
     )
     return Markup(washed)  # noqa: S704
-
-
-def _linked(children: Sequence[Token], reader: Reader, inside: bool = False) -> list[Token]:
-    """Return inline tokens with links where gaps of links are, and only pictures that we have."""
-    made: list[Token] = []
-    for token in children:
-        if token.type in {"link_open", "link_close"}:
-            inside = token.type == "link_open"
-            token.attrs = {name: said for name, said in token.attrs.items() if name == "href"}
-        if token.type == "image":
-            token = _picture(token, reader)
-        if token.type == "code_inline":
-            token.content = GAP.sub(lambda gap: _words_of(gap, reader.links), token.content)
-        if token.type == "text":
-            made += _with_links(token.content, reader.links, inside)
-        else:
-            made.append(token)
-        if token.type in _CLASSES:
-            token.attrSet("class", _CLASSES[token.type])
-    return made
-
-
-def _picture(token: Token, reader: Reader) -> Token:
-    source = reader.pictures.get(str(token.attrs.get("src", "")))
-    words = markdown_text.written([Token("inline", "", 0, children=token.children or [])])
-    words = GAP.sub(lambda gap: _words_of(gap, reader.links), words)
-    if source is None:
-        return Token("text", "", 0, content=words)
-    inner = [Token("text", "", 0, content=words)]
-    return Token("image", "img", 0, attrs={"src": source, "alt": ""}, children=inner)
-
-
-def _with_links(words: str, links: Mapping[str, Placeholder], inside: bool) -> Iterator[Token]:
-    """Cut `words` at the gaps of links; inside of another link a gap is only its words."""
-    if inside:
-        words = GAP.sub(lambda gap: _words_of(gap, links), words)
-    for place, piece in enumerate(GAP.split(words)):
-        if place % 2 == 0:
-            yield Token("text", "", 0, content=piece)
-        elif piece not in links:
-            yield Token("text", "", 0, content=_not_a_link(piece))
-        else:
-            gap = {"href": links[piece].gap, "class": _CLASSES["link_open"]}
-            yield Token("link_open", "a", 1, attrs=dict(gap))
-            yield Token("text", "", 0, content=str(links[piece].button))
-            yield Token("link_close", "a", -1)
-
-
-def _words_of(gap: re.Match[str], links: Mapping[str, Placeholder]) -> str:
-    return str(links[gap[1]].button) if gap[1] in links else _not_a_link(gap[1])
-
-
-def _not_a_link(word: str) -> str:
-    """Return the gap of a word; a block that stands where none can be is shown as typed."""
-    named = placeholders.BY_NAME.get(word)
-    return named.written if named and named.is_block else f"\ue000{word}\ue001"

@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from service.mail import placeholders
 from service.mail.contents import LINK
-from service.mail.markdown import GAP, Reader, is_address
+from service.mail.markdown_reader import GAP, Reader, is_address
 from service.mail.placeholders import Fault
 from service.mail.texts import LONGEST_BODY, LONGEST_SUBJECT, Text
 from service.mail.words import clean
