@@ -7,7 +7,7 @@ from sqlalchemy import select
 from service.extensions import db
 from service.mail.texts import Text
 from service.mail.topics import Topic
-from service.models import MailText, OutboxMessage
+from service.models import Departure, MailText, OutboxMessage
 
 
 def attached(topics: Sequence[Topic]) -> Sequence[Topic]:
@@ -33,6 +33,12 @@ def carried(row: OutboxMessage) -> Text | None:
     """Return the text that a test mail brings along, saved or not."""
     own = (row.context or {}).get("own")
     return Text(own["subject"], own["body"]) if own else None
+
+
+def chosen(row: OutboxMessage) -> Departure | None:
+    """Return the departure whose names and dates a test mail shows, if it still exists."""
+    like = (row.context or {}).get("like")
+    return db.session.get(Departure, like) if like else None
 
 
 def _protocol_of(_topic: Topic) -> int | None:

@@ -118,7 +118,7 @@ def render_topic(topic: Topic, house: House) -> Rendering:
 
 def _sample_for(row: OutboxMessage, kind: MailKind, to: Provider, house: House) -> Rendering:
     """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
-    topic = sample(kind, row.language, to, house.company)
+    topic = sample(kind, row.language, to, house.company, own_texts.chosen(row))
     topic.own = own_texts.carried(row)
     topics = [topic] if topic.own else own_texts.attached([topic])
     rendered = render_topic(topics[0], house)

@@ -169,6 +169,14 @@ def test_a_test_mail_has_what_was_typed_and_goes_to_who_presses(owner):
     assert kept() == []
 
 
+def test_a_test_mail_can_be_as_for_a_client(owner):
+    departure = a_departure(contact=a_contact(name="Íñigo Ñandú"))
+    owner.post("/texts/thank_you/test?language=en", data=TYPED | {"like": "Íñigo"})
+    mail = render(db.session.query(OutboxMessage).one())
+    assert mail.subject == "Bye, Íñigo"
+    assert mail.to[1] != departure.contact.email
+
+
 def test_a_viewer_reads_and_cannot_save(app, client):
     a_company()
     viewer = logged_in(client, a_provider(role=Role.viewer, language="en"))

@@ -123,7 +123,8 @@ def send_test(place: str) -> Page:
     faults = text_previews.faults(spot.kind, spot.language, text, current_provider())
     if faults:
         return _refused(spot, form, faults)
-    test_mails.send(spot.kind, spot.language, current_provider(), text)
+    like = reports.departure_of(form.like.data or "")
+    test_mails.send(spot.kind, spot.language, current_provider(), text, like)
     db.session.commit()
     flash(_("On its way to %(address)s.", address=current_provider().email), "success")
     return _page(spot, form, spot.own())
