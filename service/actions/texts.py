@@ -5,6 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
+from service.clock import now
 from service.errors import Conflict
 from service.extensions import db
 from service.mail.texts import Text
@@ -38,12 +39,12 @@ def save(
     row = find(place, language, protocol_id)
     if (row.version if row else 0) != was:
         raise _conflict()
-    if row is None:
-        row = MailText(protocol_id=protocol_id, place=place, language=language)
-        db.session.add(row)
-    row.subject, row.body, row.provider = text.subject, text.body, by
+    row = row or MailText(protocol_id=protocol_id, place=place, language=language)
     try:
-        db.session.flush()
+        with db.session.begin_nested():  # so that the session is of use when it fails
+            db.session.add(row)
+            row.subject, row.body, row.provider = text.subject, text.body, by
+            row.updated_at = now()
     except (IntegrityError, StaleDataError) as error:  # somebody saved between our two statements
         raise _conflict() from error
     return row

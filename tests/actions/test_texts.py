@@ -1,4 +1,4 @@
-"""Texts of one's own: whoever saves an older one than there is loses nothing and overwrites none."""
+"""Texts of one's own: who saves an older one than there is loses nothing, overwrites nothing."""
 
 import pytest
 from sqlalchemy import update
