@@ -31,16 +31,22 @@ ORDER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose texts: those of one protocol, or (without one) those of all.
+class Place:
+    """Where a text goes: a step by its name, or a kind; `title` is what the team calls it."""
 
-    `steps` are the places of its steps with the kind of their mails, in order.
-    """
+    name: str
+    kind: MailKind
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose texts: those of one protocol, with its steps, or (without one) those of all."""
 
     protocol_id: int | None = None
     public_id: str = ""
     name: str = ""
-    steps: tuple[tuple[str, MailKind], ...] = tuple((str(kind), kind) for kind in ORDER)
+    steps: tuple[Place, ...] = tuple(Place(kind, kind) for kind in ORDER)
 
     @property
     def address(self) -> dict[str, Any]:
@@ -48,14 +54,14 @@ class Scope:
         return {"protocol": self.public_id} if self.public_id else {}
 
     @property
-    def answers(self) -> list[tuple[str, MailKind]]:
+    def answers(self) -> list[Place]:
         """The places of the mails that no step sends."""
-        sent = {kind for _place, kind in (*self.steps, *OF_ALL.steps)}
-        return [(str(kind), kind) for kind in kinds() if kind not in sent]
+        sent = {place.kind for place in (*self.steps, *OF_ALL.steps)}
+        return [Place(kind, kind) for kind in kinds() if kind not in sent]
 
-    def kind_of(self, place: str) -> MailKind | None:
-        """Return the kind of the mail at `place`; None when there is no such place."""
-        return dict([*self.steps, *self.answers]).get(place)
+    def place(self, name: str) -> Place | None:
+        """Return the place of that name, if there is one."""
+        return next((one for one in (*self.steps, *self.answers) if one.name == name), None)
 
 
 OF_ALL = Scope()
@@ -65,8 +71,7 @@ OF_ALL = Scope()
 class Line:
     """One mail and the rows that its texts are from, by language; those of the scope first."""
 
-    place: str
-    kind: MailKind
+    place: Place
     own: dict[str, MailText]
 
 
@@ -79,17 +84,18 @@ def lines(scope: Scope) -> tuple[list[Line], list[Line]]:
     )
     own = {(row.protocol_id, row.place, row.language): row for row in rows}
     steps, answers = (
-        [Line(place, kind, _rows_of(place, kind, scope, own)) for place, kind in group]
+        [Line(place, _rows_of(place, scope, own)) for place in group]
         for group in (scope.steps, scope.answers)
     )
     return steps, answers
 
 
-def in_force(scope: Scope, place: str, kind: MailKind, language: str) -> Text:
+def in_force(scope: Scope, place: Place, language: str) -> Text:
     """Return the text that goes out at `place` now: the scope's, that of all, or the built-in."""
-    own = {(row.protocol_id, row.place): row for row in _rows_at({place, str(kind)}, language)}
-    row = own.get((scope.protocol_id, place)) or own.get((None, kind))
-    return Text(row.subject, row.body) if row else default(kind, language)
+    rows = _rows_at({place.name, str(place.kind)}, language)
+    own = {(row.protocol_id, row.place): row for row in rows}
+    row = own.get((scope.protocol_id, place.name)) or own.get((None, place.kind))
+    return Text(row.subject, row.body) if row else default(place.kind, language)
 
 
 def kinds() -> list[MailKind]:
@@ -103,14 +109,12 @@ def kinds() -> list[MailKind]:
 
 
 def _rows_of(
-    place: str,
-    kind: MailKind,
-    scope: Scope,
-    own: dict[tuple[int | None, str, str], MailText],
+    place: Place, scope: Scope, own: dict[tuple[int | None, str, str], MailText]
 ) -> dict[str, MailText]:
     found = {}
     for language in LANGUAGES:
-        row = own.get((scope.protocol_id, place, language)) or own.get((None, kind, language))
+        ours = own.get((scope.protocol_id, place.name, language))
+        row = ours or own.get((None, place.kind, language))
         if row is not None:
             found[language] = row
     return found

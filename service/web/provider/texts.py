@@ -19,7 +19,7 @@ from service.mail.texts import LONGEST_BODY, Text
 from service.models import MailKind, MailText, Role
 from service.models.labels import label
 from service.reports import texts as reports
-from service.reports.texts import OF_ALL, Scope
+from service.reports.texts import OF_ALL, Place, Scope
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider import text_frames
 from service.web.provider.access import current_provider, requires
@@ -135,35 +135,39 @@ class Spot:
     """The one text that a page is about."""
 
     scope: Scope
-    place: str
-    kind: MailKind
+    place: Place
     language: str
+
+    @property
+    def kind(self) -> MailKind:
+        """What mail it is."""
+        return self.place.kind
 
     @property
     def address(self) -> dict[str, Any]:
         """What the addresses of its pages are made of."""
-        return {"place": self.place, "language": self.language, **self.scope.address}
+        return {"place": self.place.name, "language": self.language, **self.scope.address}
 
     def own(self) -> MailText | None:
         """Return the row, if there is one of this scope."""
-        return texts.find(self.place, self.language, self.scope.protocol_id)
+        return texts.find(self.place.name, self.language, self.scope.protocol_id)
 
     def in_force(self) -> Text:
         """Return what goes out now."""
-        return reports.in_force(self.scope, self.place, self.kind, self.language)
+        return reports.in_force(self.scope, self.place, self.language)
 
 
 def _scope() -> Scope:
     return OF_ALL
 
 
-def _spot(place: str) -> Spot:
+def _spot(name: str) -> Spot:
     scope = _scope()
-    kind = scope.kind_of(place)
+    place = scope.place(name)
     language = request.args.get("language") or company().language
-    if kind is None or language not in LANGUAGES:
+    if place is None or language not in LANGUAGES:
         abort(404)
-    return Spot(scope, place, kind, language)
+    return Spot(scope, place, language)
 
 
 def _typed(form: MailTextForm) -> Text:
@@ -199,7 +203,7 @@ def _page(
     text = render_template(
         "provider/texts/edit.html",
         spot=spot,
-        label=label(spot.kind),
+        label=spot.place.title or label(spot.kind),
         language=spot.language,
         languages=LANGUAGE_NAMES,
         form=form,
