@@ -16,6 +16,7 @@ from service.models import (
     Departure,
     Invitation,
     InvitationKind,
+    Protocol,
     Provider,
     Question,
     QuestionKind,
@@ -23,6 +24,7 @@ from service.models import (
     Response,
     Role,
 )
+from service.models.built_ins import BUILT_INS, DEFAULT
 from service.models.clients import name_key
 
 _numbers = count(1)
@@ -72,6 +74,12 @@ def a_departure(**more: Any) -> Departure:
     departure = Departure(contact=contact, client=contact.client, **{**values, **more})
     departure.reasons = reasons
     return added(departure)
+
+
+def a_protocol(**more: Any) -> Protocol:
+    """A protocol with the steps of the built-in default."""
+    values = {"name": f"Protocolo {next(_numbers)}", "steps": BUILT_INS[DEFAULT]}
+    return added(Protocol(**{**values, **more}))
 
 
 def an_invitation(**more: Any) -> Invitation:

@@ -23,6 +23,7 @@ from service.models import (
     InboundMail,
     MailState,
     OutboxMessage,
+    Protocol,
     Provider,
     SkipReason,
 )
@@ -34,15 +35,30 @@ from service.models.plans import (
     is_finished,
     plan,
 )
-from service.models.protocols import STEPS
+from service.models.protocols import fitting
 
 CHUNK = 200  # enrolments per transaction of the clock
 SETTLING = timedelta(minutes=1)  # the soonest that an enrolment is asked again
 
 
-def enrol(departure: Departure) -> Enrolment:
-    """Put a departure on its protocol, to be advanced at once. Adds, does not flush."""
-    enrolment = Enrolment(departure=departure, enrolled_at=now(), next_at=now())
+def choices() -> Sequence[Protocol]:
+    """Return the protocols that a departure can be put on, in the order of their rules."""
+    query = select(Protocol).where(Protocol.deleted_at.is_(None))
+    return db.session.scalars(query.order_by(Protocol.position, Protocol.id)).all()
+
+
+def enrol(departure: Departure, protocol: Protocol | None = None) -> Enrolment:
+    """Put a departure on a protocol, to be advanced at once: without one, on what its rules say.
+
+    Adds, does not flush.
+    """
+    protocol = protocol or fitting(choices(), departure.service, departure.reasons)
+    enrolment = Enrolment(
+        departure=departure,
+        protocol_id=protocol.id if protocol else None,
+        enrolled_at=now(),
+        next_at=now(),
+    )
     db.session.add(enrolment)
     return enrolment
 
@@ -209,10 +225,12 @@ def _end_pause(departure: Departure, by: Provider | None) -> None:
 def _is_early(mail: OutboxMessage, situation: Situation) -> bool:
     if mail.state is not MailState.queued or mail.context.get("by_hand"):
         return False
-    step = STEPS[mail.step or ""]
+    step = situation.step(mail.step)
+    if step is None or not step.anchor.is_date:
+        return False
     day = date_of(step, situation)
     due_at = due_at_of(step, day, situation) if day else None
-    return step.counts_from_dates and (due_at is None or due_at > now())
+    return due_at is None or due_at > now()
 
 
 def _advance_one(

@@ -5,8 +5,9 @@ from sqlalchemy import update
 
 from service.actions import protocols
 from service.actions.events import tell
-from service.actions.writing import locked
-from service.clock import now
+from service.actions.writing import locked, revive
+from service.clock import now, today
+from service.current import company
 from service.errors import Conflict
 from service.extensions import db
 from service.models import Departure, EventKind, Provider, SkipReason, Stage
@@ -30,10 +31,22 @@ def move(departure: Departure, to: Stage, *, was: Stage, by: Provider) -> None:
     if not moved.rowcount:  # type: ignore[attr-defined]
         raise Conflict(_("Somebody of your team was faster: this departure has already moved on."))
     db.session.refresh(departure)
+    _date(departure, to)
     tell(departure, EventKind.stage_changed, by, f"{was}>{to}")
     enrolment = locked(departure).enrolment
     if to in OVER:
         protocols.halt(departure, enrolment, OVER[to])
     elif was in OVER and enrolment is not None:
         protocols.resume(departure, by)
+    elif to in LINE:
+        revive(enrolment)  # a step may count from what has begun
     db.session.flush()
+
+
+def _date(departure: Departure, to: Stage) -> None:
+    """Keep the day on which a stage was first reached, for the steps that count from it."""
+    day = today(company().time_zone)
+    if to is Stage.conversation and departure.conversation_on is None:
+        departure.conversation_on = day
+    if to is Stage.handover and departure.handover_on is None:
+        departure.handover_on = day

@@ -9,14 +9,14 @@ from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import Departure, EventKind, MailState, OutboxMessage, Provider, SkipReason
 from service.models.labels import why_not
-from service.models.plans import can_be_threaded, plan, why_not_by_hand
-from service.models.protocols import STEPS, Step
+from service.models.plans import Situation, can_be_threaded, plan, why_not_by_hand
+from service.models.steps import Step
 
 
 def send_now(departure: Departure, name: str, by: Provider) -> OutboxMessage:
     """Write one step's mail to go at once; raises Refused when it may not, with the reason."""
     situation = locked(departure)
-    step, at = _step(name), now()
+    step, at = _step(situation, name), now()
     standing = situation.mails.get(name)
     if standing is not None and standing.state not in (MailState.skipped, MailState.cancelled):
         raise Conflict(_("This mail is already written. Somebody of your team was faster."))
@@ -39,7 +39,7 @@ def send_now(departure: Departure, name: str, by: Provider) -> OutboxMessage:
 def skip(departure: Departure, name: str, by: Provider) -> None:
     """Decide that one coming step does not go; put_back takes it back."""
     situation = locked(departure)
-    step = _step(name)
+    step = _step(situation, name)
     item = next((item for item in plan(situation, now()) if item.step is step), None)
     if item is None:
         raise Conflict(_("This mail is already written. Somebody of your team was faster."))
@@ -52,7 +52,7 @@ def skip(departure: Departure, name: str, by: Provider) -> None:
 def put_back(departure: Departure, name: str, by: Provider) -> None:
     """Take a skip by the provider back: the step is planned as if it had never been skipped."""
     situation = locked(departure)
-    mail = situation.mails.get(_step(name).name)
+    mail = situation.mails.get(_step(situation, name).name)
     if mail is None:
         return
     if mail.skip_reason is not SkipReason.by_provider:
@@ -63,7 +63,8 @@ def put_back(departure: Departure, name: str, by: Provider) -> None:
     db.session.flush()
 
 
-def _step(name: str) -> Step:
-    if name not in STEPS:
+def _step(situation: Situation, name: str) -> Step:
+    step = situation.step(name)
+    if step is None:
         raise Refused(_("The protocol has no such step."))
-    return STEPS[name]
+    return step

@@ -19,7 +19,7 @@ from service.models import (
     SkipReason,
 )
 from service.models.plans import Situation
-from service.models.protocols import Step
+from service.models.steps import Step
 
 HELD = (EnrolmentState.stopped, EnrolmentState.paused)  # until a person lets it go on
 
@@ -60,7 +60,7 @@ def write(
         step=step.name,
         cycle=situation.cycles.get(step.name, 0),
         due_at=due_at,
-        expires_at=due_at + step.stale_after,
+        expires_at=due_at + step.lasts,
         departure=departure,
         sender=departure.responsible,
         reply_to=sent(situation, step.under) if step.under else None,

@@ -15,11 +15,14 @@ from service.models import (
     Enrolment,
     Invitation,
     OutboxMessage,
+    Protocol,
     Recovery,
     Response,
     Testimonial,
 )
+from service.models.built_ins import BUILT_INS, DEFAULT
 from service.models.plans import Planned, Situation, plan
+from service.models.steps import Step
 
 Row = TypeVar("Row", Enrolment, Invitation, Recovery, Response)
 
@@ -30,7 +33,7 @@ def of(departure: Departure) -> Situation:
 
 
 def of_all(departures: Sequence[Departure]) -> dict[int, Situation]:
-    """Return the situation of each departure by its id, in seven queries."""
+    """Return the situation of each departure by its id, in eight queries."""
     found = without_mails(departures)
     for mail in _mails_of_steps([departure.id for departure in departures]):
         situation = found[mail.departure_id or 0]
@@ -51,11 +54,13 @@ def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
             select(Testimonial.departure_id).where(Testimonial.departure_id.in_(ids))
         )
     )
+    steps = _steps_of(enrolments.values())
     found = {
         departure.id: Situation(
             departure,
-            enrolments.get(departure.id),
+            (enrolment := enrolments.get(departure.id)),
             zone,
+            steps.get(enrolment.protocol_id if enrolment else None, BUILT_INS[DEFAULT]),
             response=responses.get(departure.id),
             recovery=recoveries.get(departure.id),
             has_testimonial=departure.id in testimonials,
@@ -89,6 +94,15 @@ def _as_it_goes(item: Planned, departure: Departure, unwanted: suppressions.Foun
     asked_at = max(item.due_at, now())
     goes_at = postponing.quiet_until(kind, contact, asked_at, company())
     return replace(item, due_at=goes_at if goes_at > asked_at else item.due_at)
+
+
+def _steps_of(enrolments: Iterable[Enrolment]) -> dict[int | None, tuple[Step, ...]]:
+    """Return the steps of the protocols that these follow, as they are now."""
+    ids = {row.protocol_id for row in enrolments if row.protocol_id is not None}
+    if not ids:
+        return {}
+    query = select(Protocol.id, Protocol.steps).where(Protocol.id.in_(ids))
+    return {row.id: row.steps for row in db.session.execute(query)}
 
 
 def _rows(model: type[Row], ids: Iterable[int]) -> Sequence[Row]:

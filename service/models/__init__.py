@@ -29,6 +29,7 @@ from service.models.outbox import (
     SkipReason,
     WaitReason,
 )
+from service.models.protocols import Protocol, ProtocolVersion
 from service.models.providers import LoginAttempt, Provider, ProviderLink, Role
 from service.models.suppressions import (
     Suppression,
@@ -81,6 +82,8 @@ __all__ = [
     "OutboxMessage",
     "Outcome",
     "Priority",
+    "Protocol",
+    "ProtocolVersion",
     "Provider",
     "ProviderLink",
     "Question",

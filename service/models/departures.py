@@ -86,6 +86,8 @@ class Departure(Model):
     service: Mapped[str] = mapped_column(String(200), default="")
     stage: Mapped[Stage] = mapped_column(words(Stage, 20), default=Stage.notice)
     notice_on: Mapped[date] = mapped_column(index=True)
+    conversation_on: Mapped[date | None]
+    handover_on: Mapped[date | None]  # when it began
     end_on: Mapped[date | None]
     monthly_value: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))  # at the notice
     acquisition_cost: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
@@ -154,6 +156,9 @@ class Enrolment(Model):
     state: Mapped[EnrolmentState] = mapped_column(
         words(EnrolmentState, 20), default=EnrolmentState.active
     )
+    protocol_id: Mapped[int | None] = mapped_column(
+        ForeignKey("protocols.id", ondelete="SET NULL"), index=True
+    )  # None: the built-in default
     enrolled_at: Mapped[CreatedAt]
     next_at: Mapped[Moment | None]
 
@@ -171,6 +176,7 @@ class EventKind(StrEnum):
     step_put_back = "step_put_back"
     protocol_stopped = "protocol_stopped"
     protocol_resumed = "protocol_resumed"
+    protocol_changed = "protocol_changed"
     wants_to_talk = "wants_to_talk"
     preferences_changed = "preferences_changed"
     unsubscribed = "unsubscribed"

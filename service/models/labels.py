@@ -4,10 +4,12 @@ from enum import StrEnum
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 
 from service.models.departures import Reason, Stage
 from service.models.inbound import InboundDoor, InboundKind
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
+from service.models.steps import Unit
 from service.models.suppressions import SuppressionReason, SuppressionScope
 
 LABELS: dict[StrEnum, Any] = {
@@ -76,6 +78,16 @@ LABELS: dict[StrEnum, Any] = {
 }
 
 
+def delay_in_words(count: int, unit: Unit) -> str:
+    """Return a delay as people say it, such as "3 days"."""
+    counted = {
+        Unit.days: ngettext("%(num)s day", "%(num)s days", count),
+        Unit.weeks: ngettext("%(num)s week", "%(num)s weeks", count),
+        Unit.months: ngettext("%(num)s month", "%(num)s months", count),
+    }
+    return str(counted[unit])
+
+
 def label(member: StrEnum) -> str:
     """Return the name of `member` in the language of the page; its code when it has none yet."""
     return str(LABELS.get(member, member.value))
@@ -101,6 +113,8 @@ WHY_NOT: dict[SkipReason, Any] = {
     SkipReason.protocol_stopped: _l("The farewell mails of this departure were stopped."),
     SkipReason.paused: _l("They replied, so it waits until you let the mails go on."),
     SkipReason.by_provider: _l("Somebody of your team skipped it."),
+    SkipReason.ended_by_us: _l("We ended it, so we do not ask."),
+    SkipReason.step_gone: _l("The protocol does not have this step any more."),
 }
 
 

@@ -96,6 +96,8 @@ class SkipReason(StrEnum):
     protocol_stopped = "protocol_stopped"
     paused = "paused"  # they replied; no row ends with it, the mail waits
     by_provider = "by_provider"
+    ended_by_us = "ended_by_us"
+    step_gone = "step_gone"  # the protocol has it no more, or it is switched off
 
 
 class WaitReason(StrEnum):

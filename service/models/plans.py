@@ -10,25 +10,24 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from service.clock import local_moment
-from service.models.departures import Departure, Enrolment, EnrolmentState, Stage
+from service.models.built_ins import BUILT_INS, DEFAULT
+from service.models.departures import Departure, Enrolment, EnrolmentState, Reason, Stage
 from service.models.outbox import MailState, OutboxMessage, SkipReason
-from service.models.protocols import DEFAULT, STEPS, Anchor, Step
+from service.models.steps import Anchor, Condition, Step
 from service.models.surveys import Invitation, InvitationKind, Recovery, Response
-
-# The mail that an anchor waits for, and the link beyond whose closing it is not worth waiting.
-_MAILS = {
-    Anchor.survey_sent: ("survey_invitation", InvitationKind.survey),
-    Anchor.testimonial_sent: ("testimonial_request", InvitationKind.testimonial),
-}
 
 
 @dataclass(slots=True)
 class Situation:
-    """All that the protocol asks about one departure. `mails` holds each step's latest row."""
+    """All that the protocol asks about one departure. `mails` holds each step's latest row.
+
+    `steps` are those of its protocol as it is now, in their order.
+    """
 
     departure: Departure
     enrolment: Enrolment | None
     zone: str
+    steps: tuple[Step, ...] = BUILT_INS[DEFAULT]
     mails: dict[str, OutboxMessage] = field(default_factory=dict)
     cycles: dict[str, int] = field(default_factory=dict)  # rows written so far, step by step
     invitations: dict[InvitationKind, Invitation] = field(default_factory=dict)
@@ -40,6 +39,10 @@ class Situation:
     def answered_at(self) -> datetime | None:
         """When the answer was sent; a partial one does not count."""
         return self.response.submitted_at if self.response else None
+
+    def step(self, name: str | None) -> Step | None:
+        """Return the step of that name, if the protocol has it and it is switched on."""
+        return next((step for step in self.steps if step.name == name and step.is_on), None)
 
     def day_of(self, moment: datetime) -> date:
         """Return the day that `moment` falls on for the provider."""
@@ -76,7 +79,7 @@ class Planned:
 def plan(situation: Situation, at: datetime) -> list[Planned]:
     """Return what the steps without a mail come to, as things stand at `at`, in step order."""
     over = why_over(situation)
-    steps = [step for step in DEFAULT if step.name not in situation.mails]
+    steps = [step for step in situation.steps if step.is_on and step.name not in situation.mails]
     if over is not None:
         return [Planned(step, reason=over) for step in steps]
     return [_planned(step, situation, at) for step in steps]
@@ -86,7 +89,8 @@ def ask_again_at(situation: Situation, at: datetime) -> datetime | None:
     """Return when to ask for the plan again; None when nothing is left to be decided by time.
 
     What waits for the world (a written mail to be sent, an answer) is asked daily at the step's
-    own time of day: delays are whole days, so no step can come due in between.
+    own time of day: such delays are whole days, so no step can come due in between. What a person
+    has to do first (a stage, a date) asks for itself, in the transaction that does it.
     """
     moments = []
     for item in plan(situation, at):
@@ -122,7 +126,7 @@ def why_over(situation: Situation) -> SkipReason | None:
 
 def why_not(step: Step, situation: Situation, at: datetime) -> SkipReason | None:
     """Return the first of the step's conditions that does not hold at `at`, as a reason."""
-    reasons = (CONDITIONS[name](situation, at) for name in step.only_if)
+    reasons = (CONDITIONS[name](situation, at) for name in step.conditions)
     return next((reason for reason in reasons if reason is not None), None)
 
 
@@ -137,10 +141,9 @@ def why_not_by_hand(step: Step, situation: Situation, at: datetime) -> SkipReaso
         return SkipReason.retained
     if situation.departure.stage is Stage.returned:
         return SkipReason.returned
-    if step.anchor is Anchor.answered and situation.answered_at is None:
+    if step.anchor is Anchor.answer and situation.answered_at is None:
         return SkipReason.not_answered
-    hard = [name for name in step.only_if if name != "no_quality_reason"]
-    reasons = (CONDITIONS[name](situation, at) for name in hard)
+    reasons = (CONDITIONS[name](situation, at) for name in step.nature.needs)
     return next((reason for reason in reasons if reason is not None), None)
 
 
@@ -152,9 +155,9 @@ def can_be_threaded(step: Step, situation: Situation) -> bool:
 
 def why_not_now(mail: OutboxMessage, situation: Situation, at: datetime) -> SkipReason | None:
     """Return why a step's mail that is written down may not go after all; asked at its claim."""
-    step = STEPS.get(mail.step or "")
+    step = situation.step(mail.step)
     if step is None:
-        return None
+        return SkipReason.step_gone if mail.step else None
     if mail.context.get("by_hand"):
         return why_not_by_hand(step, situation, at)
     return why_over(situation) or why_not(step, situation, at)
@@ -168,34 +171,41 @@ def _planned(step: Step, situation: Situation, at: datetime) -> Planned:
         return Planned(step, reason=anchor)
     due_at = due_at_of(step, anchor, situation)
     reason = why_not(step, situation, at)
-    if reason is None and at >= due_at + step.stale_after:
+    if reason is None and at >= due_at + step.lasts:
         reason = SkipReason.expired
     return Planned(step, due_at, reason)
 
 
 def due_at_of(step: Step, anchor: date, situation: Situation) -> datetime:
-    """Return the step's time; a day that had come when the departure was recorded means then."""
-    day = anchor + timedelta(days=step.days)
+    """Return the step's time; what was owed when the departure was recorded means then."""
+    day = step.day_after(anchor)
     enrolled_at = situation.enrolment.enrolled_at if situation.enrolment else None
-    if step.counts_from_dates and enrolled_at and day <= situation.day_of(enrolled_at):
-        return enrolled_at
+    if step.nature.is_owed and step.anchor.is_date and enrolled_at:
+        enrolled_on = situation.day_of(enrolled_at)
+        if day <= enrolled_on and step.next_allowed(enrolled_on) == enrolled_on:
+            return enrolled_at
+        day = max(day, step.next_allowed(enrolled_on))
     return local_moment(day, step.at, situation.zone)
 
 
 def _anchor(step: Step, situation: Situation, at: datetime) -> date | SkipReason | None:
     """Return the day that the step counts from, None while it is to come, or why it never will."""
-    if step.counts_from_dates:
+    if step.anchor.is_date:
         return date_of(step, situation)
-    if step.anchor is Anchor.answered:
+    if step.anchor is Anchor.answer:
         return _answer_day(situation, at)
-    return _mail_day(*_MAILS[step.anchor], situation, at)
+    return _mail_day(step.after, situation, at)
 
 
 def date_of(step: Step, situation: Situation) -> date | None:
     """Return the departure's date that the step counts from, or None when it has none yet."""
+    departure = situation.departure
     dates = {
-        Anchor.notice: situation.departure.notice_on,
-        Anchor.end: situation.departure.end_on,
+        Anchor.notice: departure.notice_on,
+        Anchor.conversation: departure.conversation_on,
+        Anchor.handover: departure.handover_on,
+        Anchor.end: departure.end_on,
+        Anchor.closing: situation.day_of(departure.closed_at) if departure.closed_at else None,
     }
     return dates.get(step.anchor)
 
@@ -203,23 +213,34 @@ def date_of(step: Step, situation: Situation) -> date | None:
 def _answer_day(situation: Situation, at: datetime) -> date | SkipReason | None:
     if situation.answered_at is not None:
         return situation.day_of(situation.answered_at)
-    is_hopeless = situation.is_closed(InvitationKind.survey, at) or isinstance(
-        _mail_day(*_MAILS[Anchor.survey_sent], situation, at), SkipReason
-    )
+    if situation.is_closed(InvitationKind.survey, at):
+        return SkipReason.not_answered
+    survey = _inviting(situation, InvitationKind.survey)
+    if survey is None:
+        return SkipReason.not_answered
+    is_hopeless = isinstance(_mail_day(survey.name, situation, at), SkipReason)
     return SkipReason.not_answered if is_hopeless else None
 
 
-def _mail_day(
-    name: str, link: InvitationKind, situation: Situation, at: datetime
-) -> date | SkipReason | None:
-    mail = situation.mails.get(name)
+def _inviting(situation: Situation, kind: InvitationKind) -> Step | None:
+    """Return the step whose mail opens the link of `kind`."""
+    return next((step for step in situation.steps if step.is_on and step.invites_to is kind), None)
+
+
+def _mail_day(name: str, situation: Situation, at: datetime) -> date | SkipReason | None:
+    """Return the day on which the mail of step `name` went.
+
+    Beyond the closing of the link in it, it is not worth waiting for.
+    """
+    step, mail = situation.step(name), situation.mails.get(name)
     if mail is None:
-        return _planned(STEPS[name], situation, at).reason
+        return _planned(step, situation, at).reason if step else SkipReason.step_gone
     if mail.state is MailState.sent and mail.ended_at is not None:
         return situation.day_of(mail.ended_at)
     if mail.state in (MailState.skipped, MailState.cancelled):
         return mail.skip_reason or SkipReason.by_provider
-    return SkipReason.closed if situation.is_closed(link, at) else None
+    link = step.invites_to if step else None
+    return SkipReason.closed if link and situation.is_closed(link, at) else None
 
 
 def _next_time(clock_time: time, situation: Situation, at: datetime) -> datetime:
@@ -230,9 +251,9 @@ def _next_time(clock_time: time, situation: Situation, at: datetime) -> datetime
 
 def _may_happen(step: Step, situation: Situation) -> bool:
     """Say whether what the step waits for could happen by itself, without one of our steps."""
-    if step.anchor is Anchor.answered:
+    if step.anchor is Anchor.answer:
         return InvitationKind.survey in situation.invitations
-    return step.anchor in _MAILS and _MAILS[step.anchor][0] in situation.mails
+    return step.anchor is Anchor.step and step.after in situation.mails
 
 
 def _unanswered(situation: Situation, _at: datetime) -> SkipReason | None:
@@ -264,11 +285,27 @@ def _no_quality_reason(situation: Situation, _at: datetime) -> SkipReason | None
     return SkipReason.quality_reason if any(r.is_about_quality for r in reasons) else None
 
 
-CONDITIONS: dict[str, Callable[[Situation, datetime], SkipReason | None]] = {
-    "unanswered": _unanswered,
-    "survey_open": _survey_open,
-    "testimonial_open": _testimonial_open,
-    "no_testimonial": _no_testimonial,
-    "no_recovery": _no_recovery,
-    "no_quality_reason": _no_quality_reason,
+def _answered(situation: Situation, _at: datetime) -> SkipReason | None:
+    return None if situation.answered_at else SkipReason.not_answered
+
+
+def _not_ended_by_us(situation: Situation, _at: datetime) -> SkipReason | None:
+    is_ours = Reason.ended_by_us in situation.departure.reasons
+    return SkipReason.ended_by_us if is_ours else None
+
+
+def _keep_in_touch(situation: Situation, _at: datetime) -> SkipReason | None:
+    return None if situation.departure.contact.keep_in_touch else SkipReason.keep_in_touch_off
+
+
+CONDITIONS: dict[Condition, Callable[[Situation, datetime], SkipReason | None]] = {
+    Condition.unanswered: _unanswered,
+    Condition.answered: _answered,
+    Condition.survey_open: _survey_open,
+    Condition.testimonial_open: _testimonial_open,
+    Condition.no_testimonial: _no_testimonial,
+    Condition.no_recovery: _no_recovery,
+    Condition.no_quality_reason: _no_quality_reason,
+    Condition.not_ended_by_us: _not_ended_by_us,
+    Condition.keep_in_touch: _keep_in_touch,
 }

@@ -1,102 +1,71 @@
-"""The farewell protocol of now, as data. What it comes to for a departure is in plans.py."""
+"""Protocols: named sequences of steps, and every version that each has had."""
 
-from dataclasses import dataclass
-from datetime import time, timedelta
-from enum import StrEnum
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from service.models.outbox import MailKind
-from service.models.surveys import InvitationKind
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-NINE = time(9)
-TEN = time(10)
-
-
-class Anchor(StrEnum):
-    """What a step's days are counted from."""
-
-    notice = "notice"
-    end = "end"
-    survey_sent = "survey_sent"
-    answered = "answered"
-    testimonial_sent = "testimonial_sent"
+from service.extensions import Model
+from service.models.clients import name_key
+from service.models.departures import Reason
+from service.models.providers import Provider
+from service.models.steps import Step, StepsColumn
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, UtcDateTime
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One mail of a protocol: `days` after the anchor's local day, at the local time `at`.
+class Protocol(Model):
+    """A sequence of steps as it is now. Its departures follow it from version to version.
 
-    One that could not go within `stale_after` of its time goes no more. `only_if` names the
-    conditions (plans.CONDITIONS), each asked at its time; `invites_to` is the link that the mail
-    opens; `under` is the step whose mail it is threaded under.
+    The one with the rules that fit a departure first (by `position`) is chosen when it is
+    recorded, else the default. A deleted one is kept for the departures that are still in it.
     """
 
-    name: str
-    kind: MailKind
-    anchor: Anchor
-    days: int
-    at: time
-    stale_after: timedelta
-    only_if: tuple[str, ...] = ()
-    invites_to: InvitationKind | None = None
-    under: str | None = None
+    __tablename__ = "protocols"
 
-    @property
-    def counts_from_dates(self) -> bool:
-        """Whether its anchor is a date of the departure, not something that happens."""
-        return self.anchor in (Anchor.notice, Anchor.end)
+    id: Mapped[PrimaryKey]
+    public_id: Mapped[PublicId]
+    name: Mapped[str] = mapped_column(String(120), default="")  # empty: the built-in one's own
+    built_in: Mapped[str | None] = mapped_column(String(40), unique=True)  # built_ins.BUILT_INS
+    is_default: Mapped[bool] = mapped_column(default=False)
+    position: Mapped[int] = mapped_column(default=0)
+    services: Mapped[str] = mapped_column(Text, default="")  # rule: any of these, a line each
+    reasons: Mapped[str] = mapped_column(Text, default="")  # rule: any of these codes, a line each
+    steps: Mapped[tuple[Step, ...]] = mapped_column(StepsColumn)
+    number: Mapped[int] = mapped_column(default=1)  # of the version that this is
+    created_at: Mapped[CreatedAt]
+    deleted_at: Mapped[Moment | None]
+
+    __mapper_args__ = {"version_id_col": number, "version_id_generator": False}  # noqa: RUF012
+
+    def fits(self, service: str, reasons: Collection[Reason]) -> bool:
+        """Say whether its rules choose a departure: each kind of rule that it has must hold."""
+        services, codes = self.services.splitlines(), self.reasons.splitlines()
+        of_service = name_key(service) in map(name_key, services)
+        of_reason = any(reason.value in codes for reason in reasons)
+        has_rules = bool(services or codes)
+        return has_rules and (of_service or not services) and (of_reason or not codes)
 
 
-# The first reminder is stale before the second is due, so that an outage never sends both at once.
-DEFAULT = (
-    Step("thank_you", MailKind.thank_you, Anchor.notice, 1, NINE, timedelta(days=14)),
-    Step(
-        "survey_invitation",
-        MailKind.survey_invitation,
-        Anchor.end,
-        1,
-        TEN,
-        timedelta(days=21),
-        invites_to=InvitationKind.survey,
-    ),
-    Step(
-        "survey_reminder_1",
-        MailKind.survey_reminder_1,
-        Anchor.survey_sent,
-        3,
-        TEN,
-        timedelta(days=2),
-        ("unanswered", "survey_open"),
-        under="survey_invitation",
-    ),
-    Step(
-        "survey_reminder_2",
-        MailKind.survey_reminder_2,
-        Anchor.survey_sent,
-        7,
-        TEN,
-        timedelta(days=7),
-        ("unanswered", "survey_open"),
-        under="survey_invitation",
-    ),
-    Step(
-        "testimonial_request",
-        MailKind.testimonial_request,
-        Anchor.answered,
-        1,
-        NINE,
-        timedelta(days=14),
-        ("no_testimonial", "no_recovery", "no_quality_reason"),
-        invites_to=InvitationKind.testimonial,
-    ),
-    Step(
-        "testimonial_reminder",
-        MailKind.testimonial_reminder,
-        Anchor.testimonial_sent,
-        5,
-        NINE,
-        timedelta(days=7),
-        ("no_testimonial", "no_recovery", "testimonial_open"),
-        under="testimonial_request",
-    ),
-)
-STEPS = {step.name: step for step in DEFAULT}
+def fitting(
+    protocols: Sequence[Protocol], service: str, reasons: Collection[Reason]
+) -> Protocol | None:
+    """Return the first whose rules fit, else the default; None means the built-in default."""
+    default = next((protocol for protocol in protocols if protocol.is_default), None)
+    return next((row for row in protocols if row.fits(service, reasons)), default)
+
+
+class ProtocolVersion(Model):
+    """What a protocol's steps were from `created_at` on; append-only, the newest is the present."""
+
+    __tablename__ = "protocol_versions"
+    __table_args__ = (UniqueConstraint("protocol_id", "number"),)
+
+    id: Mapped[PrimaryKey]
+    protocol_id: Mapped[int] = mapped_column(ForeignKey("protocols.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    steps: Mapped[tuple[Step, ...]] = mapped_column(StepsColumn)
+    provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    provider: Mapped[Provider | None] = relationship()

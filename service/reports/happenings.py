@@ -4,7 +4,6 @@ from flask_babel import gettext as _
 
 from service.models import Event, EventKind, MailKind, Stage
 from service.models.labels import label
-from service.models.protocols import STEPS
 
 # Field names in "changed" events, as forms call them.
 FIELDS = {
@@ -37,10 +36,8 @@ def sentence(event: Event) -> str:
     if event.kind is EventKind.stage_changed:
         _was, _sep, to = event.detail.partition(">")
         return str(_("Now: %(stage)s", stage=label(Stage(to)) if to in list(Stage) else to))
-    step = STEPS.get(event.detail)
-    is_kind = event.detail in list(MailKind)
-    kind = step.kind if step else MailKind(event.detail) if is_kind else None
-    mail = label(kind) if kind else event.detail
+    kind = event.detail.partition("-")[0]  # of a step or a mail
+    mail = label(MailKind(kind)) if kind in list(MailKind) else event.detail
     sentences: dict[EventKind, str] = {
         EventKind.recorded: _("Recorded"),
         EventKind.step_sent_now: _("Sent by hand: %(mail)s", mail=mail),
@@ -48,6 +45,7 @@ def sentence(event: Event) -> str:
         EventKind.step_put_back: _("Put back: %(mail)s", mail=mail),
         EventKind.protocol_stopped: _("Farewell mails stopped"),
         EventKind.protocol_resumed: _("Farewell mails go on"),
+        EventKind.protocol_changed: _("Put on another protocol: %(name)s", name=event.detail),
         EventKind.wants_to_talk: _("Would like to talk"),
         EventKind.preferences_changed: _("Changed their mail preferences"),
         EventKind.unsubscribed: _("Unsubscribed"),

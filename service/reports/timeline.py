@@ -21,9 +21,9 @@ from service.models import (
     OutboxMessage,
     SkipReason,
 )
-from service.models.labels import label, why_later, why_not
+from service.models.labels import delay_in_words, label, why_later, why_not
 from service.models.plans import Planned, Situation, can_be_threaded, why_not_by_hand
-from service.models.protocols import STEPS, Anchor, Step
+from service.models.steps import Anchor, Step
 from service.reports import happenings, suppressions
 
 
@@ -123,21 +123,26 @@ def _is_shown(event: Event, situation: Situation) -> bool:
 
 def waits_for(item: Planned) -> str:
     """Say what a step without a day waits for."""
-    days = item.step.days
     sentences: dict[Anchor, str] = {
         Anchor.notice: _("Waits for the day of notice."),
+        Anchor.conversation: _("Waits for the conversation."),
+        Anchor.handover: _("Waits until the handover begins."),
         Anchor.end: _("Waits for the end date."),
-        Anchor.survey_sent: _("%(days)s days after the survey, if it is not answered.", days=days),
-        Anchor.answered: _("The day after the answer, when it is deserved."),
-        Anchor.testimonial_sent: _("%(days)s days after the request, once.", days=days),
+        Anchor.closing: _("Waits until the departure is closed."),
+        Anchor.answer: _("%(delay)s after the answer, when it is deserved.", delay=_delay(item)),
+        Anchor.step: _("%(delay)s after the mail before it.", delay=_delay(item)),
     }
     return sentences[item.step.anchor]
+
+
+def _delay(item: Planned) -> str:
+    return delay_in_words(item.step.count, item.step.unit)
 
 
 def _mailed(
     mail: OutboxMessage, situation: Situation, wait: postponing.Wait | None, stopped: str
 ) -> Item:
-    more: dict[str, Any] = {"step": mail.step if mail.step in STEPS else None, "mail": mail}
+    more: dict[str, Any] = {"step": mail.step if situation.step(mail.step) else None, "mail": mail}
     what, tag = label(mail.kind), label(mail.state)
     if mail.state is MailState.sent:
         if mail.outcome is not None and mail.outcome != "delivered":
@@ -170,7 +175,7 @@ def _why(reason: SkipReason, stopped: str) -> str:
 
 def _ways_back(mail: OutboxMessage, reason: SkipReason, situation: Situation) -> frozenset[str]:
     """Return what can be done about a skipped mail, if it is the step's latest."""
-    step = STEPS.get(mail.step or "")
+    step = situation.step(mail.step)
     if step is None or situation.mails.get(step.name) is not mail:
         return frozenset()
     back = {"put_back"} if reason is SkipReason.by_provider else set()

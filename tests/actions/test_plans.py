@@ -19,8 +19,8 @@ from service.models import (
     SkipReason,
     Stage,
 )
+from service.models.built_ins import BUILT_INS, DEFAULT
 from service.models.plans import Planned, Situation, ask_again_at, plan
-from service.models.protocols import DEFAULT
 
 MADRID = "Europe/Madrid"
 
@@ -203,7 +203,7 @@ def test_an_unanswered_survey_that_closed_ends_the_wait_for_a_testimonial():
     assert request.reason is SkipReason.not_answered
 
 
-@pytest.mark.parametrize("entry", DEFAULT, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", BUILT_INS[DEFAULT], ids=lambda entry: entry.name)
 def test_a_step_that_an_outage_kept_too_long_expires(entry):
     situation = a_situation(response=None)
     situation.mails["survey_invitation"] = sent("survey_invitation", "2026-11-21T09:01")
@@ -212,7 +212,7 @@ def test_a_step_that_an_outage_kept_too_long_expires(entry):
     if entry.name == "testimonial_request":
         situation.response = an_answer("2026-11-22T10:00")
     due_at = step(situation, entry.name, "2026-11-02T12:00").due_at
-    stale_at = due_at + entry.stale_after
+    stale_at = due_at + entry.lasts
 
     in_time, too_late = f"{stale_at - timedelta(minutes=1):%FT%T}", f"{stale_at:%FT%T}"
     assert step(situation, entry.name, in_time).reason is None

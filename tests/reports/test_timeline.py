@@ -58,10 +58,10 @@ def test_what_comes_is_told_with_its_day_or_with_what_it_waits_for(departure):
             ("Recorded", "", "Marta"),
             ("Thank-you", "planned", ""),
             ("Survey", "planned", ""),
-            ("First survey reminder", "", "3 days after the survey, if it is not answered."),
-            ("Second survey reminder", "", "7 days after the survey, if it is not answered."),
-            ("Testimonial request", "", "The day after the answer, when it is deserved."),
-            ("Testimonial reminder", "", "5 days after the request, once."),
+            ("First survey reminder", "", "3 days after the mail before it."),
+            ("Second survey reminder", "", "7 days after the mail before it."),
+            ("Testimonial request", "", "1 day after the answer, when it is deserved."),
+            ("Testimonial reminder", "", "5 days after the mail before it."),
         ]
 
 
@@ -170,7 +170,11 @@ def test_every_wait_has_a_sentence():
 
 @pytest.mark.parametrize("kind", EventKind)
 def test_every_event_is_told_in_words_and_not_by_its_code(app, kind):
-    detail = {EventKind.changed: "end_on,notes", EventKind.stage_changed: "notice>closed"}
+    detail = {
+        EventKind.changed: "end_on,notes",
+        EventKind.stage_changed: "notice>closed",
+        EventKind.protocol_changed: "Corto",
+    }
     with force_locale("es"):
         sentence = happenings.sentence(Event(kind=kind, detail=detail.get(kind, "thank_you")))
     assert sentence

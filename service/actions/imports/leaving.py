@@ -21,9 +21,11 @@ from service.models import (
     EnrolmentState,
     Event,
     EventKind,
+    Protocol,
     Provider,
     Stage,
 )
+from service.models.protocols import fitting
 
 SOURCE = "import"
 
@@ -50,7 +52,13 @@ def insert_departures(
     ]
     insert_quietly(DepartureReason, reasons)
     insert_quietly(Event, [_event(id_, EventKind.recorded, by, SOURCE) for id_ in ids])
-    insert_quietly(Enrolment, [_enrolment(id_) for draft, id_ in pairs if draft.starts])
+    known = protocols.choices()
+    enrolments = [
+        _enrolment(id_, fitting(known, service_of(draft), draft.values.get("reasons", ())))
+        for draft, id_ in pairs
+        if draft.starts
+    ]
+    insert_quietly(Enrolment, enrolments)
 
 
 def _values(draft: DepartureDraft, by: Provider | None, day: date) -> dict[str, Any]:
@@ -107,8 +115,13 @@ def _begin(begun: Sequence[Departure]) -> None:
     for enrolment in enrolments.values():
         enrolment.state, enrolment.next_at = EnrolmentState.active, now()
         enrolment.enrolled_at = now()
-    fresh = [departure.id for departure in begun if departure.id not in enrolments]
-    insert_quietly(Enrolment, [_enrolment(id_) for id_ in fresh])
+    known = protocols.choices()
+    fresh = [
+        _enrolment(row.id, fitting(known, row.service, row.reasons))
+        for row in begun
+        if row.id not in enrolments
+    ]
+    insert_quietly(Enrolment, fresh)
 
 
 def _count_anew(moved: Sequence[Departure]) -> None:
@@ -128,10 +141,11 @@ def _enrolments(rows: Sequence[Departure]) -> dict[int, Enrolment]:
     return found
 
 
-def _enrolment(departure_id: int) -> dict[str, Any]:
+def _enrolment(departure_id: int, protocol: Protocol | None) -> dict[str, Any]:
     moment = now()
     return {
         "departure_id": departure_id,
+        "protocol_id": protocol.id if protocol else None,
         "state": EnrolmentState.active,
         "enrolled_at": moment,
         "next_at": moment,
