@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -21,6 +21,12 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("provider_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["protocol_id"],
+            ["protocols.id"],
+            name=op.f("fk_mail_texts_protocol_id_protocols"),
+            ondelete="CASCADE",
+        ),
         sa.ForeignKeyConstraint(
             ["provider_id"],
             ["providers.id"],

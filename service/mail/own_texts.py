@@ -7,7 +7,7 @@ from sqlalchemy import select
 from service.extensions import db
 from service.mail.texts import Text
 from service.mail.topics import Topic
-from service.models import Departure, MailText, OutboxMessage
+from service.models import Departure, Enrolment, MailText, OutboxMessage, Protocol
 
 
 def attached(topics: Sequence[Topic]) -> Sequence[Topic]:
@@ -21,9 +21,11 @@ def attached(topics: Sequence[Topic]) -> Sequence[Topic]:
         return topics
     rows = db.session.scalars(select(MailText).where(MailText.place.in_(places)))
     found = {(row.protocol_id, row.place, row.language): row for row in rows}
+    protocols = _protocols_of(asked) if any(of_protocol for of_protocol, *_ in found) else {}
     for topic in asked:
         kind, step, language = topic.row.kind, topic.row.step or topic.row.kind, topic.row.language
-        own = found.get((_protocol_of(topic), step, language)) or found.get((None, kind, language))
+        protocol_id = protocols.get(topic.row.departure_id or 0)
+        own = found.get((protocol_id, step, language)) or found.get((None, kind, language))
         if own is not None:
             topic.own = Text(own.subject, own.body)
     return topics
@@ -41,5 +43,13 @@ def chosen(row: OutboxMessage) -> Departure | None:
     return db.session.get(Departure, like) if like else None
 
 
-def _protocol_of(_topic: Topic) -> int | None:
-    return None
+def _protocols_of(topics: Sequence[Topic]) -> dict[int, int | None]:
+    """Return the protocol that each departure is in; without one of its own, the default one."""
+    default = db.session.scalar(
+        select(Protocol.id).where(Protocol.is_default, Protocol.deleted_at.is_(None))
+    )
+    ids = {topic.row.departure_id for topic in topics}
+    rows = db.session.execute(
+        select(Enrolment.departure_id, Enrolment.protocol_id).where(Enrolment.departure_id.in_(ids))
+    )
+    return {departure_id: protocol_id or default for departure_id, protocol_id in rows}

@@ -32,7 +32,7 @@ class MailText(Model):
     )
 
     id: Mapped[PrimaryKey]
-    protocol_id: Mapped[int | None]
+    protocol_id: Mapped[int | None] = mapped_column(ForeignKey("protocols.id", ondelete="CASCADE"))
     place: Mapped[str] = mapped_column(String(60))
     language: Mapped[str] = mapped_column(String(5))
     subject: Mapped[str] = mapped_column(String(200))

@@ -13,7 +13,7 @@ from service.mail.kinds import RULES
 from service.mail.placeholders import OF_NO_DEPARTURE
 from service.mail.text_defaults import default
 from service.mail.texts import Text
-from service.models import Client, Contact, Departure, MailKind, MailText
+from service.models import Client, Contact, Departure, MailKind, MailText, Protocol
 
 SUGGESTED = 100  # people to choose from while typing; others are found by their name
 # In the order in which a departure meets them.
@@ -73,6 +73,17 @@ class Line:
 
     place: Place
     own: dict[str, MailText]
+
+
+def scope_of(public_id: str) -> Scope | None:
+    """Return the texts of one protocol: the places are its steps as they are now."""
+    row = db.session.scalar(
+        select(Protocol).where(Protocol.public_id == public_id, Protocol.deleted_at.is_(None))
+    )
+    if row is None:
+        return None
+    steps = tuple(Place(step.name, step.kind, step.title) for step in row.steps)
+    return Scope(row.id, row.public_id, row.name or row.built_in or "", steps)
 
 
 def lines(scope: Scope) -> tuple[list[Line], list[Line]]:

@@ -85,3 +85,6 @@ def register(app: Flask) -> None:
     errors.register(app)
     for module in (*PROVIDER, *PUBLIC):
         app.register_blueprint(module.blueprint)
+    app.register_blueprint(
+        texts.blueprint, name="protocol_texts", url_prefix="/protocols/<protocol>/texts"
+    )

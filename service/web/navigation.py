@@ -35,7 +35,16 @@ PLACES = (
         "settings.index",
         _l("Settings"),
         "settings",
-        ("questions", "mails", "texts", "providers", "suppressions", "suppression_lists", "doctor"),
+        (
+            "questions",
+            "mails",
+            "texts",
+            "protocol_texts",
+            "providers",
+            "suppressions",
+            "suppression_lists",
+            "doctor",
+        ),
         in_bar=False,
     ),
 )

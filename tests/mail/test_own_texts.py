@@ -8,7 +8,7 @@ from sqlalchemy import event
 from service.extensions import db
 from service.mail.rendering import render, render_many
 from service.models import MailKind, MailText
-from tests.builders import a_company, added
+from tests.builders import a_company, a_protocol, added
 from tests.mail.mails import a_mail
 
 
@@ -43,7 +43,7 @@ def test_a_step_without_a_text_of_its_own_has_that_of_its_kind(app):
 
 def test_texts_of_another_protocol_or_language_are_not_ours(app):
     a_company()
-    a_text(place="thank_you", protocol_id=987)
+    a_text(place="thank_you", protocol_id=a_protocol().id)
     a_text(place="thank_you", language="en")
     assert render(a_mail(MailKind.thank_you)).subject == "Gracias por todo"
 

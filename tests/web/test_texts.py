@@ -9,8 +9,17 @@ from service.extensions import db
 from service.mail.rendering import render
 from service.mail.text_defaults import default
 from service.mail.wire import decoded
-from service.models import MailKind, MailText, OutboxMessage, Role
-from tests.builders import a_client, a_company, a_contact, a_departure, a_provider, added, logged_in
+from service.models import Enrolment, MailKind, MailText, OutboxMessage, Role
+from tests.builders import (
+    a_client,
+    a_company,
+    a_contact,
+    a_departure,
+    a_protocol,
+    a_provider,
+    added,
+    logged_in,
+)
 from tests.mail.mails import a_mail
 
 PAGE = "/texts/thank_you?language=en"
@@ -199,3 +208,22 @@ def test_every_page_shows_its_mail(owner):
             assert owner.get(f"/texts/{kind}?language={language}").status_code == 200
             frame = owner.get(f"/texts/{kind}/frame?language={language}").get_data(as_text=True)
             assert default(MailKind(kind), language).subject in frame
+
+
+def test_a_protocols_own_text_goes_before_that_of_all(owner):
+    protocol = a_protocol(is_default=True)
+    departure = a_mail(MailKind.thank_you, "en").departure
+    added(Enrolment(departure=departure, protocol_id=protocol.id))
+    db.session.commit()
+    owner.post(PAGE, data=TYPED | {"subject": "Of all"})
+    ours = f"/protocols/{protocol.public_id}/texts/thank_you?language=en"
+    said = said_on(owner.get(ours))
+    assert "Of all" in said  # what goes out now
+    owner.post(ours, data=TYPED | {"subject": "Of ours"})
+    row = db.session.query(OutboxMessage).one()
+    row.step = "thank_you"
+    assert render(row).subject == "Of ours"
+    assert "In your words" in said_on(owner.get(f"/protocols/{protocol.public_id}/texts"))
+    owner.post(ours.replace("?", "/restore?"))
+    assert render(row).subject == "Of all"
+    assert owner.get("/protocols/nothing-here/texts").status_code == 404

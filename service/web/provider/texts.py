@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -157,8 +157,19 @@ class Spot:
         return reports.in_force(self.scope, self.place, self.language)
 
 
+@blueprint.url_value_preprocessor
+def _take_protocol(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Keep whose texts an address is about: the pages are the same for all protocols and for one."""
+    g.texts_of = (values or {}).pop("protocol", None)
+
+
 def _scope() -> Scope:
-    return OF_ALL
+    if g.texts_of is None:
+        return OF_ALL
+    scope = reports.scope_of(g.texts_of)
+    if scope is None:
+        abort(404)
+    return scope
 
 
 def _spot(name: str) -> Spot:
