@@ -7,7 +7,7 @@ from sqlalchemy import select
 from service.extensions import db
 from service.mail.texts import Text
 from service.mail.topics import Topic
-from service.models import Departure, Enrolment, MailText, OutboxMessage, Protocol
+from service.models import Departure, Enrolment, MailText, OutboxMessage
 
 
 def attached(topics: Sequence[Topic]) -> Sequence[Topic]:
@@ -44,12 +44,9 @@ def chosen(row: OutboxMessage) -> Departure | None:
 
 
 def _protocols_of(topics: Sequence[Topic]) -> dict[int, int | None]:
-    """Return the protocol that each departure is in; without one of its own, the default one."""
-    default = db.session.scalar(
-        select(Protocol.id).where(Protocol.is_default, Protocol.deleted_at.is_(None))
-    )
+    """Return the protocol that each departure is in; None is the built-in default."""
     ids = {topic.row.departure_id for topic in topics}
     rows = db.session.execute(
         select(Enrolment.departure_id, Enrolment.protocol_id).where(Enrolment.departure_id.in_(ids))
     )
-    return {departure_id: protocol_id or default for departure_id, protocol_id in rows}
+    return {row.departure_id: row.protocol_id for row in rows}

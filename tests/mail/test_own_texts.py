@@ -8,6 +8,8 @@ from sqlalchemy import event
 from service.extensions import db
 from service.mail.rendering import render, render_many
 from service.models import MailKind, MailText
+from service.models.steps import NATURES
+from service.reports.texts import kinds
 from tests.builders import a_company, a_protocol, added
 from tests.mail.mails import a_mail
 
@@ -63,3 +65,7 @@ def test_a_mail_to_the_team_is_never_in_words_of_ones_own(app):
     a_company()
     a_text(place="alert_low_score")
     assert render(a_mail(MailKind.alert_low_score)).subject != "De todos"
+
+
+def test_every_mail_that_a_step_may_send_can_have_a_text(app):
+    assert set(NATURES) <= set(kinds())

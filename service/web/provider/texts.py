@@ -159,7 +159,7 @@ class Spot:
 
 @blueprint.url_value_preprocessor
 def _take_protocol(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """Keep whose texts an address is about: the pages are the same for all protocols and for one."""
+    """Keep whose texts an address is about: all protocols' and one's have the same pages."""
     g.texts_of = (values or {}).pop("protocol", None)
 
 
