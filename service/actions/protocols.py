@@ -28,7 +28,6 @@ from service.models import (
     SkipReason,
 )
 from service.models.plans import (
-    Situation,
     ask_again_at,
     date_of,
     due_at_of,
@@ -36,6 +35,7 @@ from service.models.plans import (
     plan,
 )
 from service.models.protocols import fitting
+from service.models.situations import Situation
 
 CHUNK = 200  # enrolments per transaction of the clock
 SETTLING = timedelta(minutes=1)  # the soonest that an enrolment is asked again

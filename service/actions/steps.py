@@ -9,7 +9,8 @@ from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import Departure, EventKind, MailState, OutboxMessage, Provider, SkipReason
 from service.models.labels import why_not
-from service.models.plans import Situation, can_be_threaded, plan, why_not_by_hand
+from service.models.plans import can_be_threaded, plan, why_not_by_hand
+from service.models.situations import Situation
 from service.models.steps import Step
 
 

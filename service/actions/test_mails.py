@@ -1,18 +1,34 @@
 """Mail oneself a sample, to see in one's own mailbox what clients get."""
 
+from typing import Any
+
 from service import clock
 from service.mail import outbox
-from service.models import MailKind, OutboxMessage, Provider
+from service.mail.texts import Text
+from service.models import Departure, MailKind, OutboxMessage, Provider
 
 
-def send(kind: MailKind, language: str, to: Provider) -> OutboxMessage | None:
-    """Owe `to` a sample of `kind`; None when the same one was asked for this very second."""
+def send(
+    kind: MailKind,
+    language: str,
+    to: Provider,
+    own: Text | None = None,
+    like: Departure | None = None,
+) -> OutboxMessage | None:
+    """Owe `to` a sample of `kind`; None when the same one was asked for this very second.
+
+    `own` is the text that it is to have, which need not be saved: it travels with the row.
+    `like` is whose names and dates it shows; its links lead nowhere all the same.
+    """
+    carried: dict[str, Any] = {"like": like.id} if like else {}
+    if own:
+        carried["own"] = {"subject": own.subject, "body": own.body}
     row = outbox.write(
         MailKind.test_mail,
         to,
         subject=f"sample:{kind}:{language}",
         cycle=int(clock.now().timestamp()),
-        context={"sample": kind},
+        context={"sample": kind, **carried},
     )
     if row is not None:
         row.language = language

@@ -18,7 +18,7 @@ from service.models import (
     OutboxMessage,
     SkipReason,
 )
-from service.models.plans import Situation
+from service.models.situations import Situation
 from service.models.steps import Step
 
 HELD = (EnrolmentState.stopped, EnrolmentState.paused)  # until a person lets it go on

@@ -20,7 +20,8 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
-from service.models.plans import Situation, why_not_now
+from service.models.plans import why_not_now
+from service.models.situations import Situation
 
 
 def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:

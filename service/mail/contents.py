@@ -51,6 +51,7 @@ LINK = {
     MailKind.alert_mail_trouble: "deliveries_url",
     MailKind.password_link: "password_url",
     MailKind.test_mail: "previews_url",
+    MailKind.door_open: "door_url",
 }
 
 
@@ -129,6 +130,7 @@ def _add_link(said: Content, topic: Topic) -> None:
         "quote_url": (topic.testimonial, links.quote),
         "moderation_url": (topic.testimonial, links.moderation),
         "password_url": (topic.link, links.password),
+        "door_url": (topic.row.contact, lambda contact: links.door(contact, topic.row)),
         "previews_url": (topic.row, lambda _: links.previews()),
         "deliveries_url": (topic.row, lambda _: links.deliveries()),
     }

@@ -29,6 +29,7 @@ _OWED = Rules(is_transactional=True)
 _ASKED = Rules(is_transactional=False)
 _REMINDER = Rules(is_transactional=False, is_reminder=True, goes_twice=False)
 _WAITED_FOR = Rules(is_transactional=True, priority=Priority.urgent)
+_CHECK_IN = Rules(is_transactional=False, purpose=ConsentPurpose.check_ins)
 _ALERT = Rules(is_transactional=True, to_provider=True, priority=Priority.urgent)
 
 RULES: dict[MailKind, Rules] = {
@@ -50,4 +51,7 @@ RULES: dict[MailKind, Rules] = {
     MailKind.alert_mail_trouble: _ALERT,
     MailKind.password_link: _ALERT,
     MailKind.test_mail: _ALERT,
+    MailKind.own_text: _ASKED,
+    MailKind.closing_letter: _OWED,
+    MailKind.door_open: _CHECK_IN,
 }

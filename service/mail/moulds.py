@@ -15,11 +15,12 @@ from flask import current_app
 from flask_babel import force_locale
 from markupsafe import Markup, escape
 
-from service.mail import lint
+from service.mail import lint, markdown, placeholders
 from service.mail.kinds import RULES
 from service.mail.looks import Look
+from service.mail.texts import Text
 from service.mail.wire import Encoded, encoded, joined
-from service.mail.words import Quote, shortened
+from service.mail.words import Quote, one_line, shortened
 from service.models import MailKind
 
 SUBJECT_LENGTH = 49
@@ -75,28 +76,36 @@ def mould(
     look: Look,
     gaps: frozenset[str],
     choices: tuple[tuple[str, str], ...],
+    own: Text | None = None,
 ) -> Mould:
     """Build the mould of `kind` for mails that have words for `gaps`.
 
-    `choices` are the few values that sentences depend on, so they are part of what is built.
-    Raises lint.Unfit.
+    `choices` are the few values that sentences depend on, so they are part of what is built; `own`
+    is what the provider wrote in place of the templates. Raises lint.Unfit.
     """
     context: dict[str, Any] = {name: Markup(f"\ue000{name}\ue001") for name in gaps}  # noqa: S704
     context |= dict(choices)
     context |= {"look": look, "language": language}
     context |= {"transactional": RULES[kind].is_transactional}
     with force_locale(language):
-        subject = _render(kind, "subject.txt", context).strip()
-        text = _render(kind, "body.txt", context)
-        html = _render(kind, "body.html", context | {"subject": subject})
+        if own is None:
+            subject = _render(f"{kind}/subject.txt", context).strip()
+            text = _render(f"{kind}/body.txt", context)
+            html = _render(f"{kind}/body.html", context | {"subject": subject})
+        else:
+            context |= {"kind": kind, "parts": (made := markdown.parts(own, kind))}
+            context |= {"beginning": markdown.beginning(made)}
+            subject = placeholders.gapped(one_line(own.subject), kind, in_subject=True)
+            text = _render("own.txt", context)
+            html = _render("own.html", context | {"subject": subject})
     text, html = _tidy(text), _INLINER.inline(_compact(html))
     lint.check_bodies(_GAP.sub("", text), _GAP.sub("", html))
     return Mould(tuple(_GAP.split(subject)), _encoded_pieces(text), _encoded_pieces(html))
 
 
-def _render(kind: MailKind, file: str, context: dict[str, Any]) -> str:
+def _render(file: str, context: dict[str, Any]) -> str:
     # Not flask.render_template: a mail knows no request, session or other context of a page.
-    return current_app.jinja_env.get_template(f"email/{kind}/{file}").render(context)
+    return current_app.jinja_env.get_template(f"email/{file}").render(context)
 
 
 def _encoded_pieces(template: str) -> Pieces:

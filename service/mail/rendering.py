@@ -6,7 +6,7 @@ from email.utils import parseaddr
 from urllib.parse import quote
 
 from service.current import company, settings
-from service.mail import headers, links, verp
+from service.mail import headers, links, own_texts, own_words, verp
 from service.mail.contents import Content, Unwritable, content
 from service.mail.kinds import RULES
 from service.mail.looks import PRODUCT, Look, logo_of, look_of
@@ -63,7 +63,7 @@ def render_many(rows: Sequence[OutboxMessage]) -> list[Rendering | Unwritable]:
     """
     house = the_house()
     rendered: list[Rendering | Unwritable] = []
-    for topic in load(rows):
+    for topic in own_texts.attached(load(rows)):
         try:
             rendered.append(render_topic(topic, house))
         except Unwritable as why:
@@ -97,9 +97,11 @@ def render_topic(topic: Topic, house: House) -> Rendering:
     look = house.plain_look if to_provider else house.look
     if row.kind is MailKind.test_mail:
         said.words["sender"] = house.address
-    built = mould(
-        row.kind, row.language, look, frozenset(said.words), tuple(sorted(said.choices.items()))
-    )
+    if topic.own:
+        said.words = own_words.complete(topic, topic.own, said.words, look.name)
+        look = house.plain_look if topic.own.is_long else look
+    gaps, choices = frozenset(said.words), tuple(sorted(said.choices.items()))
+    built = mould(row.kind, row.language, look, gaps, choices, topic.own)
     return Rendering(
         sender=(_sender_name(topic, look), house.address),
         to=_recipient(row),
@@ -116,7 +118,10 @@ def render_topic(topic: Topic, house: House) -> Rendering:
 
 def _sample_for(row: OutboxMessage, kind: MailKind, to: Provider, house: House) -> Rendering:
     """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
-    rendered = render_topic(sample(kind, row.language, to, house.company), house)
+    topic = sample(kind, row.language, to, house.company, own_texts.chosen(row))
+    topic.own = own_texts.carried(row)
+    topics = [topic] if topic.own else own_texts.attached([topic])
+    rendered = render_topic(topics[0], house)
     return replace(
         rendered,
         to=_recipient(row),

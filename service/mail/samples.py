@@ -32,10 +32,19 @@ from service.models import (
 NOWHERE = "sample"  # the id in the links of a preview: no row has it
 
 
-def sample(kind: MailKind, language: str, sender: Provider, house: Company) -> Topic:
-    """Return a topic for a mail of `kind`, signed by (or to) `sender`."""
+def sample(
+    kind: MailKind,
+    language: str,
+    sender: Provider,
+    house: Company,
+    like: Departure | None = None,
+) -> Topic:
+    """Return a topic for a mail of `kind`, signed by (or to) `sender`.
+
+    `like` is whose names and dates it has; its links lead nowhere all the same.
+    """
     with force_locale(language):
-        departure = _departure(sender, house)
+        departure = _departure(sender, house, like)
         row = OutboxMessage(kind=kind, language=language, departure=departure, context={})
         if kind is MailKind.alert_mail_trouble:
             row.departure, row.context = None, _trouble()
@@ -76,12 +85,12 @@ def _trouble() -> dict[str, Any]:
     return Trouble(TroubleKind.server, since, 12, words="Connection refused").figures
 
 
-def _departure(responsible: Provider, house: Company) -> Departure:
-    client = Client(name="Bodegas Ruy Díaz")
+def _departure(responsible: Provider, house: Company, like: Departure | None) -> Departure:
+    client = Client(name=like.client.name if like else "Bodegas Ruy Díaz")
     contact = Contact(
         public_id=NOWHERE,
         client=client,
-        name="Jimena Ruy Díaz",
+        name=like.contact.name if like else "Jimena Ruy Díaz",
         email="jimena@ruydiaz.example",
         phone="600 000 000",
     )
@@ -89,8 +98,9 @@ def _departure(responsible: Provider, house: Company) -> Departure:
         public_id=NOWHERE,
         client=client,
         contact=contact,
-        responsible=responsible,
-        end_on=today(house.time_zone) - timedelta(days=1),
+        responsible=(like and like.responsible) or responsible,
+        service=like.service if like else _("Online shop"),
+        end_on=like.end_on if like else today(house.time_zone) - timedelta(days=1),
     )
 
 

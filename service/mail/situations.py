@@ -22,7 +22,8 @@ from service.models import (
     Testimonial,
 )
 from service.models.built_ins import BUILT_INS, DEFAULT
-from service.models.plans import Planned, Situation, plan
+from service.models.plans import Planned, plan
+from service.models.situations import Situation
 from service.models.steps import Step
 
 Row = TypeVar("Row", Enrolment, Invitation, Recovery, Response)

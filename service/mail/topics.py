@@ -10,6 +10,7 @@ from sqlalchemy.orm import joinedload
 from service.extensions import db
 from service.mail.kinds import RULES
 from service.mail.rows import among
+from service.mail.texts import Text
 from service.models import (
     Contact,
     Conversation,
@@ -51,6 +52,7 @@ class Topic:
     testimonial: Testimonial | None = None
     link: ProviderLink | None = None
     conversation: Conversation | None = None  # with a contact who would like to talk
+    own: Text | None = None  # in place of the templates
 
     @property
     def responsible(self) -> Provider | None:

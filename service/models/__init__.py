@@ -50,6 +50,7 @@ from service.models.surveys import (
     ResponseReason,
 )
 from service.models.testimonials import Testimonial, TestimonialState
+from service.models.texts import MailText
 
 __all__ = [
     "END_STATES",
@@ -83,6 +84,7 @@ __all__ = [
     "LoginAttempt",
     "MailKind",
     "MailState",
+    "MailText",
     "OutboxMessage",
     "Outcome",
     "Priority",

@@ -3,7 +3,7 @@
 from datetime import time
 
 from service.models.outbox import MailKind
-from service.models.steps import Anchor, Condition, Step
+from service.models.steps import Anchor, Condition, Step, Unit
 
 NINE = time(9)
 TEN = time(10)
@@ -47,9 +47,29 @@ TESTIMONIAL_REMINDER = Step(
     7,
     after="testimonial_request",
 )
+CLOSING = Step("closing_letter", MailKind.closing_letter, Anchor.closing, 0, NINE, 14)
+DOOR_OPEN = Step("door_open-1m", MailKind.door_open, Anchor.end, 1, TEN, 21, Unit.months)
+DOOR_OPEN_AGAIN = Step("door_open-6m", MailKind.door_open, Anchor.end, 6, TEN, 30, Unit.months)
 DEFAULT = "default"
 BUILT_INS: dict[str, tuple[Step, ...]] = {
-    DEFAULT: (THANK_YOU, SURVEY, REMINDER_1, REMINDER_2, TESTIMONIAL, TESTIMONIAL_REMINDER),
+    DEFAULT: (
+        THANK_YOU,
+        CLOSING,
+        SURVEY,
+        REMINDER_1,
+        REMINDER_2,
+        TESTIMONIAL,
+        TESTIMONIAL_REMINDER,
+        DOOR_OPEN,
+        DOOR_OPEN_AGAIN,
+    ),
     "short": (THANK_YOU, SURVEY, REMINDER_1),
-    "project_finished": (SURVEY, REMINDER_1, TESTIMONIAL, TESTIMONIAL_REMINDER),
+    "project_finished": (
+        CLOSING,
+        SURVEY,
+        REMINDER_1,
+        TESTIMONIAL,
+        TESTIMONIAL_REMINDER,
+        DOOR_OPEN_AGAIN,
+    ),
 }

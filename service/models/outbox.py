@@ -38,6 +38,9 @@ class MailKind(StrEnum):
     alert_mail_trouble = "alert_mail_trouble"
     password_link = "password_link"  # noqa: S105
     test_mail = "test_mail"
+    own_text = "own_text"
+    closing_letter = "closing_letter"
+    door_open = "door_open"
 
 
 class MailState(StrEnum):

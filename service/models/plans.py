@@ -4,54 +4,16 @@ Pure: rows come in, decisions go out. The clock that sends and the page that for
 same `plan`, so what the page says is what happens.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from service.clock import local_moment
-from service.models.built_ins import BUILT_INS, DEFAULT
-from service.models.departures import Departure, Enrolment, EnrolmentState, Reason, Stage
+from service.models.conditions import CONDITIONS
+from service.models.departures import EnrolmentState, Stage
 from service.models.outbox import MailState, OutboxMessage, SkipReason
-from service.models.steps import Anchor, Condition, Step
-from service.models.surveys import Invitation, InvitationKind, Recovery, Response
-
-
-@dataclass(slots=True)
-class Situation:
-    """All that the protocol asks about one departure. `mails` holds each step's latest row.
-
-    `steps` are those of its protocol as it is now, in their order.
-    """
-
-    departure: Departure
-    enrolment: Enrolment | None
-    zone: str
-    steps: tuple[Step, ...] = BUILT_INS[DEFAULT]
-    mails: dict[str, OutboxMessage] = field(default_factory=dict)
-    cycles: dict[str, int] = field(default_factory=dict)  # rows written so far, step by step
-    invitations: dict[InvitationKind, Invitation] = field(default_factory=dict)
-    response: Response | None = None
-    recovery: Recovery | None = None
-    has_testimonial: bool = False
-
-    @property
-    def answered_at(self) -> datetime | None:
-        """When the answer was sent; a partial one does not count."""
-        return self.response.submitted_at if self.response else None
-
-    def step(self, name: str | None) -> Step | None:
-        """Return the step of that name, if the protocol has it and it is switched on."""
-        return next((step for step in self.steps if step.name == name and step.is_on), None)
-
-    def day_of(self, moment: datetime) -> date:
-        """Return the day that `moment` falls on for the provider."""
-        return moment.astimezone(ZoneInfo(self.zone)).date()
-
-    def is_closed(self, kind: InvitationKind, at: datetime) -> bool:
-        """Say whether there was a link of `kind` and it is good no more."""
-        invitation = self.invitations.get(kind)
-        return invitation is not None and not invitation.is_open(at)
+from service.models.situations import Situation
+from service.models.steps import Anchor, Step
+from service.models.surveys import InvitationKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,58 +216,3 @@ def _may_happen(step: Step, situation: Situation) -> bool:
     if step.anchor is Anchor.answer:
         return InvitationKind.survey in situation.invitations
     return step.anchor is Anchor.step and step.after in situation.mails
-
-
-def _unanswered(situation: Situation, _at: datetime) -> SkipReason | None:
-    return SkipReason.answered if situation.answered_at else None
-
-
-def _survey_open(situation: Situation, at: datetime) -> SkipReason | None:
-    return SkipReason.closed if situation.is_closed(InvitationKind.survey, at) else None
-
-
-def _testimonial_open(situation: Situation, at: datetime) -> SkipReason | None:
-    return SkipReason.closed if situation.is_closed(InvitationKind.testimonial, at) else None
-
-
-def _no_testimonial(situation: Situation, _at: datetime) -> SkipReason | None:
-    return SkipReason.testimonial_given if situation.has_testimonial else None
-
-
-def _no_recovery(situation: Situation, _at: datetime) -> SkipReason | None:
-    recovery = situation.recovery
-    is_open = recovery is not None and recovery.closed_at is None
-    return SkipReason.recovery_open if is_open else None
-
-
-def _no_quality_reason(situation: Situation, _at: datetime) -> SkipReason | None:
-    """Both sides' reasons count: the provider's own guess and what the client said."""
-    told = situation.response.reasons if situation.response else set()
-    reasons = situation.departure.reasons | told
-    return SkipReason.quality_reason if any(r.is_about_quality for r in reasons) else None
-
-
-def _answered(situation: Situation, _at: datetime) -> SkipReason | None:
-    return None if situation.answered_at else SkipReason.not_answered
-
-
-def _not_ended_by_us(situation: Situation, _at: datetime) -> SkipReason | None:
-    is_ours = Reason.ended_by_us in situation.departure.reasons
-    return SkipReason.ended_by_us if is_ours else None
-
-
-def _keep_in_touch(situation: Situation, _at: datetime) -> SkipReason | None:
-    return None if situation.departure.contact.keep_in_touch else SkipReason.keep_in_touch_off
-
-
-CONDITIONS: dict[Condition, Callable[[Situation, datetime], SkipReason | None]] = {
-    Condition.unanswered: _unanswered,
-    Condition.answered: _answered,
-    Condition.survey_open: _survey_open,
-    Condition.testimonial_open: _testimonial_open,
-    Condition.no_testimonial: _no_testimonial,
-    Condition.no_recovery: _no_recovery,
-    Condition.no_quality_reason: _no_quality_reason,
-    Condition.not_ended_by_us: _not_ended_by_us,
-    Condition.keep_in_touch: _keep_in_touch,
-}

@@ -78,6 +78,7 @@ class Nature:
 
 _UNANSWERED = (Condition.unanswered, Condition.survey_open)
 _PRAISED = (Condition.no_testimonial, Condition.no_recovery)
+_IN_TOUCH = (Condition.keep_in_touch, Condition.no_recovery)
 # The kinds that a step may send.
 NATURES: dict[MailKind, Nature] = {
     MailKind.thank_you: Nature(is_owed=True),
@@ -88,6 +89,9 @@ NATURES: dict[MailKind, Nature] = {
     MailKind.testimonial_reminder: Nature(
         (*_PRAISED, Condition.testimonial_open), reminds_of=MailKind.testimonial_request
     ),
+    MailKind.closing_letter: Nature(is_owed=True),
+    MailKind.door_open: Nature(_IN_TOUCH, is_once=False),
+    MailKind.own_text: Nature(is_once=False),
 }
 
 

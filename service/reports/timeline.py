@@ -22,7 +22,8 @@ from service.models import (
     SkipReason,
 )
 from service.models.labels import delay_in_words, label, why_later, why_not
-from service.models.plans import Planned, Situation, can_be_threaded, why_not_by_hand
+from service.models.plans import Planned, can_be_threaded, why_not_by_hand
+from service.models.situations import Situation
 from service.models.steps import Anchor, Step
 from service.reports import happenings, suppressions
 

@@ -27,6 +27,7 @@ from service.web.provider import (
     suppression_lists,
     suppressions,
     testimonials,
+    texts,
     today,
 )
 from service.web.public import calendars as public_calendars
@@ -53,6 +54,7 @@ PROVIDER = (
     testimonials,
     questions,
     mails,
+    texts,
     doctor,
     deliveries,
     suppressions,
@@ -93,3 +95,6 @@ def register(app: Flask) -> None:
     errors.register(app)
     for module in (*PROVIDER, *PUBLIC):
         app.register_blueprint(module.blueprint)
+    app.register_blueprint(
+        texts.blueprint, name="protocol_texts", url_prefix="/protocols/<protocol>/texts"
+    )

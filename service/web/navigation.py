@@ -43,6 +43,8 @@ PLACES = (
         (
             "questions",
             "mails",
+            "texts",
+            "protocol_texts",
             "providers",
             "suppressions",
             "suppression_lists",

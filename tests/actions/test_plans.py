@@ -6,6 +6,7 @@ import pytest
 
 from service.models import (
     Client,
+    Contact,
     Departure,
     Enrolment,
     EnrolmentState,
@@ -20,7 +21,8 @@ from service.models import (
     Stage,
 )
 from service.models.built_ins import BUILT_INS, DEFAULT
-from service.models.plans import Planned, Situation, ask_again_at, plan
+from service.models.plans import Planned, ask_again_at, plan
+from service.models.situations import Situation
 
 MADRID = "Europe/Madrid"
 
@@ -40,6 +42,7 @@ def a_situation(
     """A departure without a database, recorded on its day of notice."""
     departure = Departure(
         client=Client(name="Bodegas", is_sample=False),
+        contact=Contact(keep_in_touch=True),
         stage=Stage.notice,
         notice_on=date.fromisoformat(notice_on),
         end_on=date.fromisoformat(end_on) if end_on else None,
@@ -136,7 +139,7 @@ def test_a_skipped_invitation_takes_its_reminders_and_the_testimonial_with_it():
 def test_without_an_end_only_the_thank_you_is_planned():
     moments = [item.due_at for item in plan(a_situation(end_on=None), at("2026-11-02T12:00"))]
 
-    assert moments == [at("2026-11-03T08:00"), None, None, None, None, None]
+    assert moments == [at("2026-11-03T08:00"), *[None] * 8]
 
 
 def test_an_answer_stops_the_reminders_and_brings_the_testimonial_the_day_after():
@@ -208,6 +211,7 @@ def test_a_step_that_an_outage_kept_too_long_expires(entry):
     situation = a_situation(response=None)
     situation.mails["survey_invitation"] = sent("survey_invitation", "2026-11-21T09:01")
     situation.mails["testimonial_request"] = sent("testimonial_request", "2026-11-23T08:00")
+    situation.departure.closed_at = at("2026-11-19T10:00")
     situation.mails.pop(entry.name, None)
     if entry.name == "testimonial_request":
         situation.response = an_answer("2026-11-22T10:00")

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from sqlalchemy import event, select
 
-from service.actions import departures, protocols, steps
+from service.actions import departures, protocols, stages, steps
 from service.actions.departures import Facts
 from service.errors import Conflict, Refused
 from service.extensions import db
@@ -23,6 +23,7 @@ from service.models import (
     Reason,
     Recovery,
     SkipReason,
+    Stage,
     SuppressionReason,
     SuppressionScope,
 )
@@ -89,6 +90,28 @@ def test_a_whole_farewell_without_an_answer(session):
         ("survey_invitation", "2026-11-21T09:00"),
         ("survey_reminder_1", "2026-11-24T09:00"),
         ("survey_reminder_2", "2026-11-28T09:00"),
+        ("door_open-1m", "2026-12-20T09:00"),
+    ]
+    enrolment = db.session.scalars(select(Enrolment)).one()
+    assert f"{enrolment.next_at:%FT%R}" == "2027-05-20T08:00", "the door is open for months"
+
+
+def test_a_closed_departure_whose_last_mail_went_is_finished(session):
+    with on("2026-11-02"):
+        departure = recorded()
+        stages.move(departure, Stage.closed, was=Stage.notice, by=builders.a_provider())
+        send_all(tick())
+    for day in ("2026-11-21", "2026-11-24", "2026-11-28", "2026-12-20", "2027-01-21", "2027-05-20"):
+        with on(day):
+            send_all(tick())
+
+    assert [step for step, state, _ in rows(departure) if state is MailState.sent] == [
+        "closing_letter",
+        "survey_invitation",
+        "survey_reminder_1",
+        "survey_reminder_2",
+        "door_open-1m",
+        "door_open-6m",
     ]
     enrolment = db.session.scalars(select(Enrolment)).one()
     assert (enrolment.state, enrolment.next_at) == (EnrolmentState.finished, None)
@@ -113,7 +136,6 @@ def test_a_whole_farewell_with_an_answer_and_no_testimonial(session):
         ("survey_reminder_2", MailState.skipped, SkipReason.answered),
         ("testimonial_reminder", MailState.sent, None),
     ]
-    assert db.session.scalars(select(Enrolment)).one().state is EnrolmentState.finished
 
 
 def test_advancing_twice_writes_each_mail_once(session):
@@ -176,7 +198,6 @@ def test_a_suppressed_contact_gets_rows_that_say_so_and_no_link(session):
     assert planned == {SkipReason.suppressed}
     assert {reason for _s, _st, reason in rows(departure)} == {SkipReason.suppressed}
     assert db.session.scalars(select(Invitation)).all() == []
-    assert db.session.scalars(select(Enrolment)).one().state is EnrolmentState.finished
 
 
 def test_after_a_month_of_downtime_stale_mails_expire_with_their_reason(session):
@@ -188,6 +209,7 @@ def test_after_a_month_of_downtime_stale_mails_expire_with_their_reason(session)
     assert rows(departure) == [
         ("thank_you", MailState.skipped, SkipReason.expired),
         ("survey_invitation", MailState.skipped, SkipReason.expired),
+        ("door_open-1m", MailState.queued, None),
     ]
 
 
@@ -262,7 +284,7 @@ def test_history_is_on_no_protocol_until_somebody_says_so(session):
         assert departure.is_history
         assert tick() == []
         protocols.resume(departure, marta)
-        assert [mail.step for mail in tick()] == ["thank_you", "survey_invitation"]
+        assert [mail.step for mail in tick()] == ["thank_you", "survey_invitation", "door_open-1m"]
 
 
 def test_what_ended_thirty_days_ago_is_not_history_yet(session):

@@ -101,7 +101,7 @@ def test_links_lead_straight_to_a_page_and_count_nothing(every_mail, kind, langu
         parts = urlsplit(link)
         assert parts.netloc == "localhost"
         assert parts.path.split("/")[1] in PAGES
-        assert parse_qs(parts.query).keys() <= {"score"}
+        assert parse_qs(parts.query).keys() <= {"score", "m"}  # which number, from which mail
         assert not parts.fragment
 
 

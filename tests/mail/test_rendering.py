@@ -125,7 +125,7 @@ def test_only_mails_that_nobody_asked_for_carry_the_way_out_in_the_header(
         return
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     by_post, by_mail = re.fullmatch(r"<([^>]+)>, <([^>]+)>", mail["List-Unsubscribe"]).groups()
-    assert re.fullmatch(r"http://localhost/p/[\w.-]+/one-click", by_post)
+    assert re.fullmatch(r"http://localhost/p/[\w.-]+/one-click(\?purpose=\w+)?", by_post)
     assert by_mail == "mailto:hasta-luego@localhost?subject=unsubscribe"
 
 

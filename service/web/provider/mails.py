@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from flask import (
@@ -21,13 +22,14 @@ from werkzeug.wrappers import Response
 from service.actions import test_mails
 from service.config import LANGUAGES
 from service.extensions import db
-from service.mail import rendering
+from service.mail import own_texts, rendering
 from service.mail.kinds import RULES
 from service.mail.rendering import Rendering
 from service.mail.samples import sample
 from service.mail.wire import decoded
 from service.models import MailKind, Role
 from service.models.labels import label
+from service.reports import texts
 from service.web.provider.access import current_provider, requires
 
 VIEWS = ("phone", "desk", "text")
@@ -40,7 +42,8 @@ blueprint = Blueprint("mails", __name__, url_prefix="/mails")
 def index() -> str:
     """List the kinds: those to clients in the order of a departure, then those to the team."""
     language = current_provider().language or rendering.the_house().company.language
-    subjects = {kind: _rendered(kind, language).subject for kind in MailKind}
+    mails = _rendered_all(list(MailKind), language)
+    subjects = {kind: mail.subject for kind, mail in zip(MailKind, mails, strict=True)}
     return render_template(
         "provider/mails/index.html",
         to_clients=[kind for kind in MailKind if not RULES[kind].to_provider],
@@ -69,6 +72,7 @@ def show(kind: str, language: str) -> str:
         languages=LANGUAGES,
         view=view if view in VIEWS else "phone",
         is_optional=not RULES[found].is_transactional,
+        has_text=found in texts.kinds(),
     )
 
 
@@ -104,10 +108,15 @@ def _kind(kind: str, language: str) -> MailKind:
 
 
 def _rendered(kind: MailKind, language: str) -> Rendering:
+    return _rendered_all([kind], language)[0]
+
+
+def _rendered_all(kinds: Sequence[MailKind], language: str) -> list[Rendering]:
+    """Return a sample of each of `kinds`, in words of one's own where there are such."""
     with db.session.no_autoflush:
         house = rendering.the_house()
-        topic = sample(kind, language, current_provider(), house.company)
-        return rendering.render_topic(topic, house)
+        topics = [sample(kind, language, current_provider(), house.company) for kind in kinds]
+        return [rendering.render_topic(topic, house) for topic in own_texts.attached(topics)]
 
 
 def with_pictures_inside(mail: Rendering) -> str:

@@ -1,0 +1,57 @@
+"""A text of one's own as the mail it would make, before it is saved. Changes no row."""
+
+from flask_babel import gettext
+
+from service.extensions import db
+from service.mail import lint, own_words, placeholders, rendering
+from service.mail.contents import content
+from service.mail.looks import LOGO_LIMIT
+from service.mail.placeholders import Fault
+from service.mail.rendering import Rendering
+from service.mail.samples import sample
+from service.mail.text_checks import Faults, check
+from service.mail.texts import Text
+from service.models import Departure, MailKind, Provider
+
+MORE = 4 * 1024  # octets for the header, and for longer names than those of the sample
+
+
+def preview(
+    kind: MailKind, language: str, text: Text, sender: Provider, like: Departure | None = None
+) -> Rendering:
+    """Return the mail that `text` makes, as for `like` or for a sample client."""
+    with db.session.no_autoflush:
+        house = rendering.the_house()
+        topic = sample(kind, language, sender, house.company, like)
+        topic.own = text
+        return rendering.render_topic(topic, house)
+
+
+def examples(kind: MailKind, language: str, sender: Provider) -> dict[str, str]:
+    """Return what each placeholder that is a word becomes for the sample client, by its name."""
+    asked = [one for one in placeholders.of(kind) if one.is_in_subjects]
+    all_of_them = Text("", " ".join(one.written for one in asked))
+    with db.session.no_autoflush:
+        house = rendering.the_house()
+        topic = sample(kind, language, sender, house.company)
+        known = content(topic, house.company).words
+        words = own_words.complete(topic, all_of_them, known, house.look.name)
+    return {one.name: words[one.word] for one in asked}
+
+
+def faults(kind: MailKind, language: str, text: Text, sender: Provider) -> Faults:
+    """Return all that is wrong with `text`: what it says, and the size of the mail it makes."""
+    found = check(text, kind)
+    if not found and _is_too_large(preview(kind, language, text, sender), text):
+        words = gettext(
+            "The mail would be larger than %(most)s kB, and mail programs cut those. Shorten it, "
+            "or take out some of the formatting.",
+            most=lint.MAX_OCTETS // 1024,
+        )
+        found.body.append(Fault(1, words))
+    return found
+
+
+def _is_too_large(mail: Rendering, text: Text) -> bool:
+    logo = 0 if text.is_long else LOGO_LIMIT * 4 // 3
+    return len(mail.text) + len(mail.html) + logo + MORE > lint.MAX_OCTETS

@@ -1,0 +1,71 @@
+"""Whose text a mail is in: its step's, its kind's, or the built-in one; found in one query."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import event
+
+from service.extensions import db
+from service.mail.rendering import render, render_many
+from service.models import MailKind, MailText
+from service.models.steps import NATURES
+from service.reports.texts import kinds
+from tests.builders import a_company, a_protocol, added
+from tests.mail.mails import a_mail
+
+
+@pytest.fixture
+def statements(app) -> Iterator[Callable[[Callable[[], object]], int]]:
+    """A function that counts the statements of what it calls."""
+    asked: list[object] = []
+
+    def note(*words: object) -> None:
+        asked.append(words)
+
+    def counted(call: Callable[[], object]) -> int:
+        asked.clear()
+        call()
+        return len(asked)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    yield counted
+    event.remove(db.engine, "before_cursor_execute", note)
+
+
+def a_text(**more) -> MailText:
+    values = {"place": "own_text", "language": "es", "subject": "De todos", "body": "Hola."}
+    return added(MailText(**{**values, **more}))
+
+
+def test_a_step_without_a_text_of_its_own_has_that_of_its_kind(app):
+    a_company()
+    a_text()
+    assert render(a_mail(MailKind.own_text, step="a_month_later")).subject == "De todos"
+
+
+def test_texts_of_another_protocol_or_language_are_not_ours(app):
+    a_company()
+    a_text(place="thank_you", protocol_id=a_protocol().id)
+    a_text(place="thank_you", language="en")
+    assert render(a_mail(MailKind.thank_you)).subject == "Gracias por todo"
+
+
+def test_a_batch_asks_once_for_all_texts(app, statements):
+    a_company()
+    a_text()
+    a_text(place="thank_you")
+    kinds = (MailKind.thank_you, MailKind.own_text, MailKind.door_open)
+    few = [a_mail(kinds[0])]
+    many = [*few, *(a_mail(kind) for kind in kinds * 3)]
+    assert statements(lambda: render_many(few)) == statements(lambda: render_many(many))
+    assert [mail.subject for mail in render_many(many)][:3] == ["De todos"] * 3
+
+
+def test_a_mail_to_the_team_is_never_in_words_of_ones_own(app):
+    a_company()
+    a_text(place="alert_low_score")
+    assert render(a_mail(MailKind.alert_low_score)).subject != "De todos"
+
+
+def test_every_mail_that_a_step_may_send_can_have_a_text(app):
+    assert set(NATURES) <= set(kinds())
