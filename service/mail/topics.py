@@ -8,6 +8,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
+from service.mail import own_texts
 from service.mail.kinds import RULES
 from service.mail.texts import Text
 from service.models import (
@@ -50,6 +51,7 @@ class Topic:
     testimonial: Testimonial | None = None
     link: ProviderLink | None = None
     own: Text | None = None  # in place of the templates
+    like: Departure | None = None  # whose names a test mail shows
     message: str = ""  # what a contact wrote who would like to talk
 
     @property
@@ -64,7 +66,8 @@ class Topic:
 def load(rows: Sequence[OutboxMessage]) -> list[Topic]:
     """Return the topic of each row, in the same order; a few queries, however many rows."""
     _load_people(rows)
-    topics = [Topic(row) for row in rows]
+    texts = own_texts.of_rows(rows)
+    topics = [Topic(row, own=own) for row, own in zip(rows, texts, strict=True)]
     _load_invitations(topics)
     for topic, response in _of_departures(Response, topics, ABOUT_ANSWERS):
         topic.response = response
@@ -130,3 +133,7 @@ def _load_links_and_messages(topics: Sequence[Topic]) -> None:
         if topic.row.kind is MailKind.alert_door_open and "event_id" in context:
             event = db.session.get(Event, context["event_id"])
             topic.message = event.detail if event else ""
+        if topic.row.kind is MailKind.test_mail and "like" in context:
+            people = (Departure.client, Departure.contact, Departure.responsible)
+            options = [joinedload(of) for of in people]
+            topic.like = db.session.get(Departure, context["like"], options=options)
