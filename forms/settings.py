@@ -55,6 +55,7 @@ class SettingsForm(FlaskForm):
     quiet_from = HourField(_l("Quiet hours from"))
     quiet_until = HourField(_l("Quiet hours until"))
     daily_cap = CountField(_l("Mails a day to one person, at most"), low=1, high=50)
+    basis_months = CountField(_l("Months without a sign of life, at most"), low=1, high=120)
 
     def validate_accent(self, field: Field) -> None:
         """A colour is what the colour field of a browser sends."""

@@ -4,7 +4,7 @@ from flask import current_app
 
 from service.config import Settings
 from service.extensions import db
-from service.models.companies import DAILY_CAP, DEFAULT_ACCENT, Company
+from service.models.companies import BASIS_MONTHS, DAILY_CAP, DEFAULT_ACCENT, Company
 from service.tokens import Purpose, Signer
 
 
@@ -37,6 +37,7 @@ def company() -> Company:
         website="",
         sender_email="",
         daily_cap=DAILY_CAP,
+        basis_months=BASIS_MONTHS,
         time_zone=settings().time_zone,
         language=settings().default_language,
     )

@@ -5,7 +5,7 @@ import re
 import sys
 
 _ADDRESS = re.compile(r"[^\s<>\"'=,;:]+@[^\s<>\"',;]+")
-_TOKEN = re.compile(r"(/(?:[strfpdq]|password)/)[A-Za-z0-9_.\-]{8,}")
+_TOKEN = re.compile(r"(/(?:[strfpdq]|password|calendar)/)[A-Za-z0-9_.\-]{8,}")
 
 
 def masked(text: str) -> str:

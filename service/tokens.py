@@ -20,6 +20,7 @@ class Purpose(StrEnum):
     quote = "quote"  # a Testimonial: see, change, confirm, withdraw it
     preferences = "preferences"  # a Contact: mail preferences and unsubscribe
     door = "door"  # a Contact: "I'd like to talk"
+    calendar = "calendar"  # a Provider's calendar_key: read what they have to do
     password = "password"  # a ProviderLink: set a password once  # noqa: S105
 
 

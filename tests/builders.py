@@ -13,6 +13,7 @@ from service.models import (
     Client,
     Company,
     Contact,
+    Conversation,
     Departure,
     Invitation,
     InvitationKind,
@@ -97,6 +98,15 @@ def a_response(**more: Any) -> Response:
     response = Response(invitation=invitation, departure=invitation.departure, **{**values, **more})
     response.reasons = reasons
     return added(response)
+
+
+def a_conversation(**more: Any) -> Conversation:
+    """Somebody who asked to talk an hour ago, and waits."""
+    if "contact" not in more:
+        more["contact"] = more["departure"].contact if "departure" in more else a_contact()
+    asked_at = more.pop("asked_at", now() - timedelta(hours=1))
+    values = {"asked_at": asked_at, "asked_on": asked_at.date(), "changed_at": asked_at}
+    return added(Conversation(**{"message": "¿Hablamos?", **values, **more}))
 
 
 def a_question(**more: Any) -> Question:

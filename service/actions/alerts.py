@@ -1,13 +1,13 @@
 """Tell the people of the team that something happened to a departure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
 
 from service.extensions import db
 from service.mail import outbox
-from service.models import Departure, MailKind, OutboxMessage, Provider, Role
+from service.models import Contact, Departure, MailKind, OutboxMessage, Provider, Role
 
 
 def alert(
@@ -22,21 +22,55 @@ def alert(
 
     Returns the rows that are new: the same `subject` and `cycle` is one mail each.
     """
-    rows = (
-        outbox.write(
-            kind, provider, subject=subject, cycle=cycle, departure=departure, context=context
-        )
-        for provider in people_for(departure)
-    )
-    return [row for row in rows if row is not None]
+    return _written(people_for(departure), kind, departure, subject, cycle, context)
+
+
+def alert_about(
+    kind: MailKind,
+    contact: Contact,
+    departure: Departure | None,
+    *,
+    subject: str,
+    cycle: int,
+    context: Mapping[str, Any],
+) -> list[OutboxMessage]:
+    """Owe a mail about a contact of whom there may be no departure: then to the client's own.
+
+    Otherwise as `alert`.
+    """
+    if departure is not None:
+        people = people_for(departure)
+    else:
+        people = _or_owners(db.session.get(Provider, contact.client.responsible_id or 0))
+    return _written(people, kind, departure, subject, cycle, context)
 
 
 def people_for(departure: Departure) -> list[Provider]:
     """Return who hears of a departure: its responsible, else the active owners."""
-    responsible = departure.responsible
+    return _or_owners(departure.responsible)
+
+
+def _or_owners(responsible: Provider | None) -> list[Provider]:
     if responsible is not None and responsible.is_active:
         return [responsible]
     return owners()
+
+
+def _written(
+    people: Sequence[Provider],
+    kind: MailKind,
+    departure: Departure | None,
+    subject: str,
+    cycle: int,
+    context: Mapping[str, Any] | None,
+) -> list[OutboxMessage]:
+    rows = (
+        outbox.write(
+            kind, provider, subject=subject, cycle=cycle, departure=departure, context=context
+        )
+        for provider in people
+    )
+    return [row for row in rows if row is not None]
 
 
 def owners() -> list[Provider]:

@@ -7,9 +7,10 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from service.actions import bases
 from service.errors import Refused
 from service.extensions import db
-from service.models import Basis, Client, Contact
+from service.models import Client, Contact
 from service.models.clients import name_key
 
 
@@ -44,11 +45,10 @@ def contact_at(client: Client, *, name: str, email: str, language: str, source: 
         email=email,
         email_key=email.casefold(),
         language=language,
-        basis=Basis.legitimate_interest,
-        source=source,
+        source=source[:100],
     )
     db.session.add(contact)
-    db.session.flush()
+    bases.recount([client.id])
     return contact
 
 
@@ -64,14 +64,14 @@ def change(client: Client, values: Mapping[str, Any]) -> None:
     db.session.flush()
 
 
-def add_contact(client: Client, values: Mapping[str, Any]) -> Contact:
+def add_contact(client: Client, values: Mapping[str, Any], *, source: str = "page") -> Contact:
     """Add a person; raises Refused when the client has one with that address."""
     if _with_address(client, values["email"]) is not None:
         raise Refused(_("This client already has a contact with this address."))
-    contact = Contact(client=client, email_key="", source="page", **values)
+    contact = Contact(client=client, email_key="", source=source[:100], **values)
     contact.email_key = contact.email.casefold()
     db.session.add(contact)
-    db.session.flush()
+    bases.recount([client.id])
     return contact
 
 

@@ -26,6 +26,7 @@ class CompanyFacts:
     quiet_from: time | None  # both or none
     quiet_until: time | None
     daily_cap: int  # at least 1
+    basis_months: int  # bases.FEWEST_MONTHS to MOST_MONTHS
 
 
 WORDS = tuple(field.name for field in fields(CompanyFacts) if field.type is str)
@@ -38,7 +39,7 @@ def save(facts: CompanyFacts) -> Company:
         setattr(company, name, getattr(facts, name).strip())
     company.accent = company.accent.lower()
     company.quiet_from, company.quiet_until = facts.quiet_from, facts.quiet_until
-    company.daily_cap = facts.daily_cap
+    company.daily_cap, company.basis_months = facts.daily_cap, facts.basis_months
     company.updated_at = now()
     db.session.add(company)
     db.session.flush()

@@ -10,7 +10,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import delete, or_, select
 
-from service.actions import protocols
+from service.actions import bases, protocols
 from service.actions.events import tell
 from service.actions.writing import locked
 from service.clock import now, today
@@ -20,6 +20,7 @@ from service.extensions import db
 from service.models import (
     Client,
     Contact,
+    Conversation,
     Departure,
     EventKind,
     MailState,
@@ -82,7 +83,7 @@ def record(
     departure.is_history = is_long_ago(facts.end_on) if is_history is None else is_history
     departure.stage = Stage.closed if departure.is_history else Stage.notice
     db.session.add(departure)
-    db.session.flush()
+    bases.recount([contact.client_id])
     tell(departure, EventKind.recorded, by, facts.source)
     if not departure.is_history:
         enrolment = protocols.enrol(departure)
@@ -145,6 +146,7 @@ def change(
     tell(departure, EventKind.changed, by, ",".join(changed))
     if "end_on" in changed or "notice_on" in changed:
         _count_anew(departure)
+        bases.recount([departure.client_id])
     protocols.recount(departure)
     db.session.flush()
     return True
@@ -159,7 +161,9 @@ def can_be_deleted(departure: Departure) -> bool:
     )
     answered = select(Response.id).where(Response.departure_id == departure.id)
     praised = select(Testimonial.id).where(Testimonial.departure_id == departure.id)
-    return not any(db.session.scalar(query.limit(1)) for query in (gone, answered, praised))
+    asked = select(Conversation.id).where(Conversation.departure_id == departure.id)
+    queries = (gone, answered, praised, asked)
+    return not any(db.session.scalar(query.limit(1)) for query in queries)
 
 
 def remove(departure: Departure) -> None:
@@ -169,8 +173,10 @@ def remove(departure: Departure) -> None:
         raise Refused(
             _("Mails of this departure have already gone, so it stays. You can stop the rest.")
         )
+    client_id = departure.client_id
     db.session.execute(delete(Departure).where(Departure.id == departure.id))
     db.session.expire_all()
+    bases.recount([client_id])
 
 
 def _new(contact: Contact, facts: Facts, by: Provider | None) -> Departure:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import joinedload
 
-from service.actions import bounces, preferences, protocols
+from service.actions import bases, bounces, preferences, protocols
 from service.actions.events import tell
 from service.clock import now
 from service.errors import Conflict
@@ -126,6 +126,7 @@ def _act(row: InboundMail, finding: Finding, mail: OutboxMessage, incoming: Inco
         note(mail, EventKind.auto_replied, finding.words)
     elif finding.kind is InboundKind.reply:
         note(mail, EventKind.replied, finding.words)
+        bases.interact(mail.contact)
         if mail.departure is not None:
             protocols.pause(mail.departure)
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
-from service.actions import consents
+from service.actions import bases, consents
+from service.clock import now
+from service.current import company
 from service.extensions import db
 from service.mail import suppressions
 from service.models import (
@@ -20,16 +22,20 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
+from service.models.bases import PURPOSES, consent_of, has_ended
 
-PURPOSES = (ConsentPurpose.newsletter, ConsentPurpose.greetings, ConsentPurpose.check_ins)
 PAGE = "preferences page"
 
 
 def wanted(contact: Contact) -> dict[ConsentPurpose, bool]:
-    """Return what the contact wants to hear, by this link or by another of the same address."""
-    ended = _ended(contact)
+    """Return what the contact hears of, by this link or by another of the same address.
+
+    What only time has ended is not among it: a tick is then a yes, and never there beforehand.
+    """
+    ended, silent = _ended(contact), _ended_by_time(contact)
     return {
         purpose: bool(getattr(contact, purpose))
+        and purpose not in silent
         and ended.isdisjoint({*suppressions.WIDE, SuppressionScope(purpose)})
         for purpose in PURPOSES
     }
@@ -50,27 +56,36 @@ def is_stopped_by_others(contact: Contact) -> bool:
 
 
 def save(
-    contact: Contact, wishes: Mapping[ConsentPurpose, bool], wordings: Mapping[ConsentPurpose, str]
+    contact: Contact,
+    wishes: Mapping[ConsentPurpose, bool],
+    wordings: Mapping[ConsentPurpose, str],
+    *,
+    goes_on: bool = False,
 ) -> None:
     """Keep the contact's wish for each purpose, with the wording that was shown.
 
-    A wish for anything takes an earlier unsubscription from everything back; what is not wished
-    then stays ended by itself.
+    What was ticked and stays so is no consent, unless `goes_on`: their own tick that it may go on
+    when the time of a former client is over. What time had ended and stays unticked is a no: the
+    press itself is a sign of life, which must not bring it back. A wish for anything takes an
+    earlier unsubscription from everything back; what is not wished then stays ended by itself.
     """
-    before = wanted(contact)
-    changed = [purpose for purpose in PURPOSES if before[purpose] != wishes[purpose]]
+    before, ended = wanted(contact), _ended_by_time(contact)
+    changed = [p for p in PURPOSES if before[p] != wishes[p] or (p in ended and not wishes[p])]
+    renewed = [p for p in PURPOSES if goes_on and wishes[p] and consent_of(contact, p) is None]
     came_back = any(wishes.values()) and suppressions.lift_own(
         contact.email, suppressions.WIDE, source=PAGE
     )
     for purpose in PURPOSES:
-        if purpose in changed:
-            _note_consent(contact, purpose, wishes[purpose], wordings[purpose], PAGE)
         setattr(contact, purpose, wishes[purpose])
+        if purpose in changed or purpose in renewed:
+            _note_consent(contact, purpose, wishes[purpose], wordings[purpose], PAGE)
+            consents.stand(contact, purpose, wishes[purpose])
         if wishes[purpose]:
             suppressions.lift_own(contact.email, [SuppressionScope(purpose)], source=PAGE)
         elif purpose in changed or came_back:
             _end(contact, SuppressionScope(purpose), PAGE)
-    if changed or came_back:
+    bases.interact(contact)
+    if changed or renewed or came_back:
         kept = ", ".join(purpose for purpose in PURPOSES if wishes[purpose])
         _note_event(contact, EventKind.preferences_changed, kept)
     db.session.flush()
@@ -91,6 +106,7 @@ def unsubscribe(
     _end(contact, scope, channel)
     for one in ending:
         setattr(contact, one, False)
+        consents.stand(contact, one, is_granted=False)
         _note_consent(contact, one, False, wording, channel)
     kind = EventKind.preferences_changed if purpose else EventKind.unsubscribed
     _note_event(contact, kind, channel)
@@ -104,6 +120,16 @@ def _ended(contact: Contact) -> set[SuppressionScope]:
         row.scope
         for row in suppressions.of(contact.email)
         if row.reason is SuppressionReason.unsubscribed
+    }
+
+
+def _ended_by_time(contact: Contact) -> set[ConsentPurpose]:
+    """Return the purposes that nobody said no to, and that only time has ended."""
+    house, moment = company(), now()
+    return {
+        purpose
+        for purpose in PURPOSES
+        if getattr(contact, purpose) and has_ended(contact, purpose, house, moment)
     }
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
-from service.actions import consents, invitations
+from service.actions import bases, consents, invitations
 from service.actions.alerts import alert
 from service.actions.writing import HELD
 from service.clock import now
@@ -95,6 +95,7 @@ def record(
         db.session.flush()
     except IntegrityError as error:
         raise Conflict("answered already") from error
+    bases.interact(invitation.departure.contact)
     if send:
         _send(response, wording)
     else:
@@ -125,6 +126,7 @@ def change(
         db.session.flush()
     except StaleDataError as error:
         raise Conflict("changed meanwhile") from error
+    bases.interact(response.departure.contact)
     if is_first_send:
         _send(response, wording)
     elif response.submitted_at is not None:
@@ -251,6 +253,8 @@ def _consent(response: Response, wording: str, *, is_granted: bool) -> None:
     )
     if not is_granted:
         contact.newsletter = contact.greetings = contact.check_ins = False
+        consents.stand(contact, ConsentPurpose.newsletter, is_granted)
+    consents.stand(contact, ConsentPurpose.keep_in_touch, is_granted)
 
 
 def _note(response: Response, kind: EventKind) -> None:

@@ -14,19 +14,26 @@ from typing import Any
 from sqlalchemy import delete, exists, select
 
 from service import clock
+from service.actions import bases
 from service.current import company
 from service.extensions import db
 from service.models import (
+    Channel,
     Client,
     Contact,
+    Conversation,
+    DayPart,
     Departure,
     Event,
     EventKind,
     Invitation,
     InvitationKind,
+    MailKind,
     Reason,
     Recovery,
     Response,
+    Return,
+    ReturnReason,
     Stage,
     Testimonial,
     TestimonialState,
@@ -34,6 +41,7 @@ from service.models import (
 from service.models.clients import name_key
 
 SEED = 2026
+TALKS = 14  # the departure whose contact would like to talk
 TEXTS = Path(__file__).with_name("samples.json")
 SCORES = (10, 9, 9, 10, 8, 9, 7, 10, 6, 9, 8, 3, 10, 9)  # an NPS that leaves something to do
 REASONS = (
@@ -182,6 +190,7 @@ def create(language: str, responsible_id: int | None = None) -> int:
         end_on = today - timedelta(days=350 - 20 * number)
         _add_departure(maker, maker.departure(client, number, end_on), number, end_on)
     db.session.flush()
+    bases.recount(client.id for client in leaving)
     return len(leaving)
 
 
@@ -191,6 +200,10 @@ def _add_departure(maker: _Maker, departure: Departure, number: int, end_on: dat
     db.session.add(
         Event(departure_id=departure.id, kind=EventKind.recorded, at=departure.recorded_at)
     )
+    if number % 7 == 2 and end_on < maker.today - timedelta(days=120):
+        db.session.add(_return(departure, end_on + timedelta(days=100)))
+    elif number == TALKS:
+        db.session.add(_conversation(maker, departure))
     if end_on > maker.today - timedelta(days=6):
         return  # not yet answered
     if number % 5 == 3:
@@ -204,6 +217,32 @@ def _add_departure(maker: _Maker, departure: Departure, number: int, end_on: dat
         db.session.add(_recovery(response))
     elif number % 3 != 1:
         db.session.add(maker.testimonial(response, number))
+
+
+def _return(departure: Departure, day: date) -> Return:
+    departure.stage = Stage.returned
+    return Return(
+        departure=departure,
+        returned_on=day,
+        service=departure.service,
+        reason=ReturnReason.our_contact,
+        mail_kind=MailKind.survey_invitation,
+        was=Stage.closed,
+    )
+
+
+def _conversation(maker: _Maker, departure: Departure) -> Conversation:
+    at = clock.now() - timedelta(hours=3)
+    return Conversation(
+        contact=departure.contact,
+        departure=departure,
+        asked_on=maker.today,
+        asked_at=at,
+        changed_at=at,
+        message=maker.texts["comment"][1],
+        channel=Channel.phone,
+        day_part=DayPart.morning,
+    )
 
 
 def _recovery(response: Response) -> Recovery:

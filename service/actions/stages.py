@@ -3,7 +3,7 @@
 from flask_babel import gettext as _
 from sqlalchemy import update
 
-from service.actions import protocols
+from service.actions import bases, protocols
 from service.actions.events import tell
 from service.actions.writing import locked, revive
 from service.clock import now, today
@@ -32,6 +32,8 @@ def move(departure: Departure, to: Stage, *, was: Stage, by: Provider) -> None:
         raise Conflict(_("Somebody of your team was faster: this departure has already moved on."))
     db.session.refresh(departure)
     _date(departure, to)
+    if to in OVER or was in OVER:
+        bases.recount([departure.client_id])
     tell(departure, EventKind.stage_changed, by, f"{was}>{to}")
     enrolment = locked(departure).enrolment
     if to in OVER:

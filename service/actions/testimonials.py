@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from service import clock
-from service.actions import consents
+from service.actions import bases, consents
 from service.actions.alerts import alert
 from service.errors import Conflict, Gone
 from service.extensions import db
@@ -66,6 +66,7 @@ def submit(invitation: Invitation, submission: Submission) -> Testimonial:
     except IntegrityError:
         raise Conflict(_("There is a testimonial already. Yours was not sent.")) from None
     _keep_consents(testimonial, submission, PERMISSIONS)
+    bases.interact(invitation.departure.contact)
     tell(testimonial, EventKind.testimonial_submitted)
     _alert(testimonial)
     return testimonial
@@ -97,6 +98,7 @@ def change(testimonial: Testimonial, submission: Submission) -> None:
         tell(testimonial, EventKind.testimonial_submitted)
         _alert(testimonial)
     testimonial.changed_at = clock.now()
+    bases.interact(testimonial.departure.contact)
     db.session.flush()
 
 

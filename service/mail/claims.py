@@ -13,12 +13,24 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Table, Update, bindparam, case, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    Update,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
 
 from service import database
 from service.clock import now
 from service.current import settings
 from service.extensions import db
+from service.mail import rows
 from service.models import MailState, OutboxMessage, Priority
 
 FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None, "handing_over_at": None}
@@ -56,6 +68,11 @@ def _noting_and_leaving(*names: str) -> Update:
 
 
 _LEAVING = update(_OUTBOX).where(_OUTBOX.c.id == bindparam("leaving"), *_OURS).values(_LEAVES)
+
+
+@lru_cache
+def _ready(statement: Update, engine: Engine) -> database.Ready:
+    return database.Ready(statement, engine)
 
 
 class LostLease(Exception):
@@ -101,23 +118,27 @@ class Claims:
         """Return the rows that are ours and of which nothing is noted."""
         return list(self._held)
 
-    def take(self, count: int, among: Sequence[int] | None = None) -> list[int]:
+    def take(
+        self, count: int, among: Sequence[int] | None = None, domain: str = "localhost"
+    ) -> list[int]:
         """Claim up to `count` rows that are due and nobody's, the most urgent, longest due first.
 
-        With `among` only those, and before them the urgent ones of anybody.
+        With `among` only those, and before them the urgent ones of anybody. They get a Message-ID
+        in `domain` before the first attempt, so that a second one has the same.
         """
-        self.until = now() + self.lease
         self.write()
-        taken = self._claim(count, _OUTBOX.c.priority == Priority.urgent)
+        if not self._held:
+            self.until = now() + self.lease
+        taken = self._claim(count, domain, _OUTBOX.c.priority == Priority.urgent)
         if among is not None:
-            taken += self._claim(count - len(taken), _OUTBOX.c.id.in_(among))
+            taken += self._claim(count - len(taken), domain, rows.among(_OUTBOX.c.id, among))
         else:
             for priority in (Priority.ordinary, Priority.bulk):
-                taken += self._claim(count - len(taken), _OUTBOX.c.priority == priority)
+                taken += self._claim(count - len(taken), domain, _OUTBOX.c.priority == priority)
         self._held |= dict.fromkeys(taken)
         return taken
 
-    def _claim(self, count: int, which: ColumnElement[bool]) -> list[int]:
+    def _claim(self, count: int, domain: str, which: ColumnElement[bool]) -> list[int]:
         if count <= 0:
             return []
         is_queued = _OUTBOX.c.state == MailState.queued
@@ -129,14 +150,22 @@ class Claims:
             .with_for_update(skip_locked=True)  # SQLite has no such thing: one writes at a time
             .cte("free")  # asked once; as a plain subquery PostgreSQL may ask it again and again
         )
-        rows = self.connection.execute(
+        new_id = "<" + _OUTBOX.c.public_id + f"@{domain}>"
+        claimed = self.connection.execute(
             update(_OUTBOX)
             .where(_OUTBOX.c.id.in_(select(free.c.id)), is_queued)
-            .values(state=MailState.sending, lease_owner=self.owner, lease_until=self.until)
+            .values(
+                state=MailState.sending,
+                lease_owner=self.owner,
+                lease_until=now() + self.lease,
+                message_id=func.coalesce(_OUTBOX.c.message_id, new_id),
+            )
             .returning(_OUTBOX.c.priority, _OUTBOX.c.due_at, _OUTBOX.c.id)
         ).all()
         self.connection.commit()
-        return [row.id for row in sorted(rows, key=lambda row: (row.priority, row.due_at, row.id))]
+        return [
+            row.id for row in sorted(claimed, key=lambda row: (row.priority, row.due_at, row.id))
+        ]
 
     def leave(self, row_id: int) -> None:
         """Write down that this mail leaves next: from here nobody can know. Raises LostLease."""
@@ -147,13 +176,14 @@ class Claims:
         if self._notes:
             noted, changes = self._notes[0]
             values |= {"noted": noted, **_new(changes)}
-            changed = self._count(_noting_and_leaving(*changes), values)
-            self._notes.clear()
+            statement = _noting_and_leaving(*changes)
+            changed = self._run(statement, values)
+            self._notes.pop(0)  # more may have come meanwhile
             is_ours = changed == 2 or self._is_leaving(row_id)
             if changed < 1 + is_ours:
                 self._settle(noted, changes)
         else:
-            is_ours = bool(self._count(_LEAVING, values))
+            is_ours = bool(self._run(_LEAVING, values))
         self._held.pop(row_id, None)  # given back no more: if nobody notes it, nobody knows
         if not is_ours:
             raise LostLease
@@ -179,7 +209,7 @@ class Claims:
         while len(self._notes) > but:
             row_id, changes = self._notes[0]
             values = {"noted": row_id, "owner": self.owner, **_new(changes)}
-            if not self._count(_noting(*changes), values):
+            if not self._run(_noting(*changes), values):
                 self._settle(row_id, changes)
             self._notes.pop(0)
 
@@ -194,6 +224,9 @@ class Claims:
         changed = self.connection.execute(statement, values).rowcount
         self.connection.commit()
         return changed
+
+    def _run(self, statement: Update, values: Mapping[str, Any]) -> int:
+        return _ready(statement, db.engine).run(self.connection, values)
 
     def renew(self) -> None:
         """Hold everything longer, once a good part of the lease is over."""

@@ -5,14 +5,17 @@ from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
+from service.current import company
 from service.extensions import db
 from service.mail import outbox, situations, suppressions
+from service.mail.rows import among
 from service.models import (
     Contact,
-    Departure,
     MailKind,
     OutboxMessage,
+    Provider,
     SkipReason,
     Testimonial,
     TestimonialState,
@@ -22,25 +25,38 @@ from service.models.plans import Situation, why_not_now
 
 def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
     """Return rows as they stand now, in the order of `ids`, with the people they are about."""
-    departure = selectinload(OutboxMessage.departure)
     rows = db.session.scalars(
         select(OutboxMessage)
-        .where(OutboxMessage.id.in_(ids))
+        .where(among(OutboxMessage.id, ids))
         .options(
-            selectinload(OutboxMessage.contact).joinedload(Contact.client),
-            joinedload(OutboxMessage.provider),
+            joinedload(OutboxMessage.contact).joinedload(Contact.client),
+            joinedload(OutboxMessage.departure),
+            selectinload(OutboxMessage.provider),
             selectinload(OutboxMessage.sender),
             selectinload(OutboxMessage.reply_to),
-            departure.options(
-                joinedload(Departure.client),
-                joinedload(Departure.contact),
-                selectinload(Departure.responsible),
-            ),
         )
         .execution_options(populate_existing=True)
     )
     found = {row.id: row for row in rows}
+    _introduce(list(found.values()))
     return [found[row_id] for row_id in ids if row_id in found]
+
+
+def _introduce(rows: Sequence[OutboxMessage]) -> None:
+    """Give each departure its people; most are its mail's reader, and not worth loading twice."""
+    departures = [row.departure for row in rows if row.departure]
+    contacts = {row.contact.id: row.contact for row in rows if row.contact}
+    if missing := {each.contact_id for each in departures} - contacts.keys():
+        query = select(Contact).where(Contact.id.in_(missing)).options(joinedload(Contact.client))
+        contacts |= {contact.id: contact for contact in db.session.scalars(query)}
+    responsible = {each.responsible_id for each in departures if each.responsible_id}
+    query_ = select(Provider).where(Provider.id.in_(responsible))
+    providers = {one.id: one for one in db.session.scalars(query_)} if responsible else {}
+    for each in departures:
+        contact = contacts.get(each.contact_id)
+        set_committed_value(each, "contact", contact)
+        set_committed_value(each, "client", contact and contact.client)
+        set_committed_value(each, "responsible", providers.get(each.responsible_id or 0))
 
 
 def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
@@ -50,6 +66,7 @@ def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason
     emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
     unwanted = suppressions.find_all(emails)
     gone = _withdrawn(rows)
+    _house = company()  # held, so that the gate finds it in the session for every row
     found = {}
     for row in rows:
         situation = known.get(row.departure_id or 0) if row.step else None

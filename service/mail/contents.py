@@ -16,8 +16,10 @@ from service.mail import links
 from service.mail.topics import Topic
 from service.mail.words import one_line, quoted
 from service.models import (
+    Client,
     Company,
     Contact,
+    Conversation,
     Departure,
     MailKind,
     Provider,
@@ -25,7 +27,7 @@ from service.models import (
     Response,
     Testimonial,
 )
-from service.models.labels import label
+from service.models.labels import channel_name, day_part_name, label
 
 QUOTE_OCTETS = 1600  # per quotation; three of them, in two parts, encoded, fit below 60 kB
 BUDGET = frozenset({Reason.price, Reason.budget_cut, Reason.cheaper_competitor})
@@ -45,7 +47,7 @@ LINK = {
     MailKind.alert_new_answer: "departure_url",
     MailKind.alert_low_score: "departure_url",
     MailKind.alert_testimonial: "moderation_url",
-    MailKind.alert_door_open: "departure_url",
+    MailKind.alert_door_open: "conversation_url",
     MailKind.alert_mail_trouble: "deliveries_url",
     MailKind.password_link: "password_url",
     MailKind.test_mail: "previews_url",
@@ -102,8 +104,9 @@ def _add_team_side(said: Content, topic: Topic, provider: Provider, house: Compa
         _add_departure(said, topic.row.departure)
         if topic.row.departure.responsible is provider:
             said.choices["is_responsible"] = "yes"
-    said.words["message"] = quoted(topic.message, QUOTE_OCTETS)
     with force_locale(topic.row.language):
+        if topic.conversation:
+            _add_wish(said, topic.conversation, topic.row.departure, provider)
         if topic.row.kind is MailKind.alert_mail_trouble:
             _add_trouble(said, topic.row.context, house)
         if topic.response:
@@ -123,6 +126,7 @@ def _add_link(said: Content, topic: Topic) -> None:
         "answer_url": (topic.response, links.answer),
         "testimonial_url": (topic.testimonial_invitation, links.testimonial),
         "departure_url": (topic.row.departure, links.departure),
+        "conversation_url": (topic.conversation, links.conversation),
         "quote_url": (topic.testimonial, links.quote),
         "moderation_url": (topic.testimonial, links.moderation),
         "password_url": (topic.link, links.password),
@@ -153,11 +157,34 @@ def day_in_words(day: date, language: str) -> str:
 
 
 def _add_departure(said: Content, departure: Departure) -> None:
+    _add_contact(said, departure.contact, departure.client)
+
+
+def _add_contact(said: Content, contact: Contact, client: Client) -> None:
     said.words |= {
-        "client": one_line(departure.client.name),
-        "contact": one_line(departure.contact.name),
-        "contact_phone": one_line(departure.contact.phone),
-        "contact_email": one_line(departure.contact.email),
+        "client": one_line(client.name),
+        "contact": one_line(contact.name),
+        "contact_phone": one_line(contact.phone),
+        "contact_email": one_line(contact.email),
+    }
+
+
+def _add_wish(
+    said: Content, conversation: Conversation, departure: Departure | None, provider: Provider
+) -> None:
+    """Add what a contact says who would like to talk; of them there may be no departure."""
+    contact = conversation.contact
+    _add_contact(said, contact, contact.client)
+    if departure is None:
+        said.choices["is_without_departure"] = "yes"
+        if contact.client.responsible_id == provider.id:
+            said.choices["is_responsible"] = "yes"
+    part = day_part_name(conversation.day_part) if conversation.day_part else ""
+    said.words |= {
+        "message": quoted(conversation.message, QUOTE_OCTETS),
+        "channel": channel_name(conversation.channel) if conversation.channel else "",
+        "given_phone": one_line(conversation.phone),
+        "suits": ", ".join(words for words in (part, one_line(conversation.suits)) if words),
     }
 
 

@@ -6,8 +6,10 @@ costs one round trip there and four elsewhere, and in both cases the caller can 
 point after which nobody can know: between the server's go and the first byte of the mail.
 """
 
+import select
 import smtplib
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -28,6 +30,12 @@ STAGES = (About.sender, About.recipient, About.message)  # what MAIL, RCPT and D
 _NO_SMTPUTF8 = "the part before the @ has letters that this mail server cannot send to (SMTPUTF8)"
 
 Reply = tuple[int, bytes]
+Meanwhile = Callable[[], bool]  # does one small thing that never raises; False when there is none
+
+
+def nothing_to_do() -> bool:
+    """Say that there is nothing to do while the server thinks."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +49,10 @@ class Envelope:
 class Conversation:
     """One open line to a server. After LineBroke, Unreachable, Undecided or 421 it is over."""
 
-    def __init__(self, host: smtplib.SMTP) -> None:
+    def __init__(self, host: smtplib.SMTP, meanwhile: Meanwhile = nothing_to_do) -> None:
         self.host: smtplib.SMTP | None = host
         self.pipelines = host.has_extn("pipelining")
+        self.meanwhile = meanwhile
         self.began = time.monotonic()
         self.mails = 0  # that were handed over on it
         self._announced: Envelope | None = None
@@ -78,8 +87,8 @@ class Conversation:
         host, commands = self._line(), self._commands(envelope)
         try:
             if self.pipelines and not is_written:
-                host.send(_group(commands))
-            replies = _replies(host, commands, self.pipelines)
+                self._say(host, _group(commands))
+            replies = self._replies(host, commands)
         except BROKEN as error:
             self.drop()
             raise _broken(error) from error
@@ -97,7 +106,7 @@ class Conversation:
                 octets += _group(self._commands(following))
                 self._is_written = True
         try:
-            host.send(octets)
+            self._say(host, octets)
             code, words = host.getreply()
         except BROKEN as error:
             self.drop()
@@ -147,6 +156,27 @@ class Conversation:
             words.insert(0, "RSET")
         return [line.encode() for line in words]
 
+    def _say(self, host: smtplib.SMTP, octets: bytes) -> None:
+        """Send, and do what else there is to do until the server answers."""
+        host.send(octets)
+        while not _has_answered(host) and self.meanwhile():
+            pass
+
+    def _replies(self, host: smtplib.SMTP, commands: list[bytes]) -> list[Reply]:
+        """Return the replies to `commands`; without PIPELINING says them one by one, up to a no.
+
+        After 421, or what is no reply at all, nothing more is to be expected.
+        """
+        replies: list[Reply] = []
+        for command in commands:
+            if not self.pipelines:
+                self._say(host, command + wire.CRLF)
+            replies.append(host.getreply())
+            code = replies[-1][0]
+            if code in {421, -1} or (not self.pipelines and code >= 400):
+                break
+        return replies
+
     def _judge(self, replies: list[Reply]) -> None:
         """Raise what the replies come to: the first that says no decides."""
         if self._needs_reset and not _is_yes(replies.pop(0)):
@@ -184,20 +214,8 @@ def _group(commands: list[bytes]) -> bytes:
     return b"".join(command + wire.CRLF for command in commands)
 
 
-def _replies(host: smtplib.SMTP, commands: list[bytes], are_written: bool) -> list[Reply]:
-    """Return the replies to `commands`; says them one by one, up to a no, unless it is done.
-
-    After 421, or what is no reply at all, nothing more is to be expected.
-    """
-    replies: list[Reply] = []
-    for command in commands:
-        if not are_written:
-            host.send(command + wire.CRLF)
-        replies.append(host.getreply())
-        code = replies[-1][0]
-        if code in {421, -1} or (not are_written and code >= 400):
-            break
-    return replies
+def _has_answered(host: smtplib.SMTP) -> bool:
+    return host.sock is None or bool(select.select([host.sock], (), (), 0)[0])
 
 
 def _is_yes(reply: Reply, about: About | None = None) -> bool:

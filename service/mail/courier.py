@@ -11,22 +11,21 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
+from service import database
 from service.clock import now
 from service.current import settings
 from service.extensions import db
-from service.mail import breaker, outcomes, ramp, rate, stopping, suppressions
+from service.mail import breaker, outcomes, rate, stopping, suppressions
 from service.mail.claims import Claims, LostLease, claiming
 from service.mail.conversations import Conversation
 from service.mail.failures import About, LineBroke, Refusal, Undecided, Unreachable
-from service.mail.parcels import Parcel, pack
+from service.mail.parcels import Parcel
 from service.mail.smtp import mail
+from service.mail.stock import Stock
 from service.models import SuppressionReason, SuppressionScope
 
 log = logging.getLogger(__name__)
 
-AHEAD = 1.0  # seconds of work claimed ahead: urgent mails wait no longer, conditions stay fresh
-FIRST = 25  # rows of the first claim, before the speed is known
-MOST = 200  # rows of a claim, which are in memory
 BUDGET = 240.0  # seconds per job, well below RQ's own limit of 600
 LOSSES = 2  # lines that broke one after another: the server is in trouble, not the mail
 LINE_MAILS = 1000  # after so many mails, or seconds, a line is made anew: servers tire of old ones
@@ -48,10 +47,11 @@ class Courier:
     """
 
     def __init__(self, ids: Sequence[int], goes_on: bool = False) -> None:
-        self.ids: Sequence[int] | None = ids
+        self.ids = ids
         self.goes_on = goes_on
         self.connection = mail.connect()
         self.began = time.monotonic()
+        self.following: Parcel | None = None  # announced with the mail before it
         self.losses = 0
         self.has_answered = False
         self.halved: dict[str, int] = {}  # how often which bucket's rate is halved
@@ -70,11 +70,12 @@ class Courier:
                 log.info("carried %s", " ".join(f"{k}={n}" for k, n in sorted(self.counts.items())))
 
     def _carry(self, claims: Claims) -> bool:
+        stock = Stock(claims, self.ids, self.goes_on, self._may_claim)
+        self.connection.meanwhile = stock.work
         try:
-            while parcels := self._next_parcels(claims):
-                for parcel, following in zip(parcels, [*parcels[1:], None], strict=True):
-                    self._turn(claims, parcel, following)
-                claims.write()
+            while parcel := self.following or stock.take():
+                self.following = None
+                self._turn(claims, parcel, stock)
         except OutOfTime:
             return False
         except Enough:
@@ -84,49 +85,21 @@ class Courier:
             log.warning("smtp_unreachable until=%s words=%s", until, error.words)
         return True
 
-    def _next_parcels(self, claims: Claims) -> list[Parcel]:
-        """Claim a few and return those that may go now; none when nothing is left to be claimed."""
-        while self._may_claim() and self._claim(claims):
-            parcels = pack(claims)
-            asked_for = [parcel for parcel in parcels if parcel.is_urgent]
-            rest = [parcel for parcel in parcels if not parcel.is_urgent]
-            allowed = ramp.allow(len(rest))
-            if too_many := [parcel.row_id for parcel in rest[allowed.count :]]:
-                claims.release(too_many, allowed.others_at)
-            if going := asked_for + rest[: allowed.count]:
-                return going
-        return []
-
     def _may_claim(self) -> bool:
+        """Say whether more is to be claimed; looks anew at what others learnt about rates."""
         self._check_time()
         self._look_at_limits()
-        may = not breaker.is_open() and not rate.is_full(self.halved)
-        db.session.rollback()
+        with database.reading():
+            may = not breaker.is_open() and not rate.is_full(self.halved)
+            db.session.rollback()
         return may
 
-    def _claim(self, claims: Claims) -> bool:
-        count = self._how_many()
-        if claims.take(count, self.ids):
-            return True
-        if self.ids is None or not self.goes_on:
-            return False
-        self.ids = None
-        return bool(claims.take(count))
-
-    def _how_many(self) -> int:
-        """Return how many mails this line carries in about a second, as far as one knows."""
-        limit = settings().mail_rate
-        allowed = AHEAD * limit.mails / limit.seconds if limit else MOST
-        carried = sum(self.counts.values())
-        seen = AHEAD * carried / (time.monotonic() - self.began) if carried else FIRST
-        return max(1, min(MOST, int(allowed), int(seen)))
-
-    def _turn(self, claims: Claims, parcel: Parcel, following: Parcel | None) -> None:
+    def _turn(self, claims: Claims, parcel: Parcel, stock: Stock) -> None:
         """Hand one mail over and note what became of it. Raises Unreachable or Enough."""
         if not self._has_its_turn(claims, parcel):
             return
         try:
-            words = self._hand_over(claims, parcel, following)
+            words = self._hand_over(claims, parcel, stock)
         except LostLease:
             log.warning("lease_lost outbox=%s", parcel.row_id)
             self.connection.drop()
@@ -169,7 +142,9 @@ class Courier:
         self.put_back[turn.bucket] += 1
 
     def _look_at_limits(self) -> None:
-        self.halved = rate.slowed(now())
+        with database.reading():
+            self.halved = rate.slowed(now())
+            db.session.rollback()
         set_rates = settings().mail_rate or settings().mail_domain_rate
         self.is_limited = bool(set_rates or self.halved)
 
@@ -177,11 +152,12 @@ class Courier:
         if stopping.is_wanted() or time.monotonic() - self.began > BUDGET:
             raise OutOfTime
 
-    def _hand_over(self, claims: Claims, parcel: Parcel, following: Parcel | None) -> str:
+    def _hand_over(self, claims: Claims, parcel: Parcel, stock: Stock) -> str:
         line = self._line_that_wants(parcel)
         claims.leave(parcel.row_id)
-        is_next = following is not None and not self.is_limited and not _is_worn(line)
-        return line.send(parcel.octets, following.envelope if following and is_next else None)
+        if not self.is_limited and not _is_worn(line):
+            self.following = stock.take_at_hand()
+        return line.send(parcel.octets, self.following.envelope if self.following else None)
 
     def _line_that_wants(self, parcel: Parcel) -> Conversation:
         """Announce the mail on the line at hand, or on a new one when that turns out broken."""
@@ -214,7 +190,6 @@ class Courier:
             bucket = rate.bucket_of(parcel.envelope.recipient)
             rate.slow_down(bucket if refusal.about is About.recipient else rate.SERVER)
             self._look_at_limits()
-            db.session.rollback()
         log.warning("mail_refused outbox=%s words=%s", parcel.row_id, refusal.words)
         self._note(claims, parcel, "refused", outcomes.refused(parcel.tried, refusal))
         self._answered()

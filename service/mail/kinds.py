@@ -43,6 +43,7 @@ RULES: dict[MailKind, Rules] = {
     MailKind.testimonial_reminder: _REMINDER,
     MailKind.testimonial_link: _WAITED_FOR,
     MailKind.testimonial_edit: _OWED,
+    MailKind.welcome_back: _OWED,
     MailKind.alert_new_answer: _ALERT,
     MailKind.alert_low_score: _ALERT,
     MailKind.alert_testimonial: _ALERT,

@@ -1,11 +1,16 @@
 """The addresses in mails. They begin with BASE_URL, never with what a request said its host was."""
 
+from hashlib import sha256
+
 from service.current import settings, sign
 from service.models import (
     ConsentPurpose,
     Contact,
+    Conversation,
     Departure,
     Invitation,
+    OutboxMessage,
+    Provider,
     ProviderLink,
     Response,
     Testimonial,
@@ -43,9 +48,29 @@ def one_click(preferences_link: str, purpose: ConsentPurpose | None = None) -> s
     return f"{preferences_link}/one-click" + (f"?purpose={purpose}" if purpose else "")
 
 
-def door(contact: Contact) -> str:
-    """Return the link to the open door."""
-    return _page(f"/d/{sign(Purpose.door, contact.public_id)}")
+def door(contact: Contact, mail: OutboxMessage | None = None) -> str:
+    """Return the link to the open door; it says in which `mail` it stands, if in one."""
+    known = f"?m={mark(mail)}" if mail is not None and mail.public_id else ""
+    return _page(f"/d/{sign(Purpose.door, contact.public_id)}{known}")
+
+
+def mark(mail: OutboxMessage) -> str:
+    """Return what tells a mail apart among those to one reader, and says nothing else.
+
+    A part of a hash: the public id itself, which is in the Message-ID and is the proof that a
+    bounce is about this mail, cannot be found from it.
+    """
+    return sha256(mail.public_id.encode()).hexdigest()[:12]
+
+
+def conversation(of: Conversation) -> str:
+    """Return the provider's page of a wish to talk."""
+    return _page(f"/conversations/{of.public_id}")
+
+
+def calendar(provider: Provider) -> str:
+    """Return the address of a provider's calendar; they have to have one."""
+    return _page(f"/calendar/{sign(Purpose.calendar, provider.calendar_key or '')}.ics")
 
 
 def password(link: ProviderLink) -> str:

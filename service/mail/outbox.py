@@ -1,4 +1,4 @@
-"""Write a message down. The one gate for suppression, sample data and history; opens no socket.
+"""Write a message down. The one gate for suppression, consent, samples, history; opens no socket.
 
 A row is inserted in the transaction of the event that causes it, and its key makes it unique, so
 whoever writes the same mail twice owes it once. After the commit the workers are woken.
@@ -26,6 +26,7 @@ from service.models import (
     OutboxMessage,
     Provider,
     SkipReason,
+    bases,
 )
 
 DUE_NOW = "outbox_due_now"  # in the session's info: ids to hint at after the commit
@@ -140,6 +141,6 @@ def why_not(
     rows = suppressed.get(suppressions.email_key(to.email), ())
     if suppressions.stopping(rows, rules) is not None:
         return SkipReason.suppressed
-    if rules.purpose is not None and not getattr(to, rules.purpose):
-        return SkipReason.no_consent
-    return None
+    if rules.purpose is None:
+        return None
+    return bases.why_not(to, rules.purpose, company(), now())

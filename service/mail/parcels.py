@@ -1,7 +1,7 @@
-"""Turn claimed rows into parcels, ready bytes with their envelope. Opens no socket.
+"""Turn claimed rows into drafts, and those into parcels: ready bytes with their envelope.
 
 A row that may not go any more is marked as skipped here, one that cannot be written as failed, one
-that may go only later is given back until then; the others go on.
+that may go only later is given back until then; the others go on. Opens no socket.
 """
 
 import logging
@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from rq.timeouts import BaseTimeoutException
-from sqlalchemy import update
-from sqlalchemy.exc import SQLAlchemyError
 
+from service import database
 from service.clock import now
 from service.extensions import db
 from service.mail import conditions, lint, messages, outcomes, postponing, rendering, verp
 from service.mail.claims import Claims
 from service.mail.contents import Unwritable
 from service.mail.conversations import Envelope
-from service.mail.headers import BadAddress, BadHeader, wire_address
+from service.mail.headers import BadHeader
 from service.mail.kinds import RULES
-from service.mail.rendering import Rendering
+from service.mail.rendering import House, Rendering
+from service.mail.topics import Topic, load
 from service.models import OutboxMessage, Priority
 
 log = logging.getLogger(__name__)
@@ -37,76 +37,62 @@ class Parcel:
     envelope: Envelope
     octets: bytes
 
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail that may go, with all that it will say: nothing more is asked of the database."""
+
+    topic: Topic
+    house: House
+
+    @property
+    def row_id(self) -> int:
+        """The row it is of."""
+        return self.topic.row.id
+
     @property
     def is_urgent(self) -> bool:
         """Whether somebody waits for it."""
-        return RULES[self.tried.kind].priority is Priority.urgent
+        return RULES[self.topic.row.kind].priority is Priority.urgent
 
 
-def pack(claims: Claims) -> list[Parcel]:
-    """Return the parcels of the rows held that may go; commits, so no transaction stays open."""
-    _name(claims.held())
-    rows = conditions.rows_of(claims.held())
-    reasons = conditions.reasons(rows, now())
-    waits = postponing.waits([row for row in rows if row.id not in reasons], now())
-    going = [row for row in rows if row.id not in reasons and row.id not in waits]
-    parcels, faults = [], {}
-    for row, rendered in zip(going, _rendered(going), strict=True):
-        try:
-            parcels.append(_parcel(row, rendered))
-        except (Unwritable, BadHeader, lint.Unfit) as fault:
-            faults[row.id] = (outcomes.Tries.of(row), str(fault))
-    db.session.expunge_all()  # only octets are needed now; to expire each object would cost more
-    db.session.commit()
+def draft(claims: Claims, ids: Sequence[int]) -> list[Draft]:
+    """Return drafts of the rows just claimed that may go; leaves no transaction open."""
+    with database.reading():
+        rows = conditions.rows_of(ids)
+        reasons = conditions.reasons(rows, now())
+        left = [row for row in rows if row.id not in reasons]
+        waits = postponing.waits(left, now(), together=ids)
+        house = rendering.the_house()
+        topics = load([row for row in left if row.id not in waits])
+        db.session.expunge_all()  # what was read is kept; to expire each object would cost more
+        db.session.commit()
     for row_id, reason in reasons.items():
         claims.note(row_id, outcomes.skipped(reason))
     for moment, row_ids in postponing.by_moment(waits).items():
         log.info("mails_postponed count=%s until=%s", len(row_ids), moment)
         claims.release(row_ids, moment)
-    for row_id, (tried, words) in faults.items():
-        log.error("mail_unfit outbox=%s kind=%s faults=%s", row_id, tried.kind, words)
-        claims.note(row_id, outcomes.failed(tried, words))
-    return parcels
+    return [Draft(topic, house) for topic in topics]
 
 
-def _name(ids: Sequence[int]) -> None:
-    """Give rows their Message-ID before the first attempt, so that a second one has the same."""
+def pack(claims: Claims, drawn: Draft) -> Parcel | None:
+    """Return the parcel of a draft; one that cannot be written is noted as failed, and is None."""
+    row = drawn.topic.row
     try:
-        domain = wire_address(rendering.the_house().address).rpartition("@")[2]
-    except BadAddress:
-        domain = "localhost"  # each mail will say what is wrong with its sender
-    db.session.execute(
-        update(OutboxMessage)
-        .where(OutboxMessage.id.in_(ids), OutboxMessage.message_id.is_(None))
-        .values(message_id="<" + OutboxMessage.public_id + f"@{domain}>")
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _rendered(rows: Sequence[OutboxMessage]) -> list[Rendering | Unwritable]:
-    """Render all rows together; when that breaks, one by one, to find the one that breaks it."""
-    try:
-        return rendering.render_many(rows)
-    except (BaseTimeoutException, SQLAlchemyError):
+        return _parcel(row, rendering.render_topic(drawn.topic, drawn.house))
+    except BaseTimeoutException:
         raise
-    except Exception:
-        log.exception("rendering_broke outbox=%s", [row.id for row in rows])
-        return [_rendered_alone(row) for row in rows]
-
-
-def _rendered_alone(row: OutboxMessage) -> Rendering | Unwritable:
-    try:
-        return rendering.render_many([row])[0]
-    except (BaseTimeoutException, SQLAlchemyError):
-        raise
+    except (Unwritable, BadHeader, lint.Unfit) as fault:
+        words = str(fault)
     except Exception as error:  # whatever a template may raise ends on its row, not in the batch
         log.exception("rendering_broke outbox=%s kind=%s", row.id, row.kind)
-        return Unwritable(f"{type(error).__name__}: {error}")
+        words = f"{type(error).__name__}: {error}"
+    log.error("mail_unfit outbox=%s kind=%s faults=%s", row.id, row.kind, words)
+    claims.note(row.id, outcomes.failed(outcomes.Tries.of(row), words))
+    return None
 
 
-def _parcel(row: OutboxMessage, rendered: Rendering | Unwritable) -> Parcel:
-    if isinstance(rendered, Unwritable):
-        raise rendered
+def _parcel(row: OutboxMessage, rendered: Rendering) -> Parcel:
     octets = messages.octets(**{name: getattr(rendered, name) for name in _FIELDS})
     lint.check(octets, row.kind)
     envelope = Envelope(verp.address(row.public_id) or rendered.sender[1], rendered.to[1])

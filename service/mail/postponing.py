@@ -10,7 +10,7 @@ may still fail, or wait themselves. What somebody sends by hand goes at once, an
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from service.clock import local_moment
 from service.current import company
 from service.extensions import db
 from service.mail.kinds import RULES
+from service.mail.rows import among
 from service.models import (
     Company,
     Contact,
@@ -52,7 +53,6 @@ class _Other:
 
     state: MailState
     ended_at: datetime | None
-    lease_owner: str | None
     order: Order
 
     def arrived_within(self, begins: datetime, ends: datetime) -> bool:
@@ -61,16 +61,19 @@ class _Other:
             return False
         return begins <= self.ended_at < ends
 
-    def is_ahead_of(self, row: OutboxMessage) -> bool:
+    def is_ahead_of(self, row: OutboxMessage, together: Collection[int]) -> bool:
         """Say whether it may take the place of `row`; those behind it in its own claim may not."""
         if self.state is not MailState.sending:
             return False
-        return self.lease_owner != row.lease_owner or self.order < _order(row)
+        return self.order[-1] not in together or self.order < _order(row)
 
 
-def waits(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, Wait]:
+def waits(
+    rows: Sequence[OutboxMessage], at: datetime, together: Collection[int] = ()
+) -> dict[int, Wait]:
     """Return those of `rows`, due at `at`, that go only later, by id; at most one query for all.
 
+    `together` are the ids of all rows of their claim: what anybody claimed before goes first.
     The rows of a claim have to be committed as `sending`: see the promise above.
     """
     house = company()
@@ -86,7 +89,7 @@ def waits(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, Wait]:
         for row in rows
         if row.contact is not None and row.kind in UNASKED and row.id not in found
     ]
-    return {**found, **_over_the_cap(capped, at, house)} if capped else found
+    return {**found, **_over_the_cap(capped, at, house, together)} if capped else found
 
 
 def quiet_until(kind: MailKind, contact: Contact, at: datetime, house: Company) -> datetime:
@@ -113,7 +116,10 @@ def by_moment(found: Mapping[int, Wait]) -> dict[datetime, list[int]]:
 
 
 def _over_the_cap(
-    rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime, house: Company
+    rows: Sequence[tuple[OutboxMessage, Contact]],
+    at: datetime,
+    house: Company,
+    together: Collection[int],
 ) -> dict[int, Wait]:
     """Return what is one too many for its reader's day; by hand first, then the longest due."""
     others = _others(rows, at)
@@ -124,7 +130,7 @@ def _over_the_cap(
         begins, ends = _day_of(at, zone_of(contact, house))
         had = sum(other.arrived_within(begins, ends) for other in others[address])
         left = max(house.daily_cap, 1) - had - passing[address]
-        in_hand = sum(other.is_ahead_of(row) for other in others[address])
+        in_hand = sum(other.is_ahead_of(row, together) for other in others[address])
         if left > in_hand or _is_by_hand(row):
             passing[address] += 1
             continue
@@ -145,15 +151,14 @@ def _others(rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime) -> dict
             Contact.email_key,
             OutboxMessage.state,
             OutboxMessage.ended_at,
-            OutboxMessage.lease_owner,
             OutboxMessage.priority,
             OutboxMessage.due_at,
             OutboxMessage.id,
         )
         .join(Contact, OutboxMessage.contact_id == Contact.id)
         .where(
-            Contact.email_key.in_({contact.email_key for _row, contact in rows}),
-            OutboxMessage.id.not_in([row.id for row, _contact in rows]),
+            among(Contact.email_key, {contact.email_key for _row, contact in rows}),
+            ~among(OutboxMessage.id, [row.id for row, _contact in rows]),
             OutboxMessage.kind.in_(UNASKED),
             # a case, not an OR: SQLite would take an index for each and read all that is sent
             case(
@@ -164,8 +169,8 @@ def _others(rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime) -> dict
         )
     )
     found = defaultdict(list)
-    for address, state, ended_at, owner, priority, due_at, row_id in db.session.execute(query):
-        found[address].append(_Other(state, ended_at, owner, (priority, due_at, row_id)))
+    for address, state, ended_at, priority, due_at, row_id in db.session.execute(query):
+        found[address].append(_Other(state, ended_at, (priority, due_at, row_id)))
     return found
 
 

@@ -147,8 +147,8 @@ def _recipient(row: OutboxMessage) -> Address:
 
 def _reply_address(topic: Topic) -> Address | None:
     """Return who reads the replies: the responsible; of "I'd like to talk", the contact."""
-    if topic.row.kind is MailKind.alert_door_open and topic.row.departure:
-        contact = topic.row.departure.contact
+    if topic.conversation:
+        contact = topic.conversation.contact
         return one_line(contact.name), headers.checked("Reply-To", contact.email)
     if topic.responsible:
         return one_line(topic.responsible.name), topic.responsible.email

@@ -1,8 +1,10 @@
-"""Rows that all workers share, made when first needed and locked while one of them counts."""
+"""Ask for rows: those that all workers share, locked while one of them counts; many at once."""
 
+import json
+from collections.abc import Collection
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, ColumnElement, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.extensions import db
@@ -17,3 +19,17 @@ def held(model: type[Row], name: str, **first: Any) -> Row:
     db.session.execute(insert(model).values(name=name, **first).on_conflict_do_nothing())
     query = select(model).where(model.name == name).with_for_update()  # SQLite: BEGIN IMMEDIATE
     return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def among(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
+    """Say that `column` is one of `values`, however many, in one parameter.
+
+    For hundreds of parameters SQLAlchemy and the driver need longer than the database.
+    """
+    is_listed: ColumnElement[bool]
+    if db.engine.name == "postgresql":
+        is_listed = column == func.any(bindparam(None, list(values), type_=ARRAY(column.type)))
+    else:
+        each = func.json_each(json.dumps(list(values))).table_valued("value")
+        is_listed = column.in_(select(each.c.value))
+    return is_listed

@@ -11,9 +11,12 @@ from service.mail.health import Trouble, TroubleKind
 from service.mail.kinds import RULES
 from service.mail.topics import Topic
 from service.models import (
+    Channel,
     Client,
     Company,
     Contact,
+    Conversation,
+    DayPart,
     Departure,
     Invitation,
     InvitationKind,
@@ -61,8 +64,20 @@ def sample(
             response=_response(departure, failed=kind is MailKind.alert_low_score),
             testimonial=_testimonial(departure),
             link=ProviderLink(public_id=NOWHERE, expires_at=now() + timedelta(days=2)),
-            message=_("Could we talk about the new shop? Mornings suit me best."),
+            conversation=_conversation(departure) if kind is MailKind.alert_door_open else None,
         )
+
+
+def _conversation(departure: Departure) -> Conversation:
+    return Conversation(
+        public_id=NOWHERE,
+        contact=departure.contact,
+        message=_("Could we talk about the new shop?"),
+        channel=Channel.phone,
+        phone="600 000 001",
+        day_part=DayPart.morning,
+        suits=_("Not on Friday."),
+    )
 
 
 def _trouble() -> dict[str, Any]:

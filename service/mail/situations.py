@@ -1,6 +1,6 @@
 """Look up all that the protocol asks about departures: a handful of queries, however many."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from service.clock import now
 from service.current import company
 from service.extensions import db
 from service.mail import outbox, postponing, suppressions
+from service.mail.rows import among
 from service.models import (
     Departure,
     Enrolment,
@@ -51,7 +52,7 @@ def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
     recoveries = {row.departure_id: row for row in _rows(Recovery, ids)}
     testimonials = set(
         db.session.scalars(
-            select(Testimonial.departure_id).where(Testimonial.departure_id.in_(ids))
+            select(Testimonial.departure_id).where(among(Testimonial.departure_id, ids))
         )
     )
     steps = _steps_of(enrolments.values())
@@ -101,22 +102,22 @@ def _steps_of(enrolments: Iterable[Enrolment]) -> dict[int | None, tuple[Step, .
     ids = {row.protocol_id for row in enrolments if row.protocol_id is not None}
     if not ids:
         return {}
-    query = select(Protocol.id, Protocol.steps).where(Protocol.id.in_(ids))
+    query = select(Protocol.id, Protocol.steps).where(among(Protocol.id, ids))
     return {row.id: row.steps for row in db.session.execute(query)}
 
 
-def _rows(model: type[Row], ids: Iterable[int]) -> Sequence[Row]:
+def _rows(model: type[Row], ids: Collection[int]) -> Sequence[Row]:
     """Return the rows of these departures as the database has them now."""
     column: Any = model.departure_id
-    query = select(model).where(column.in_(ids)).execution_options(populate_existing=True)
+    query = select(model).where(among(column, ids)).execution_options(populate_existing=True)
     return db.session.scalars(query).all()
 
 
-def _mails_of_steps(ids: Iterable[int]) -> Sequence[OutboxMessage]:
+def _mails_of_steps(ids: Collection[int]) -> Sequence[OutboxMessage]:
     """Return the mails that a step asked for, the oldest first."""
     query = (
         select(OutboxMessage)
-        .where(OutboxMessage.departure_id.in_(ids), OutboxMessage.step.is_not(None))
+        .where(among(OutboxMessage.departure_id, ids), OutboxMessage.step.is_not(None))
         .order_by(OutboxMessage.id)
         .execution_options(populate_existing=True)
     )

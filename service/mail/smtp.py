@@ -14,7 +14,14 @@ import flask_mail
 from flask import current_app
 
 from service.mail import headers, messages, wire
-from service.mail.conversations import BROKEN, Conversation, Envelope, code_of
+from service.mail.conversations import (
+    BROKEN,
+    Conversation,
+    Envelope,
+    Meanwhile,
+    code_of,
+    nothing_to_do,
+)
 from service.mail.failures import Unreachable
 from service.mail.messages import Address
 
@@ -79,6 +86,7 @@ class Connection(flask_mail.Connection):
     """A line to the server: verified TLS, a timeout on every command, typed failures."""
 
     line: Conversation | None = None
+    meanwhile: Meanwhile = staticmethod(nothing_to_do)
 
     def __enter__(self) -> Self:
         self.open()
@@ -95,7 +103,7 @@ class Connection(flask_mail.Connection):
     def open(self) -> Conversation:
         """Connect, anew when a line is still there; raises Unreachable."""
         self.close()
-        self.line = Conversation(self.configure_host())
+        self.line = Conversation(self.configure_host(), self.meanwhile)
         return self.line
 
     def close(self) -> None:

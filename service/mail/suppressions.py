@@ -16,6 +16,7 @@ from service.clock import now
 from service.current import settings
 from service.extensions import db
 from service.mail.kinds import Rules
+from service.mail.rows import among
 from service.models import (
     Provider,
     Suppression,
@@ -127,7 +128,9 @@ def of(email: str) -> Sequence[Suppression]:
 def find_all(emails: Iterable[str]) -> Found:
     """Return the suppressions of `emails` in one query, by email_key: several spell one address."""
     owner = {hashed: email_key(email) for email in emails for hashed in address_hashes(email)}
-    rows = db.session.scalars(select(Suppression).where(Suppression.address_hash.in_(owner)))
+    rows = db.session.scalars(
+        select(Suppression).where(among(Suppression.address_hash, owner.keys()))
+    )
     found: dict[str, list[Suppression]] = defaultdict(list)
     for row in rows:
         found[owner[row.address_hash]].append(row)

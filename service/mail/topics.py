@@ -10,10 +10,12 @@ from sqlalchemy.orm import joinedload
 from service.extensions import db
 from service.mail import own_texts
 from service.mail.kinds import RULES
+from service.mail.rows import among
 from service.mail.texts import Text
 from service.models import (
+    Contact,
+    Conversation,
     Departure,
-    Event,
     Invitation,
     InvitationKind,
     MailKind,
@@ -52,7 +54,7 @@ class Topic:
     link: ProviderLink | None = None
     own: Text | None = None  # in place of the templates
     like: Departure | None = None  # whose names a test mail shows
-    message: str = ""  # what a contact wrote who would like to talk
+    conversation: Conversation | None = None  # with a contact who would like to talk
 
     @property
     def responsible(self) -> Provider | None:
@@ -73,7 +75,8 @@ def load(rows: Sequence[OutboxMessage]) -> list[Topic]:
         topic.response = response
     for topic, testimonial in _of_departures(Testimonial, topics, ABOUT_TESTIMONIALS):
         topic.testimonial = testimonial
-    _load_links_and_messages(topics)
+    _load_links(topics)
+    _load_conversations(topics)
     return topics
 
 
@@ -103,8 +106,8 @@ def _load_people(rows: Sequence[OutboxMessage]) -> None:
 
 
 def _load_invitations(topics: Sequence[Topic]) -> None:
-    ids = {topic.row.departure_id for topic in topics if topic.row.contact_id}
-    rows = db.session.scalars(select(Invitation).where(Invitation.departure_id.in_(ids)))
+    ids = {topic.row.departure_id for topic in topics if topic.row.contact_id} - {None}
+    rows = db.session.scalars(select(Invitation).where(among(Invitation.departure_id, ids)))
     found = {(row.departure_id, row.kind): row for row in rows}
     for topic in topics:
         departure_id = topic.row.departure_id or 0
@@ -120,20 +123,33 @@ def _of_departures(
     if not about:
         return []
     ids = {topic.row.departure_id for topic in about}
-    rows = db.session.scalars(select(model).where(model.departure_id.in_(ids)))
+    rows = db.session.scalars(select(model).where(among(model.departure_id, ids)))
     found = {row.departure_id: row for row in rows}
     return [(topic, found.get(topic.row.departure_id or 0)) for topic in about]
 
 
-def _load_links_and_messages(topics: Sequence[Topic]) -> None:
+def _load_links(topics: Sequence[Topic]) -> None:
     for topic in topics:
         context = topic.row.context or {}
         if topic.row.kind is MailKind.password_link and "link_id" in context:
             topic.link = db.session.get(ProviderLink, context["link_id"])
-        if topic.row.kind is MailKind.alert_door_open and "event_id" in context:
-            event = db.session.get(Event, context["event_id"])
-            topic.message = event.detail if event else ""
         if topic.row.kind is MailKind.test_mail and "like" in context:
             people = (Departure.client, Departure.contact, Departure.responsible)
             options = [joinedload(of) for of in people]
             topic.like = db.session.get(Departure, context["like"], options=options)
+
+
+def _load_conversations(topics: Sequence[Topic]) -> None:
+    """Find what the contacts said who would like to talk; what is gone stays None."""
+    about = [topic for topic in topics if topic.row.kind is MailKind.alert_door_open]
+    if not about:
+        return
+    ids = {(topic.row.context or {}).get("conversation_id") for topic in about}
+    query = (
+        select(Conversation)
+        .where(Conversation.id.in_(ids - {None}))
+        .options(joinedload(Conversation.contact).joinedload(Contact.client))
+    )
+    found = {row.id: row for row in db.session.scalars(query)}
+    for topic in about:
+        topic.conversation = found.get((topic.row.context or {}).get("conversation_id", 0))

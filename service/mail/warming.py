@@ -22,7 +22,6 @@ def warm() -> None:
     delivery.deliver([0])
     breaker.reached()
     with claims.claiming() as nothing:
-        nothing.take(0)
-        parcels.pack(nothing)
+        parcels.draft(nothing, nothing.take(0))
     db.session.rollback()
     gc.freeze()  # what is loaded now stays: no job need look through it for what it may free

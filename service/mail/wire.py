@@ -75,7 +75,7 @@ def _picture(picture: Picture) -> bytes:
 def dotted(mail: bytes) -> bytes:
     """Return the DATA of `mail`: leading dots doubled, the lone dot behind (RFC 5321, 4.5.2)."""
     end = b".\r\n" if mail.endswith(CRLF) else b"\r\n.\r\n"
-    doubled = mail.replace(b"\r\n.", b"\r\n..")
+    doubled = mail.replace(b"\r\n.", b"\r\n..") if b"\r\n." in mail else mail
     return (b"." if doubled.startswith(b".") else b"") + doubled + end
 
 

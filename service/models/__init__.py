@@ -2,6 +2,7 @@
 
 from service.models.clients import Basis, Client, Consent, ConsentPurpose, Contact
 from service.models.companies import Company
+from service.models.conversations import Channel, Conversation, ConversationState, DayPart
 from service.models.departures import (
     QUALITY_REASONS,
     Departure,
@@ -31,6 +32,7 @@ from service.models.outbox import (
 )
 from service.models.protocols import Protocol, ProtocolVersion
 from service.models.providers import LoginAttempt, Provider, ProviderLink, Role
+from service.models.returns import Return, ReturnReason
 from service.models.suppressions import (
     Suppression,
     SuppressionChange,
@@ -57,11 +59,15 @@ __all__ = [
     "Answer",
     "Basis",
     "Breaker",
+    "Channel",
     "Client",
     "Company",
     "Consent",
     "ConsentPurpose",
     "Contact",
+    "Conversation",
+    "ConversationState",
+    "DayPart",
     "Departure",
     "DepartureReason",
     "Enrolment",
@@ -94,6 +100,8 @@ __all__ = [
     "Recovery",
     "Response",
     "ResponseReason",
+    "Return",
+    "ReturnReason",
     "Role",
     "SkipReason",
     "Stage",

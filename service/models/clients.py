@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, Numeric, String, Text, UniqueConstrain
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
+from service.models.providers import Provider
 from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
 
 
@@ -71,8 +72,14 @@ class Contact(Model):
     newsletter: Mapped[bool] = mapped_column(default=True)  # the contact's, purpose by purpose
     greetings: Mapped[bool] = mapped_column(default=True)
     check_ins: Mapped[bool] = mapped_column(default=True)
-    basis: Mapped[Basis] = mapped_column(words(Basis), default=Basis.legitimate_interest)
+    # When a yes to the purpose that still stands was given; without one, no basis but `basis`.
+    newsletter_consent_at: Mapped[Moment | None]
+    greetings_consent_at: Mapped[Moment | None]
+    check_ins_consent_at: Mapped[Moment | None]
+    basis: Mapped[Basis] = mapped_column(words(Basis), default=Basis.contract)  # of left_on
     source: Mapped[str] = mapped_column(String(100), default="")  # how the address came to us
+    left_on: Mapped[date | None] = mapped_column(index=True)  # None: a client, still or again
+    interacted_at: Mapped[Moment | None] = mapped_column(index=True)  # the contact did something
     wants_to_talk_at: Mapped[Moment | None] = mapped_column(index=True)  # the last time
     created_at: Mapped[CreatedAt]
 
@@ -110,5 +117,11 @@ class Consent(Model):
     wording: Mapped[str] = mapped_column(Text)
     wording_version: Mapped[str] = mapped_column(String(20))
     language: Mapped[str] = mapped_column(String(5))
-    channel: Mapped[str] = mapped_column(String(40))  # survey page, preferences page, import …
+    channel: Mapped[str] = mapped_column(String(40))  # survey page, preferences page, phone …
     given_at: Mapped[CreatedAt]
+    recorded_at: Mapped[CreatedAt]  # later than given, when it was given elsewhere
+    provider_id: Mapped[int | None] = mapped_column(
+        ForeignKey("providers.id", ondelete="SET NULL")
+    )  # who of the team wrote it down; None: the contact's own press
+
+    provider: Mapped[Provider | None] = relationship()

@@ -12,6 +12,7 @@ from service.models.types import CreatedAt, Moment, PrimaryKey
 
 DEFAULT_ACCENT = "#0f6b5c"
 DAILY_CAP = 4
+BASIS_MONTHS = 24
 
 
 class Company(Model):
@@ -34,6 +35,7 @@ class Company(Model):
     quiet_from: Mapped[time | None]  # local time of day; both or none
     quiet_until: Mapped[time | None]
     daily_cap: Mapped[int] = mapped_column(default=DAILY_CAP)  # mails a day that nobody asked for
+    basis_months: Mapped[int] = mapped_column(default=BASIS_MONTHS)  # models/bases.py counts them
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[Moment | None]
 

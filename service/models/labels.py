@@ -6,9 +6,12 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
+from service.models.clients import Basis
+from service.models.conversations import Channel, ConversationState, DayPart
 from service.models.departures import Reason, Stage
 from service.models.inbound import InboundDoor, InboundKind
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
+from service.models.returns import ReturnReason
 from service.models.steps import Unit
 from service.models.suppressions import SuppressionReason, SuppressionScope
 
@@ -39,6 +42,7 @@ LABELS: dict[StrEnum, Any] = {
     MailKind.testimonial_reminder: _l("Testimonial reminder"),
     MailKind.testimonial_link: _l("Fresh link to the testimonial"),
     MailKind.testimonial_edit: _l("Shortened testimonial to confirm"),
+    MailKind.welcome_back: _l("“Good to have you back”"),
     MailKind.alert_new_answer: _l("Notice of a new answer"),
     MailKind.alert_low_score: _l("Notice of a low score"),
     MailKind.alert_testimonial: _l("Notice of a testimonial to read"),
@@ -98,6 +102,9 @@ WHY_NOT: dict[SkipReason, Any] = {
     SkipReason.suppressed: _l("This address gets no mail: it is dead, or they asked for none."),
     SkipReason.no_consent: _l("They did not agree to mails of this kind."),
     SkipReason.keep_in_touch_off: _l("You chose not to keep in touch with them."),
+    SkipReason.basis_ended: _l(
+        "They left too long ago to be written to without having said yes to it."
+    ),
     SkipReason.sample: _l("This is sample data, and sample data is never mailed."),
     SkipReason.history: _l("It ended long ago and was recorded as history, which gets no mail."),
     SkipReason.answered: _l("They have already answered."),
@@ -151,6 +158,31 @@ OF_SCOPES: dict[SuppressionScope, Any] = {
     SuppressionScope.greetings: _l("Greetings"),
     SuppressionScope.check_ins: _l("Messages to ask how they are doing"),
 }
+OF_CHANNELS: dict[Channel, Any] = {
+    Channel.phone: _l("By telephone"),
+    Channel.video: _l("By video call"),
+    Channel.in_person: _l("In person"),
+    Channel.email: _l("By mail"),
+}
+OF_DAY_PARTS: dict[DayPart, Any] = {
+    DayPart.morning: _l("In the morning"),
+    DayPart.midday: _l("Around midday"),
+    DayPart.afternoon: _l("In the afternoon"),
+    DayPart.evening: _l("In the evening"),
+}
+OF_CONVERSATIONS: dict[ConversationState, Any] = {
+    ConversationState.open: _l("waits for you"),
+    ConversationState.planned: _l("planned"),
+    ConversationState.held: _l("you have talked"),
+    ConversationState.declined: _l("not now"),
+}
+OF_RETURNS: dict[ReturnReason, Any] = {
+    ReturnReason.our_contact: _l("We had kept in touch"),
+    ReturnReason.own_need: _l("They needed it again"),
+    ReturnReason.price_elsewhere: _l("The price elsewhere"),
+    ReturnReason.quality_elsewhere: _l("The quality elsewhere"),
+    ReturnReason.other: _l("Something else"),
+}
 WHY_SUPPRESSED: dict[SuppressionReason, Any] = {
     SuppressionReason.unsubscribed: _l("They asked for no more mails of this kind."),
     SuppressionReason.hard_bounce: _l("The address is dead: its mail server takes nothing for it."),
@@ -171,11 +203,32 @@ SOURCES = {
     "provider": _l("your team"),
     "import": _l("an import"),
     "api": _l("another program"),
+    "survey page": _l("the survey"),
+    "testimonial page": _l("the page of the testimonial"),
+    "phone": _l("by phone"),
+    "in person": _l("in person"),
+    "paper": _l("on paper"),
+    "by mail": _l("in a mail of their own"),
+    "website": _l("a form on your website"),
+    "page": _l("your team"),
     "ses": "Amazon SES",
     "sendgrid": "SendGrid",
     "postmark": "Postmark",
     "mailgun": "Mailgun",
 }
+
+CONSENT_CHANNELS = ("phone", "in person", "by mail", "paper", "website")  # a yes from elsewhere
+# Apart from LABELS as well: "consent" and "contract" are words that others may spell too.
+OF_BASES: dict[Basis, Any] = {
+    Basis.contract: _l("Contract: they are a client"),
+    Basis.legitimate_interest: _l("Legitimate interest: they were a client"),
+    Basis.consent: _l("Consent: they said yes"),
+}
+
+
+def basis_label(basis: Basis) -> str:
+    """Return what `basis` is called, with what it means."""
+    return str(OF_BASES[basis])
 
 
 def why_suppressed(reason: SuppressionReason) -> str:
@@ -196,3 +249,23 @@ def scope_of_suppression(scope: SuppressionScope) -> str:
 def source_of_suppression(source: str) -> str:
     """Return what the door `source` is called; its own name when we have none for it."""
     return str(SOURCES.get(source, source))
+
+
+def channel_name(channel: Channel) -> str:
+    """Return how they would rather talk, as a choice of a list."""
+    return str(OF_CHANNELS[channel])
+
+
+def day_part_name(part: DayPart) -> str:
+    """Return when it suits them, as a choice of a list."""
+    return str(OF_DAY_PARTS[part])
+
+
+def conversation_state(state: ConversationState) -> str:
+    """Return where a conversation stands, as a tag."""
+    return str(OF_CONVERSATIONS[state])
+
+
+def reason_of_return(reason: ReturnReason) -> str:
+    """Return what brought a client back, as a choice of a list."""
+    return str(OF_RETURNS[reason])

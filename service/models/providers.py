@@ -24,7 +24,10 @@ class Role(StrEnum):
 
 
 class Provider(Model):
-    """A person of the provider's team with a login; may be the responsible of departures."""
+    """A person of the provider's team with a login; may be the responsible of departures.
+
+    `calendar_key` is what the address of their calendar names; without one there is no calendar.
+    """
 
     __tablename__ = "providers"
 
@@ -37,6 +40,8 @@ class Provider(Model):
     password_hash: Mapped[str | None] = mapped_column(String(300))
     session_version: Mapped[int] = mapped_column(default=1)  # raised to end every session
     is_active: Mapped[bool] = mapped_column(default=True)
+    calendar_key: Mapped[str | None] = mapped_column(String(22), index=True, unique=True)
+    calendar_is_teams: Mapped[bool] = mapped_column(default=False)  # or only what is theirs
     created_at: Mapped[CreatedAt]
     last_login_at: Mapped[Moment | None]
 

@@ -8,8 +8,17 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from service.models import Question, QuestionKind, Reason, Stage, Testimonial, TestimonialState
-from service.models.labels import label
+from service.models import (
+    MailKind,
+    Question,
+    QuestionKind,
+    Reason,
+    ReturnReason,
+    Stage,
+    Testimonial,
+    TestimonialState,
+)
+from service.models.labels import label, reason_of_return
 from service.reports.lines import Line
 
 BETWEEN = " | "  # between several reasons in one cell, as an import reads them
@@ -29,6 +38,8 @@ class _Words:
 
     def __init__(self) -> None:
         self.names = {member: label(member) for member in (*Reason, *Stage)}
+        self.mails = {kind: label(kind) for kind in MailKind}
+        self.back_by = {reason: reason_of_return(reason) for reason in ReturnReason}
         self.yes, self.no = str(_("yes")), str(_("no"))
         self.states = {
             TestimonialState.submitted: str(_("to be read")),
@@ -39,6 +50,12 @@ class _Words:
 
     def reasons(self, reasons: list[Reason]) -> str:
         return BETWEEN.join(self.names[reason] for reason in Reason if reason in reasons)
+
+    def back(self, reason: ReturnReason | None) -> str | None:
+        return self.back_by[reason] if reason else None
+
+    def mail(self, kind: MailKind | None) -> str | None:
+        return self.mails[kind] if kind else None
 
     def yes_or_no(self, value: Any) -> str | None:
         if value is None:
@@ -111,6 +128,11 @@ def _of_what_followed(words: _Words) -> list[Column]:
         Column(_("What was done"), lambda line: line.recovered("note")),
         Column(_("Testimonial"), lambda line: words.state(line.testimonial)),
         Column(_("Quote"), lambda line: _quote(line.testimonial)),
+        Column(_("Came back on"), lambda line: line.returned("returned_on")),
+        Column(_("Came back for"), lambda line: line.returned("service")),
+        Column(_("What brought them back"), lambda line: words.back(line.returned("reason"))),
+        Column(_("Mail that led to it"), lambda line: words.mail(line.returned("mail_kind"))),
+        Column(_("Note on the return"), lambda line: line.returned("note")),
     ]
 
 

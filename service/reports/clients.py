@@ -7,8 +7,11 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
+from service.clock import now
+from service.current import company
 from service.extensions import db
 from service.models import Client, Contact, Departure, Stage
+from service.reports import bases
 from service.reports.paging import Page, cut, page_within
 
 SORTS: dict[str, Any] = {
@@ -29,13 +32,16 @@ class Line:
 
 
 def page(q: str, state: str, sort: str, number: int) -> Page[Line]:
-    """Return a page of clients that hold `q`; `state` is leaving, staying, or all of them."""
+    """Return a page of clients that hold `q`; `state` is leaving, staying, ending, or all."""
     query = select(Client)
     if q:
         query = query.where(_holds(q))
     gone = select(Departure.client_id).where(Departure.stage.not_in(STAYING))
     if state == "leaving":
         query = query.where(Client.id.in_(gone))
+    elif state == "ending":
+        ending = select(Contact.client_id).where(bases.is_ending(company(), now()))
+        query = query.where(Client.id.in_(ending), Client.is_sample.is_(False))
     elif state == "staying":
         query = query.where(Client.id.not_in(gone))
     count = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0

@@ -1,9 +1,12 @@
 """What the events of a timeline are called, in words. Reads nothing."""
 
+from datetime import datetime
+
+from flask_babel import format_datetime
 from flask_babel import gettext as _
 
-from service.models import Event, EventKind, MailKind, Stage
-from service.models.labels import label
+from service.models import Event, EventKind, MailKind, ReturnReason, Stage
+from service.models.labels import label, reason_of_return
 
 # Field names in "changed" events, as forms call them.
 FIELDS = {
@@ -22,9 +25,19 @@ FIELDS = {
 WORDS_OF_PEOPLE = {
     EventKind.note,
     EventKind.wants_to_talk,
+    EventKind.talk_held,
+    EventKind.talk_declined,
     EventKind.recovery_closed,
     EventKind.replied,
     EventKind.auto_replied,
+}
+ABOUT_TALKS = {
+    EventKind.wants_to_talk,
+    EventKind.talk_planned,
+    EventKind.talk_held,
+    EventKind.talk_declined,
+    EventKind.talk_reopened,
+    EventKind.came_back,
 }
 
 
@@ -36,8 +49,9 @@ def sentence(event: Event) -> str:
     if event.kind is EventKind.stage_changed:
         _was, _sep, to = event.detail.partition(">")
         return str(_("Now: %(stage)s", stage=label(Stage(to)) if to in list(Stage) else to))
-    kind = event.detail.partition("-")[0]  # of a step or a mail
-    mail = label(MailKind(kind)) if kind in list(MailKind) else event.detail
+    if event.kind in ABOUT_TALKS:
+        return _of_talks(event)
+    mail = _mail_named(event.detail)
     sentences: dict[EventKind, str] = {
         EventKind.recorded: _("Recorded"),
         EventKind.step_sent_now: _("Sent by hand: %(mail)s", mail=mail),
@@ -46,7 +60,6 @@ def sentence(event: Event) -> str:
         EventKind.protocol_stopped: _("Farewell mails stopped"),
         EventKind.protocol_resumed: _("Farewell mails go on"),
         EventKind.protocol_changed: _("Put on another protocol: %(name)s", name=event.detail),
-        EventKind.wants_to_talk: _("Would like to talk"),
         EventKind.preferences_changed: _("Changed their mail preferences"),
         EventKind.unsubscribed: _("Unsubscribed"),
         EventKind.answer_saved: _("Began to answer the survey"),
@@ -69,3 +82,36 @@ def sentence(event: Event) -> str:
         EventKind.note: _("Note"),
     }
     return str(sentences.get(event.kind, event.kind.value))
+
+
+def _mail_named(detail: str) -> str:
+    """Return what the mail of a step, or of a kind, is called."""
+    kind = detail.partition("-")[0]
+    return label(MailKind(kind)) if kind in list(MailKind) else detail
+
+
+def _of_talks(event: Event) -> str:
+    """Say what happened to a wish to talk, or what it led to."""
+    sentences: dict[EventKind, str] = {
+        EventKind.wants_to_talk: _("Would like to talk"),
+        EventKind.talk_planned: _("Talk planned: %(moment)s", moment=_moment(event.detail)),
+        EventKind.talk_held: _("You have talked"),
+        EventKind.talk_declined: _("There will be no talk"),
+        EventKind.talk_reopened: _("The wish to talk waits again"),
+        EventKind.came_back: _("What brought them back: %(reason)s", reason=_why(event.detail)),
+    }
+    return str(sentences[event.kind])
+
+
+def _moment(detail: str) -> str:
+    """Return the moment as the company's clock shows it."""
+    try:
+        moment = datetime.fromisoformat(detail)
+    except ValueError:
+        return ""
+    return str(format_datetime(moment, _("EEEE, d MMMM, HH:mm")))
+
+
+def _why(detail: str) -> str:
+    known = detail in list(ReturnReason)
+    return reason_of_return(ReturnReason(detail)) if known else ""

@@ -24,6 +24,7 @@ from service.models import (
     Recovery,
     Response,
     ResponseReason,
+    Return,
     Testimonial,
 )
 from service.reports.windows import Window
@@ -44,6 +45,7 @@ class Line:
     response: Response | None
     recovery: Recovery | None
     testimonial: Testimonial | None
+    came_back: Return | None
     guessed: list[Reason]
     said: list[Reason]
     own: dict[int, Any]  # answers to the provider's own questions, by the question's id
@@ -56,6 +58,10 @@ class Line:
     def recovered(self, name: str) -> Any:
         """Return a field of the recovery; None without one."""
         return getattr(self.recovery, name) if self.recovery else None
+
+    def returned(self, name: str) -> Any:
+        """Return a field of the return; None without one."""
+        return getattr(self.came_back, name) if self.came_back else None
 
     def local(self, moment: datetime | None) -> datetime | None:
         """Return `moment` as the provider's clock shows it."""
@@ -89,6 +95,7 @@ def _chunk(window: Window, after: int) -> Whatever:
             Response,
             Recovery,
             Testimonial,
+            Return,
         )
         .join(Client, Client.id == Departure.client_id)
         .join(Contact, Contact.id == Departure.contact_id)
@@ -97,6 +104,7 @@ def _chunk(window: Window, after: int) -> Whatever:
         .outerjoin(Response, and_(Response.departure_id == Departure.id, is_sent))
         .outerjoin(Recovery, Recovery.departure_id == Departure.id)
         .outerjoin(Testimonial, Testimonial.departure_id == Departure.id)
+        .outerjoin(Return, Return.departure_id == Departure.id)
         .where(Departure.id > after, *window.conditions)
         .order_by(Departure.id)
         .limit(CHUNK)
@@ -123,7 +131,9 @@ def _with_lists(rows: Sequence[Row[*tuple[Any, ...]]], zone: ZoneInfo) -> Iterat
         .join(Answer, Answer.response_id == Response.id)
         .where(answers)
     )
-    for departure, client, contact, email, invited_at, response, recovery, testimonial in rows:
+    for row in rows:
+        departure, client, contact, email, invited_at, response, *followed = row
+        recovery, testimonial, came_back = followed
         number = departure.id
         yield Line(
             departure,
@@ -134,6 +144,7 @@ def _with_lists(rows: Sequence[Row[*tuple[Any, ...]]], zone: ZoneInfo) -> Iterat
             response,
             recovery,
             testimonial,
+            came_back,
             guessed=[reason for (reason,) in guessed[number]],
             said=[reason for (reason,) in said[number]] if response else [],
             own=dict(own[number]) if response else {},

@@ -4,15 +4,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
+from service.clock import local_moment
+from service.current import company
 from service.extensions import db
 from service.mail import health
 from service.mail.health import Trouble
 from service.models import (
     Client,
     Contact,
+    Conversation,
+    ConversationState,
     Departure,
     Enrolment,
     EnrolmentState,
@@ -26,10 +31,11 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
+from service.models.workdays import late_at
+from service.reports import bases
 
 MOST = 6  # of each kind; the page links to the rest
 NEWS = timedelta(days=7)  # how long an answer is news
-TALK = timedelta(days=14)  # how long a wish to talk is shown
 NOON = time(12)  # a day that stands for a moment
 UNDER_WAY = (Stage.notice, Stage.conversation, Stage.handover)
 
@@ -37,6 +43,7 @@ UNDER_WAY = (Stage.notice, Stage.conversation, Stage.handover)
 class Kind(StrEnum):
     """What is to be done, the most pressing first."""
 
+    call = "call"  # a talk is planned for today, or was
     talk = "talk"  # somebody wants to talk
     reply = "reply"  # somebody answered a mail, and the next ones wait
     recovery = "recovery"  # something failed
@@ -46,7 +53,8 @@ class Kind(StrEnum):
 
 # How long each may wait before it is late. An apology that comes after days is none.
 PATIENCE = {
-    Kind.talk: timedelta(days=2),
+    Kind.call: timedelta(hours=1),  # from the moment that was agreed
+    Kind.talk: timedelta(days=1),  # a working day: see late_at
     Kind.reply: timedelta(days=2),
     Kind.recovery: timedelta(days=2),
     Kind.testimonial: timedelta(days=7),
@@ -67,10 +75,11 @@ class Task:
     at: datetime
     score: int | None = None
     is_paused: bool = False  # the farewell mails wait for it
+    late_at: datetime | None = None  # where working days decide
 
     def is_late(self, now: datetime) -> bool:
         """Whether it has waited longer than it should."""
-        return now - self.at > PATIENCE[self.kind]
+        return now > (self.late_at or self.at + PATIENCE[self.kind])
 
     def is_of(self, provider_id: int) -> bool:
         """Whether it is that provider's; what is nobody's is everybody's."""
@@ -101,11 +110,12 @@ class Today:
     under_way: int
     has_clients: bool  # of their own: sample data does not count
     has_departures: bool
+    ending_bases: int  # contacts who may soon not be written to any more
 
 
 def tasks(now: datetime) -> list[Task]:
     """Return what waits for a person at `now`, late things first, then the most pressing kind."""
-    found = [*_talks(now), *_replies(), *_recoveries(), *_testimonials(), *_end_dates()]
+    found = [*_calls(now), *_talks(), *_replies(), *_recoveries(), *_testimonials(), *_end_dates()]
     order = list(Kind)
     found.sort(key=lambda task: (not task.is_late(now), order.index(task.kind), task.at))
     return found
@@ -127,6 +137,7 @@ def today(now: datetime) -> Today:
         _count(Enrolment.state == EnrolmentState.active),
         _is_there(select(Client.id)),
         _is_there(select(Departure.id).join(Client, Client.id == Departure.client_id)),
+        bases.count_ending(company(), now),
     )
 
 
@@ -202,22 +213,42 @@ def _end_dates() -> list[Task]:
     return [replace(task, at=datetime.combine(task.at, NOON, UTC)) for task in tasks]
 
 
-def _talks(now: datetime) -> list[Task]:
-    query = (
+def _talks() -> list[Task]:
+    zone = company().time_zone
+    query = _conversations(Conversation.asked_at).where(
+        Conversation.state == ConversationState.open
+    )
+    tasks = [Task(Kind.talk, *row) for row in _rows(query.order_by(Conversation.asked_at))]
+    return [replace(task, late_at=late_at(task.at, zone)) for task in tasks]
+
+
+def _calls(now: datetime) -> list[Task]:
+    """Return the talks that are planned for today, and those that nobody said were held."""
+    zone = company().time_zone
+    tomorrow = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
+    query = _conversations(Conversation.planned_at).where(
+        Conversation.state == ConversationState.planned,
+        Conversation.planned_at < local_moment(tomorrow, time(), zone),
+    )
+    return [Task(Kind.call, *row) for row in _rows(query.order_by(Conversation.planned_at))]
+
+
+def _conversations(at: Any) -> Select[*tuple[Any, ...]]:
+    """Select the parts of a Task, from conversations: of some contacts there is no departure."""
+    return (
         select(
-            Client.public_id,
+            Conversation.public_id,
             Client.name,
             Contact.name,
-            Client.responsible_id,
+            func.coalesce(Departure.responsible_id, Client.responsible_id),
             Client.is_sample,
-            Contact.wants_to_talk_at,
+            at,
         )
-        .join(Contact, Contact.client_id == Client.id)
-        .where(Contact.wants_to_talk_at > now - TALK)
-        .order_by(Contact.wants_to_talk_at)
+        .join(Contact, Contact.id == Conversation.contact_id)
+        .join(Client, Client.id == Contact.client_id)
+        .outerjoin(Departure, Departure.id == Conversation.departure_id)
         .limit(MOST)
     )
-    return [Task(Kind.talk, *row) for row in _rows(query)]
 
 
 def _news(now: datetime) -> list[News]:

@@ -5,7 +5,10 @@ from flask import Flask
 from service.web import dates, errors, language, navigation, security, theme
 from service.web.provider import (
     access,
+    calendars,
     clients,
+    consents,
+    conversations,
     deliveries,
     departures,
     doctor,
@@ -16,6 +19,7 @@ from service.web.provider import (
     questions,
     recoveries,
     results,
+    returns,
     samples,
     sessions,
     settings,
@@ -26,6 +30,7 @@ from service.web.provider import (
     texts,
     today,
 )
+from service.web.public import calendars as public_calendars
 from service.web.public import (
     doors,
     feeds,
@@ -45,6 +50,7 @@ PROVIDER = (
     departures,
     steps,
     clients,
+    consents,
     testimonials,
     questions,
     mails,
@@ -55,10 +61,13 @@ PROVIDER = (
     suppression_lists,
     inbound_mails,
     recoveries,
+    conversations,
+    returns,
     imports,
     samples,
     settings,
     providers,
+    calendars,
 )
 # Their links carry the authority and set no cookie, so there is nothing for a forged form to abuse.
 PUBLIC = (
@@ -66,6 +75,7 @@ PUBLIC = (
     public_testimonials,
     preferences,
     doors,
+    public_calendars,
     feeds,
     health,
     metrics,

@@ -26,11 +26,16 @@ class Place:
 
 
 PLACES = (
-    Place("today.index", _l("Today"), "today", ("recoveries", "deliveries", "inbound_mails")),
-    Place("results.index", _l("Results"), "results"),
+    Place(
+        "today.index",
+        _l("Today"),
+        "today",
+        ("recoveries", "conversations", "deliveries", "inbound_mails"),
+    ),
+    Place("results.index", _l("Results"), "results", ("returns",)),
     Place("departures.index", _l("Departures"), "departures", ("imports",)),
     Place("testimonials.index", _l("Testimonials"), "testimonials"),
-    Place("clients.index", _l("Clients"), "clients", in_bar=False),
+    Place("clients.index", _l("Clients"), "clients", ("consents",), in_bar=False),
     Place(
         "settings.index",
         _l("Settings"),
@@ -44,6 +49,7 @@ PLACES = (
             "suppressions",
             "suppression_lists",
             "doctor",
+            "calendars",
         ),
         in_bar=False,
     ),

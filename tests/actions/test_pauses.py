@@ -115,7 +115,7 @@ def test_a_mail_claimed_when_the_reply_came_waits_and_ends_as_nothing(farewell, 
     with a_courier_that_dies(mail_id) as claim:
         reply(farewell)
         db.session.commit()
-        assert parcels.pack(claim) == []
+        assert parcels.draft(claim, claim.held()) == []
         claim.write()
 
     mail = mails_of(farewell)["survey_invitation"]

@@ -4,7 +4,17 @@ from sqlalchemy import func, select
 
 from service.actions import samples
 from service.extensions import db
-from service.models import Client, Departure, Enrolment, OutboxMessage, Response, Testimonial
+from service.models import (
+    Client,
+    Conversation,
+    Departure,
+    Enrolment,
+    OutboxMessage,
+    Response,
+    Return,
+    Stage,
+    Testimonial,
+)
 from tests.builders import a_company, a_departure, a_response
 
 
@@ -63,3 +73,11 @@ def test_removing_sample_data_leaves_exactly_what_was_there_before(session):
     assert counts() != before
     samples.remove()
     assert counts() == before
+
+
+def test_sample_data_shows_a_return_and_somebody_who_would_like_to_talk(session):
+    a_company()
+    samples.create("es")
+    assert session.scalars(select(Return)).all()
+    assert {row.departure.stage for row in session.scalars(select(Return))} == {Stage.returned}
+    assert session.scalars(select(Conversation)).one().message

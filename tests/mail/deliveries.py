@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from flask import current_app
 
+from service import database
 from service.clock import now
 from service.extensions import db
 from service.mail import claims, delivery, outbox
@@ -56,7 +57,7 @@ def deliver(*rows) -> list[int]:
 @contextmanager
 def a_courier_that_dies(*ids: int) -> Iterator[claims.Claims]:
     """The claims on these rows of somebody who never comes to give them back."""
-    with db.engine.connect() as connection:
+    with database.statement_by_statement(db.engine) as connection:
         theirs = claims.Claims(connection)
         theirs.take(len(ids), ids)
         yield theirs

@@ -13,8 +13,6 @@ from service.mail.kinds import RULES
 from service.mail.rendering import Rendering, render
 from service.models import (
     Contact,
-    Event,
-    EventKind,
     InvitationKind,
     MailKind,
     OutboxMessage,
@@ -22,7 +20,15 @@ from service.models import (
     ProviderLink,
     Testimonial,
 )
-from tests.builders import a_contact, a_departure, a_provider, a_response, added, an_invitation
+from tests.builders import (
+    a_contact,
+    a_conversation,
+    a_departure,
+    a_provider,
+    a_response,
+    added,
+    an_invitation,
+)
 
 TROUBLE = Trouble(TroubleKind.server, now() - timedelta(hours=1), 12, words="connection refused")
 ALL = [(kind, language) for kind in MailKind for language in ("es", "en")]
@@ -43,13 +49,7 @@ def a_mail(kind: MailKind, language: str = "es", **more) -> OutboxMessage:
     an_invitation(departure=departure, kind=InvitationKind.testimonial)
     words = {"quote": "Todo bien.", "edited_quote": "Bien.", "language": language}
     added(Testimonial(departure=departure, **{**words, **more.pop("testimonial", {})}))
-    event = added(
-        Event(
-            departure_id=departure.id,
-            kind=EventKind.wants_to_talk,
-            detail=more.pop("said", "¿Hablamos?"),
-        )
-    )
+    conversation = a_conversation(departure=departure, message=more.pop("said", "¿Hablamos?"))
     link = added(ProviderLink(provider=responsible, expires_at=now() + timedelta(days=2)))
     to_provider = RULES[kind].to_provider
     row = OutboxMessage(
@@ -62,7 +62,7 @@ def a_mail(kind: MailKind, language: str = "es", **more) -> OutboxMessage:
         departure=departure,
         due_at=now(),
         message_id=f"<{kind}.{departure.id}@norte.example>",
-        context={"link_id": link.id, "event_id": event.id, **TROUBLE.figures},
+        context={"link_id": link.id, "conversation_id": conversation.id, **TROUBLE.figures},
         **more,
     )
     return added(row)

@@ -174,14 +174,14 @@ def test_one_that_cannot_be_rendered_does_not_stop_the_others(
     session, mailbox, monkeypatch, caplog
 ):
     ids = mails(3)
-    original = rendering.render_many
+    original = rendering.render_topic
 
-    def render_many(rows):
-        if any(row.id == ids[1] for row in rows):
+    def render_topic(topic, house):
+        if topic.row.id == ids[1]:
             raise KeyError("name")
-        return original(rows)
+        return original(topic, house)
 
-    monkeypatch.setattr(rendering, "render_many", render_many)
+    monkeypatch.setattr(rendering, "render_topic", render_topic)
     deliver(*ids)
     assert len(mailbox.messages()) == 2
     assert (fresh(ids[1]).state, fresh(ids[1]).server_words) == (
@@ -193,14 +193,15 @@ def test_one_that_cannot_be_rendered_does_not_stop_the_others(
 
 def test_one_that_the_lint_refuses_fails_with_its_faults(session, mailbox, monkeypatch, caplog):
     ids = mails(2)
-    original = rendering.render_many
+    original = rendering.render_topic
 
-    def render_many(rows):
-        found = original(rows)
-        found[0].extra_headers.pop("Auto-Submitted")
+    def render_topic(topic, house):
+        found = original(topic, house)
+        if topic.row.id == ids[0]:
+            found.extra_headers.pop("Auto-Submitted")
         return found
 
-    monkeypatch.setattr(rendering, "render_many", render_many)
+    monkeypatch.setattr(rendering, "render_topic", render_topic)
     deliver(*ids)
     assert [state_of(row_id) for row_id in ids] == [MailState.failed, MailState.sent]
     assert fresh(ids[0]).server_words == "no Auto-Submitted"

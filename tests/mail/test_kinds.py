@@ -36,7 +36,7 @@ def test_every_kind_has_its_rules_and_a_name_for_the_provider():
 
 def test_every_kind_but_plain_letters_is_for_a_link():
     letters = {MailKind.thank_you, MailKind.own_text, MailKind.closing_letter}
-    assert set(MailKind) - set(LINK) == letters
+    assert set(MailKind) - set(LINK) == letters | {MailKind.welcome_back}
 
 
 def test_a_mail_to_the_team_is_transactional():
@@ -70,6 +70,8 @@ def test_links_say_who_by_a_token_of_their_own_purpose(app):
         ("/d/x", "GET"),
         ("/password/x", "GET"),
         ("/departures/x", "GET"),
+        ("/conversations/x", "GET"),
+        ("/calendar/x.ics", "GET"),
         ("/testimonials/x", "GET"),
         ("/mails", "GET"),
     ],

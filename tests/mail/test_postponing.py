@@ -170,8 +170,8 @@ def test_rows_in_other_hands_make_a_mail_wait_some_minutes_and_not_a_day(session
     ids = [ours.id, theirs.id]
     db.session.commit()
     with a_courier_that_dies(ids[0]) as one, a_courier_that_dies(ids[1]) as other:
-        packed = [*parcels.pack(one), *parcels.pack(other)]
-    assert [parcel.row_id for parcel in packed] == ids[1:]
+        drafts = [*parcels.draft(one, one.held()), *parcels.draft(other, other.held())]
+    assert [one.row_id for one in drafts] == ids[1:]
     soon = fresh(ids[0]).due_at - now()
     assert timedelta(minutes=1) <= soon <= timedelta(minutes=10)  # theirs may still fail
 
@@ -209,7 +209,7 @@ def test_rows_further_back_in_a_claim_do_not_take_the_place_of_those_before_them
     ids = [row.id for row in rows]
     db.session.commit()
     with a_courier_that_dies(*ids) as claim:
-        assert [parcel.row_id for parcel in parcels.pack(claim)] == ids[:2]
+        assert [one.row_id for one in parcels.draft(claim, claim.held())] == ids[:2]
 
 
 def test_what_waits_until_its_time_has_passed_expires_with_that_reason(session, mailbox, at):

@@ -11,7 +11,18 @@ from flask_babel import force_locale
 from openpyxl import load_workbook
 
 from service.imports.columns import Column as ImportColumn
-from service.models import Answer, Question, QuestionKind, Reason, Testimonial, TestimonialState
+from service.models import (
+    Answer,
+    MailKind,
+    Question,
+    QuestionKind,
+    Reason,
+    Return,
+    ReturnReason,
+    Stage,
+    Testimonial,
+    TestimonialState,
+)
 from service.reports import lines as lines_module
 from service.reports.matrix import Table, matrix
 from service.reports.windows import Window
@@ -90,6 +101,23 @@ def test_a_withdrawn_testimonial_leaves_the_export(session):
     testimonial.state = TestimonialState.withdrawn
     session.flush()
     assert rows_of()[0]["Quote"] is None
+
+
+def test_what_led_to_a_return_stands_in_the_row(session):
+    came_back = Return(
+        departure=a_departure(stage=Stage.returned),
+        returned_on=date(2026, 11, 20),
+        service="Web",
+        reason=ReturnReason.our_contact,
+        mail_kind=MailKind.survey_invitation,
+        was=Stage.closed,
+        note="=1+1",
+    )
+    added(came_back)
+    row = rows_of()[0]
+    assert (row["Came back on"], row["Came back for"]) == (date(2026, 11, 20), "Web")
+    assert row["What brought them back"] == "We had kept in touch"
+    assert (row["Mail that led to it"], row["Note on the return"]) == ("Survey", "=1+1")
 
 
 def test_chunks_lose_no_row_and_repeat_none(session, monkeypatch):

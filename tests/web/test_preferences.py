@@ -32,7 +32,7 @@ def scopes_of(contact):
 
 def ticked(page):
     """The boxes that a page shows as ticked."""
-    return set(re.findall(r'<input checked[^>]*name="(\w+)"', page))
+    return set(re.findall(r'<input [^>]*\bchecked[^>]*name="(\w+)"', page))
 
 
 def consents():

@@ -19,6 +19,7 @@ from tests.builders import (
     a_client,
     a_company,
     a_contact,
+    a_conversation,
     a_departure,
     a_provider,
     a_response,
@@ -117,7 +118,7 @@ def test_a_testimonial_to_read_leads_to_it(page):
 
 
 def test_a_wish_to_talk_is_shown_with_the_name(page):
-    added(a_contact(name="Lucía Peña", wants_to_talk_at=now() - timedelta(hours=3)))
+    a_conversation(contact=a_contact(name="Lucía Peña"), asked_at=now() - timedelta(hours=3))
     assert "would like to talk: Lucía Peña waits for you" in page()
 
 

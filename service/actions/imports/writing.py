@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from service.actions import bases
 from service.actions.imports.bulk import insert_all
 from service.actions.imports.drafts import ClientDraft, ContactDraft, Draft
 from service.actions.imports.leaving import insert_departures, update_departures
@@ -61,6 +62,8 @@ def _write(done: Plan, by: Provider | None, source: str) -> None:
         [draft for draft in drafts.departures if draft.standing is None], ids, contact_ids, by
     )
     update_departures([draft for draft in drafts.departures if draft.standing is not None], by)
+    moved = {draft.contact.client.key for draft in drafts.departures}
+    bases.recount(ids[key] for key in moved | {draft.client.key for draft in contacts})
 
 
 def _update(draft: Draft, standing: Client | Contact | None) -> None:

@@ -13,7 +13,7 @@ from service.extensions import db
 from service.models import Client, Contact, Provider, Role
 from service.reports import clients, departures
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider.access import requires
+from service.web.provider.access import current_provider, requires
 from service.web.provider.departure_forms import people_choices
 from service.web.provider.departures import searched
 from service.web.theme import current_company
@@ -94,7 +94,8 @@ def add_contact(public_id: str) -> Page:
     if not form.validate():
         return _contact_page(client, form, None), 422
     try:
-        actions.add_contact(client, _contact_values(form))
+        source = _("recorded by %(name)s", name=current_provider().name)
+        actions.add_contact(client, _contact_values(form), source=source)
     except Refused as refusal:
         db.session.rollback()
         form.email.errors = [str(refusal)]

@@ -6,17 +6,22 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from forms.conversations import EndForm
 from forms.departures import EditForm, RecordForm
 from forms.texts import tidied
 from service.actions import departures as actions
-from service.actions import stages
+from service.actions import returns, stages
+from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail import situations
 from service.models import Departure, Role, Stage
-from service.reports import answers, clients, departures, timeline
+from service.models.bases import widest
+from service.reports import answers, clients, conversations, departures, timeline
 from service.web.provider import departure_forms
 from service.web.provider.access import current_provider, requires
+from service.web.provider.conversations import plan_form_of
+from service.web.theme import current_company
 
 blueprint = Blueprint("departures", __name__, url_prefix="/departures")
 
@@ -78,6 +83,7 @@ def record() -> Page:
 def show(public_id: str) -> str:
     """Show all that is known of a departure."""
     departure = the_departure(public_id)
+    talks = conversations.of(departure)
     return render_template(
         "provider/departures/show.html",
         departure=departure,
@@ -87,8 +93,13 @@ def show(public_id: str) -> str:
         testimonial=answers.testimonial_of(departure),
         can_be_deleted=actions.can_be_deleted(departure),
         at_risk=clients.at_risk_beside(departure.client),
+        talks=talks,
+        plan_form=plan_form_of(talks[0]) if talks else None,
+        end_form=EndForm(formdata=None),
+        came_back=returns.of(departure),
         stages=list(Stage),
         is_over=departure.is_over,
+        touch=widest(departure.contact, current_company(), now()),
     )
 
 
@@ -134,8 +145,13 @@ def move(public_id: str) -> Response:
         to, was = Stage(request.form.get("stage", "")), Stage(request.form.get("was", ""))
     except ValueError:
         abort(400)
+    if to is Stage.returned and was is not Stage.returned:
+        return redirect(url_for("returns.new", public_id=public_id), 303)  # asks what led to it
     try:
-        stages.move(departure, to, was=was, by=current_provider())
+        if was is Stage.returned and to is not was:
+            returns.take_back(departure, to, by=current_provider())
+        else:
+            stages.move(departure, to, was=was, by=current_provider())
     except Conflict as conflict:
         db.session.rollback()
         flash(str(conflict), "warning")
@@ -225,6 +241,4 @@ def _moved(to: Stage) -> str:
     said = _("Saved.")
     if to is Stage.retained:
         said = _("They stay. No farewell mail goes out any more.")
-    elif to is Stage.returned:
-        said = _("They are back. No farewell mail goes out any more.")
     return str(said)

@@ -11,7 +11,8 @@ from forms.results import ResultsForm
 from service.actions import samples
 from service.clock import now, today
 from service.models import Role
-from service.reports import churn, quotes, results
+from service.models.labels import label, reason_of_return
+from service.reports import churn, quotes, results, returns
 from service.reports.matrix import matrix
 from service.reports.today import tasks
 from service.reports.trends import by_year
@@ -46,6 +47,7 @@ def index() -> str:
     """Show the figures of a window, each with n and a link to its rows."""
     form, window = chosen()
     shown = results.summary(window)
+    by_reason, by_mail = returns.what_led(window)
     reasons = results.reasons(window)
     mine = [task for task in tasks(now()) if task.is_of(current_provider().id)]
     form.service.choices = [("", _("All services")), *((s, s) for s in results.services(window))]
@@ -64,6 +66,10 @@ def index() -> str:
         mine=mine,
         late=sum(task.is_late(now()) for task in mine),
         waiting=quotes.waiting_testimonials(),
+        rate=returns.rate(window, today(current_company().time_zone)),
+        by_reason=by_reason,
+        by_mail=by_mail,
+        name_of=name_of,
         here=rows_of(window),
         has_samples=samples.are_there(),
         exports={kind: address_query(window) for kind in FORMATS},
@@ -139,6 +145,13 @@ def periods() -> list[Period]:
 
 def _since(day: date | None) -> dict[str, str | None]:
     return {"since": day.isoformat() if day else None, "until": None, "period": None}
+
+
+def name_of(count: returns.Count) -> str:
+    """Return what led to returns is called: a reason, or a mail."""
+    if count.reason is not None:
+        return reason_of_return(count.reason)
+    return label(count.kind) if count.kind else str(_("none that we know of"))
 
 
 def rows_of(window: Window) -> dict[str, str]:

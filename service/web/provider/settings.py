@@ -15,7 +15,7 @@ from service.current import company, settings
 from service.errors import Refused
 from service.extensions import db
 from service.models import Company, Role
-from service.models.companies import DAILY_CAP
+from service.models.companies import BASIS_MONTHS, DAILY_CAP
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider.access import current_provider, requires
 from service.web.zones import time_zones
@@ -102,6 +102,7 @@ def _facts_of(form: SettingsForm) -> CompanyFacts:
         quiet_from=form.quiet_from.data,
         quiet_until=form.quiet_until.data,
         daily_cap=form.daily_cap.data or DAILY_CAP,
+        basis_months=form.basis_months.data or BASIS_MONTHS,
     )
 
 

@@ -52,6 +52,7 @@ def said(task: Task) -> str:
     if task.kind is Kind.reply and not task.is_paused:
         return str(_("replied: read what %(name)s says", name=task.contact))
     sentences = {
+        Kind.call: _("is to talk with you: %(name)s", name=task.contact),
         Kind.talk: _("would like to talk: %(name)s waits for you", name=task.contact),
         Kind.reply: _(
             "replied, and the mails wait for you: read what %(name)s says", name=task.contact
@@ -66,7 +67,8 @@ def said(task: Task) -> str:
 def action_of(task: Task) -> tuple[str, str]:
     """Return the words on the one button of `task`, and where it leads."""
     actions = {
-        Kind.talk: (_("See how to reach them"), "clients.show"),
+        Kind.call: (_("See what about"), "conversations.show"),
+        Kind.talk: (_("Answer them"), "conversations.show"),
         Kind.reply: (_("Read the reply"), "inbound_mails.show"),
         Kind.recovery: (_("Put it right"), "recoveries.show"),
         Kind.testimonial: (_("Read it"), "testimonials.show"),

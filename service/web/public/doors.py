@@ -5,7 +5,10 @@ from werkzeug.wrappers import Response
 
 from forms.doors import DoorForm
 from service.actions import doors
+from service.actions.doors import Wish
 from service.extensions import csrf, db
+from service.models import Channel, DayPart
+from service.models.labels import channel_name, day_part_name
 from service.tokens import Purpose
 from service.web.public import limits
 from service.web.public.compression import compress
@@ -20,18 +23,38 @@ blueprint.after_request(compress)
 def show(token: str) -> str:
     """Show the button, or after the press who will be in touch; changes nothing."""
     contact_of(token, Purpose.door)
-    template = "thanks.html" if request.args.get("sent") else "show.html"
-    return render_template(f"public/doors/{template}", form=DoorForm(), token=token)
+    sent = request.args.get("sent")
+    if sent:
+        return render_template("public/doors/thanks.html", is_again=sent == "again")
+    return render_template("public/doors/show.html", form=_form(), token=token)
 
 
 @blueprint.post("/d/<token>")
 @limits.sends
 def ask_to_talk(token: str) -> Response | tuple[str, int]:
-    """Tell the responsible."""
+    """Tell the responsible. Which mail's link was used stands in the address, see links.mark."""
     contact = contact_of(token, Purpose.door)
-    form = DoorForm(request.form)
+    form = _form()
     if not form.validate():
         return render_template("public/doors/show.html", form=form, token=token), 422
-    doors.ask_to_talk(contact, form.message.data or "", form.how.data or "")
+    was_known = doors.ask_to_talk(contact, _wish(form))
     db.session.commit()
-    return redirect(url_for(".show", token=token, sent="yes"), 303)
+    return redirect(url_for(".show", token=token, sent="again" if was_known else "yes"), 303)
+
+
+def _form() -> DoorForm:
+    form = DoorForm(request.form)
+    form.channel.choices = [(channel.value, channel_name(channel)) for channel in Channel]
+    form.day_part.choices = [(part.value, day_part_name(part)) for part in DayPart]
+    return form
+
+
+def _wish(form: DoorForm) -> Wish:
+    return Wish(
+        message=form.message.data or "",
+        channel=Channel(form.channel.data) if form.channel.data else None,
+        phone=form.phone.data or "",
+        day_part=DayPart(form.day_part.data) if form.day_part.data else None,
+        suits=form.suits.data or "",
+        mark=request.args.get("m", "")[:40],
+    )

@@ -1,5 +1,7 @@
 """Mail preferences and unsubscribe, by the link in every mail. The link never expires."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -8,8 +10,10 @@ from werkzeug.wrappers import Response
 from forms.preferences import PreferencesForm
 from service import current
 from service.actions import preferences
+from service.clock import now
 from service.extensions import csrf, db
 from service.models import ConsentPurpose, Contact
+from service.models.bases import PURPOSES, Permission, permission
 from service.tokens import Purpose
 from service.web.language import speak
 from service.web.public import limits
@@ -42,6 +46,7 @@ def show(token: str) -> str:
         is_unsubscribed=preferences.is_unsubscribed(contact),
         is_stopped_by_others=preferences.is_stopped_by_others(contact),
         saved=request.args.get("saved"),
+        permissions=_permissions(contact, wanted),
     )
 
 
@@ -56,8 +61,9 @@ def save(token: str) -> Response:
     else:
         preferences.save(
             contact,
-            {purpose: bool(form[purpose].data) for purpose in preferences.PURPOSES},
-            {purpose: str(form[purpose].label.text) for purpose in preferences.PURPOSES},
+            {purpose: bool(form[purpose].data) for purpose in PURPOSES},
+            {purpose: _wording(form, purpose) for purpose in PURPOSES},
+            goes_on=bool(form.go_on.data),
         )
     db.session.commit()
     return redirect(url_for(".show", token=token, saved="yes"), 303)
@@ -81,10 +87,28 @@ def one_click(token: str) -> str:
     return _one_click_page(token, is_unsubscribed=True)
 
 
+def _wording(form: PreferencesForm, purpose: ConsentPurpose) -> str:
+    """Return the words beside what was ticked, as the consent keeps them."""
+    lines = [form[purpose].label.text]
+    if form.go_on.data and form[purpose].data:
+        lines.append(form.go_on.label.text)
+    return "\n".join(str(line) for line in lines)
+
+
+def _permissions(contact: Contact, wanted: Mapping[ConsentPurpose, bool]) -> dict[str, Permission]:
+    """Return on which basis the contact gets what they get, to be said beside the box."""
+    house, moment = current.company(), now()
+    return {
+        purpose.value: permission(contact, purpose, house, moment)
+        for purpose in wanted
+        if wanted[purpose]
+    }
+
+
 def _purpose_asked() -> ConsentPurpose | None:
     """Return the purpose that the mail's link is about; None is all that was not asked for."""
     asked = request.args.get("purpose")
-    return next((purpose for purpose in preferences.PURPOSES if purpose == asked), None)
+    return next((purpose for purpose in PURPOSES if purpose == asked), None)
 
 
 def _one_click_page(token: str, is_unsubscribed: bool) -> str:

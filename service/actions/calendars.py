@@ -1,0 +1,29 @@
+"""The address of one's calendar: make one, make another in its place, close it. Flushes only."""
+
+from service.extensions import db
+from service.models import Provider
+from service.tokens import new_public_id
+
+
+def open_one(provider: Provider) -> None:
+    """Give the provider a calendar with an address nobody knows; one that is there stays."""
+    if provider.calendar_key is None:
+        renew(provider)
+
+
+def renew(provider: Provider) -> None:
+    """Give the calendar another address; the one before leads nowhere from now on."""
+    provider.calendar_key = new_public_id()
+    db.session.flush()
+
+
+def close(provider: Provider) -> None:
+    """Take the calendar away; its address leads nowhere from now on."""
+    provider.calendar_key = None
+    db.session.flush()
+
+
+def choose(provider: Provider, *, is_teams: bool) -> None:
+    """Show what the whole team has to do, or only what is the provider's own."""
+    provider.calendar_is_teams = is_teams
+    db.session.flush()

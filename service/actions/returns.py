@@ -1,0 +1,132 @@
+"""Returns: a client who had left is back; remember what led to it. Flushes, never commits."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from flask_babel import gettext as _
+from sqlalchemy import select, update
+
+from service.actions import stages
+from service.actions.events import tell
+from service.clock import now
+from service.errors import Conflict
+from service.extensions import db
+from service.mail import outbox
+from service.models import (
+    Departure,
+    EventKind,
+    MailKind,
+    MailState,
+    OutboxMessage,
+    Provider,
+    Return,
+    ReturnReason,
+    Stage,
+)
+
+SECOND_THOUGHTS = timedelta(minutes=10)  # how long the thanks wait, so that they can be taken back
+STALE_AFTER = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a return; `mail` is the one that led to it, if one did."""
+
+    returned_on: date
+    reason: ReturnReason
+    service: str = ""
+    note: str = ""
+    mail: OutboxMessage | None = None
+
+
+def of(departure: Departure) -> Return | None:
+    """Return what is known of a departure's return."""
+    return db.session.scalar(select(Return).where(Return.departure_id == departure.id))
+
+
+def record(
+    departure: Departure, facts: Facts, *, was: Stage, by: Provider, sends_thanks: bool = True
+) -> Return:
+    """Move a departure from the stage `was` to returned and keep what led to it.
+
+    No farewell mail goes out any more. Raises Conflict when somebody else was faster.
+    """
+    _hold(departure)
+    if of(departure) is not None:
+        raise Conflict(_("Somebody of your team was faster: this return is already recorded."))
+    stages.move(departure, Stage.returned, was=was, by=by)
+    row = Return(
+        departure=departure,
+        was=Stage.closed if was is Stage.returned else was,
+        provider_id=by.id,
+    )
+    _fill(row, facts)
+    db.session.add(row)
+    db.session.flush()
+    tell(departure, EventKind.came_back, by, facts.reason)
+    if sends_thanks:
+        _thank(departure, row)
+    db.session.flush()
+    return row
+
+
+def change(row: Return, facts: Facts, by: Provider) -> None:
+    """Correct what led to a return; sends nothing."""
+    if row.reason is not facts.reason:
+        tell(row.departure, EventKind.came_back, by, facts.reason)
+    _fill(row, facts)
+    db.session.flush()
+
+
+def take_back(departure: Departure, to: Stage | None = None, *, by: Provider) -> bool:
+    """Say that the client has not come back after all; the departure goes on from `to`, or from
+    where it was. Says whether the thanks could be taken back too, or had not been written.
+
+    Raises Conflict when the departure is elsewhere.
+    """
+    _hold(departure)
+    row = of(departure)
+    before = row.was if row else Stage.closed
+    stages.move(departure, to or before, was=Stage.returned, by=by)
+    if row is not None:
+        db.session.delete(row)
+    thanks = OutboxMessage.departure_id == departure.id, OutboxMessage.kind == MailKind.welcome_back
+    db.session.execute(
+        update(OutboxMessage)
+        .where(*thanks, OutboxMessage.state == MailState.queued)
+        .values(state=MailState.cancelled, ended_at=now())
+    )
+    since = row.recorded_at if row else now()
+    gone = select(OutboxMessage.id).where(
+        *thanks,
+        OutboxMessage.created_at >= since,
+        OutboxMessage.state.in_((MailState.sending, MailState.sent, MailState.uncertain)),
+    )
+    is_gone = db.session.scalar(gone.limit(1)) is not None
+    db.session.flush()
+    return not is_gone
+
+
+def _hold(departure: Departure) -> None:
+    db.session.execute(select(Departure.id).where(Departure.id == departure.id).with_for_update())
+
+
+def _fill(row: Return, facts: Facts) -> None:
+    row.returned_on, row.service = facts.returned_on, facts.service
+    row.reason, row.note = facts.reason, facts.note
+    row.outbox_id = facts.mail.id if facts.mail else None
+    row.mail_kind = facts.mail.kind if facts.mail else None
+    row.step = facts.mail.step if facts.mail else None
+
+
+def _thank(departure: Departure, row: Return) -> None:
+    due_at = now() + SECOND_THOUGHTS
+    outbox.write(
+        MailKind.welcome_back,
+        departure.contact,
+        subject=f"return:{row.public_id}",
+        due_at=due_at,
+        expires_at=due_at + STALE_AFTER,
+        departure=departure,
+        sender=departure.responsible,
+    )

@@ -1,0 +1,113 @@
+"""May we write to this contact for this purpose, and why? The one answer to it. Pure: no I/O.
+
+A client may be written to because of the contract; a former one out of legitimate interest, for
+so many months after the last sign of life; whoever said yes to a purpose, until they say no. A no
+(of the contact, or of the provider who does not want to keep in touch) stands above all three.
+Mails about the departure itself rest on the contract and are not asked about here.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+
+from service.models.clients import Basis, ConsentPurpose, Contact
+from service.models.companies import Company
+from service.models.outbox import SkipReason
+
+PURPOSES = (ConsentPurpose.newsletter, ConsentPurpose.greetings, ConsentPurpose.check_ins)
+FEWEST_MONTHS, MOST_MONTHS = 1, 120
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Whether a contact may be written to for one purpose, on which basis, from when, until when.
+
+    `why_not` is None while we may. `until` is the last day, the provider's; None: no end is set.
+    """
+
+    purpose: ConsentPurpose
+    basis: Basis
+    since: date | None  # a moment, when it is a consent
+    until: date | None
+    why_not: SkipReason | None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether we may."""
+        return self.why_not is None
+
+
+def permission(
+    contact: Contact, purpose: ConsentPurpose, house: Company, at: datetime
+) -> Permission:
+    """Return what holds for one purpose (of PURPOSES) at a moment."""
+    since: date | None
+    until: date | None
+    agreed_at = consent_of(contact, purpose)
+    if agreed_at is not None:
+        basis, since, until = Basis.consent, agreed_at, None
+    elif contact.left_on is None:
+        basis, since, until = Basis.contract, contact.client.started_on, None
+    else:
+        basis, since, until = Basis.legitimate_interest, contact.left_on, last_day(contact, house)
+    return Permission(purpose, basis, since, until, why_not(contact, purpose, house, at))
+
+
+def widest(contact: Contact, house: Company, at: datetime) -> Permission:
+    """Return what holds for the first purpose that is given; for the first of all, if none is."""
+    found = [permission(contact, purpose, house, at) for purpose in PURPOSES]
+    return next((one for one in found if one.is_given), found[0])
+
+
+def why_not(
+    contact: Contact, purpose: ConsentPurpose, house: Company, at: datetime
+) -> SkipReason | None:
+    """Return why the contact may not be written to for `purpose` at a moment, or None."""
+    if not contact.keep_in_touch:
+        return SkipReason.keep_in_touch_off
+    if not getattr(contact, purpose):
+        return SkipReason.no_consent
+    return SkipReason.basis_ended if has_ended(contact, purpose, house, at) else None
+
+
+def has_ended(contact: Contact, purpose: ConsentPurpose, house: Company, at: datetime) -> bool:
+    """Say whether time alone stands in the way: a former client, silent, who never said yes."""
+    if contact.left_on is None or consent_of(contact, purpose) is not None:
+        return False
+    end = last_day(contact, house)
+    return end is not None and at.astimezone(house.zone).date() > end
+
+
+def consent_of(contact: Contact, purpose: ConsentPurpose) -> datetime | None:
+    """Return when the yes to `purpose` that still stands was given."""
+    found: datetime | None = getattr(contact, f"{purpose}_consent_at")
+    return found
+
+
+def last_day(contact: Contact, house: Company) -> date | None:
+    """Return the last day on which a former client may be written to without a yes."""
+    if contact.left_on is None:
+        return None
+    last = contact.left_on
+    if contact.interacted_at is not None:
+        last = max(last, contact.interacted_at.astimezone(house.zone).date())
+    return last + relativedelta(months=house.basis_months)
+
+
+def oldest_day(today: date, months: int) -> date:
+    """Return the earliest day whose interest still holds on `today`: last_day() read backwards.
+
+    Months differ in length, so that adding and taking away are not each other's contrary: what
+    began on 28 February ends on the 28th, though 31 March less a month is 28 February too.
+    """
+    day = today - relativedelta(months=months)
+    while day + relativedelta(months=months) < today:
+        day += timedelta(days=1)
+    return day
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Return the moment at which `day` begins in `zone`, to compare moments with."""
+    return datetime.combine(day, time(), zone)

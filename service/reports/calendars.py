@@ -1,0 +1,223 @@
+"""What the team has to do, with a day or a time: planned talks, due recoveries, last days.
+
+Reads only. No more of a person than is needed: the client, the contact's first name, and a link
+to a page behind the login.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import lazyload
+
+from service.clock import now, today
+from service.current import company
+from service.extensions import db
+from service.mail import links
+from service.mail.words import one_line
+from service.models import (
+    Client,
+    Contact,
+    Conversation,
+    ConversationState,
+    Departure,
+    Event,
+    EventKind,
+    Provider,
+    Recovery,
+    Stage,
+)
+from service.models.labels import channel_name
+from service.models.workdays import after
+
+BACK = timedelta(days=60)  # how far back; calendars drop what is no longer in the feed
+MOST = 1000  # of each kind
+RECOVERY_WITHIN = 2  # working days: an apology that comes later is none
+OVER = (Stage.retained, Stage.returned)
+SHOWN = (ConversationState.planned, ConversationState.held)
+CHANGES = (
+    EventKind.changed,
+    EventKind.stage_changed,
+    EventKind.recovery_opened,
+    EventKind.recovery_closed,
+)
+
+
+class EntryKind(StrEnum):
+    """What an entry is about; part of its UID, so a departure may have several."""
+
+    talk = "talk"
+    recovery = "recovery"
+    conversation = "conversation"
+    handover = "handover"
+    end = "end"
+
+
+DAYS: dict[EntryKind, Any] = {
+    EntryKind.conversation: Departure.conversation_on,
+    EntryKind.handover: Departure.handover_on,
+    EntryKind.end: Departure.end_on,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: at a moment, or on a whole day when `start` is a date."""
+
+    kind: EntryKind
+    public_id: str
+    title: str
+    words: str
+    url: str
+    start: datetime | date
+    changed_at: datetime
+    sequence: int = 0
+    departure_id: int | None = None
+
+    @property
+    def uid(self) -> str:
+        """A name that stays, whatever changes; RFC 5545, section 3.8.4.7."""
+        return f"{self.kind}-{self.public_id}@hasta-luego"
+
+
+def entries(provider: Provider) -> list[Entry]:
+    """Return what `provider` has in the calendar, in order; words in the language in force."""
+    own = None if provider.calendar_is_teams else provider.id
+    found = [*_recoveries(own), *_days(own)]
+    found = [*_talks(own), *_with_revisions(found)]
+    return sorted(found, key=lambda entry: (_day(entry.start), entry.uid))
+
+
+def _day(start: datetime | date) -> date:
+    return start.astimezone(company().zone).date() if isinstance(start, datetime) else start
+
+
+def _talks(own: int | None) -> Iterable[Entry]:
+    responsible = func.coalesce(Departure.responsible_id, Client.responsible_id)
+    query = (
+        select(Conversation, Client.name, Contact.name, Departure)
+        .join(Contact, Contact.id == Conversation.contact_id)
+        .join(Client, Client.id == Contact.client_id)
+        .outerjoin(Departure, Departure.id == Conversation.departure_id)
+        .where(Conversation.state.in_(SHOWN), Conversation.planned_at > now() - BACK)
+        .where(Client.is_sample.is_(False), *_of(own, responsible))
+        .order_by(Conversation.planned_at)
+        .limit(MOST)
+        .options(lazyload("*"))
+    )
+    for talk, client, contact, departure in db.session.execute(query):
+        how = channel_name(talk.channel) if talk.channel else ""
+        yield Entry(
+            EntryKind.talk,
+            talk.public_id,
+            str(_("Talk with %(name)s, %(client)s", name=_first(contact), client=one_line(client))),
+            how,
+            links.departure(departure) if departure else links.conversation(talk),
+            talk.planned_at or talk.asked_at,
+            talk.changed_at,
+            talk.version,
+        )
+
+
+def _recoveries(own: int | None) -> Iterable[Entry]:
+    query = _departures(own, Recovery.opened_at).join(
+        Recovery, Recovery.departure_id == Departure.id
+    )
+    rows = query.where(Recovery.closed_at.is_(None)).order_by(Recovery.opened_at.desc())
+    for departure, client, contact, opened_at in db.session.execute(rows):
+        yield Entry(
+            EntryKind.recovery,
+            departure.public_id,
+            str(_("Put it right: %(client)s", client=one_line(client))),
+            str(
+                _(
+                    "Call %(name)s. Nobody set a day, so it is two working days after they said "
+                    "what failed.",
+                    name=_first(contact),
+                )
+            ),
+            links.departure(departure),
+            after(_day(opened_at), RECOVERY_WITHIN),
+            opened_at,
+            departure_id=departure.id,
+        )
+
+
+def _days(own: int | None) -> Iterable[Entry]:
+    """Return the days that departures have: one entry each, of those that are under way."""
+    since = today(company().time_zone) - BACK
+    for kind, column in DAYS.items():
+        query = _departures(own, column).where(
+            column >= since, Departure.stage.not_in(OVER), Departure.is_history.is_(False)
+        )
+        for departure, client, contact, day in db.session.execute(query.order_by(column)):
+            title, words = _said(kind, one_line(client), _first(contact))
+            yield Entry(
+                kind,
+                departure.public_id,
+                title,
+                words,
+                links.departure(departure),
+                day,
+                departure.recorded_at,
+                departure_id=departure.id,
+            )
+
+
+def _said(kind: EntryKind, client: str, name: str) -> tuple[str, str]:
+    """Return the title and the words of a departure's day."""
+    said = {
+        EntryKind.conversation: (
+            _("Conversation: %(client)s", client=client),
+            _("Talk with %(name)s about why they leave.", name=name),
+        ),
+        EntryKind.handover: (
+            _("Handover: %(client)s", client=client),
+            _("Hand over to %(name)s.", name=name),
+        ),
+        EntryKind.end: (
+            _("Last day: %(client)s", client=client),
+            _("The work for %(name)s ends.", name=name),
+        ),
+    }
+    title, words = said[kind]
+    return str(title), str(words)
+
+
+def _departures(own: int | None, at: Any) -> Select[*tuple[Any, ...]]:
+    return (
+        select(Departure, Client.name, Contact.name, at)
+        .join(Client, Client.id == Departure.client_id)
+        .join(Contact, Contact.id == Departure.contact_id)
+        .where(Client.is_sample.is_(False), *_of(own, Departure.responsible_id))
+        .limit(MOST)
+        .options(lazyload("*"))
+    )
+
+
+def _of(own: int | None, responsible: Any) -> list[ColumnElement[bool]]:
+    """Match what is that provider's, or nobody's and so everybody's."""
+    return [] if own is None else [or_(responsible == own, responsible.is_(None))]
+
+
+def _with_revisions(found: list[Entry]) -> Iterable[Entry]:
+    """Say of each how often its departure changed, and when last: one query for all."""
+    ids = {entry.departure_id for entry in found}
+    query = (
+        select(Event.departure_id, func.count(), func.max(Event.at))
+        .where(Event.departure_id.in_(ids), Event.kind.in_(CHANGES))
+        .group_by(Event.departure_id)
+    )
+    changes = {row[0]: row[1:] for row in db.session.execute(query)}
+    for entry in found:
+        count, last = changes.get(entry.departure_id or 0, (0, None))
+        moment = max(entry.changed_at, last) if last else entry.changed_at
+        yield replace(entry, sequence=count, changed_at=moment)
+
+
+def _first(name: str) -> str:
+    return one_line(name).partition(" ")[0]

@@ -1,0 +1,98 @@
+"""Why we may write to a contact, purpose by purpose; a yes or a no that was given elsewhere."""
+
+from datetime import time
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.consents import ConsentForm
+from service.actions import consents as actions
+from service.actions.consents import Elsewhere
+from service.clock import local_moment, now, today
+from service.errors import Refused
+from service.extensions import db
+from service.models import ConsentPurpose, Contact, Role, SuppressionScope
+from service.models.bases import PURPOSES, last_day
+from service.models.labels import (
+    CONSENT_CHANNELS,
+    basis_label,
+    scope_of_suppression,
+    source_of_suppression,
+    why_not,
+)
+from service.reports import bases
+from service.web.provider.access import current_provider, requires
+from service.web.provider.clients import the_contact
+from service.web.theme import current_company
+
+blueprint = Blueprint("consents", __name__, url_prefix="/clients/contacts")
+
+Page = str | tuple[str, int] | Response
+
+
+@blueprint.app_context_processor
+def name_bases() -> dict[str, object]:
+    """Give templates the names of bases, and why a mail may not go."""
+    return {"basis_label": basis_label, "why_not": why_not}
+
+
+@blueprint.get("/<public_id>/consents")
+@requires(Role.viewer)
+def show(public_id: str) -> str:
+    """Show on which basis the contact is written to, and every yes and no."""
+    return _page(the_contact(public_id), _form())
+
+
+@blueprint.post("/<public_id>/consents")
+@requires(Role.member)
+def record(public_id: str) -> Page:
+    """Keep a yes or a no that was given elsewhere."""
+    contact, form = the_contact(public_id), _form()
+    if not form.validate():
+        return _page(contact, form), 422
+    try:
+        actions.record(contact, _said(form), by=current_provider())
+    except Refused as refusal:
+        db.session.rollback()
+        form.said.errors = [str(refusal)]
+        return _page(contact, form), 409
+    db.session.commit()
+    flash(_("Kept. It stays in the list below as you wrote it."), "success")
+    return redirect(url_for(".show", public_id=public_id), 303)
+
+
+def _form() -> ConsentForm:
+    form = ConsentForm(data={"given_on": today(current_company().time_zone)})
+    form.purpose.choices = [
+        (purpose.value, scope_of_suppression(SuppressionScope(purpose))) for purpose in PURPOSES
+    ]
+    form.channel.choices = [(code, source_of_suppression(code)) for code in CONSENT_CHANNELS]
+    return form
+
+
+def _said(form: ConsentForm) -> Elsewhere:
+    """Return what the form says; a day of today's is now, any other its noon."""
+    zone = current_company().time_zone
+    day = form.given_on.data or today(zone)
+    return Elsewhere(
+        purpose=ConsentPurpose(form.purpose.data),
+        is_granted=form.said.data == "yes",
+        channel=form.channel.data,
+        given_at=now() if day == today(zone) else local_moment(day, time(12), zone),
+        wording=form.wording.data or "",
+    )
+
+
+def _page(contact: Contact, form: ConsentForm) -> str:
+    house, moment = current_company(), now()
+    consents = bases.consents_of(contact)
+    return render_template(
+        "provider/consents/show.html",
+        contact=contact,
+        form=form,
+        lines=bases.lines(contact, consents, house, moment),
+        consents=consents,
+        last_day=last_day(contact, house),
+        today=today(house.time_zone),
+    )

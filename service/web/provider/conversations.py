@@ -1,0 +1,158 @@
+"""Those who would like to talk: listed, planned, held or declined."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.conversations import EndForm, PlanForm
+from service.actions import conversations as actions
+from service.clock import local_moment, now
+from service.errors import Conflict, Refused
+from service.extensions import db
+from service.models import Conversation, Role
+from service.models.labels import channel_name, conversation_state, day_part_name
+from service.models.workdays import late_at
+from service.reports import conversations
+from service.web.provider.access import current_provider, requires
+from service.web.theme import current_company
+
+blueprint = Blueprint("conversations", __name__, url_prefix="/conversations")
+
+Page = str | tuple[str, int] | Response
+
+
+@blueprint.app_template_global()
+def conversation_words() -> dict[str, Callable[..., object]]:
+    """Return what templates call the parts of a conversation, and when one is late."""
+    zone = current_company().time_zone
+    return {
+        "channel": channel_name,
+        "day_part": day_part_name,
+        "state": conversation_state,
+        "is_late": lambda row: row.state == "open" and now() > late_at(row.asked_at, zone),
+    }
+
+
+@blueprint.get("")
+@requires(Role.viewer)
+def index() -> str:
+    """List who waits, or with ?state=over what came of those before."""
+    state = "over" if request.args.get("state") == "over" else "open"
+    found = conversations.page(state, request.args.get("page", 1, type=int))
+    return render_template("provider/conversations/index.html", found=found, state=state)
+
+
+@blueprint.get("/<public_id>")
+@requires(Role.viewer)
+def show(public_id: str) -> str:
+    """Show what somebody wants to talk about, and what can be done."""
+    return _page(the_conversation(public_id))
+
+
+@blueprint.post("/<public_id>/plan")
+@requires(Role.member)
+def plan(public_id: str) -> Page:
+    """Say when they talk."""
+    conversation, form = the_conversation(public_id), PlanForm()
+    if not form.validate():
+        return _page(conversation, plan_form=form), 422
+    day, hour = form.day.data, form.hour.data
+    if day is None or hour is None:
+        abort(400)
+    at = local_moment(day, hour, current_company().time_zone)
+    try:
+        actions.plan(conversation, at, version=form.seen, by=current_provider())
+    except Conflict as conflict:
+        return _stale(public_id, conflict, plan_form=form)
+    except Refused as refusal:
+        form.hour.errors = [str(refusal)]
+        return _page(conversation, plan_form=form), 422
+    return _done(conversation, _("It is planned. You see it on the first page that day."))
+
+
+@blueprint.post("/<public_id>/held")
+@requires(Role.member)
+def hold(public_id: str) -> Page:
+    """Say that they have talked."""
+    return _end(public_id, actions.hold, _("Noted. If they come back, say so at their departure."))
+
+
+@blueprint.post("/<public_id>/decline")
+@requires(Role.member)
+def decline(public_id: str) -> Page:
+    """Say that there will be no talk."""
+    return _end(public_id, actions.decline, _("Noted. You can open it again."))
+
+
+@blueprint.post("/<public_id>/reopen")
+@requires(Role.member)
+def reopen(public_id: str) -> Page:
+    """Take back what was decided."""
+    conversation, form = the_conversation(public_id), EndForm()
+    if not form.validate():
+        abort(400)
+    try:
+        actions.reopen(conversation, version=form.seen, by=current_provider())
+    except Conflict as conflict:
+        return _stale(public_id, conflict)
+    return _done(conversation, _("It waits for you again."))
+
+
+def the_conversation(public_id: str) -> Conversation:
+    """Return the conversation with its people, or 404."""
+    return conversations.find(public_id) or abort(404)
+
+
+def _end(public_id: str, act: Callable[..., None], said: str) -> Page:
+    conversation, form = the_conversation(public_id), EndForm()
+    if not form.validate():
+        return _page(conversation, end_form=form), 422
+    try:
+        act(conversation, form.note.data or "", version=form.seen, by=current_provider())
+    except Conflict as conflict:
+        return _stale(public_id, conflict, end_form=form)
+    return _done(conversation, said)
+
+
+def _done(conversation: Conversation, said: str) -> Response:
+    db.session.commit()
+    flash(said, "success")
+    return redirect(url_for(".show", public_id=conversation.public_id), 303)
+
+
+def _stale(
+    public_id: str,
+    conflict: Conflict,
+    plan_form: PlanForm | None = None,
+    end_form: EndForm | None = None,
+) -> Page:
+    """Show it as it stands now, with what was typed; a second press then holds."""
+    db.session.rollback()
+    flash(str(conflict), "warning")
+    for form in (plan_form, end_form):
+        if form is not None:
+            form.version.data = form.version.raw_data = None
+    return _page(the_conversation(public_id), plan_form, end_form), 409
+
+
+def _page(
+    conversation: Conversation,
+    plan_form: PlanForm | None = None,
+    end_form: EndForm | None = None,
+) -> str:
+    return render_template(
+        "provider/conversations/show.html",
+        conversation=conversation,
+        plan_form=plan_form or plan_form_of(conversation),
+        end_form=end_form or EndForm(formdata=None),
+    )
+
+
+def plan_form_of(conversation: Conversation) -> PlanForm:
+    """Return the form with the day and time that stand."""
+    local = conversation.planned_at
+    local = local.astimezone(current_company().zone) if local else None
+    values = {"day": local.date(), "hour": local.time()} if local else {}
+    return PlanForm(formdata=None, data=values)

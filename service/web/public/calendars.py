@@ -1,0 +1,39 @@
+"""A provider's calendar as a feed, for calendar programs: read by its address alone."""
+
+from flask import Blueprint, Response, abort, make_response, request
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from service.current import company, read_token
+from service.extensions import db
+from service.models import Provider
+from service.reports import calendars
+from service.reports.writers.calendars import MEDIA_TYPE, octets
+from service.tokens import Purpose
+
+blueprint = Blueprint("calendar", __name__)
+
+
+@blueprint.get("/calendar/<token>.ics")
+def show(token: str) -> Response:
+    """Return the calendar; 404 for one that was renewed, closed, or of a login that is closed."""
+    provider = _provider_of(token)
+    house = company()
+    with force_locale(provider.language or house.language):
+        name = _("Farewells: %(company)s", company=house.name) if house.name else "Hasta Luego"
+        body = octets(calendars.entries(provider), str(name), house.zone)
+    response = make_response(body)
+    response.headers["Content-Type"] = MEDIA_TYPE
+    response.headers["Content-Disposition"] = "inline; filename=hasta-luego.ics"
+    response.headers["Cache-Control"] = "private, no-cache"  # kept, and asked about each time
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _provider_of(token: str) -> Provider:
+    key = read_token(Purpose.calendar, token)
+    query = select(Provider).where(Provider.calendar_key == key, Provider.is_active)
+    provider = db.session.scalar(query) if key else None
+    return provider or abort(404)
