@@ -6,47 +6,51 @@ from sqlalchemy import select
 
 from service.extensions import db
 from service.mail.texts import Text
-from service.mail.topics import Topic
-from service.models import Departure, Enrolment, MailText, OutboxMessage
+from service.models import Enrolment, MailText, OutboxMessage
 
 
-def attached(topics: Sequence[Topic]) -> Sequence[Topic]:
-    """Put on each topic the text that its mail is in, if it is not the built-in one.
+def of_rows(rows: Sequence[OutboxMessage]) -> list[Text | None]:
+    """Return the text that each mail is in, in their order; None for the built-in one.
 
-    A text of the protocol for this step goes before one of this kind for all protocols.
+    A text of the protocol for this step goes before one of this kind for all protocols. A test
+    mail has the text that it brings along, or that of the kind it shows.
     """
-    asked = [topic for topic in topics if topic.row.contact]
-    places = {place for topic in asked for place in (topic.row.step, topic.row.kind) if place}
+    kinds = [_kind_of(row) for row in rows]
+    places = {place for row, kind in zip(rows, kinds, strict=True) for place in (row.step, kind)}
+    places -= {None, ""}
     if not places:
-        return topics
-    rows = db.session.scalars(select(MailText).where(MailText.place.in_(places)))
-    found = {(row.protocol_id, row.place, row.language): row for row in rows}
-    protocols = _protocols_of(asked) if any(of_protocol for of_protocol, *_ in found) else {}
-    for topic in asked:
-        kind, step, language = topic.row.kind, topic.row.step or topic.row.kind, topic.row.language
-        protocol_id = protocols.get(topic.row.departure_id or 0)
-        own = found.get((protocol_id, step, language)) or found.get((None, kind, language))
-        if own is not None:
-            topic.own = Text(own.subject, own.body)
-    return topics
+        return [None] * len(rows)
+    found = {
+        (text.protocol_id, text.place, text.language): text
+        for text in db.session.scalars(select(MailText).where(MailText.place.in_(places)))
+    }
+    protocols = _protocols_of(rows) if any(protocol for protocol, *_ in found) else {}
+    texts = []
+    for row, kind in zip(rows, kinds, strict=True):
+        protocol_id = protocols.get(row.departure_id or 0)
+        own = found.get((protocol_id, row.step or kind, row.language))
+        own = own or found.get((None, kind, row.language))
+        texts.append(_carried(row) or (Text(own.subject, own.body) if own else None))
+    return texts
 
 
-def carried(row: OutboxMessage) -> Text | None:
+def _kind_of(row: OutboxMessage) -> str:
+    """Return the kind of a mail to a client, or that a test mail shows; else nothing."""
+    if row.contact_id or row.contact:
+        return str(row.kind)
+    return str((row.context or {}).get("sample", ""))
+
+
+def _carried(row: OutboxMessage) -> Text | None:
     """Return the text that a test mail brings along, saved or not."""
     own = (row.context or {}).get("own")
     return Text(own["subject"], own["body"]) if own else None
 
 
-def chosen(row: OutboxMessage) -> Departure | None:
-    """Return the departure whose names and dates a test mail shows, if it still exists."""
-    like = (row.context or {}).get("like")
-    return db.session.get(Departure, like) if like else None
-
-
-def _protocols_of(topics: Sequence[Topic]) -> dict[int, int | None]:
+def _protocols_of(rows: Sequence[OutboxMessage]) -> dict[int, int | None]:
     """Return the protocol that each departure is in; None is the built-in default."""
-    ids = {topic.row.departure_id for topic in topics}
-    rows = db.session.execute(
+    ids = {row.departure_id for row in rows} - {None}
+    enrolments = db.session.execute(
         select(Enrolment.departure_id, Enrolment.protocol_id).where(Enrolment.departure_id.in_(ids))
     )
-    return {row.departure_id: row.protocol_id for row in rows}
+    return {row.departure_id: row.protocol_id for row in enrolments}

@@ -4,6 +4,7 @@ None is ever missing: what is not known of a reader is said in a way that fits a
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from flask_babel import force_locale, gettext
@@ -17,14 +18,19 @@ from service.models import MailKind
 
 def complete(topic: Topic, own: Text, words: Mapping[str, str], our_name: str) -> dict[str, str]:
     """Return `words` with those that `own` asks for besides."""
-    kind = MailKind(topic.row.kind)
-    used = placeholders.names_in(own.subject) | placeholders.names_in(own.body)
-    asked = [one for one in placeholders.of(kind) if one.name in used]
     found = dict(words)
-    for placeholder in asked:
-        if not placeholder.is_block and not found.get(placeholder.word):
-            found[placeholder.word] = _word(topic, placeholder.word, our_name)
+    for word in _asked_for(own, topic.row.kind):
+        if not found.get(word):
+            found[word] = _word(topic, word, our_name)
     return found
+
+
+@lru_cache(maxsize=256)
+def _asked_for(own: Text, kind: MailKind) -> tuple[str, ...]:
+    """Return the words that placeholders of `own` stand for; one look for a whole mailing."""
+    used = placeholders.names_in(own.subject) | placeholders.names_in(own.body)
+    asked = [one for one in placeholders.of(kind) if one.name in used and not one.is_block]
+    return tuple(one.word for one in asked)
 
 
 def _word(topic: Topic, word: str, our_name: str) -> str:

@@ -6,7 +6,7 @@ from email.utils import parseaddr
 from urllib.parse import quote
 
 from service.current import company, settings
-from service.mail import headers, links, own_texts, own_words, verp
+from service.mail import headers, links, own_words, verp
 from service.mail.contents import Content, Unwritable, content
 from service.mail.kinds import RULES
 from service.mail.looks import PRODUCT, Look, logo_of, look_of
@@ -63,7 +63,7 @@ def render_many(rows: Sequence[OutboxMessage]) -> list[Rendering | Unwritable]:
     """
     house = the_house()
     rendered: list[Rendering | Unwritable] = []
-    for topic in own_texts.attached(load(rows)):
+    for topic in load(rows):
         try:
             rendered.append(render_topic(topic, house))
         except Unwritable as why:
@@ -91,7 +91,7 @@ def render_topic(topic: Topic, house: House) -> Rendering:
     """Return the mail about `topic`; raises Unwritable or BadHeader."""
     sampled = (topic.row.context or {}).get("sample")
     if sampled in set(MailKind) - {MailKind.test_mail} and topic.row.provider:
-        return _sample_for(topic.row, MailKind(sampled), topic.row.provider, house)
+        return _sample_for(topic, MailKind(sampled), topic.row.provider, house)
     row, said = topic.row, content(topic, house.company)
     to_provider = RULES[row.kind].to_provider
     look = house.plain_look if to_provider else house.look
@@ -116,12 +116,12 @@ def render_topic(topic: Topic, house: House) -> Rendering:
     )
 
 
-def _sample_for(row: OutboxMessage, kind: MailKind, to: Provider, house: House) -> Rendering:
+def _sample_for(topic: Topic, kind: MailKind, to: Provider, house: House) -> Rendering:
     """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
-    topic = sample(kind, row.language, to, house.company, own_texts.chosen(row))
-    topic.own = own_texts.carried(row)
-    topics = [topic] if topic.own else own_texts.attached([topic])
-    rendered = render_topic(topics[0], house)
+    row = topic.row
+    shown = sample(kind, row.language, to, house.company, topic.like)
+    shown.own = topic.own
+    rendered = render_topic(shown, house)
     return replace(
         rendered,
         to=_recipient(row),

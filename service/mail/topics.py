@@ -8,6 +8,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
+from service.mail import own_texts
 from service.mail.kinds import RULES
 from service.mail.rows import among
 from service.mail.texts import Text
@@ -51,8 +52,9 @@ class Topic:
     response: Response | None = None
     testimonial: Testimonial | None = None
     link: ProviderLink | None = None
-    conversation: Conversation | None = None  # with a contact who would like to talk
     own: Text | None = None  # in place of the templates
+    like: Departure | None = None  # whose names a test mail shows
+    conversation: Conversation | None = None  # with a contact who would like to talk
 
     @property
     def responsible(self) -> Provider | None:
@@ -66,7 +68,8 @@ class Topic:
 def load(rows: Sequence[OutboxMessage]) -> list[Topic]:
     """Return the topic of each row, in the same order; a few queries, however many rows."""
     _load_people(rows)
-    topics = [Topic(row) for row in rows]
+    texts = own_texts.of_rows(rows)
+    topics = [Topic(row, own=own) for row, own in zip(rows, texts, strict=True)]
     _load_invitations(topics)
     for topic, response in _of_departures(Response, topics, ABOUT_ANSWERS):
         topic.response = response
@@ -130,6 +133,10 @@ def _load_links(topics: Sequence[Topic]) -> None:
         context = topic.row.context or {}
         if topic.row.kind is MailKind.password_link and "link_id" in context:
             topic.link = db.session.get(ProviderLink, context["link_id"])
+        if topic.row.kind is MailKind.test_mail and "like" in context:
+            people = (Departure.client, Departure.contact, Departure.responsible)
+            options = [joinedload(of) for of in people]
+            topic.like = db.session.get(Departure, context["like"], options=options)
 
 
 def _load_conversations(topics: Sequence[Topic]) -> None:

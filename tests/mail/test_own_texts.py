@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import event
 
+from service.actions import test_mails
 from service.extensions import db
-from service.mail.rendering import render, render_many
+from service.mail import conditions
+from service.mail.rendering import Rendering, render, render_many, render_topic, the_house
+from service.mail.topics import load
 from service.models import MailKind, MailText
 from service.models.steps import NATURES
 from service.reports.texts import kinds
-from tests.builders import a_company, a_protocol, added
+from tests.builders import a_company, a_protocol, a_provider, added
 from tests.mail.mails import a_mail
 
 
@@ -69,3 +72,19 @@ def test_a_mail_to_the_team_is_never_in_words_of_ones_own(app):
 
 def test_every_mail_that_a_step_may_send_can_have_a_text(app):
     assert set(NATURES) <= set(kinds())
+
+
+def test_all_that_a_mail_says_is_read_before_it_is_written(app, statements):
+    """Whoever packs mails while a server thinks has no connection to ask by."""
+    a_company()
+    a_text(place="thank_you", body="{{ full_name }}, {{ company }}, {{ service }}, {{ door_link }}")
+    row = a_mail(MailKind.thank_you)
+    test = test_mails.send(MailKind.thank_you, "es", a_provider(), like=row.departure)
+    db.session.commit()
+    topics = load(conditions.rows_of([row.id, test.id]))
+    house = the_house()
+    db.session.expunge_all()
+    db.session.commit()
+    mails: list[Rendering] = []
+    assert statements(lambda: mails.extend(render_topic(topic, house) for topic in topics)) == 0
+    assert [mail.subject for mail in mails] == ["De todos"] * 2

@@ -116,7 +116,10 @@ def _rendered_all(kinds: Sequence[MailKind], language: str) -> list[Rendering]:
     with db.session.no_autoflush:
         house = rendering.the_house()
         topics = [sample(kind, language, current_provider(), house.company) for kind in kinds]
-        return [rendering.render_topic(topic, house) for topic in own_texts.attached(topics)]
+        own = own_texts.of_rows([topic.row for topic in topics])
+        for topic, text in zip(topics, own, strict=True):
+            topic.own = text
+        return [rendering.render_topic(topic, house) for topic in topics]
 
 
 def with_pictures_inside(mail: Rendering) -> str:
