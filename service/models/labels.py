@@ -9,6 +9,7 @@ from flask_babel import ngettext
 from service.models.clients import Basis
 from service.models.conversations import Channel, ConversationState, DayPart
 from service.models.departures import Reason, Stage
+from service.models.greetings import Circle, Greeting, Occasion
 from service.models.inbound import InboundDoor, InboundKind
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
 from service.models.returns import ReturnReason
@@ -53,6 +54,7 @@ LABELS: dict[StrEnum, Any] = {
     MailKind.own_text: _l("A mail in your own words"),
     MailKind.closing_letter: _l("Closing letter"),
     MailKind.door_open: _l("Door-open contact"),
+    MailKind.greeting: _l("Greeting"),
     MailState.queued: _l("waiting to go"),
     MailState.sending: _l("on its way"),
     MailState.sent: _l("sent"),
@@ -111,6 +113,9 @@ WHY_NOT: dict[SkipReason, Any] = {
     SkipReason.not_answered: _l("They did not answer the survey."),
     SkipReason.quality_reason: _l("Service or quality is among the reasons, so we do not ask."),
     SkipReason.recovery_open: _l("Something that went wrong is still open; that comes first."),
+    SkipReason.left_recently: _l(
+        "They are leaving, or left less than 30 days ago: a greeting would look automatic."
+    ),
     SkipReason.testimonial_given: _l("They have already written a testimonial."),
     SkipReason.retained: _l("They stayed after all."),
     SkipReason.returned: _l("They came back."),
@@ -224,6 +229,27 @@ OF_BASES: dict[Basis, Any] = {
     Basis.legitimate_interest: _l("Legitimate interest: they were a client"),
     Basis.consent: _l("Consent: they said yes"),
 }
+
+OF_OCCASIONS: dict[Occasion, Any] = {
+    Occasion.season: _l("Season’s greetings"),
+    Occasion.anniversary: _l("Anniversary of the collaboration"),
+    Occasion.birthday: _l("Birthday"),
+}
+OF_CIRCLES: dict[Circle, Any] = {
+    Circle.both: _l("Clients and former clients"),
+    Circle.clients: _l("Clients"),
+    Circle.former: _l("Former clients"),
+}
+
+
+def circle_label(circle: Circle) -> str:
+    """Return what the people of a `circle` are called."""
+    return str(OF_CIRCLES[circle])
+
+
+def greeting_label(greeting: Greeting) -> str:
+    """Return what a greeting is called in a list."""
+    return greeting.name or str(OF_OCCASIONS[greeting.occasion])
 
 
 def basis_label(basis: Basis) -> str:

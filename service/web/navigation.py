@@ -35,6 +35,7 @@ PLACES = (
     Place("results.index", _l("Results"), "results", ("returns",)),
     Place("departures.index", _l("Departures"), "departures", ("imports",)),
     Place("testimonials.index", _l("Testimonials"), "testimonials"),
+    Place("greetings.index", _l("Keep in touch"), "heart", ("greeting_texts",), in_bar=False),
     Place("clients.index", _l("Clients"), "clients", ("consents",), in_bar=False),
     Place(
         "settings.index",
