@@ -98,8 +98,8 @@ def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason
     reason = why_not(at.astimezone(company().zone).date())
     ids = {row.contact_id for row in asked}
     query = select(Contact.id, reason).where(Contact.id.in_(ids), reason.is_not(None))
-    changed: dict[int | None, str] = dict(db.session.execute(query).tuples().all())  # type: ignore[arg-type]
-    found = {row.id: SkipReason(why) for row in asked if (why := changed.get(row.contact_id))}
+    changed = dict(db.session.execute(query).all())
+    found = {row.id: SkipReason(why) for row in asked if (why := changed.get(row.contact_id or 0))}
     off = {row.id for row in asked if (row.context or {}).get("greeting") not in on}
     return found | dict.fromkeys(off, SkipReason.by_provider)
 

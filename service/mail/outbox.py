@@ -140,7 +140,7 @@ def write_many(
     }
     statement = _insert().values([{**shared, **row} for row in rows])
     made = db.session.execute(statement.returning(OutboxMessage.id, OutboxMessage.state))
-    found = dict(made.tuples().all())
+    found = dict(made.all())
     if due_at <= moment:
         queued = [row_id for row_id, state in found.items() if state is MailState.queued]
         db.session.info.setdefault(DUE_NOW, []).extend(queued)
