@@ -44,7 +44,7 @@ def stored() -> list[Greeting]:
 def test_the_list_shows_the_three_off_without_writing_a_row(page):
     shown = said(page.get("/greetings"))
     for name in ("Season’s greetings", "Anniversary of the collaboration", "Birthday"):
-        assert f"{name} off" in shown
+        assert f"{name} switched off" in shown
     assert "December 18" in shown
     assert "Switch on : Birthday" in shown
     assert stored() == []
@@ -69,7 +69,7 @@ def test_the_list_counts_who_gets_it_and_who_not_and_links_to_them(page):
 def test_a_switch_turns_it_on_and_off_again(page):
     assert send(page, "/greetings/birthday/switch", {"on": "yes"}).status_code == 303
     assert [(row.public_id, row.is_on) for row in stored()] == [("birthday", True)]
-    assert "Birthday on" in said(page.get("/greetings"))
+    assert "Birthday switched on" in said(page.get("/greetings"))
     send(page, "/greetings/birthday/switch", {"on": "no"})
     assert [row.is_on for row in stored()] == [False]
 
