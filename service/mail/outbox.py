@@ -138,8 +138,11 @@ def write_many(
         "expires_at": expires_at,
         "created_at": moment,
     }
-    statement = _insert().values([{**shared, **row} for row in rows])
-    made = db.session.execute(statement.returning(OutboxMessage.id, OutboxMessage.state))
+    statement = _insert().returning(OutboxMessage.id, OutboxMessage.state)
+    as_one: Any = {"render_nulls": True}  # else a statement for each mix of empty columns
+    made = db.session.execute(
+        statement, [{**shared, **row} for row in rows], execution_options=as_one
+    )
     found = dict(made.all())
     if due_at <= moment:
         queued = [row_id for row_id, state in found.items() if state is MailState.queued]

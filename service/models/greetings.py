@@ -6,8 +6,10 @@ are all off then. What a greeting says is kept with the other texts of mails, un
 
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -115,3 +117,25 @@ def built_in(occasion: Occasion) -> Greeting:
         is_on=False,
         version=0,
     )
+
+
+OF_OCCASIONS: dict[Occasion, Any] = {
+    Occasion.season: _l("Season’s greetings"),
+    Occasion.anniversary: _l("Anniversary of the collaboration"),
+    Occasion.birthday: _l("Birthday"),
+}
+OF_CIRCLES: dict[Circle, Any] = {
+    Circle.both: _l("Clients and former clients"),
+    Circle.clients: _l("Clients"),
+    Circle.former: _l("Former clients"),
+}
+
+
+def circle_label(circle: Circle) -> str:
+    """Return what the people of a `circle` are called."""
+    return str(OF_CIRCLES[circle])
+
+
+def greeting_label(greeting: Greeting) -> str:
+    """Return what a greeting is called in a list."""
+    return greeting.name or str(OF_OCCASIONS[greeting.occasion])

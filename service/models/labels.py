@@ -9,7 +9,6 @@ from flask_babel import ngettext
 from service.models.clients import Basis
 from service.models.conversations import Channel, ConversationState, DayPart
 from service.models.departures import Reason, Stage
-from service.models.greetings import Circle, Greeting, Occasion
 from service.models.inbound import InboundDoor, InboundKind
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
 from service.models.returns import ReturnReason
@@ -229,27 +228,6 @@ OF_BASES: dict[Basis, Any] = {
     Basis.legitimate_interest: _l("Legitimate interest: they were a client"),
     Basis.consent: _l("Consent: they said yes"),
 }
-
-OF_OCCASIONS: dict[Occasion, Any] = {
-    Occasion.season: _l("Season’s greetings"),
-    Occasion.anniversary: _l("Anniversary of the collaboration"),
-    Occasion.birthday: _l("Birthday"),
-}
-OF_CIRCLES: dict[Circle, Any] = {
-    Circle.both: _l("Clients and former clients"),
-    Circle.clients: _l("Clients"),
-    Circle.former: _l("Former clients"),
-}
-
-
-def circle_label(circle: Circle) -> str:
-    """Return what the people of a `circle` are called."""
-    return str(OF_CIRCLES[circle])
-
-
-def greeting_label(greeting: Greeting) -> str:
-    """Return what a greeting is called in a list."""
-    return greeting.name or str(OF_OCCASIONS[greeting.occasion])
 
 
 def basis_label(basis: Basis) -> str:

@@ -15,7 +15,7 @@ from service.mail.text_checks import Faults, check
 from service.mail.text_defaults import default
 from service.mail.texts import LONGEST_BODY, Text
 from service.models import Greeting, MailKind, Role
-from service.models.labels import greeting_label
+from service.models.greetings import greeting_label
 from service.reports import texts as reports
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider import text_frames

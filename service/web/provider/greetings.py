@@ -13,7 +13,8 @@ from service.clock import now
 from service.errors import Conflict
 from service.extensions import db
 from service.models import Circle, Greeting, Occasion, Role, SkipReason
-from service.models.labels import circle_label, greeting_label, why_not
+from service.models.greetings import circle_label, greeting_label
+from service.models.labels import why_not
 from service.models.yearly import parts_of
 from service.reports import greetings as reports
 from service.web.dates import days, months
