@@ -13,7 +13,7 @@ from service.actions import greetings
 from service.actions.greetings import Plan
 from service.clock import now
 from service.extensions import db
-from service.mail import conditions, suppressions
+from service.mail import conditions, delivery, suppressions
 from service.mail.greetings import readers_on
 from service.mail.rendering import render
 from service.mail.wire import decoded
@@ -215,6 +215,7 @@ def test_who_gets_none_is_written_with_the_reason_that_the_page_had_counted(sess
     everybody(at)
     switched_on()
     told = reports.line(greetings.find("season"), at)
+    one_by_one = reports.verdicts(greetings.find("season"), at)
     tick_at(DAY)
     assert outcomes() == {
         "queued": 3,
@@ -225,6 +226,7 @@ def test_who_gets_none_is_written_with_the_reason_that_the_page_had_counted(sess
         "suppressed": 1,
         "recovery_open": 1,
     }
+    assert one_by_one == [(mail.contact_id, mail.skip_reason) for mail in mails()]
     assert told.going == 3
     assert {reason.value: count for reason, count in told.reasons} == {
         why: count for why, count in outcomes().items() if why != "queued"
@@ -279,6 +281,24 @@ def test_a_written_greeting_stays_here_when_it_is_switched_off_or_things_go_wron
     assert list(found.values()) == [SkipReason.recovery_open, SkipReason.left_recently]
     greetings.switch(greetings.find("season"), is_on=False)
     assert set(conditions.reasons(mails(), at).values()) == {SkipReason.by_provider}
+
+
+def test_it_goes_out_in_the_language_of_each_with_the_way_out(session, mailbox):
+    switched_on("birthday")
+    for language in ("es", "en"):
+        name = {"es": "Íñigo <b>Peña</b>", "en": "{{ 7*7 }} O’Hara"}[language]
+        builders.a_contact(name=name, language=language, birthday="12-18")
+    db.session.commit()
+    with time_machine.travel(DAY, tick=False):
+        ticking.tick()
+        delivery.deliver([mail.id for mail in mails()])
+    assert outcomes() == {"sent": 2}
+    got = {str(mail.message["Subject"]): mail.message for mail in mailbox.messages()}
+    assert "Happy birthday, {{" in got
+    for message in got.values():
+        assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert "purpose=greetings" in message["List-Unsubscribe"].replace("\n ", "")
+        assert "<b>" not in message.get_body(("html",)).get_content()
 
 
 def test_one_that_waits_too_long_is_not_sent(session):
