@@ -5,20 +5,17 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.mail_texts import MailTextForm
-from service.actions import test_mails, texts
+from service.actions import texts
 from service.config import LANGUAGES
 from service.current import company
 from service.errors import Conflict
 from service.extensions import db
-from service.mail import placeholders, text_previews
-from service.mail.text_checks import Faults, check
+from service.mail.text_checks import Faults
 from service.mail.text_defaults import default
-from service.mail.texts import LONGEST_BODY, Text
+from service.mail.texts import Text
 from service.models import Greeting, MailKind, Role
 from service.models.greetings import greeting_label
-from service.reports import texts as reports
-from service.web.names import LANGUAGE_NAMES
-from service.web.provider import text_frames
+from service.web.provider import text_pages
 from service.web.provider.access import current_provider, requires
 from service.web.provider.greetings import the_greeting
 
@@ -43,11 +40,10 @@ def show(public_id: str) -> Page:
 def save(public_id: str) -> Page:
     """Keep what was typed."""
     greeting, language, form = the_greeting(public_id), _language(), MailTextForm()
-    text = _typed(form)
-    faults = text_previews.faults(KIND, language, text, current_provider())
-    if faults:
-        return _refused(greeting, language, form, faults)
+    if text_pages.faults_of(KIND, language, form):
+        return _page(greeting, language, form, status=422)
     try:
+        text = text_pages.typed(form)
         texts.save(greeting.place, language, text, by=current_provider(), was=form.was)
     except Conflict as conflict:
         db.session.rollback()
@@ -81,7 +77,7 @@ def frame(public_id: str) -> Response:
     """Return the mail as it goes out now, for the frame of the page."""
     greeting, language = the_greeting(public_id), _language()
     form = MailTextForm(formdata=None)
-    return _framed(language, _in_force(greeting, language), form, Faults())
+    return text_pages.framed(KIND, language, _in_force(greeting, language), form, Faults())
 
 
 @blueprint.post("/preview")
@@ -89,10 +85,7 @@ def frame(public_id: str) -> Response:
 def preview(public_id: str) -> Response:
     """Return what was typed as a mail, for the frame of the page; nothing is kept."""
     the_greeting(public_id)
-    form = MailTextForm()
-    text = _typed(form)
-    is_shown = bool(text.body.strip()) and len(text.body) <= LONGEST_BODY
-    return _framed(_language(), text if is_shown else Text("…", "…"), form, check(text, KIND))
+    return text_pages.previewed(KIND, _language(), MailTextForm())
 
 
 @blueprint.post("/test")
@@ -100,13 +93,9 @@ def preview(public_id: str) -> Response:
 def send_test(public_id: str) -> Page:
     """Mail what was typed to whoever presses; nothing is kept."""
     greeting, language, form = the_greeting(public_id), _language(), MailTextForm()
-    text = _typed(form)
-    faults = text_previews.faults(KIND, language, text, current_provider())
-    if faults:
-        return _refused(greeting, language, form, faults)
-    test_mails.send(KIND, language, current_provider(), text)
-    db.session.commit()
-    flash(_("On its way to %(address)s.", address=current_provider().email), "success")
+    if text_pages.faults_of(KIND, language, form):
+        return _page(greeting, language, form, status=422)
+    text_pages.send_to_oneself(KIND, language, form)
     return _page(greeting, language, form)
 
 
@@ -115,51 +104,25 @@ def _language() -> str:
     return language if language in LANGUAGES else abort(404)
 
 
-def _typed(form: MailTextForm) -> Text:
-    return Text(form.subject.data or "", form.body.data or "")
-
-
 def _in_force(greeting: Greeting, language: str) -> Text:
     own = texts.find(greeting.place, language)
     return Text(own.subject, own.body) if own else default(KIND, language, greeting.occasion)
 
 
-def _framed(language: str, text: Text, form: MailTextForm, faults: Faults) -> Response:
-    like = reports.departure_of(form.like.data or "")
-    mail = text_previews.preview(KIND, language, text, current_provider(), like)
-    if form.view.data == "text":
-        return text_frames.as_text(mail, faults, language)
-    return text_frames.as_mail(mail, faults, dark=bool(form.dark.data))
-
-
-def _refused(greeting: Greeting, language: str, form: MailTextForm, faults: Faults) -> Page:
-    """Show what was typed again, with what is wrong, line by line."""
-    form.subject.errors = [fault.words for fault in faults.subject]
-    form.body.errors = [
-        _("Line %(line)s: %(fault)s", line=fault.line, fault=fault.words) for fault in faults.body
-    ]
-    return _page(greeting, language, form, status=422)
-
-
 def _page(
     greeting: Greeting, language: str, form: MailTextForm, *, status: int = 200, **more: object
 ) -> Page:
-    me = current_provider()
-    may_act = me.role.covers(Role.member)
+    may_act = current_provider().role.covers(Role.member)
     address = {"public_id": greeting.public_id, "language": language}
     page = render_template(
         "provider/greetings/text.html",
         spot={"address": address},
         label=greeting_label(greeting),
-        language=language,
-        languages=LANGUAGE_NAMES,
         form=form,
         own=texts.find(greeting.place, language),
-        placeholders=placeholders.of(KIND),
-        examples=text_previews.examples(KIND, language, me),
-        people=reports.people(),
         is_owner=may_act,
         is_member=may_act,
+        **text_pages.beside(KIND, language),
         **more,
     )
     return page, status
