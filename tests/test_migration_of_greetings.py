@@ -1,4 +1,4 @@
-"""Migration 0008 on rows that were there before: the day of each start is filled in."""
+"""Migration 0007 on rows that were there before: the day of each start is filled in."""
 
 import flask_migrate
 from sqlalchemy import text
