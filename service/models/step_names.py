@@ -71,7 +71,9 @@ def when_in_words(step: Step, steps: tuple[Step, ...]) -> str:
         return _same_day(step.anchor, at)
     sentences = {
         Anchor.notice: _("%(delay)s after the day of notice, at %(time)s", delay=delay, time=at),
-        Anchor.conversation: _("%(delay)s after the conversation, at %(time)s", delay=delay, time=at),
+        Anchor.conversation: _(
+            "%(delay)s after the conversation, at %(time)s", delay=delay, time=at
+        ),
         Anchor.handover: _(
             "%(delay)s after the start of the handover, at %(time)s", delay=delay, time=at
         ),
