@@ -78,7 +78,9 @@ def sentence(event: Event) -> str:
         EventKind.complained: _("Marked as spam: %(mail)s", mail=mail),
         EventKind.replied: _("Replied"),
         EventKind.auto_replied: _("Automatic answer"),
-        EventKind.protocol_paused: _("Farewell mails wait until you have read it"),
+        EventKind.protocol_paused: _("Farewell mails paused")
+        if event.provider_id
+        else _("Farewell mails wait until you have read it"),
         EventKind.note: _("Note"),
     }
     return str(sentences.get(event.kind, event.kind.value))

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from service.web import dates, errors, language, navigation, security, theme
+from service.web import dates, errors, language, navigation, security, step_words, theme
 from service.web.provider import (
     access,
     calendars,
@@ -15,6 +15,8 @@ from service.web.provider import (
     imports,
     inbound_mails,
     mails,
+    protocol_steps,
+    protocols,
     providers,
     questions,
     recoveries,
@@ -55,6 +57,8 @@ PROVIDER = (
     questions,
     mails,
     texts,
+    protocols,
+    protocol_steps,
     doctor,
     deliveries,
     suppressions,
@@ -89,6 +93,7 @@ def register(app: Flask) -> None:
     security.register(app)
     language.register(app)
     theme.register(app)
+    step_words.register(app)
     dates.register(app)
     navigation.register(app)
     access.register(app)

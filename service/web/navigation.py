@@ -44,6 +44,8 @@ PLACES = (
             "questions",
             "mails",
             "texts",
+            "protocols",
+            "protocol_steps",
             "protocol_texts",
             "providers",
             "suppressions",
