@@ -89,8 +89,11 @@ def test_rules_are_kept_and_of_two_who_change_them_the_second_keeps_what_was_typ
     assert "Mío" in late.text
     assert "meanwhile" in late.text
     again = re.findall(WAS, late.text)[0]
-    assert member.post(address, data={"name": "Otra", "was": again}).status_code == 303
-    assert named(session, "Otra").services == ""
+    assert (
+        member.post(address, data={"name": "Otra", "services": "Mío", "was": again}).status_code
+        == 303
+    )
+    assert named(session, "Otra").services == "Mío"
 
 
 def test_the_default_and_the_order_are_changed(member, session):
