@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
@@ -49,6 +51,22 @@ class Change:
     what: What
     days: int = 0
     is_at_once: bool = False
+
+    def __str__(self) -> str:
+        """Say it in words, such as "2 days later"."""
+        return f"{self._moved()}, {_('at once')}" if self.is_at_once else self._moved()
+
+    def _moved(self) -> str:
+        if self.what in (What.earlier, What.later) and not self.days:
+            return str(_("at another time of the same day"))
+        sentences = {
+            What.earlier: ngettext("%(num)d day earlier", "%(num)d days earlier", self.days),
+            What.later: ngettext("%(num)d day later", "%(num)d days later", self.days),
+            What.never: _("no more"),
+            What.new: _("new"),
+            What.otherwise: _("counted in another way, once its day is known"),
+        }
+        return str(sentences[self.what])
 
 
 @dataclass(frozen=True, slots=True)

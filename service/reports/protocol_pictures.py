@@ -51,6 +51,11 @@ def lanes(steps: Sequence[Step]) -> list[Lane]:
     return [found[anchor] for anchor in Anchor if anchor in found]
 
 
+def last_day(found: Sequence[Lane]) -> int:
+    """Return the day at the right end of the lanes."""
+    return round(max((mark.days for lane in found for mark in lane.marks), default=0))
+
+
 def _place(lane: Lane, longest: float) -> None:
     """Place the marks: days by their logarithm, and a row further down where one is in the way."""
     lane.marks.sort(key=lambda mark: (mark.days, mark.number))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from service.extensions import db
 from service.mail.following import is_in_it
-from service.models import Enrolment, Protocol, ProtocolVersion
+from service.models import Departure, Enrolment, Protocol, ProtocolVersion
 from service.models.step_names import step_name
 from service.models.steps import Step
 from service.reports.paging import Page, cut, page_within
@@ -37,6 +37,12 @@ class Version:
 def find(public_id: str) -> Protocol | None:
     """Return a protocol, a deleted one too."""
     return db.session.scalar(select(Protocol).where(Protocol.public_id == public_id))
+
+
+def of(departure: Departure) -> Protocol | None:
+    """Return the protocol that a departure goes by, a deleted one too; None when by none."""
+    query = select(Protocol).join(Enrolment, Enrolment.protocol_id == Protocol.id)
+    return db.session.scalar(query.where(Enrolment.departure_id == departure.id))
 
 
 def lines() -> list[Line]:

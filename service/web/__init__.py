@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from service.web import dates, errors, language, navigation, security, theme
+from service.web import dates, errors, language, navigation, security, step_words, theme
 from service.web.provider import (
     access,
     calendars,
@@ -18,6 +18,8 @@ from service.web.provider import (
     imports,
     inbound_mails,
     mails,
+    protocol_steps,
+    protocols,
     providers,
     questions,
     recoveries,
@@ -60,6 +62,8 @@ PROVIDER = (
     questions,
     mails,
     texts,
+    protocols,
+    protocol_steps,
     doctor,
     future,
     deliveries,
@@ -95,6 +99,7 @@ def register(app: Flask) -> None:
     security.register(app)
     language.register(app)
     theme.register(app)
+    step_words.register(app)
     dates.register(app)
     navigation.register(app)
     access.register(app)

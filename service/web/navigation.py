@@ -45,6 +45,8 @@ PLACES = (
             "questions",
             "mails",
             "texts",
+            "protocols",
+            "protocol_steps",
             "protocol_texts",
             "providers",
             "suppressions",
