@@ -1,5 +1,6 @@
 """The tables, and questions about one row. Nothing here does I/O."""
 
+from service.models.audiences import Audience
 from service.models.clients import Basis, Client, Consent, ConsentPurpose, Contact
 from service.models.companies import Company
 from service.models.conversations import Channel, Conversation, ConversationState, DayPart
@@ -15,6 +16,14 @@ from service.models.departures import (
     Stage,
 )
 from service.models.inbound import Evidence, InboundDoor, InboundKind, InboundMail
+from service.models.newsletters import (
+    OPEN_ISSUES,
+    IssueState,
+    Newsletter,
+    NewsletterImage,
+    NewsletterIssue,
+    NewsletterState,
+)
 from service.models.outbox import (
     END_STATES,
     OPEN_STATES,
@@ -54,9 +63,11 @@ from service.models.texts import MailText
 
 __all__ = [
     "END_STATES",
+    "OPEN_ISSUES",
     "OPEN_STATES",
     "QUALITY_REASONS",
     "Answer",
+    "Audience",
     "Basis",
     "Breaker",
     "Channel",
@@ -80,11 +91,16 @@ __all__ = [
     "InboundMail",
     "Invitation",
     "InvitationKind",
+    "IssueState",
     "Lease",
     "LoginAttempt",
     "MailKind",
     "MailState",
     "MailText",
+    "Newsletter",
+    "NewsletterImage",
+    "NewsletterIssue",
+    "NewsletterState",
     "OutboxMessage",
     "Outcome",
     "Priority",
