@@ -1,4 +1,4 @@
-"""Issues of newsletters: begun when due, written to the outbox in chunks, paused, resumed, cancelled.
+"""Issues of newsletters: begun when due, written in chunks, paused, resumed, cancelled.
 
 Each step locks the issue's row, so that of a clock and a person, or of two people, one is first.
 Flushes, never commits; the clock's round commits after each chunk, and goes on where one stopped.
@@ -72,7 +72,7 @@ def write_next(at: datetime) -> bool:
 
 
 def finish(at: datetime) -> None:
-    """Close the issues whose last mail is decided, and the newsletters with nothing more to come."""
+    """Close issues whose last mail is decided, and newsletters with nothing more to come."""
     is_open = exists().where(
         OutboxMessage.issue_id == NewsletterIssue.id, OutboxMessage.state.in_(OPEN_STATES)
     )

@@ -15,6 +15,11 @@ from service.web.provider import (
     imports,
     inbound_mails,
     mails,
+    newsletter_audiences,
+    newsletter_images,
+    newsletter_issues,
+    newsletter_texts,
+    newsletters,
     providers,
     questions,
     recoveries,
@@ -41,6 +46,7 @@ from service.web.public import (
     preferences,
     surveys,
 )
+from service.web.public import newsletters as public_newsletters
 from service.web.public import testimonials as public_testimonials
 
 PROVIDER = (
@@ -55,6 +61,11 @@ PROVIDER = (
     questions,
     mails,
     texts,
+    newsletters,
+    newsletter_texts,
+    newsletter_images,
+    newsletter_audiences,
+    newsletter_issues,
     doctor,
     deliveries,
     suppressions,
@@ -75,6 +86,7 @@ PUBLIC = (
     public_testimonials,
     preferences,
     doors,
+    public_newsletters,
     public_calendars,
     feeds,
     health,

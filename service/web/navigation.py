@@ -37,6 +37,13 @@ PLACES = (
     Place("testimonials.index", _l("Testimonials"), "testimonials"),
     Place("clients.index", _l("Clients"), "clients", ("consents",), in_bar=False),
     Place(
+        "newsletters.index",
+        _l("Keep in touch"),
+        "mail",
+        ("newsletter_texts", "newsletter_images", "newsletter_audiences", "newsletter_issues"),
+        in_bar=False,
+    ),
+    Place(
         "settings.index",
         _l("Settings"),
         "settings",

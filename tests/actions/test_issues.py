@@ -144,6 +144,7 @@ def test_clocks_at_once_write_each_mail_once(app, marta, monkeypatch):
 def test_a_paused_issue_stands_still_and_goes_on_to_exactly_those_still_owed(
     marta, monkeypatch, smtp_server
 ):
+    smtp_server.clear()
     monkeypatch.setattr(issues, "CHUNK", 2)
     for _ in range(5):
         a_contact()
@@ -238,7 +239,7 @@ def test_it_cannot_be_edited_while_it_is_being_sent(marta):
 def test_what_is_edited_before_its_day_goes_out_as_edited(marta):
     a_contact()
     newsletter = a_newsletter(marta)
-    issue = scheduled(newsletter, marta, datetime(2099, 1, 1, 9))
+    issue = scheduled(newsletter, marta, datetime.fromisoformat("2099-01-01T09:00"))
     newsletters.save_text(newsletter, "es", Text("Otra cosa", "Distinta."), newsletter.version)
     db.session.commit()
     with time_machine.travel("2099-01-01T10:00:00Z", tick=False):
@@ -283,7 +284,7 @@ def test_nobody_and_nothing_are_refused_with_what_to_do(marta):
         newsletters.schedule(newsletter, None, Frequency.once, by=marta, was=newsletter.version)
     a_contact()
     with pytest.raises(Refused, match="Choose a later one"):
-        scheduled(newsletter, marta, datetime(2020, 1, 1, 9))
+        scheduled(newsletter, marta, datetime.fromisoformat("2020-01-01T09:00"))
     newsletter.texts = {}
     db.session.commit()
     with pytest.raises(Refused, match="Write the text first"):
@@ -294,7 +295,7 @@ def test_a_series_keeps_its_hour_across_both_changes_of_the_clock(marta):
     a_contact()
     newsletter = a_newsletter(marta)
     with time_machine.travel("2026-10-20T08:00:00Z", tick=False):
-        scheduled(newsletter, marta, datetime(2026, 10, 24, 9), Frequency.weekly)
+        scheduled(newsletter, marta, datetime.fromisoformat("2026-10-24T09:00"), Frequency.weekly)
     days = [date(2026, 10, 24), date(2026, 10, 31), date(2027, 3, 27), date(2027, 4, 3)]
     for day in days:
         with time_machine.travel(f"{day}T12:00:00Z", tick=False):
@@ -318,7 +319,9 @@ def test_after_a_time_out_only_the_newest_goes_and_the_others_are_written_down(m
     a_contact()
     newsletter = a_newsletter(marta)
     with time_machine.travel("2026-11-01T08:00:00Z", tick=False):
-        first = scheduled(newsletter, marta, datetime(2026, 11, 2, 9), Frequency.weekly)
+        first = scheduled(
+            newsletter, marta, datetime.fromisoformat("2026-11-02T09:00"), Frequency.weekly
+        )
     with time_machine.travel("2026-11-24T08:00:00Z", tick=False):
         ticking.tick()
     assert fresh(first).state is IssueState.skipped
@@ -338,7 +341,9 @@ def test_an_issue_waits_for_the_one_before_it(marta):
     a_contact()
     newsletter = a_newsletter(marta)
     with time_machine.travel("2026-11-01T08:00:00Z", tick=False):
-        first = scheduled(newsletter, marta, datetime(2026, 11, 2, 9), Frequency.daily)
+        first = scheduled(
+            newsletter, marta, datetime.fromisoformat("2026-11-02T09:00"), Frequency.daily
+        )
     with time_machine.travel("2026-11-02T12:00:00Z", tick=False):
         ticking.tick()
         issues.pause(first)
@@ -368,4 +373,3 @@ def test_cancelling_one_of_a_series_lets_the_next_come_and_ending_it_none(marta)
     db.session.refresh(newsletter)
     assert newsletter.state is NewsletterState.ended
     assert {row.state for row in newsletter.issues} == {IssueState.cancelled}
-
