@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from service import receiving
-from service.actions import issues, leases, protocols, troubles
+from service.actions import greetings, issues, leases, protocols, troubles
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
@@ -75,13 +75,14 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     db.session.commit()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
     mails, errors = _advance_all(holder, is_stopping)
+    mails += _greet_all(holder, is_stopping, errors)
     hinted = _send_newsletters(holder, is_stopping) + _wake()
     receiving.wake_reader()
     troubles.watch()
     leases.give_back(NAME, holder)
     db.session.commit()
     if errors:
-        raise ExceptionGroup("some departures could not be advanced", errors)
+        raise ExceptionGroup("some mails could not be written", errors)
     skipped = mails.count(MailState.skipped)
     tally = Tally(swept, len(mails) - skipped, skipped, hinted)
     if tally != Tally():
@@ -98,7 +99,8 @@ def rehearse(at: datetime) -> list[Foreseen]:
         written: list[OutboxMessage] = []
         while found := protocols.due(at):
             written += protocols.advance(found, at)
-        return _foresee(written, at)
+        greeted = [row_id for some in greetings.write_due(at) for row_id in some]
+        return _foresee([*(mail.id for mail in written), *greeted], at)
     finally:
         db.session.rollback()
 
@@ -122,6 +124,25 @@ def _advance_all(
                 _advance_alone(enrolment_id, states, errors)
     db.session.commit()
     return states, errors
+
+
+def _greet_all(
+    holder: str, is_stopping: Callable[[], bool], errors: list[Exception]
+) -> list[MailState]:
+    """Write the greetings whose day it is, chunk by chunk; what raises is asked again next time."""
+    states: list[MailState] = []
+    try:
+        for written in greetings.write_due(now()):
+            states += written.values()
+            db.session.commit()
+            if is_stopping() or not leases.take(NAME, holder, LEASE):
+                break  # the next round goes on: what is written already is not written twice
+    except Exception as error:
+        db.session.rollback()
+        log.exception("greetings could not be written")
+        errors.append(error)
+    db.session.commit()
+    return states
 
 
 def _advance(found: Sequence[Enrolment]) -> list[MailState]:
@@ -164,12 +185,12 @@ def _wake() -> int:
     return sum(queue.wake("service.tasks.deliver", ids) for ids in fresh)
 
 
-def _foresee(written: Sequence[OutboxMessage], at: datetime) -> list[Foreseen]:
+def _foresee(written: Sequence[int], at: datetime) -> list[Foreseen]:
     """Tell what was written just now, and what waits in the outbox and is due by `at`."""
     owed = select(OutboxMessage.id).where(
         OutboxMessage.state == MailState.queued, OutboxMessage.due_at <= at
     )
-    ids = {mail.id for mail in written} | set(db.session.scalars(owed))
+    ids = {*written, *db.session.scalars(owed)}
     rows = sorted(conditions.rows_of(sorted(ids)), key=lambda row: (row.due_at, row.id))
     going = [row for row in rows if row.state is MailState.queued]
     reasons = conditions.reasons(going, at)
@@ -184,5 +205,5 @@ def _foreseen(
 ) -> Foreseen:
     reader: Contact | Provider | None = row.contact or row.provider
     to = f"{reader.name} <{reader.email}>" if reader else "?"
-    client = row.departure.client.name if row.departure else ""
-    return Foreseen(row.kind, to, client, row.due_at, reason, wait)
+    client = row.departure.client if row.departure else row.contact and row.contact.client
+    return Foreseen(row.kind, to, client.name if client else "", row.due_at, reason, wait)

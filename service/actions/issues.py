@@ -189,7 +189,7 @@ def _plan_after(issue: NewsletterIssue, at: datetime) -> None:
 
 def _write(issue: NewsletterIssue, at: datetime) -> None:
     found = audiences.next_to_write(issue.readers, company(), at, issue.written_to, CHUNK)
-    outbox.write_many(
+    outbox.write_issue(
         MailKind.newsletter,
         {reader.contact_id: issue.language_for(reader.language) for reader in found},
         subject=f"issue:{issue.id}",

@@ -36,6 +36,12 @@ _BULK = Rules(
     priority=Priority.bulk,
     purpose=ConsentPurpose.newsletter,
 )
+_GREETING = Rules(
+    is_transactional=False,
+    goes_twice=False,  # one that is lost harms less than the same wishes twice
+    priority=Priority.bulk,
+    purpose=ConsentPurpose.greetings,
+)
 _ALERT = Rules(is_transactional=True, to_provider=True, priority=Priority.urgent)
 
 RULES: dict[MailKind, Rules] = {
@@ -61,4 +67,5 @@ RULES: dict[MailKind, Rules] = {
     MailKind.closing_letter: _OWED,
     MailKind.door_open: _CHECK_IN,
     MailKind.newsletter: _BULK,
+    MailKind.greeting: _GREETING,
 }

@@ -15,6 +15,7 @@ from service.models.departures import (
     Reason,
     Stage,
 )
+from service.models.greetings import Circle, Greeting, Occasion
 from service.models.inbound import Evidence, InboundDoor, InboundKind, InboundMail
 from service.models.newsletters import (
     OPEN_ISSUES,
@@ -71,6 +72,7 @@ __all__ = [
     "Basis",
     "Breaker",
     "Channel",
+    "Circle",
     "Client",
     "Company",
     "Consent",
@@ -86,6 +88,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Evidence",
+    "Greeting",
     "InboundDoor",
     "InboundKind",
     "InboundMail",
@@ -101,6 +104,7 @@ __all__ = [
     "NewsletterImage",
     "NewsletterIssue",
     "NewsletterState",
+    "Occasion",
     "OutboxMessage",
     "Outcome",
     "Priority",

@@ -42,6 +42,7 @@ class MailKind(StrEnum):
     closing_letter = "closing_letter"
     door_open = "door_open"
     newsletter = "newsletter"
+    greeting = "greeting"
 
 
 class MailState(StrEnum):
@@ -90,6 +91,7 @@ class SkipReason(StrEnum):
     not_answered = "not_answered"
     quality_reason = "quality_reason"
     recovery_open = "recovery_open"
+    left_recently = "left_recently"
     testimonial_given = "testimonial_given"
     retained = "retained"
     returned = "returned"

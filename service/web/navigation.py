@@ -39,8 +39,15 @@ PLACES = (
     Place(
         "newsletters.index",
         _l("Keep in touch"),
-        "mail",
-        ("newsletter_texts", "newsletter_images", "newsletter_audiences", "newsletter_issues"),
+        "heart",
+        (
+            "newsletter_texts",
+            "newsletter_images",
+            "newsletter_audiences",
+            "newsletter_issues",
+            "greetings",
+            "greeting_texts",
+        ),
         in_bar=False,
     ),
     Place(

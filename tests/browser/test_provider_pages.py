@@ -82,6 +82,7 @@ def test_every_page_of_a_provider_is_accessible(
     page.on("console", lambda message: said.append(message.text))
     contact = session.scalar(select(Contact).limit(1))
     known = [] if contact is None else [f"/clients/contacts/{contact.public_id}/consents"]
+    known += [f"/greetings/{page}" for page in ("birthday", "season/people", "season/text")]
     for address in [*addresses(app), *known]:
         answer = page.goto(live.url + address)
         assert answer.status in (200, 404), address

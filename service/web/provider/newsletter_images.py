@@ -26,6 +26,7 @@ def upload(newsletter: str) -> Response:
         return _back(newsletter)
     file = form.file.data
     octets = file.stream.read(actions.MOST_OCTETS + 1)
+    file.close()
     try:
         actions.add(row, octets, file.filename or "", form.words.data or "")
     except Refused as refusal:
