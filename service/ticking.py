@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from service import receiving
-from service.actions import greetings, leases, protocols, troubles
+from service.actions import greetings, issues, leases, protocols, troubles
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
@@ -78,7 +78,7 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
     mails, errors = _advance_all(holder, is_stopping)
     mails += _greet_all(holder, is_stopping, errors)
-    hinted = _wake()
+    hinted = _send_newsletters(holder, is_stopping) + _wake()
     receiving.wake_reader()
     troubles.watch()
     leases.give_back(NAME, holder)
@@ -173,6 +173,20 @@ def _advance_alone(enrolment_id: int, states: list[MailState], errors: list[Exce
         errors.append(error)
         db.session.get_one(Enrolment, enrolment_id).next_at = now() + SET_ASIDE
         db.session.commit()
+
+
+def _send_newsletters(holder: str, is_stopping: Callable[[], bool]) -> int:
+    """Write the mails of the newsletters that are due, chunk by chunk; return the hints left.
+
+    The workers are at it from the first chunk on. Whatever ends this, the next round goes on.
+    """
+    hinted = 0
+    while not is_stopping() and leases.take(NAME, holder, LEASE) and issues.write_next(now()):
+        db.session.commit()
+        hinted += _wake()
+    issues.finish(now())
+    db.session.commit()
+    return hinted
 
 
 def _wake() -> int:

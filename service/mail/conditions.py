@@ -13,7 +13,9 @@ from service.mail import greetings, outbox, situations, suppressions
 from service.mail.rows import among
 from service.models import (
     Contact,
+    IssueState,
     MailKind,
+    NewsletterIssue,
     OutboxMessage,
     Provider,
     SkipReason,
@@ -66,7 +68,7 @@ def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason
     known = situations.without_mails(list(departures.values())) if departures else {}
     emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
     unwanted = suppressions.find_all(emails)
-    gone = _withdrawn(rows) | greetings.stopped(rows, at)
+    gone = _withdrawn(rows) | _of_issues(rows) | greetings.stopped(rows, at)
     _house = company()  # held, so that the gate finds it in the session for every row
     found = {}
     for row in rows:
@@ -105,3 +107,21 @@ def _withdrawn(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
     )
     withdrawn = set(db.session.scalars(query))
     return {row.id: SkipReason.withdrawn for row in about if row.departure_id in withdrawn}
+
+
+def _of_issues(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
+    """Return the mails of newsletters that are paused (they wait) or cancelled.
+
+    What was in a worker's hands when that was said, and came back from the server, ends up here.
+    """
+    ids = {row.issue_id for row in rows} - {None}
+    if not ids:
+        return {}
+    query = select(NewsletterIssue.id, NewsletterIssue.state).where(NewsletterIssue.id.in_(ids))
+    states = {row.id: row.state for row in db.session.execute(query)}
+    why = {IssueState.paused: SkipReason.paused, IssueState.cancelled: SkipReason.withdrawn}
+    return {
+        row.id: why[state]
+        for row in rows
+        if row.issue_id and (state := states.get(row.issue_id)) in why
+    }

@@ -61,6 +61,7 @@ LINK = {
     MailKind.password_link: "password_url",
     MailKind.test_mail: "previews_url",
     MailKind.door_open: "door_url",
+    MailKind.newsletter: "view_url",
 }
 
 
@@ -151,6 +152,7 @@ def _add_link(said: Content, topic: Topic) -> None:
         "moderation_url": (topic.testimonial, links.moderation),
         "password_url": (topic.link, links.password),
         "door_url": (topic.row.contact, lambda contact: links.door(contact, topic.row)),
+        "view_url": (topic.issue, links.issue),
         "previews_url": (topic.row, lambda _: links.previews()),
         "deliveries_url": (topic.row, lambda _: links.deliveries()),
     }

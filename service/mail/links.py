@@ -9,6 +9,7 @@ from service.models import (
     Conversation,
     Departure,
     Invitation,
+    NewsletterIssue,
     OutboxMessage,
     Provider,
     ProviderLink,
@@ -66,6 +67,11 @@ def mark(mail: OutboxMessage) -> str:
 def conversation(of: Conversation) -> str:
     """Return the provider's page of a wish to talk."""
     return _page(f"/conversations/{of.public_id}")
+
+
+def issue(of: NewsletterIssue) -> str:
+    """Return where an issue of a newsletter is read in the browser; the same for every reader."""
+    return _page(f"/n/{of.public_id}")
 
 
 def calendar(provider: Provider) -> str:

@@ -5,7 +5,7 @@ whoever writes the same mail twice owes it once. After the commit the workers ar
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import event
@@ -36,7 +36,11 @@ BATCH = 100  # ids per job
 
 def key(who: Contact | Provider, kind: MailKind, subject: str, step: str, cycle: int) -> str:
     """Return what makes a mail unique: who gets it, its kind and subject, the step, the cycle."""
-    return f"{type(who).__name__.lower()}:{who.id}|{kind}|{subject}|{step}|{cycle}"
+    return _key(f"{type(who).__name__.lower()}:{who.id}", kind, subject, step, cycle)
+
+
+def _key(who: str, kind: MailKind, subject: str, step: str = "", cycle: int = 0) -> str:
+    return f"{who}|{kind}|{subject}|{step}|{cycle}"
 
 
 def write(
@@ -150,6 +154,40 @@ def write_many(
     return found
 
 
+def write_issue(
+    kind: MailKind,
+    to: Mapping[int, str],
+    *,
+    subject: str,
+    due_at: datetime,
+    issue_id: int | None = None,
+    sender: Provider | None = None,
+) -> None:
+    """Add one mail of a mailing to each contact; who has it already gets no second one.
+
+    One statement, however many, and without the gate, which is asked when the mails are claimed.
+    `to` is the language of each mail by the contact's id. The clock's round wakes the workers.
+    """
+    apart = timedelta(microseconds=1)  # one after the other, so that no claim has to sort them
+    rows: list[dict[str, Any]] = [
+        {
+            "key": _key(f"contact:{contact_id}", kind, subject),
+            "kind": kind,
+            "language": language,
+            "contact_id": contact_id,
+            "sender_id": sender.id if sender else None,
+            "issue_id": issue_id,
+            "context": {},
+            "priority": RULES[kind].priority,
+            "due_at": due_at - (len(to) - place) * apart,
+            "state": MailState.queued,
+        }
+        for place, (contact_id, language) in enumerate(to.items())
+    ]
+    if rows:
+        db.session.connection().execute(_insert(OutboxMessage.__table__), rows)
+
+
 def hint_at(row: OutboxMessage) -> None:
     """Have the workers woken for this row once the transaction is committed."""
     db.session.info.setdefault(DUE_NOW, []).append(row.id)
@@ -170,10 +208,10 @@ def _forget_what_was_not_written(session: Session) -> None:
     session.info.pop(DUE_NOW, None)
 
 
-def _insert() -> PostgresInsert:
+def _insert(into: Any = OutboxMessage) -> PostgresInsert:
     """Return INSERT … ON CONFLICT (key) DO NOTHING for the database in use."""
     insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-    statement: PostgresInsert = insert(OutboxMessage).on_conflict_do_nothing(index_elements=["key"])
+    statement: PostgresInsert = insert(into).on_conflict_do_nothing(index_elements=["key"])
     return statement
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from service.extensions import db
+from service.mail import pictures
 from service.mail.texts import Text
 from service.models import Enrolment, MailText, OutboxMessage
 
@@ -50,7 +51,7 @@ def _place_of(row: OutboxMessage, kind: str) -> str:
 def _carried(row: OutboxMessage) -> Text | None:
     """Return the text that a test mail brings along, saved or not."""
     own = (row.context or {}).get("own")
-    return Text(own["subject"], own["body"]) if own else None
+    return pictures.text_of(own["subject"], own["body"]) if own else None
 
 
 def _protocols_of(rows: Sequence[OutboxMessage]) -> dict[int, int | None]:

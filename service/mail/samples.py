@@ -22,6 +22,7 @@ from service.models import (
     Invitation,
     InvitationKind,
     MailKind,
+    NewsletterIssue,
     OutboxMessage,
     Provider,
     ProviderLink,
@@ -67,6 +68,7 @@ def sample(
             response=_response(departure, failed=kind is MailKind.alert_low_score),
             testimonial=_testimonial(departure),
             link=ProviderLink(public_id=NOWHERE, expires_at=now() + timedelta(days=2)),
+            issue=NewsletterIssue(public_id=NOWHERE, texts={}),
             conversation=_conversation(departure) if kind is MailKind.alert_door_open else None,
         )
 

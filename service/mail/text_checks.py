@@ -32,7 +32,8 @@ class Faults:
         return bool(self.subject or self.body)
 
 
-def _no_picture(_url: str) -> bool:
+def no_picture(_url: str) -> bool:
+    """Say that the service keeps no picture for this mail."""
     return False
 
 
@@ -41,7 +42,7 @@ def check(
     kind: MailKind,
     *,
     longest: int = LONGEST_BODY,
-    is_hosted: Callable[[str], bool] = _no_picture,
+    is_hosted: Callable[[str], bool] = no_picture,
 ) -> Faults:
     """Return what is wrong with `text` in a mail of `kind`, in the language that is set.
 

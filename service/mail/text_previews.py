@@ -1,5 +1,7 @@
 """A text of one's own as the mail it would make, before it is saved. Changes no row."""
 
+from collections.abc import Callable
+
 from flask_babel import gettext
 
 from service.extensions import db
@@ -9,7 +11,7 @@ from service.mail.looks import LOGO_LIMIT
 from service.mail.placeholders import Fault
 from service.mail.rendering import Rendering
 from service.mail.samples import sample
-from service.mail.text_checks import Faults, check
+from service.mail.text_checks import Faults, check, no_picture
 from service.mail.texts import Text
 from service.models import Departure, MailKind, Provider
 
@@ -39,9 +41,15 @@ def examples(kind: MailKind, language: str, sender: Provider) -> dict[str, str]:
     return {one.name: words[one.word] for one in asked}
 
 
-def faults(kind: MailKind, language: str, text: Text, sender: Provider) -> Faults:
+def faults(
+    kind: MailKind,
+    language: str,
+    text: Text,
+    sender: Provider,
+    is_hosted: Callable[[str], bool] = no_picture,
+) -> Faults:
     """Return all that is wrong with `text`: what it says, and the size of the mail it makes."""
-    found = check(text, kind)
+    found = check(text, kind, is_hosted=is_hosted)
     if not found and _is_too_large(preview(kind, language, text, sender), text):
         words = gettext(
             "The mail would be larger than %(most)s kB, and mail programs cut those. Shorten it, "

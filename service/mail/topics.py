@@ -8,7 +8,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
-from service.mail import own_texts
+from service.mail import own_texts, pictures
 from service.mail.kinds import RULES
 from service.mail.rows import among
 from service.mail.texts import Text
@@ -19,6 +19,7 @@ from service.models import (
     Invitation,
     InvitationKind,
     MailKind,
+    NewsletterIssue,
     OutboxMessage,
     Provider,
     ProviderLink,
@@ -54,6 +55,7 @@ class Topic:
     link: ProviderLink | None = None
     own: Text | None = None  # in place of the templates
     like: Departure | None = None  # whose names a test mail shows
+    issue: NewsletterIssue | None = None  # of a newsletter
     conversation: Conversation | None = None  # with a contact who would like to talk
 
     @property
@@ -77,6 +79,7 @@ def load(rows: Sequence[OutboxMessage]) -> list[Topic]:
         topic.testimonial = testimonial
     _load_links(topics)
     _load_conversations(topics)
+    _load_issues(topics)
     return topics
 
 
@@ -153,3 +156,22 @@ def _load_conversations(topics: Sequence[Topic]) -> None:
     found = {row.id: row for row in db.session.scalars(query)}
     for topic in about:
         topic.conversation = found.get((topic.row.context or {}).get("conversation_id", 0))
+
+
+def _load_issues(topics: Sequence[Topic]) -> None:
+    """Find the issues that mails are of, and their frozen texts: equal ones share their mould."""
+    ids = {topic.row.issue_id for topic in topics} - {None}
+    if not ids:
+        return
+    query = select(NewsletterIssue).where(NewsletterIssue.id.in_(ids))
+    found = {issue.id: issue for issue in db.session.scalars(query)}
+    texts: dict[tuple[int, str], Text] = {}
+    for topic in topics:
+        topic.issue = issue = found.get(topic.row.issue_id or 0)
+        if issue is None:
+            continue
+        place = (issue.id, topic.row.language)
+        if place not in texts:
+            text = issue.text_in(issue.language_for(topic.row.language))
+            texts[place] = pictures.text_of(text["subject"], text["body"])
+        topic.own = texts[place] if texts[place].body else None

@@ -1,5 +1,6 @@
 """The tables, and questions about one row. Nothing here does I/O."""
 
+from service.models.audiences import Audience
 from service.models.clients import Basis, Client, Consent, ConsentPurpose, Contact
 from service.models.companies import Company
 from service.models.conversations import Channel, Conversation, ConversationState, DayPart
@@ -16,6 +17,14 @@ from service.models.departures import (
 )
 from service.models.greetings import Circle, Greeting, Occasion
 from service.models.inbound import Evidence, InboundDoor, InboundKind, InboundMail
+from service.models.newsletters import (
+    OPEN_ISSUES,
+    IssueState,
+    Newsletter,
+    NewsletterImage,
+    NewsletterIssue,
+    NewsletterState,
+)
 from service.models.outbox import (
     END_STATES,
     OPEN_STATES,
@@ -55,9 +64,11 @@ from service.models.texts import MailText
 
 __all__ = [
     "END_STATES",
+    "OPEN_ISSUES",
     "OPEN_STATES",
     "QUALITY_REASONS",
     "Answer",
+    "Audience",
     "Basis",
     "Breaker",
     "Channel",
@@ -83,11 +94,16 @@ __all__ = [
     "InboundMail",
     "Invitation",
     "InvitationKind",
+    "IssueState",
     "Lease",
     "LoginAttempt",
     "MailKind",
     "MailState",
     "MailText",
+    "Newsletter",
+    "NewsletterImage",
+    "NewsletterIssue",
+    "NewsletterState",
     "Occasion",
     "OutboxMessage",
     "Outcome",

@@ -10,6 +10,7 @@ from service.models.clients import Basis
 from service.models.conversations import Channel, ConversationState, DayPart
 from service.models.departures import Reason, Stage
 from service.models.inbound import InboundDoor, InboundKind
+from service.models.newsletters import IssueState, NewsletterState
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
 from service.models.returns import ReturnReason
 from service.models.steps import Unit
@@ -53,6 +54,7 @@ LABELS: dict[StrEnum, Any] = {
     MailKind.own_text: _l("A mail in your own words"),
     MailKind.closing_letter: _l("Closing letter"),
     MailKind.door_open: _l("Door-open contact"),
+    MailKind.newsletter: _l("Newsletter"),
     MailKind.greeting: _l("Greeting"),
     MailState.queued: _l("waiting to go"),
     MailState.sending: _l("on its way"),
@@ -180,6 +182,19 @@ OF_CONVERSATIONS: dict[ConversationState, Any] = {
     ConversationState.held: _l("you have talked"),
     ConversationState.declined: _l("not now"),
 }
+OF_NEWSLETTERS: dict[NewsletterState, Any] = {
+    NewsletterState.draft: _l("draft"),
+    NewsletterState.active: _l("scheduled"),
+    NewsletterState.ended: _l("ended"),
+}
+OF_ISSUES: dict[IssueState, Any] = {
+    IssueState.scheduled: _l("scheduled"),
+    IssueState.sending: _l("being sent"),
+    IssueState.paused: _l("paused"),
+    IssueState.sent: _l("sent"),
+    IssueState.cancelled: _l("cancelled"),
+    IssueState.skipped: _l("left out: its time had passed, and a newer one went"),
+}
 OF_RETURNS: dict[ReturnReason, Any] = {
     ReturnReason.our_contact: _l("We had kept in touch"),
     ReturnReason.own_need: _l("They needed it again"),
@@ -273,3 +288,13 @@ def conversation_state(state: ConversationState) -> str:
 def reason_of_return(reason: ReturnReason) -> str:
     """Return what brought a client back, as a choice of a list."""
     return str(OF_RETURNS[reason])
+
+
+def newsletter_state(state: NewsletterState) -> str:
+    """Return where a newsletter stands, as a tag."""
+    return str(OF_NEWSLETTERS[state])
+
+
+def issue_state(state: IssueState) -> str:
+    """Return where an issue stands, as a tag."""
+    return str(OF_ISSUES[state])

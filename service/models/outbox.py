@@ -41,6 +41,7 @@ class MailKind(StrEnum):
     own_text = "own_text"
     closing_letter = "closing_letter"
     door_open = "door_open"
+    newsletter = "newsletter"
     greeting = "greeting"
 
 
@@ -120,6 +121,7 @@ class OutboxMessage(Model):
         Index("ix_outbox_state_ended_at", "state", "ended_at"),
         Index("ix_outbox_outcome_outcome_at", "outcome", "outcome_at"),
         Index("ix_outbox_departure_id_due_at", "departure_id", "due_at"),
+        Index("ix_outbox_issue_id_state", "issue_id", "state"),
     )
 
     id: Mapped[PrimaryKey]
@@ -137,6 +139,7 @@ class OutboxMessage(Model):
     departure_id: Mapped[int | None] = mapped_column(
         ForeignKey("departures.id", ondelete="CASCADE")
     )
+    issue_id: Mapped[int | None]  # of a newsletter; no key: SQLite would copy the table for one
     reply_to_message_id: Mapped[int | None] = mapped_column(
         ForeignKey("outbox.id", ondelete="SET NULL"), index=True
     )  # threaded under that one

@@ -18,6 +18,11 @@ from service.web.provider import (
     imports,
     inbound_mails,
     mails,
+    newsletter_audiences,
+    newsletter_images,
+    newsletter_issues,
+    newsletter_texts,
+    newsletters,
     protocol_steps,
     protocols,
     providers,
@@ -46,6 +51,7 @@ from service.web.public import (
     preferences,
     surveys,
 )
+from service.web.public import newsletters as public_newsletters
 from service.web.public import testimonials as public_testimonials
 
 PROVIDER = (
@@ -64,6 +70,11 @@ PROVIDER = (
     texts,
     protocols,
     protocol_steps,
+    newsletters,
+    newsletter_texts,
+    newsletter_images,
+    newsletter_audiences,
+    newsletter_issues,
     doctor,
     future,
     deliveries,
@@ -85,6 +96,7 @@ PUBLIC = (
     public_testimonials,
     preferences,
     doors,
+    public_newsletters,
     public_calendars,
     feeds,
     health,

@@ -35,8 +35,21 @@ PLACES = (
     Place("results.index", _l("Results"), "results", ("returns",)),
     Place("departures.index", _l("Departures"), "departures", ("imports", "future")),
     Place("testimonials.index", _l("Testimonials"), "testimonials"),
-    Place("greetings.index", _l("Keep in touch"), "heart", ("greeting_texts",), in_bar=False),
     Place("clients.index", _l("Clients"), "clients", ("consents",), in_bar=False),
+    Place(
+        "newsletters.index",
+        _l("Keep in touch"),
+        "heart",
+        (
+            "newsletter_texts",
+            "newsletter_images",
+            "newsletter_audiences",
+            "newsletter_issues",
+            "greetings",
+            "greeting_texts",
+        ),
+        in_bar=False,
+    ),
     Place(
         "settings.index",
         _l("Settings"),

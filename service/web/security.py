@@ -14,6 +14,7 @@ LARGEST_FORM = 2 * MEGABYTE
 LARGEST_UPLOAD = {  # by blueprint; what is too large for its purpose is then said on the page
     "imports": 60 * MEGABYTE,
     "settings": 12 * MEGABYTE,
+    "newsletter_images": 12 * MEGABYTE,
 }
 
 

@@ -14,7 +14,10 @@ from service.mail.rendering import Rendering, render
 from service.models import (
     Contact,
     InvitationKind,
+    IssueState,
     MailKind,
+    Newsletter,
+    NewsletterIssue,
     OutboxMessage,
     Provider,
     ProviderLink,
@@ -52,6 +55,8 @@ def a_mail(kind: MailKind, language: str = "es", **more) -> OutboxMessage:
     conversation = a_conversation(departure=departure, message=more.pop("said", "¿Hablamos?"))
     link = added(ProviderLink(provider=responsible, expires_at=now() + timedelta(days=2)))
     to_provider = RULES[kind].to_provider
+    if kind is MailKind.newsletter:
+        more["issue_id"] = an_issue().id
     row = OutboxMessage(
         key=f"test:{departure.id}:{kind}",
         kind=kind,
@@ -66,6 +71,13 @@ def a_mail(kind: MailKind, language: str = "es", **more) -> OutboxMessage:
         **more,
     )
     return added(row)
+
+
+def an_issue(**more) -> NewsletterIssue:
+    """An issue that goes out now, without a text of its own unless `texts` says one."""
+    newsletter = added(Newsletter(name="Novedades", texts={}, audience={}))
+    values = {"number": 1, "due_at": now(), "started_at": now(), "state": IssueState.sending}
+    return added(NewsletterIssue(newsletter=newsletter, **{**values, **more}))
 
 
 def a_reminder(kind: MailKind, language: str = "es") -> OutboxMessage:

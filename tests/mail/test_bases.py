@@ -22,7 +22,7 @@ NEWSLETTER = Rules(is_transactional=False, purpose=ConsentPurpose.newsletter)
 LONG_AGO = timedelta(days=3 * 366)
 BULK = MailKind.testimonial_request  # stands for a kind with a purpose
 TO_CONTACTS = [(kind, language) for kind, language in ALL if not RULES[kind].to_provider]
-PAGES = {"s", "r", "t", "q", "p", "d", "f"}  # what contacts' links open, and no other
+PAGES = {"s", "r", "t", "q", "p", "d", "f", "n"}  # what contacts' links open, and no other
 
 
 @pytest.fixture

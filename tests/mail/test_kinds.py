@@ -74,6 +74,7 @@ def test_links_say_who_by_a_token_of_their_own_purpose(app):
         ("/calendar/x.ics", "GET"),
         ("/testimonials/x", "GET"),
         ("/mails", "GET"),
+        ("/n/x", "GET"),
     ],
 )
 def test_every_link_in_a_mail_leads_to_a_page(app, path, method):

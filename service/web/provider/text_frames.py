@@ -6,6 +6,7 @@ It is shown as if sent: allowed to style itself and nothing else, whatever stand
 from flask import Response, make_response, render_template
 from markupsafe import escape
 
+from service.current import settings
 from service.mail.rendering import Rendering
 from service.mail.text_checks import Faults
 from service.mail.wire import decoded
@@ -49,7 +50,7 @@ def as_text(mail: Rendering, faults: Faults, language: str) -> Response:
 def _framed(html: str) -> Response:
     answer = make_response(html)
     answer.headers["Content-Security-Policy"] = (
-        "default-src 'none'; img-src data:; "
+        f"default-src 'none'; img-src data: {settings().base_url}; "
         f"style-src 'self' 'unsafe-hashes' {' '.join(hashes(html))}; "
         "frame-ancestors 'self'; base-uri 'none'; form-action 'none'; sandbox allow-popups"
     )

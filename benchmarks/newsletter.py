@@ -1,0 +1,104 @@
+"""How long a newsletter to 10,000 contacts takes, from "send" to the last mail handed over.
+
+In turns, over the same sink: (service) a scheduled issue, the clock's round that writes its mails,
+and one worker with as many connections as the settings say by default, from the press to the last
+mail that the sink takes; (smtplib) as many ready mails over one connection, which neither chooses
+nor renders nor remembers anything. Limit: 0.4 of smtplib.
+"""
+
+import sys
+import time
+
+from sqlalchemy import select
+
+from benchmarks import _installs, _peers
+from benchmarks._installs import Install
+from benchmarks._peers import Sink
+from service import ticking
+from service.actions import newsletters
+from service.extensions import db
+from service.models import Audience, Contact, OutboxMessage, Provider
+from service.models.audiences import Who
+from service.models.recurrences import Frequency
+
+READERS = 10_000
+LEAST = 0.4  # of smtplib
+SAMPLE = 1_000  # ready mails, sent again and again
+BODY = """Hola, {{ first_name }}:
+
+Este trimestre hemos abierto **un segundo taller** y hemos aprendido mucho:
+
+- las tiendas en línea cargan ahora en la mitad de tiempo,
+- las copias de seguridad se prueban cada semana.
+
+Si te apetece, [pásate a verlo](https://norte.example/taller).
+
+Hasta pronto,
+{{ signature }}
+"""
+
+
+def main() -> int:
+    """Measure and print; 1 when a database does not reach the limit."""
+    least = 9.9
+    with _peers.sink() as sink, _installs.installs(sink.port) as installs:
+        for install in installs:
+            least = min(least, measured(install, sink))
+    print(f"newsletter ratio: {least:.2f} of smtplib with ready bytes (at least {LEAST})")
+    return 0 if least >= LEAST else 1
+
+
+def measured(install: Install, sink: Sink) -> float:
+    """Print what one install takes; return its share of smtplib's speed."""
+    _installs.owe(READERS)
+    install.rest()  # the mails of the protocol are not what is measured
+    newsletter = newsletters.create("Novedades", db.session.scalars(select(Provider)).one())
+    newsletter.texts = {code: {"subject": "Novedades", "body": BODY} for code in ("es", "en")}
+    newsletter.audience = Audience(who=Who.all).as_json()
+    db.session.commit()
+    install.workers(1)
+    sink.tell(keep=SAMPLE)
+    began = time.time()
+    marta = db.session.scalars(select(Provider)).one()
+    newsletters.schedule(newsletter, None, Frequency.once, by=marta, was=newsletter.version)
+    db.session.commit()
+    ticking.tick()
+    written = time.time()
+    counts = sink.wait_for(READERS, seconds=300)
+    took = counts.last_at - began
+    install.wait_for_peace()
+    assert_each_once()
+    mails = sink.kept()
+    sink.tell()
+    rounds = READERS // len(mails)
+    plain = _peers.per_second(
+        rounds * len(mails), lambda: _peers.by_smtplib(sink.port, mails * rounds)
+    )
+    speed = READERS / took
+    print(
+        f"{install.kind:<11} {took:5.1f} s for {READERS} readers ({written - began:.1f} s until all"
+        f" were written, first mail after {counts.first_at - began:.1f} s), {speed:5.0f}/s"
+        f"  smtplib {plain:5.0f}/s  {speed / plain:.2f}",
+        flush=True,
+    )
+    return speed / plain
+
+
+def assert_each_once() -> None:
+    """Stop when somebody was left out or had two: such a figure is none."""
+    db.session.rollback()
+    readers = db.session.scalars(select(Contact.id)).all()
+    rows = db.session.execute(
+        select(OutboxMessage.contact_id, OutboxMessage.state).where(
+            OutboxMessage.issue_id.is_not(None)
+        )
+    ).all()
+    if sorted(row.contact_id for row in rows) != sorted(readers):
+        raise SystemExit("not every reader has exactly one mail")
+    if {row.state.value for row in rows} != {"sent"}:
+        raise SystemExit(f"not sent: {_installs.states()}")
+    db.session.rollback()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""An issue of a newsletter as a page for whoever has its link: of nobody in particular."""
+
+from flask_babel import force_locale, gettext
+
+from service.current import settings
+from service.mail import rendering
+from service.mail.moulds import mould
+from service.mail.pictures import text_of
+from service.mail.wire import decoded
+from service.models import MailKind, NewsletterIssue
+
+
+def html_of(issue: NewsletterIssue, language: str) -> str:
+    """Return the whole page: what the mails say, with words that fit anybody for names."""
+    house = rendering.the_house()
+    said = issue.text_in(issue.language_for(language))
+    look = house.plain_look
+    with force_locale(language):
+        words = {
+            "reader_name": gettext("everybody"),
+            "full_name": gettext("everybody"),
+            "client": gettext("your company"),
+            "our_name": look.name,
+            "responsible": issue.provider.name if issue.provider else look.name,
+            "preferences_url": settings().base_url + "/news",
+        }
+    known = frozenset({"reader_name", "responsible"})
+    own = text_of(said["subject"], said["body"])
+    built = mould(MailKind.newsletter, language, look, known, (), own)
+    return decoded(built.filled_html(words))
+
+
+def subject_of(issue: NewsletterIssue, language: str) -> str:
+    """Return the subject as the archive shows it."""
+    said = issue.text_in(issue.language_for(language))
+    own = text_of(said["subject"], said["body"] or "…")
+    look = rendering.the_house().plain_look
+    built = mould(MailKind.newsletter, language, look, frozenset({"reader_name"}), (), own)
+    with force_locale(language):
+        anybody = gettext("everybody")
+    words = {"reader_name": anybody, "full_name": anybody, "client": gettext("your company")}
+    return built.filled_subject({**words, "our_name": look.name, "responsible": look.name})

@@ -1,0 +1,96 @@
+"""Newsletters in a list; an issue in figures, counted in the outbox; the public archive. Reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from service.extensions import db
+from service.models import (
+    IssueState,
+    MailState,
+    Newsletter,
+    NewsletterImage,
+    NewsletterIssue,
+    OutboxMessage,
+    SkipReason,
+)
+from service.reports.paging import Page, cut, page_within
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What became of an issue's mails so far."""
+
+    states: dict[MailState, int]
+    reasons: dict[SkipReason, int]
+
+    @property
+    def written(self) -> int:
+        """How many mails there are."""
+        return sum(self.states.values())
+
+    @property
+    def owed(self) -> int:
+        """How many of them are still to go."""
+        return self.states.get(MailState.queued, 0) + self.states.get(MailState.sending, 0)
+
+
+def page(words: str, number: int) -> Page[Newsletter]:
+    """Return a page of newsletters, the latest changed first, with their issues."""
+    rows = select(Newsletter).where(Newsletter.deleted_at.is_(None))
+    if words:
+        rows = rows.where(Newsletter.name.icontains(words[:100], autoescape=True))
+    count = db.session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+    at = page_within(number, count)
+    ordered = rows.order_by(Newsletter.updated_at.desc(), Newsletter.id.desc())
+    shown = cut(ordered, at).options(
+        selectinload(Newsletter.issues), joinedload(Newsletter.provider)
+    )
+    return Page(db.session.scalars(shown).all(), count, at)
+
+
+def progress(issues: Sequence[NewsletterIssue]) -> dict[int, Progress]:
+    """Return how far each issue is, by its id, in one query."""
+    found: dict[int, Progress] = {issue.id: Progress({}, {}) for issue in issues}
+    rows = db.session.execute(
+        select(
+            OutboxMessage.issue_id,
+            OutboxMessage.state,
+            OutboxMessage.skip_reason,
+            func.count(),
+        )
+        .where(OutboxMessage.issue_id.in_(list(found)))
+        .group_by(OutboxMessage.issue_id, OutboxMessage.state, OutboxMessage.skip_reason)
+    )
+    for issue_id, state, reason, count in rows:
+        of_issue = found[issue_id or 0]
+        of_issue.states[state] = of_issue.states.get(state, 0) + count
+        if reason is not None:
+            of_issue.reasons[reason] = of_issue.reasons.get(reason, 0) + count
+    return found
+
+
+def images(newsletter: Newsletter) -> Sequence[NewsletterImage]:
+    """Return its pictures, the latest first."""
+    query = select(NewsletterImage).where(NewsletterImage.newsletter_id == newsletter.id)
+    return db.session.scalars(query.order_by(NewsletterImage.id.desc())).all()
+
+
+def archive(number: int) -> Page[NewsletterIssue]:
+    """Return a page of what everybody may read, the latest first."""
+    rows = (
+        select(NewsletterIssue)
+        .join(Newsletter)
+        .where(
+            Newsletter.is_public,
+            Newsletter.deleted_at.is_(None),
+            NewsletterIssue.started_at.is_not(None),
+            NewsletterIssue.state != IssueState.cancelled,
+        )
+    )
+    count = db.session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+    at = page_within(number, count)
+    ordered = rows.order_by(NewsletterIssue.started_at.desc(), NewsletterIssue.id.desc())
+    return Page(db.session.scalars(cut(ordered, at)).all(), count, at)

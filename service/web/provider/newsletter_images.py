@@ -1,0 +1,44 @@
+"""Pictures of a newsletter: uploaded, to be put into its text."""
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.newsletters import ImageForm
+from service.actions import newsletter_images as actions
+from service.errors import Refused
+from service.extensions import db
+from service.models import Role
+from service.web.provider.access import requires
+from service.web.provider.newsletters import the_newsletter
+
+blueprint = Blueprint("newsletter_images", __name__, url_prefix="/newsletters/<newsletter>/images")
+
+
+@blueprint.post("")
+@requires(Role.member)
+def upload(newsletter: str) -> Response:
+    """Keep a picture, and say how it is put into the text."""
+    row, form = the_newsletter(newsletter), ImageForm()
+    if not form.validate():
+        words = [said for errors in form.errors.values() for said in errors]
+        flash(str(words[0]), "warning")
+        return _back(newsletter)
+    file = form.file.data
+    octets = file.stream.read(actions.MOST_OCTETS + 1)
+    file.close()
+    try:
+        actions.add(row, octets, file.filename or "", form.words.data or "")
+    except Refused as refusal:
+        db.session.rollback()
+        flash(str(refusal), "warning")
+        return _back(newsletter)
+    db.session.commit()
+    flash(_("The picture is here. Copy its line into the text where it is to stand."), "success")
+    return _back(newsletter)
+
+
+def _back(newsletter: str) -> Response:
+    language = request.args.get("language")
+    there = url_for("newsletter_texts.show", newsletter=newsletter, language=language)
+    return redirect(there + "#pictures", 303)

@@ -1,0 +1,70 @@
+"""One issue of a newsletter: how far it is; paused, resumed, cancelled."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from service.actions import issues as actions
+from service.errors import Conflict
+from service.extensions import db
+from service.models import IssueState, MailState, NewsletterIssue, Role
+from service.models.labels import label
+from service.reports import newsletters
+from service.web.provider.access import current_provider, requires
+
+blueprint = Blueprint("newsletter_issues", __name__, url_prefix="/newsletter-issues")
+
+
+@blueprint.get("/<issue>")
+@requires(Role.viewer)
+def show(issue: str) -> str:
+    """Show how many mails are in each state, and who is still owed theirs."""
+    row = _the_issue(issue)
+    return render_template(
+        "provider/newsletters/issue.html",
+        row=row,
+        progress=newsletters.progress([row])[row.id],
+        states=list(MailState),
+        label=label,
+        is_running=row.state is IssueState.sending,
+        is_member=current_provider().role.covers(Role.member),
+    )
+
+
+@blueprint.post("/<issue>/pause")
+@requires(Role.member)
+def pause(issue: str) -> Response:
+    """Let nothing more of it go until it is resumed."""
+    return _done(issue, actions.pause, _("Paused. Whoever has not got it yet gets it later."))
+
+
+@blueprint.post("/<issue>/resume")
+@requires(Role.member)
+def resume(issue: str) -> Response:
+    """Go on with those who are still owed theirs."""
+    return _done(issue, actions.resume, _("It goes on to those who have not got it yet."))
+
+
+@blueprint.post("/<issue>/cancel")
+@requires(Role.member)
+def cancel(issue: str) -> Response:
+    """Send nothing more of it."""
+    return _done(issue, actions.cancel, _("Cancelled. Nobody else gets it."))
+
+
+def _done(public_id: str, act: Callable[[NewsletterIssue], None], words: str) -> Response:
+    try:
+        act(_the_issue(public_id))
+    except Conflict as conflict:
+        db.session.rollback()
+        flash(str(conflict), "warning")
+    else:
+        db.session.commit()
+        flash(words, "success")
+    return redirect(url_for(".show", issue=public_id), 303)
+
+
+def _the_issue(public_id: str) -> NewsletterIssue:
+    return actions.find(public_id) or abort(404)

@@ -1,0 +1,153 @@
+"""What a newsletter says in each language: typed, looked at, tried; never lost."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.mail_texts import MailTextForm
+from forms.newsletters import ImageForm
+from service.actions import newsletter_images, newsletters, test_mails
+from service.config import LANGUAGES
+from service.current import company
+from service.errors import Conflict
+from service.extensions import db
+from service.mail import pictures, placeholders, text_previews
+from service.mail.text_checks import Faults, check
+from service.mail.texts import LONGEST_BODY, Text
+from service.models import MailKind, Newsletter, Role
+from service.reports import newsletters as reports
+from service.web.names import LANGUAGE_NAMES
+from service.web.provider import text_frames
+from service.web.provider.access import current_provider, requires
+from service.web.provider.newsletters import the_newsletter
+
+blueprint = Blueprint("newsletter_texts", __name__, url_prefix="/newsletters/<newsletter>/text")
+
+Page = str | tuple[str, int] | Response
+KIND = MailKind.newsletter
+
+
+@blueprint.get("")
+@requires(Role.viewer)
+def show(newsletter: str) -> Page:
+    """Show the text in one language, to be written."""
+    row = the_newsletter(newsletter)
+    kept = row.text_in(_language(row))
+    data = {**kept, "version": str(row.version)}
+    return _page(row, MailTextForm(formdata=None, data=data))
+
+
+@blueprint.post("")
+@requires(Role.member)
+def save(newsletter: str) -> Page:
+    """Keep what was typed; both fields empty: it is not written in this language."""
+    row, form = the_newsletter(newsletter), MailTextForm()
+    language, text = _language(row), _typed(form)
+    faults = _faults(text, language) if text.subject or text.body else Faults()
+    if faults:
+        return _refused(row, form, faults)
+    try:
+        newsletters.save_text(row, language, text, form.was)
+    except Conflict as conflict:
+        db.session.rollback()
+        row = the_newsletter(newsletter)
+        form.version.data = str(row.version)
+        flash(str(conflict), "warning")
+        return _page(row, form, theirs=row.text_in(language)), 409
+    db.session.commit()
+    flash(_("Saved."), "success")
+    return redirect(url_for(".show", newsletter=newsletter, language=language), 303)
+
+
+@blueprint.get("/frame")
+@requires(Role.viewer)
+def frame(newsletter: str) -> Response:
+    """Return the mail as it is kept, for the frame of the page."""
+    row = the_newsletter(newsletter)
+    language = _language(row)
+    kept = row.text_in(language)
+    text = Text(kept["subject"], kept["body"])
+    return _framed(text, language, MailTextForm(formdata=None), Faults())
+
+
+@blueprint.post("/preview")
+@requires(Role.viewer)
+def preview(newsletter: str) -> Response:
+    """Return what was typed as a mail, for the frame of the page; nothing is kept."""
+    row, form = the_newsletter(newsletter), MailTextForm()
+    text = _typed(form)
+    return _framed(text, _language(row), form, check(text, KIND, is_hosted=_hosting(text)))
+
+
+@blueprint.post("/test")
+@requires(Role.member)
+def send_test(newsletter: str) -> Page:
+    """Mail what was typed to whoever presses; nothing is kept."""
+    row, form = the_newsletter(newsletter), MailTextForm()
+    language, text = _language(row), _typed(form)
+    faults = _faults(text, language)
+    if faults:
+        return _refused(row, form, faults)
+    test_mails.send(KIND, language, current_provider(), text)
+    db.session.commit()
+    flash(_("On its way to %(address)s.", address=current_provider().email), "success")
+    return _page(row, form)
+
+
+def _language(row: Newsletter) -> str:
+    house = company().language
+    language = request.args.get("language") or row.language_for(house)
+    if language not in LANGUAGES:
+        abort(404)
+    return language
+
+
+def _typed(form: MailTextForm) -> Text:
+    return pictures.text_of(form.subject.data or "", form.body.data or "")
+
+
+def _hosting(text: Text) -> Callable[[str], bool]:
+    known = newsletter_images.known(pictures.ids_in(text.body))
+    return lambda address: pictures.id_of(address) in known
+
+
+def _faults(text: Text, language: str) -> Faults:
+    return text_previews.faults(KIND, language, text, current_provider(), _hosting(text))
+
+
+def _framed(text: Text, language: str, form: MailTextForm, faults: Faults) -> Response:
+    is_shown = bool(text.body.strip()) and len(text.body) <= LONGEST_BODY
+    shown = pictures.text_of(text.subject, text.body) if is_shown else Text("…", "…")
+    mail = text_previews.preview(KIND, language, shown, current_provider())
+    if form.view.data == "text":
+        return text_frames.as_text(mail, faults, language)
+    return text_frames.as_mail(mail, faults, dark=bool(form.dark.data))
+
+
+def _refused(row: Newsletter, form: MailTextForm, faults: Faults) -> Page:
+    form.subject.errors = [fault.words for fault in faults.subject]
+    form.body.errors = [
+        _("Line %(line)s: %(fault)s", line=fault.line, fault=fault.words) for fault in faults.body
+    ]
+    return _page(row, form), 422
+
+
+def _page(row: Newsletter, form: MailTextForm, theirs: dict[str, str] | None = None) -> str:
+    language, me = _language(row), current_provider()
+    return render_template(
+        "provider/newsletters/text.html",
+        row=row,
+        form=form,
+        language=language,
+        languages=LANGUAGE_NAMES,
+        theirs=theirs,
+        placeholders=placeholders.of(KIND),
+        examples=text_previews.examples(KIND, language, me),
+        images=reports.images(row),
+        image_form=ImageForm(formdata=None),
+        path_of=pictures.path_of,
+        is_member=me.role.covers(Role.member),
+        is_being_sent=newsletters.is_being_sent(row),
+    )

@@ -1,0 +1,209 @@
+"""Newsletters: the list, one of them with its issues, when it goes; copied, ended, deleted."""
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.newsletters import FREQUENCIES, NameForm, ScheduleForm
+from service.actions import issues
+from service.actions import newsletters as actions
+from service.clock import local_moment, now
+from service.errors import Conflict, Refused
+from service.extensions import db
+from service.models import OPEN_ISSUES, Newsletter, NewsletterState, Role
+from service.models.labels import issue_state, newsletter_state, why_not
+from service.models.recurrences import Frequency, frequency_of, rule_of, upcoming
+from service.reports import audiences, newsletters
+from service.web.names import LANGUAGE_NAMES
+from service.web.provider.access import current_provider, requires
+from service.web.provider.departures import searched
+from service.web.theme import current_company
+
+blueprint = Blueprint("newsletters", __name__, url_prefix="/newsletters")
+
+Page = str | tuple[str, int] | Response
+FORETOLD = 3  # dates of a series that are shown before it is scheduled
+
+
+@blueprint.app_context_processor
+def name_newsletters() -> dict[str, object]:
+    """Give templates the names of states and reasons."""
+    return {
+        "newsletter_state": newsletter_state,
+        "issue_state": issue_state,
+        "why_not_sentence": why_not,
+        "frequency_name": lambda rule: FREQUENCIES[frequency_of(rule)],
+    }
+
+
+def the_newsletter(public_id: str) -> Newsletter:
+    """Return the newsletter of an address, or answer 404."""
+    return actions.find(public_id) or abort(404)
+
+
+@blueprint.get("")
+@requires(Role.viewer)
+def index() -> str:
+    """List them, with where each stands and when its next issue goes."""
+    return _list_page(NameForm(formdata=None))
+
+
+@blueprint.post("")
+@requires(Role.member)
+def create() -> Page:
+    """Begin a draft."""
+    form = NameForm()
+    if not form.validate():
+        return _list_page(form), 422
+    newsletter = actions.create(form.name.data or "", current_provider())
+    db.session.commit()
+    return redirect(url_for("newsletter_texts.show", newsletter=newsletter.public_id), 303)
+
+
+@blueprint.get("/<newsletter>")
+@requires(Role.viewer)
+def show(newsletter: str) -> Page:
+    """Show one: what it says, whom it reaches, its issues and how far each is."""
+    row = the_newsletter(newsletter)
+    form = NameForm(formdata=None, data={"name": row.name, "is_public": row.is_public})
+    return _page(row, form)
+
+
+@blueprint.post("/<newsletter>")
+@requires(Role.member)
+def describe(newsletter: str) -> Page:
+    """Change its name, and whether the archive shows it."""
+    row, form = the_newsletter(newsletter), NameForm()
+    if not form.validate():
+        return _page(row, form), 422
+    actions.describe(row, form.name.data or "", bool(form.is_public.data))
+    db.session.commit()
+    flash(_("Saved."), "success")
+    return redirect(url_for(".show", newsletter=newsletter), 303)
+
+
+@blueprint.get("/<newsletter>/schedule")
+@requires(Role.member)
+def plan(newsletter: str) -> Page:
+    """Ask when; once that is said, show what will happen, to whom, and ask to confirm."""
+    row = the_newsletter(newsletter)
+    asked = "how" in request.args
+    form = ScheduleForm(request.args if asked else None, meta={"csrf": False})
+    is_ready = asked and form.validate()
+    page = _schedule_page(row, form, is_ready=is_ready)
+    return (page, 422) if asked and not is_ready else page
+
+
+@blueprint.post("/<newsletter>/schedule")
+@requires(Role.member)
+def schedule(newsletter: str) -> Page:
+    """Schedule it, or send it now."""
+    row, form = the_newsletter(newsletter), ScheduleForm()
+    if not form.validate():
+        return _schedule_page(row, form, is_ready=False), 422
+    frequency = Frequency(form.frequency.data)
+    try:
+        actions.schedule(row, form.first, frequency, by=current_provider(), was=form.was)
+    except Refused as refusal:
+        db.session.rollback()
+        flash(str(refusal), "warning")
+        if isinstance(refusal, Conflict):
+            return redirect(url_for(".show", newsletter=newsletter), 303)
+        return _schedule_page(row, form, is_ready=False), 422
+    db.session.commit()
+    flash(_("It is scheduled. Until it begins you can still change it."), "success")
+    return redirect(url_for(".show", newsletter=newsletter), 303)
+
+
+@blueprint.post("/<newsletter>/end")
+@requires(Role.member)
+def end(newsletter: str) -> Response:
+    """Let no further issue come."""
+    actions_row = the_newsletter(newsletter)
+    issues.end(actions_row)
+    db.session.commit()
+    flash(_("No further issue will come."), "success")
+    return redirect(url_for(".show", newsletter=newsletter), 303)
+
+
+@blueprint.post("/<newsletter>/duplicate")
+@requires(Role.member)
+def duplicate(newsletter: str) -> Response:
+    """Begin a draft with the same texts and audience."""
+    copy = actions.duplicate(the_newsletter(newsletter), current_provider())
+    db.session.commit()
+    return redirect(url_for(".show", newsletter=copy.public_id), 303)
+
+
+@blueprint.post("/<newsletter>/delete")
+@requires(Role.member)
+def delete(newsletter: str) -> Response:
+    """Take it off the list."""
+    try:
+        actions.delete(the_newsletter(newsletter))
+    except Conflict as conflict:
+        db.session.rollback()
+        flash(str(conflict), "warning")
+        return redirect(url_for(".show", newsletter=newsletter), 303)
+    db.session.commit()
+    flash(_("Deleted."), "success")
+    return redirect(url_for(".index"), 303)
+
+
+def _list_page(form: NameForm) -> str:
+    found = newsletters.page(searched(), request.args.get("page", 1, type=int))
+    return render_template(
+        "provider/newsletters/index.html",
+        found=found,
+        form=form,
+        q=searched(),
+        next_of={row.id: _next_of(row) for row in found.lines},
+        is_member=current_provider().role.covers(Role.member),
+    )
+
+
+def _page(row: Newsletter, form: NameForm) -> str:
+    reach = audiences.reach(row.readers)
+    return render_template(
+        "provider/newsletters/show.html",
+        row=row,
+        form=form,
+        reach=reach,
+        languages=LANGUAGE_NAMES,
+        progress=newsletters.progress(row.issues),
+        is_active=row.state is NewsletterState.active,
+        is_being_sent=actions.is_being_sent(row),
+        is_member=current_provider().role.covers(Role.member),
+    )
+
+
+def _schedule_page(row: Newsletter, form: ScheduleForm, *, is_ready: bool) -> str:
+    reach = audiences.reach(row.readers)
+    return render_template(
+        "provider/newsletters/schedule.html",
+        row=row,
+        form=form,
+        reach=reach,
+        languages=LANGUAGE_NAMES,
+        is_ready=is_ready and bool(reach.getting) and bool(row.languages),
+        dates=_dates(form) if is_ready else [],
+        zone=current_company().time_zone,
+    )
+
+
+def _dates(form: ScheduleForm) -> list[Any]:
+    """Return the first moments of what was chosen."""
+    house, first = current_company(), form.first
+    frequency = Frequency(form.frequency.data)
+    local = first or now().astimezone(house.zone).replace(tzinfo=None, microsecond=0)
+    begins = local_moment(local.date(), local.time(), house.time_zone)
+    if frequency is Frequency.once:
+        return [begins]
+    rule = rule_of(frequency, local)
+    return [begins, *upcoming(local, rule, house.time_zone, begins, FORETOLD - 1)]
+
+
+def _next_of(row: Newsletter) -> Any:
+    return next((issue for issue in row.issues if issue.state in OPEN_ISSUES), None)

@@ -1,0 +1,67 @@
+"""Newsletters for everybody: one issue by its link, the archive, the pictures. No cookies."""
+
+from flask import Blueprint, Response, abort, make_response, render_template, request
+
+from service.actions import issues, newsletter_images
+from service.config import LANGUAGES
+from service.current import settings
+from service.mail import issue_pages
+from service.reports import newsletters as reports
+from service.web.language import select_language, speak_as_asked
+from service.web.provider.mails import hashes
+from service.web.public.compression import compress
+
+blueprint = Blueprint("news", __name__)
+blueprint.after_request(compress)
+
+FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+@blueprint.get("/n/<public_id>")
+def show(public_id: str) -> Response:
+    """Show one issue in the language asked for, or the browser's."""
+    issue = issues.find(public_id)
+    if issue is None or not issue.is_readable:
+        abort(404)
+    asked = request.args.get("language", "")
+    language = issue.language_for(asked if asked in LANGUAGES else select_language())
+    html = issue_pages.html_of(issue, language)
+    answer = make_response(html)
+    answer.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; img-src 'self' {settings().base_url}; "
+        f"style-src 'unsafe-hashes' {' '.join(hashes(html))}; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+    if not issue.newsletter.is_public:
+        answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return answer
+
+
+@blueprint.get("/news")
+def index() -> str:
+    """List the issues that everybody may read."""
+    speak_as_asked()
+    language = select_language()
+    found = reports.archive(request.args.get("page", 1, type=int))
+    if not found.count:
+        abort(404)
+    lines = [(issue, issue_pages.subject_of(issue, language)) for issue in found.lines]
+    return render_template(
+        "public/newsletters/index.html", found=found, lines=lines, language=language
+    )
+
+
+@blueprint.get("/media/newsletters/<public_id>")
+def picture(public_id: str) -> Response:
+    """Return a picture; it never changes, so that whoever has it need not ask again."""
+    image = newsletter_images.find(public_id)
+    if image is None:
+        abort(404)
+    response = Response(image.octets, mimetype=image.media_type)
+    response.set_etag(image.public_id)
+    response.headers["Cache-Control"] = FOR_GOOD
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Content-Disposition"] = "inline"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # webmail shows it
+    response.make_conditional(request)
+    return response
