@@ -33,7 +33,7 @@ PLACES = (
         ("recoveries", "conversations", "deliveries", "inbound_mails"),
     ),
     Place("results.index", _l("Results"), "results", ("returns",)),
-    Place("departures.index", _l("Departures"), "departures", ("imports", "future")),
+    Place("departures.index", _l("Departures"), "departures", ("imports",)),
     Place("testimonials.index", _l("Testimonials"), "testimonials"),
     Place("clients.index", _l("Clients"), "clients", ("consents",), in_bar=False),
     Place(
