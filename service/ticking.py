@@ -28,7 +28,9 @@ from service.models import (
     OutboxMessage,
     Provider,
     SkipReason,
+    WaitReason,
 )
+from service.reports import future
 
 LEASE = timedelta(seconds=60)
 SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is asked again
@@ -93,8 +95,12 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
 def rehearse(at: datetime) -> list[Foreseen]:
     """Return what a round at `at` would write or wake a worker for, and change nothing.
 
-    It is the round itself, rolled back, so that it cannot tell anything else.
+    Now it is the round itself, rolled back, so that it cannot tell anything else. For a later
+    moment it is all that goes until then, if the clock runs and nobody answers: the lines of the
+    page of what goes out.
     """
+    if at > now():
+        return [_of_the_future(line) for line in future.lines(now(), at)]
     try:
         written: list[OutboxMessage] = []
         while found := protocols.due(at):
@@ -198,6 +204,16 @@ def _foresee(written: Sequence[int], at: datetime) -> list[Foreseen]:
     return [
         _foreseen(row, row.skip_reason or reasons.get(row.id), waits.get(row.id)) for row in rows
     ]
+
+
+def _of_the_future(line: future.Line) -> Foreseen:
+    item = line.foretold[1] if line.foretold else None
+    to = f"{line.contact.name} <{line.contact.email}>" if line.contact else f"× {line.people}"
+    client = line.contact.client.name if line.contact else ""
+    due_at = item.due_at if item else line.mail.due_at if line.mail else line.at
+    is_later = line.reason is None and line.at > max(due_at, now())
+    wait = postponing.Wait(line.at, WaitReason.quiet_hours) if is_later else None
+    return Foreseen(line.kind, to, client, due_at, line.reason, wait)
 
 
 def _foreseen(

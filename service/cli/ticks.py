@@ -34,6 +34,10 @@ def moment(_context: click.Context, _option: click.Parameter, text: str | None) 
 def tick(dry_run: bool, at: datetime | None) -> None:
     """Do once what the clock does each round: write down the mails that are due, wake the workers.
 
+    For a time to come, --dry-run lists all that goes until then as the page "What goes out" does:
+    as if the clock runs, each mail goes when it is due, and nobody answers meanwhile. For now it
+    lists this very round, with the daily cap.
+
     Example: flask --app wsgi tick --dry-run --at 2026-11-24T10:00
     """
     if at is not None and not dry_run:

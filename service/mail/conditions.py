@@ -90,7 +90,7 @@ def _reason(
     reader = row.contact or row.provider
     if reader is None or (row.provider is not None and not row.provider.is_active):
         return SkipReason.withdrawn
-    closed = outbox.why_not(row.kind, reader, row.departure, row.step or "", unwanted)
+    closed = outbox.why_not(row.kind, reader, row.departure, row.step or "", unwanted, at)
     if closed is not None or situation is None:
         return closed
     return why_not_now(row, situation, at)

@@ -221,10 +221,12 @@ def why_not(
     departure: Departure | None,
     step: str,
     suppressed: suppressions.Found | None = None,
+    at: datetime | None = None,
 ) -> SkipReason | None:
-    """Return why a mail may not go to this person, or None; asked again when it is claimed.
+    """Return why a mail may not go to this person at `at` (default: now), or None.
 
-    `suppressed` spares the query when suppressions.find_all has asked for many at once.
+    It is asked again when the mail is claimed. `suppressed` spares the query when
+    suppressions.find_all has asked for many at once.
     """
     if isinstance(to, Provider):
         return None
@@ -240,4 +242,4 @@ def why_not(
         return SkipReason.suppressed
     if rules.purpose is None:
         return None
-    return bases.why_not(to, rules.purpose, company(), now())
+    return bases.why_not(to, rules.purpose, company(), at or now())

@@ -44,7 +44,7 @@ def plan(situation: Situation, at: datetime) -> list[Planned]:
     steps = [step for step in situation.steps if step.is_on and step.name not in situation.mails]
     if over is not None:
         return [Planned(step, reason=over) for step in steps]
-    return [_planned(step, situation, at) for step in steps]
+    return [planned(step, situation, at) for step in steps]
 
 
 def ask_again_at(situation: Situation, at: datetime) -> datetime | None:
@@ -125,7 +125,8 @@ def why_not_now(mail: OutboxMessage, situation: Situation, at: datetime) -> Skip
     return why_over(situation) or why_not(step, situation, at)
 
 
-def _planned(step: Step, situation: Situation, at: datetime) -> Planned:
+def planned(step: Step, situation: Situation, at: datetime) -> Planned:
+    """Return what one step without a mail comes to, while the protocol is not over."""
     anchor = anchor_of(step, situation, at)
     if anchor is None:
         return Planned(step)
@@ -196,7 +197,7 @@ def _mail_day(name: str, situation: Situation, at: datetime) -> date | SkipReaso
     """
     step, mail = situation.step(name), situation.mails.get(name)
     if mail is None:
-        return _planned(step, situation, at).reason if step else SkipReason.step_gone
+        return planned(step, situation, at).reason if step else SkipReason.step_gone
     if mail.state is MailState.sent and mail.ended_at is not None:
         return situation.day_of(mail.ended_at)
     if mail.state in (MailState.skipped, MailState.cancelled):

@@ -150,8 +150,11 @@ class Step:
 
         A month has no 31st: the last day of the month it has. Months are counted before weekdays.
         """
-        day = anchor + relativedelta(**{self.unit.value: self.count})  # type: ignore[arg-type]
-        return self.next_allowed(day)
+        return self.next_allowed(self.counted_from(anchor))
+
+    def counted_from(self, anchor: date) -> date:
+        """Return the day that the delay alone comes to, whatever its weekday."""
+        return anchor + relativedelta(**{self.unit.value: self.count})  # type: ignore[arg-type]
 
     def next_allowed(self, day: date) -> date:
         """Return `day`, or the first one after it on which the step may go."""

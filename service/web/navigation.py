@@ -30,7 +30,7 @@ PLACES = (
         "today.index",
         _l("Today"),
         "today",
-        ("recoveries", "conversations", "deliveries", "inbound_mails"),
+        ("recoveries", "conversations", "deliveries", "inbound_mails", "future"),
     ),
     Place("results.index", _l("Results"), "results", ("returns",)),
     Place("departures.index", _l("Departures"), "departures", ("imports",)),

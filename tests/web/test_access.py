@@ -106,6 +106,7 @@ MATRIX: dict[str, Role | None] = {
     "consents.show": Role.viewer,
     "conversations.index": Role.viewer,
     "conversations.show": Role.viewer,
+    "future.index": Role.viewer,
     "deliveries.index": Role.viewer,
     "deliveries.show": Role.viewer,
     "departures.index": Role.viewer,

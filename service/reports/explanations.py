@@ -1,0 +1,156 @@
+"""Why a mail goes, or does not: each thing that decides it, in a sentence. Words only."""
+
+from datetime import date, datetime, timedelta
+
+from flask_babel import format_date, format_datetime, format_time
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from service.clock import now
+from service.mail.kinds import RULES
+from service.models.conditions import CONDITIONS
+from service.models.departures import Departure
+from service.models.forecasts import Forecast
+from service.models.labels import delay_in_words, label, why_later, why_not
+from service.models.outbox import WaitReason
+from service.models.plans import date_of
+from service.models.situations import Situation
+from service.models.steps import Anchor, Condition, Step
+from service.reports.future import Line
+
+ANCHORS = {
+    Anchor.notice: _l("Counts from the day of notice, %(day)s."),
+    Anchor.conversation: _l("Counts from the day of the conversation, %(day)s."),
+    Anchor.handover: _l("Counts from the day the handover began, %(day)s."),
+    Anchor.end: _l("Counts from the end date, %(day)s."),
+    Anchor.closing: _l("Counts from the day the departure was closed, %(day)s."),
+    Anchor.answer: _l("Counts from the day of the answer, %(day)s."),
+}
+ASKED = {
+    Condition.unanswered: _l("Goes only if nobody has answered the survey by then."),
+    Condition.answered: _l("Goes only if the survey was answered."),
+    Condition.survey_open: _l("Goes only while the survey’s link is open."),
+    Condition.testimonial_open: _l("Goes only while the testimonial’s link is open."),
+    Condition.no_testimonial: _l("Goes only if they have not written a testimonial."),
+    Condition.no_recovery: _l("Goes only if nothing is left to put right."),
+    Condition.no_quality_reason: _l("Goes only if no reason is about service or quality."),
+    Condition.not_ended_by_us: _l("Goes only if it was not we who ended it."),
+    Condition.keep_in_touch: _l("Goes only while you keep in touch with them."),
+}
+
+
+def why(line: Line) -> list[str]:
+    """Return what decides about `line`, in the order in which it is asked."""
+    if line.foretold is not None:
+        return _of_a_step(*line.foretold)
+    if line.mail is not None:
+        return [
+            _("It is written and waits for its time."),
+            *_quiet(max(line.mail.due_at, now()), line.at),
+        ]
+    said = [_("It is their day: each year anew, to those who may get greetings then.")]
+    return [*said, why_not(line.reason)] if line.reason else said
+
+
+def _of_a_step(situation: Situation, item: Forecast) -> list[str]:
+    step, departure = item.step, situation.departure
+    anchor = _anchor_day(situation, item)
+    said = [_anchored(step, situation, anchor, item)]
+    if anchor is not None:
+        said += _delayed(step, anchor, situation, item)
+    if item.is_assumed:
+        said.append(_("This takes it that the mail before goes on its day."))
+    if item.reason is not None:
+        return [*said, why_not(item.reason)]
+    said += _quiet(max(item.due_at, now()), item.goes_at)
+    said += [_condition(condition, situation, item) for condition in step.conditions]
+    return [*said, _gate(step, departure)]
+
+
+def _anchor_day(situation: Situation, item: Forecast) -> date | None:
+    step = item.step
+    if step.anchor.is_date:
+        return date_of(step, situation)
+    if step.anchor is Anchor.answer and situation.answered_at is not None:
+        return situation.day_of(situation.answered_at)
+    mail = situation.mails.get(step.after)
+    if mail is not None and mail.ended_at is not None:
+        return situation.day_of(mail.ended_at)
+    return None
+
+
+def _anchored(step: Step, situation: Situation, day: date | None, item: Forecast) -> str:
+    if step.anchor is not Anchor.step:
+        return str(ANCHORS[step.anchor]) % {"day": format_date(day) if day else "?"}
+    before = situation.step(step.after)
+    name = label(before.kind) if before else step.after
+    if day is not None:
+        return str(
+            _(
+                "Counts from the mail “%(mail)s”, which went on %(day)s.",
+                mail=name,
+                day=format_date(day),
+            )
+        )
+    due_on = situation.day_of(item.due_at)
+    return str(
+        _(
+            "%(delay)s after the mail “%(mail)s”: on %(day)s.",
+            delay=delay_in_words(step.count, step.unit),
+            mail=name,
+            day=format_date(due_on),
+        )
+    )
+
+
+def _delayed(step: Step, anchor: date, situation: Situation, item: Forecast) -> list[str]:
+    due_on = situation.day_of(item.due_at)
+    at = format_time(step.at, "short")
+    said = [
+        str(
+            _(
+                "%(delay)s later, at %(time)s in %(zone)s.",
+                delay=delay_in_words(step.count, step.unit),
+                time=at,
+                zone=situation.zone,
+            )
+        )
+    ]
+    plain = step.day_after(anchor)
+    counted = step.counted_from(anchor)
+    if counted != plain:
+        said.append(
+            _(
+                "%(day)s is a day it does not go on, so it moves on.",
+                day=format_date(counted, "full"),
+            )
+        )
+    if due_on > plain or _was_late(item, plain, situation):
+        said.append(_("That had passed when the departure was recorded, so it goes at once."))
+    return said
+
+
+def _was_late(item: Forecast, plain: date, situation: Situation) -> bool:
+    enrolled_at = situation.enrolment.enrolled_at if situation.enrolment else None
+    return item.due_at == enrolled_at and situation.day_of(item.due_at) >= plain
+
+
+def _quiet(due_at: datetime, goes_at: datetime) -> list[str]:
+    if goes_at - due_at < timedelta(minutes=1):
+        return []
+    until = format_datetime(goes_at, "short")
+    return [f"{why_later(WaitReason.quiet_hours)} ({until})"]
+
+
+def _condition(condition: Condition, situation: Situation, item: Forecast) -> str:
+    holds = CONDITIONS[condition](situation, item.due_at) is None
+    said = str(ASKED[condition])
+    return f"✓ {said}" if holds else said
+
+
+def _gate(step: Step, departure: Departure) -> str:
+    if RULES[step.kind].is_transactional:
+        return str(_("It is owed to them, so only a dead address stops it."))
+    return str(
+        _("%(email)s is on no list of those who get no such mail.", email=departure.contact.email)
+    )

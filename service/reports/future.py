@@ -1,0 +1,237 @@
+"""What goes out in the time to come, to whom and when, if nobody answers before. Reads only.
+
+The page and the clock's rehearsal of a later moment show these same lines. What is to be foretold
+comes from SOURCES; who writes a new kind of mail adds one that yields its lines.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import contains_eager, joinedload
+
+from service.clock import local_moment
+from service.current import company
+from service.extensions import db
+from service.mail import forecasts, postponing
+from service.mail.rows import among
+from service.models import (
+    OPEN_STATES,
+    Client,
+    Contact,
+    Departure,
+    Enrolment,
+    Greeting,
+    MailKind,
+    Occasion,
+    OutboxMessage,
+    Protocol,
+    Provider,
+    SkipReason,
+)
+from service.models.clients import name_key
+from service.models.forecasts import Forecast
+from service.models.situations import Situation
+from service.models.yearly import next_on
+from service.reports import greetings
+from service.reports.paging import Page, page_within
+
+PER_PAGE = 50
+MOST_WRITTEN = 2000  # mails that stand in the outbox already: the rest is on the page of mails
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What the address asks for; `day` narrows the list alone, not the calendar."""
+
+    q: str = ""
+    kind: MailKind | None = None
+    protocol: str = ""  # public ids
+    responsible: str = ""
+    client: str = ""
+    going: str = ""  # yes, no, or both
+    day: date | None = None
+    page: int = 1
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything but a day is asked for."""
+        return bool(
+            self.q or self.kind or self.protocol or self.responsible or self.client or self.going
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One mail to come: to one contact, or with `people` to so many at once.
+
+    `at` is when it goes, or is decided not to go. `foretold` says what it was decided from; a
+    mail that is written already has none.
+    """
+
+    at: datetime
+    kind: MailKind
+    reason: SkipReason | None = None
+    contact: Contact | None = None
+    departure: Departure | None = None
+    foretold: tuple[Situation, Forecast] | None = None
+    mail: OutboxMessage | None = None
+    greeting: Greeting | None = None
+    people: int = 1
+
+
+Source = Callable[[datetime, datetime, Query], Iterator[Line]]
+
+
+def lines(at: datetime, until: datetime, query: Query | None = None) -> list[Line]:
+    """Return what comes due by `until` as seen from `at`, in order."""
+    query = query or Query()
+    found = [line for source in SOURCES for line in source(at, until, query)]
+    found = [line for line in found if _fits(line, query)]
+    return sorted(found, key=lambda line: (line.at, line.contact.id if line.contact else 0))
+
+
+def days_of(found: Sequence[Line]) -> Counter[date]:
+    """Count the mails that go, day by day."""
+    zone = company().zone
+    days: Counter[date] = Counter()
+    for line in found:
+        if line.reason is None:
+            days[line.at.astimezone(zone).date()] += line.people
+    return days
+
+
+def page(found: Sequence[Line], query: Query) -> Page[Line]:
+    """Return the page of the list that `query` asks for; past the last one, the last."""
+    if query.day is not None:
+        zone = company().zone
+        found = [line for line in found if line.at.astimezone(zone).date() == query.day]
+    number = page_within(query.page, len(found), PER_PAGE)
+    return Page(found[(number - 1) * PER_PAGE : number * PER_PAGE], len(found), number, PER_PAGE)
+
+
+def of_protocols(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
+    """Yield the steps of departures that are to be written."""
+    for each in forecasts.coming(at, until, _of_departures(query)):
+        departure = each.situation.departure
+        for item in each.forecasts:
+            yield Line(
+                max(item.goes_at, item.due_at),
+                item.step.kind,
+                item.reason,
+                departure.contact,
+                departure,
+                (each.situation, item),
+            )
+
+
+def of_the_outbox(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
+    """Yield the mails to contacts that are written and wait."""
+    conditions: list[ColumnElement[bool]] = _of_departures(query) if query.protocol else []
+    mails = (
+        select(OutboxMessage)
+        .join(OutboxMessage.contact)
+        .join(Contact.client)
+        .where(OutboxMessage.state.in_(OPEN_STATES), OutboxMessage.due_at <= until)
+        .where(*_of_clients(query))
+        .order_by(OutboxMessage.due_at, OutboxMessage.id)
+        .limit(MOST_WRITTEN)
+        .options(
+            contains_eager(OutboxMessage.contact).contains_eager(Contact.client),
+            joinedload(OutboxMessage.departure),
+        )
+    )
+    if conditions:
+        mails = mails.where(
+            OutboxMessage.departure_id.in_(
+                select(Enrolment.departure_id).join(Enrolment.departure).where(*conditions)
+            )
+        )
+    house = company()
+    for mail in db.session.scalars(mails):
+        if mail.contact is not None:
+            goes_at = postponing.quiet_until(mail.kind, mail.contact, max(mail.due_at, at), house)
+            yield Line(goes_at, mail.kind, None, mail.contact, mail.departure, mail=mail)
+
+
+def of_greetings(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
+    """Yield birthdays and anniversaries person by person, and a season's greeting as one line."""
+    if query.protocol or query.kind not in (None, MailKind.greeting):
+        return
+    for greeting in db.session.scalars(select(Greeting).where(Greeting.is_on)).all():
+        # a handful of greetings, each with its own question about all contacts
+        after = greeting.last_passed(at, company().time_zone)
+        if greeting.occasion is Occasion.season:
+            yield from _season(greeting, at, until, query)
+        else:
+            yield from _of_each(greeting, after, at, until, query)
+
+
+SOURCES: tuple[Source, ...] = (of_protocols, of_the_outbox, of_greetings)
+
+
+def _season(greeting: Greeting, at: datetime, until: datetime, query: Query) -> Iterator[Line]:
+    day = greetings.next_day(greeting, at)
+    if day is None or query.q or query.client or query.responsible:
+        return
+    moment = local_moment(day, greeting.at, company().time_zone)
+    going = greetings.line(greeting, at).going
+    if moment <= until and going:
+        yield Line(moment, MailKind.greeting, greeting=greeting, people=going)
+
+
+def _of_each(
+    greeting: Greeting, after: date, at: datetime, until: datetime, query: Query
+) -> Iterator[Line]:
+    reasons = dict(greetings.verdicts(greeting, at))
+    rows = (
+        select(Contact)
+        .join(Contact.client)
+        .where(among(Contact.id, list(reasons)), *_of_clients(query))
+        .options(contains_eager(Contact.client))
+    )
+    is_birthday = greeting.occasion is Occasion.birthday
+    for contact in db.session.scalars(rows):
+        key = contact.birthday if is_birthday else contact.client.started_day
+        day = next_on(key, after) if key else None
+        moment = local_moment(day, greeting.at, company().time_zone) if day else None
+        if moment is not None and moment <= until:
+            reason = reasons[contact.id]
+            yield Line(moment, MailKind.greeting, reason, contact, greeting=greeting)
+
+
+def _of_departures(query: Query) -> list[ColumnElement[bool]]:
+    """Return the conditions on departures, over Enrolment joined to Departure."""
+    found: list[ColumnElement[bool]] = []
+    if query.q or query.client:
+        clients = select(Client.id).where(*_of_clients(query, with_responsible=False))
+        found.append(Departure.client_id.in_(clients))
+    if query.protocol:
+        chosen = select(Protocol.id).where(Protocol.public_id == query.protocol)
+        found.append(Enrolment.protocol_id.in_(chosen))
+    if query.responsible:
+        found.append(Departure.responsible_id.in_(_responsible(query)))
+    return found
+
+
+def _of_clients(query: Query, *, with_responsible: bool = True) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if query.q:
+        found.append(Client.name_key.contains(name_key(query.q), autoescape=True))
+    if query.client:
+        found.append(Client.public_id == query.client)
+    if query.responsible and with_responsible:
+        found.append(Client.responsible_id.in_(_responsible(query)))
+    return found
+
+
+def _responsible(query: Query):  # type: ignore[no-untyped-def]
+    return select(Provider.id).where(Provider.public_id == query.responsible)
+
+
+def _fits(line: Line, query: Query) -> bool:
+    if query.kind is not None and line.kind is not query.kind:
+        return False
+    return not query.going or (line.reason is None) is (query.going == "yes")
