@@ -61,6 +61,7 @@ class RecordForm(FactsForm):
         filters=[tidied],
     )
     language = SelectField(_l("Language of the mails"))
+    protocol = SelectField(_l("Which farewell mails"), default="")
     sends_mails = BooleanField(_l("Send the farewell mails"), default=True)
 
     known: Mapping[str, str] = {}

@@ -112,7 +112,9 @@ class CountField(Field):
         self.low, self.high = low, high
 
     def _value(self) -> str:
-        return str(self.raw_data[0]) if self.raw_data else str(self.data or "")
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else str(self.data)
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         """Read what was typed; raises ValueError with a sentence for any other number."""

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from service.models import (
     Provider,
     SkipReason,
 )
+from service.reports import future
 
 LEASE = timedelta(seconds=60)
 SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is asked again
@@ -91,13 +93,23 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
 
 
 def rehearse(at: datetime) -> list[Foreseen]:
-    """Return what a round at `at` would write or wake a worker for, and change nothing.
+    """Return what would go by `at`, or would not and why, and change nothing.
 
-    It is the round itself, rolled back, so that it cannot tell anything else.
+    For now it is the round itself, rolled back, so that it cannot tell anything else. For a later
+    time the mails in between are told as well, each at its time, as the page of what will go out
+    tells them (models.forecasts).
     """
+    if at > now():
+        found = future.look(future.Query(), at, most=sys.maxsize - 1).mails
+        coming = [_coming(mail) for mail in found if not mail.mail]
+        return sorted(coming + _round_at(at, with_steps=False), key=lambda mail: mail.due_at)
+    return _round_at(at)
+
+
+def _round_at(at: datetime, *, with_steps: bool = True) -> list[Foreseen]:
     try:
         written: list[OutboxMessage] = []
-        while found := protocols.due(at):
+        while with_steps and (found := protocols.due(at)):
             written += protocols.advance(found, at)
         greeted = [row_id for some in greetings.write_due(at) for row_id in some]
         return _foresee([*(mail.id for mail in written), *greeted], at)
@@ -198,6 +210,12 @@ def _foresee(written: Sequence[int], at: datetime) -> list[Foreseen]:
     return [
         _foreseen(row, row.skip_reason or reasons.get(row.id), waits.get(row.id)) for row in rows
     ]
+
+
+def _coming(mail: future.Coming) -> Foreseen:
+    contact, client = mail.departure.contact, mail.departure.client
+    to = f"{contact.name} <{contact.email}>"
+    return Foreseen(mail.step.kind, to, client.name, mail.at, mail.reason, None)
 
 
 def _foreseen(

@@ -25,6 +25,7 @@ from service.models import (
     EventKind,
     MailState,
     OutboxMessage,
+    Protocol,
     Provider,
     Reason,
     Response,
@@ -72,8 +73,9 @@ def record(
     by: Provider | None = None,
     is_history: bool | None = None,
     sends_mails: bool = True,
+    protocol: Protocol | None = None,
 ) -> Departure:
-    """Write a departure down and put it on its protocol.
+    """Write a departure down and put it on `protocol`, or on the one that the rules say.
 
     What ended more than 30 days ago is history, closed and without mail, unless `is_history`
     says otherwise. Without `sends_mails` its protocol begins stopped. Raises Refused when the end
@@ -86,7 +88,7 @@ def record(
     bases.recount([contact.client_id])
     tell(departure, EventKind.recorded, by, facts.source)
     if not departure.is_history:
-        enrolment = protocols.enrol(departure)
+        enrolment = protocols.enrol(departure, protocol)
         if not sends_mails:
             protocols.halt(departure, enrolment, SkipReason.protocol_stopped)
             tell(departure, EventKind.protocol_stopped, by)

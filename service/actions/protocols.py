@@ -6,12 +6,14 @@ What each step comes to is decided in models.plans; here it is looked up, writte
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from flask_babel import gettext as _
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
 from service.actions.events import tell
 from service.actions.writing import locked, locked_all, revive, write
 from service.clock import now
+from service.errors import Refused
 from service.extensions import db
 from service.mail import situations, suppressions
 from service.models import (
@@ -28,14 +30,15 @@ from service.models import (
     SkipReason,
 )
 from service.models.plans import (
+    anchor_of,
     ask_again_at,
-    date_of,
     due_at_of,
     is_finished,
     plan,
 )
 from service.models.protocols import fitting
 from service.models.situations import Situation
+from service.models.step_names import protocol_name
 
 CHUNK = 200  # enrolments per transaction of the clock
 SETTLING = timedelta(minutes=1)  # the soonest that an enrolment is asked again
@@ -126,8 +129,10 @@ def halt(departure: Departure, enrolment: Enrolment | None, reason: SkipReason) 
     )
 
 
-def pause(departure: Departure) -> bool:
-    """Send nothing more until a person has read the client's reply; says whether that was news.
+def pause(departure: Departure, by: Provider | None = None) -> bool:
+    """Send nothing more until a person lets it go on; says whether that was news.
+
+    `by` is who paused it; nobody did when the client replied.
 
     Mails that are written and not claimed are taken back, as if their time had not come: going on
     writes them anew. One that may have arrived already is a person's to decide, and one that
@@ -152,7 +157,7 @@ def pause(departure: Departure) -> bool:
     )
     fresh = [mail.id for mail in waiting if not mail.doubts]
     db.session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_(fresh), queued))
-    tell(departure, EventKind.protocol_paused, None)
+    tell(departure, EventKind.protocol_paused, by)
     db.session.flush()
     return True
 
@@ -171,6 +176,25 @@ def resume(departure: Departure, by: Provider | None) -> Enrolment:
     tell(departure, EventKind.protocol_resumed, by)
     db.session.flush()
     return enrolment
+
+
+def put_on(departure: Departure, protocol: Protocol, by: Provider | None) -> bool:
+    """Let a departure follow another protocol from now on; says whether it is another.
+
+    What was sent or skipped stays so: a step is the same one in every protocol that has it. Raises
+    Refused when the departure is on none, or the protocol is deleted.
+    """
+    enrolment = locked(departure).enrolment
+    if enrolment is None:
+        raise Refused(_("No farewell mails go out here yet: start them first."))
+    if protocol.deleted_at is not None:
+        raise Refused(_("Somebody of your team has deleted that protocol. Choose another one."))
+    if enrolment.protocol_id == protocol.id:
+        return False
+    enrolment.protocol_id = protocol.id
+    tell(departure, EventKind.protocol_changed, by, protocol_name(protocol))
+    recount(departure)
+    return True
 
 
 def recount(departure: Departure) -> None:
@@ -223,14 +247,14 @@ def _end_pause(departure: Departure, by: Provider | None) -> None:
 
 
 def _is_early(mail: OutboxMessage, situation: Situation) -> bool:
-    if mail.state is not MailState.queued or mail.context.get("by_hand"):
-        return False
+    is_ours = mail.state is MailState.queued and not mail.context.get("by_hand")
     step = situation.step(mail.step)
-    if step is None or not step.anchor.is_date:
+    if not is_ours or mail.doubts or step is None:  # what may have arrived is not written anew
         return False
-    day = date_of(step, situation)
-    due_at = due_at_of(step, day, situation) if day else None
-    return due_at is None or due_at > now()
+    anchor = anchor_of(step, situation, now())
+    if isinstance(anchor, SkipReason):
+        return False
+    return anchor is None or due_at_of(step, anchor, situation) > now()
 
 
 def _advance_one(

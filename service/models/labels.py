@@ -124,7 +124,7 @@ WHY_NOT: dict[SkipReason, Any] = {
     SkipReason.closed: _l("The link in it was no longer open."),
     SkipReason.withdrawn: _l("What it speaks of was withdrawn."),
     SkipReason.protocol_stopped: _l("The farewell mails of this departure were stopped."),
-    SkipReason.paused: _l("They replied, so it waits until you let the mails go on."),
+    SkipReason.paused: _l("The farewell mails are paused; it waits until you let them go on."),
     SkipReason.by_provider: _l("Somebody of your team skipped it."),
     SkipReason.ended_by_us: _l("We ended it, so we do not ask."),
     SkipReason.step_gone: _l("The protocol does not have this step any more."),

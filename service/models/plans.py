@@ -126,7 +126,7 @@ def why_not_now(mail: OutboxMessage, situation: Situation, at: datetime) -> Skip
 
 
 def _planned(step: Step, situation: Situation, at: datetime) -> Planned:
-    anchor = _anchor(step, situation, at)
+    anchor = anchor_of(step, situation, at)
     if anchor is None:
         return Planned(step)
     if isinstance(anchor, SkipReason):
@@ -150,7 +150,7 @@ def due_at_of(step: Step, anchor: date, situation: Situation) -> datetime:
     return local_moment(day, step.at, situation.zone)
 
 
-def _anchor(step: Step, situation: Situation, at: datetime) -> date | SkipReason | None:
+def anchor_of(step: Step, situation: Situation, at: datetime) -> date | SkipReason | None:
     """Return the day that the step counts from, None while it is to come, or why it never will."""
     if step.anchor.is_date:
         return date_of(step, situation)

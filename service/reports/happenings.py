@@ -78,10 +78,16 @@ def sentence(event: Event) -> str:
         EventKind.complained: _("Marked as spam: %(mail)s", mail=mail),
         EventKind.replied: _("Replied"),
         EventKind.auto_replied: _("Automatic answer"),
-        EventKind.protocol_paused: _("Farewell mails wait until you have read it"),
+        EventKind.protocol_paused: _paused(event),
         EventKind.note: _("Note"),
     }
     return str(sentences.get(event.kind, event.kind.value))
+
+
+def _paused(event: Event) -> str:
+    """Say that the mails wait: somebody of the team said so, or the client replied."""
+    by_hand, by_reply = _("Farewell mails paused"), _("Farewell mails wait until you have read it")
+    return str(by_hand if event.provider_id else by_reply)
 
 
 def _mail_named(detail: str) -> str:

@@ -14,6 +14,7 @@ from service.mail.placeholders import OF_NO_DEPARTURE
 from service.mail.text_defaults import default
 from service.mail.texts import Text
 from service.models import Client, Contact, Departure, MailKind, MailText, Protocol
+from service.models.step_names import protocol_name
 
 SUGGESTED = 100  # people to choose from while typing; others are found by their name
 # In the order in which a departure meets them.
@@ -83,7 +84,7 @@ def scope_of(public_id: str) -> Scope | None:
     if row is None:
         return None
     steps = tuple(Place(step.name, step.kind, step.title) for step in row.steps)
-    return Scope(row.id, row.public_id, row.name or row.built_in or "", steps)
+    return Scope(row.id, row.public_id, protocol_name(row), steps)
 
 
 def lines(scope: Scope) -> tuple[list[Line], list[Line]]:

@@ -19,11 +19,13 @@ from service.models import (
     EventKind,
     MailState,
     OutboxMessage,
+    Provider,
     SkipReason,
 )
 from service.models.labels import delay_in_words, label, why_later, why_not
 from service.models.plans import Planned, can_be_threaded, why_not_by_hand
 from service.models.situations import Situation
+from service.models.step_names import step_name
 from service.models.steps import Anchor, Step
 from service.reports import happenings, suppressions
 
@@ -76,6 +78,18 @@ def coming(situation: Situation) -> list[Item]:
     return sorted(items, key=lambda item: item.at.timestamp() if item.at else float("inf"))
 
 
+def paused_by(departure: Departure) -> Provider | None:
+    """Return who paused the mails last; None when it was the client, by replying."""
+    query = (
+        select(Event)
+        .where(Event.departure_id == departure.id, Event.kind == EventKind.protocol_paused)
+        .order_by(Event.id.desc())
+        .options(joinedload(Event.provider))
+    )
+    event = db.session.scalars(query.limit(1)).first()
+    return event.provider if event else None
+
+
 def _events(departure: Departure) -> Sequence[Event]:
     query = select(Event).where(Event.departure_id == departure.id).order_by(Event.at, Event.id)
     return db.session.scalars(query.options(joinedload(Event.provider))).all()
@@ -92,7 +106,7 @@ def _mails(departure: Departure) -> Sequence[OutboxMessage]:
 
 
 def _planned(item: Planned, situation: Situation, stopped: str) -> Item:
-    what, name = label(item.step.kind), item.step.name
+    what, name = step_name(item.step), item.step.name
     send = {"send"} if _may_be_sent(item.step, situation) else set()
     if item.reason is not None:
         return Item(
@@ -144,7 +158,7 @@ def _mailed(
     mail: OutboxMessage, situation: Situation, wait: postponing.Wait | None, stopped: str
 ) -> Item:
     more: dict[str, Any] = {"step": mail.step if situation.step(mail.step) else None, "mail": mail}
-    what, tag = label(mail.kind), label(mail.state)
+    what, tag = _called(mail, situation), label(mail.state)
     if mail.state is MailState.sent:
         if mail.outcome is not None and mail.outcome != "delivered":
             why, tag = mail.outcome_words, label(mail.outcome)
@@ -167,6 +181,12 @@ def _mailed(
         return Item(wait.until, "mail", what, why, "wait", tag, **more)
     at = mail.ended_at or mail.due_at
     return Item(at, "mail", what, said(mail) if mail.attempts else "", "wait", tag, **more)
+
+
+def _called(mail: OutboxMessage, situation: Situation) -> str:
+    """Return what the team calls the mail; its kind when its step is not in the protocol."""
+    step = next((one for one in situation.steps if one.name == mail.step), None)
+    return step_name(step) if step else label(mail.kind)
 
 
 def _why(reason: SkipReason, stopped: str) -> str:

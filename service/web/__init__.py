@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from service.web import dates, errors, language, navigation, security, theme
+from service.web import dates, errors, language, navigation, security, step_words, theme
 from service.web.provider import (
     access,
     calendars,
@@ -12,6 +12,7 @@ from service.web.provider import (
     deliveries,
     departures,
     doctor,
+    future,
     greeting_texts,
     greetings,
     imports,
@@ -22,6 +23,8 @@ from service.web.provider import (
     newsletter_issues,
     newsletter_texts,
     newsletters,
+    protocol_steps,
+    protocols,
     providers,
     questions,
     recoveries,
@@ -65,12 +68,15 @@ PROVIDER = (
     questions,
     mails,
     texts,
-    newsletters,
-    newsletter_texts,
-    newsletter_images,
     newsletter_audiences,
+    newsletter_images,
     newsletter_issues,
+    newsletter_texts,
+    newsletters,
+    protocol_steps,
+    protocols,
     doctor,
+    future,
     deliveries,
     suppressions,
     suppression_lists,
@@ -105,6 +111,7 @@ def register(app: Flask) -> None:
     security.register(app)
     language.register(app)
     theme.register(app)
+    step_words.register(app)
     dates.register(app)
     navigation.register(app)
     access.register(app)

@@ -33,6 +33,9 @@ def register(app: Flask) -> None:
         percent=percent,
         in_month=in_month,
         month_letter=month_letter,
+        weekday=weekday,
+        weekday_letter=weekday_letter,
+        at_time=at_time,
         in_any_year=in_any_year,
     )
 
@@ -109,6 +112,21 @@ def in_month(day: date, form: str = "LLLL y") -> str:
 def month_letter(day: date) -> str:
     """Return the letter that stands for the month of `day` where there is room for no more."""
     return str(format_date(day, "LLLLL"))
+
+
+def weekday(day: date) -> str:
+    """Return the day of the week of `day` in words: "martes"."""
+    return str(format_date(day, "cccc"))
+
+
+def weekday_letter(day: date) -> str:
+    """Return the letter that stands for the weekday of `day` on top of a calendar."""
+    return str(format_date(day, "ccccc"))
+
+
+def at_time(moment: datetime) -> str:
+    """Return the time of day: "10:00"."""
+    return str(format_datetime(moment, "HH:mm"))
 
 
 def _local(moment: datetime) -> datetime:

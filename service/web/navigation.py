@@ -33,7 +33,7 @@ PLACES = (
         ("recoveries", "conversations", "deliveries", "inbound_mails"),
     ),
     Place("results.index", _l("Results"), "results", ("returns",)),
-    Place("departures.index", _l("Departures"), "departures", ("imports",)),
+    Place("departures.index", _l("Departures"), "departures", ("imports", "future")),
     Place("testimonials.index", _l("Testimonials"), "testimonials"),
     Place("clients.index", _l("Clients"), "clients", ("consents",), in_bar=False),
     Place(
@@ -58,6 +58,8 @@ PLACES = (
             "questions",
             "mails",
             "texts",
+            "protocols",
+            "protocol_steps",
             "protocol_texts",
             "providers",
             "suppressions",

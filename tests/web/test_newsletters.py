@@ -27,7 +27,6 @@ from service.models import (
     NewsletterIssue,
     OutboxMessage,
     Reason,
-    Recovery,
     Role,
     SkipReason,
     SuppressionReason,
@@ -39,11 +38,8 @@ from tests.builders import (
     a_client,
     a_company,
     a_contact,
-    a_departure,
     a_provider,
-    a_response,
     added,
-    an_invitation,
     logged_in,
 )
 
@@ -313,40 +309,6 @@ def test_what_shines_through_stays_so(session, marta):
     assert image.media_type == "image/png"
 
 
-def names(audience) -> set[str]:
-    return {reader.name for reader in audiences.reach(audience).getting}
-
-
-def test_each_value_narrows_the_audience_down(session, marta):
-    ana = a_contact(name="Ana", client=a_client(group="Norte", service="Web"), **LEFT)
-    eva = a_contact(name="Eva", language="en", **LEFT)
-    a_contact(name="Leo")  # a client
-    gone = a_departure(contact=ana, service="Web", reasons={Reason.price})
-    left = a_departure(contact=eva, reasons={Reason.ended_by_us})
-    a_response(
-        invitation=an_invitation(departure=gone),
-        score=9,
-        return_likelihood=8,
-        reasons={Reason.in_house},
-    )
-    a_response(invitation=an_invitation(departure=left), score=3, return_likelihood=1)
-    assert names(Audience()) == {"Ana", "Eva"}
-    assert names(Audience(who=Who.clients)) == {"Leo"}
-    assert names(Audience(who=Who.all)) == {"Ana", "Eva", "Leo"}
-    assert names(Audience(languages=("en",))) == {"Eva"}
-    assert names(Audience(services=("Web",))) == {"Ana"}
-    assert names(Audience(groups=("Norte",))) == {"Ana"}
-    assert names(Audience(reasons=(Reason.price,))) == {"Ana"}
-    assert names(Audience(reasons=(Reason.price,), reasons_of=Side.client)) == set()
-    assert names(Audience(reasons=(Reason.in_house,), reasons_of=Side.client)) == {"Ana"}
-    assert names(Audience(likelihood_from=7)) == {"Ana"}
-    assert names(Audience(score_to=6)) == {"Eva"}
-    assert names(Audience(score_from=9, score_to=10)) == {"Ana"}
-    assert names(Audience(merits_it=True)) == {"Ana"}
-    added(Recovery(departure=gone))
-    assert names(Audience(merits_it=True)) == set()
-
-
 def test_whoever_does_not_get_it_is_listed_with_the_reason_of_the_gate(page, marta):
     a_contact(name="Sí", **LEFT)
     a_contact(name="Apagado", keep_in_touch=False, **LEFT)
@@ -370,12 +332,6 @@ def test_whoever_does_not_get_it_is_listed_with_the_reason_of_the_gate(page, mar
     assert "Antigua" in said
     assert "Dijo no" not in said
     assert "Nobody of that name" in said_on(page.get(address(newsletter, "/audience?q=zzz")))
-
-
-def test_one_address_of_two_clients_gets_it_once(session, marta):
-    for _ in range(2):
-        a_contact(email="compartida@daz.example", **LEFT)
-    assert len(audiences.reach(Audience()).getting) == 1
 
 
 def test_the_choice_of_an_audience_is_kept(page, marta):

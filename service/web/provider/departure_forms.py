@@ -6,12 +6,13 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from forms.departures import EditForm, FactsForm, RecordForm
-from service.actions import clients
+from service.actions import clients, protocols
 from service.actions.departures import Facts, seen
 from service.clock import today
 from service.extensions import db
-from service.models import Client, Contact, Departure, Provider, Reason
+from service.models import Client, Contact, Departure, Protocol, Provider, Reason
 from service.models.labels import label
+from service.models.step_names import protocol_name
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider.access import current_provider
 from service.web.theme import current_company
@@ -31,6 +32,22 @@ def people_choices(also: Provider | None = None) -> list[tuple[str, str]]:
     return [("", _("Nobody")), *((str(person.id), person.name) for person in people)]
 
 
+def protocol_choices() -> list[tuple[str, str]]:
+    """Return the protocols to choose from: first what the rules say, and what that is mostly."""
+    found = protocols.choices()
+    default = next((protocol_name(one) for one in found if one.is_default), "")
+    said = _("By the rules: “%(name)s”", name=default)
+    if any(one.services or one.reasons for one in found):
+        said = _("By the rules: “%(name)s” when none fits", name=default)
+    return [("", said), *((one.public_id, protocol_name(one)) for one in found)]
+
+
+def protocol_from(form: RecordForm) -> Protocol | None:
+    """Return the protocol chosen by hand, None when the rules choose."""
+    chosen = (one for one in protocols.choices() if one.public_id == form.protocol.data)
+    return next(chosen, None)
+
+
 def record_form(client: Client | None = None) -> RecordForm:
     """Return the form for a new departure: today's notice, me as its responsible."""
     house = current_company()
@@ -43,6 +60,7 @@ def record_form(client: Client | None = None) -> RecordForm:
         defaults |= _of_client(client)
     form = RecordForm(data=defaults)
     _prepare(form)
+    form.protocol.choices = protocol_choices()
     form.language.choices = list(LANGUAGE_NAMES.items())
     known_to = db.session.get(Provider, client.responsible_id or 0) if client else None
     form.responsible.choices = people_choices(known_to)

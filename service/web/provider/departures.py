@@ -17,7 +17,7 @@ from service.extensions import db
 from service.mail import situations
 from service.models import Departure, Role, Stage
 from service.models.bases import widest
-from service.reports import answers, clients, conversations, departures, timeline
+from service.reports import answers, clients, conversations, departures, protocols, timeline
 from service.web.provider import departure_forms
 from service.web.provider.access import current_provider, requires
 from service.web.provider.conversations import plan_form_of
@@ -67,7 +67,11 @@ def record() -> Page:
         return _to(twin)
     try:
         departure = actions.record(
-            contact, facts, by=current_provider(), sends_mails=form.sends_mails.data
+            contact,
+            facts,
+            by=current_provider(),
+            sends_mails=form.sends_mails.data,
+            protocol=departure_forms.protocol_from(form),
         )
     except Refused as refusal:
         db.session.rollback()
@@ -89,6 +93,9 @@ def show(public_id: str) -> str:
         departure=departure,
         situation=situations.of(departure),
         items=timeline.of(departure),
+        protocol=protocols.of(departure),
+        protocols=protocols.lines(),
+        paused_by=timeline.paused_by(departure),
         answer=answers.of(departure),
         testimonial=answers.testimonial_of(departure),
         can_be_deleted=actions.can_be_deleted(departure),

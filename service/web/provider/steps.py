@@ -1,8 +1,9 @@
-"""One step of a departure's protocol, or all of them: send now, skip, put back, stop, go on."""
+"""One step of a departure's protocol, or all of them: send now, skip, put back; pause, stop, go on,
+another protocol."""
 
 from collections.abc import Callable
 
-from flask import Blueprint, flash, redirect, url_for
+from flask import Blueprint, flash, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -10,8 +11,10 @@ from service.actions import protocols, steps
 from service.errors import Refused
 from service.extensions import db
 from service.models import Departure, Role
+from service.models.step_names import protocol_name
 from service.web.provider.access import current_provider, requires
 from service.web.provider.departures import the_departure
+from service.web.provider.protocols import the_protocol
 
 blueprint = Blueprint("steps", __name__, url_prefix="/departures/<public_id>")
 
@@ -46,6 +49,29 @@ def put_back(public_id: str, step: str) -> Response:
         public_id,
         lambda departure: steps.put_back(departure, step, current_provider()),
         _("It is planned again."),
+    )
+
+
+@blueprint.post("/protocol")
+@requires(Role.member)
+def put_on(public_id: str) -> Response:
+    """Let it go by another protocol."""
+    protocol = the_protocol(request.form.get("protocol", ""))
+    return _do(
+        public_id,
+        lambda departure: protocols.put_on(departure, protocol, current_provider()),
+        _("It goes by “%(name)s” now. Below you see what comes.", name=protocol_name(protocol)),
+    )
+
+
+@blueprint.post("/protocol/pause")
+@requires(Role.member)
+def pause(public_id: str) -> Response:
+    """Hold the mails back until somebody lets them go on."""
+    return _do(
+        public_id,
+        lambda departure: protocols.pause(departure, current_provider()),
+        _("The farewell mails wait until you let them go on."),
     )
 
 

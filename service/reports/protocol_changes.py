@@ -1,0 +1,194 @@
+"""What other steps would change for the departures in a protocol, before they are saved.
+
+Both sides are asked of `plan`, which the clock asks too; nothing is written.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy import Select, select
+from sqlalchemy.orm import joinedload
+
+from service.clock import now
+from service.extensions import db
+from service.mail import situations
+from service.mail.following import is_in_it
+from service.models import (
+    Departure,
+    Enrolment,
+    EnrolmentState,
+    MailState,
+    Protocol,
+)
+from service.models.plans import Planned, plan
+from service.models.situations import Situation
+from service.models.steps import Step
+from service.reports.paging import PER_PAGE, Page, page_within
+
+CHUNK = 200  # departures looked at together
+
+
+class What(StrEnum):
+    """What becomes of a step for a departure."""
+
+    earlier = "earlier"
+    later = "later"
+    never = "never"
+    new = "new"
+    otherwise = "otherwise"  # it waits for something, and is counted in another way from it
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step that comes another time: so many days earlier or later; 0 is the same day."""
+
+    step: Step
+    what: What
+    days: int = 0
+    is_at_once: bool = False
+
+    def __str__(self) -> str:
+        """Say it in words, such as "2 days later"."""
+        return f"{self._moved()}, {_('at once')}" if self.is_at_once else self._moved()
+
+    def _moved(self) -> str:
+        if self.what in (What.earlier, What.later) and not self.days:
+            return str(_("at another time of the same day"))
+        sentences = {
+            What.earlier: ngettext("%(num)d day earlier", "%(num)d days earlier", self.days),
+            What.later: ngettext("%(num)d day later", "%(num)d days later", self.days),
+            What.never: _("no more"),
+            What.new: _("new"),
+            What.otherwise: _("counted in another way, once its day is known"),
+        }
+        return str(sentences[self.what])
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """One departure for which something changes."""
+
+    departure: Departure
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a change comes to: departures touched, each kind of change with how many it is for."""
+
+    count: int
+    is_in_it: int  # departures that get mails by the protocol
+    counted: Sequence[tuple[Change, int]]
+    page: Page[Touched]
+
+
+def impact(protocol: Protocol, steps: Sequence[Step], page: int = 1) -> Impact:
+    """Return what saving `steps` would change, with one page of those it touches."""
+    ids = db.session.scalars(_in_it(protocol)).all()
+    counts: Counter[Change] = Counter()
+    touched: list[tuple[int, tuple[Change, ...]]] = []
+    for start in range(0, len(ids), CHUNK):
+        for situation in _situations(ids[start : start + CHUNK]):
+            changes = tuple(between(situation, tuple(steps), now()))
+            if changes:
+                counts.update(changes)
+                touched.append((situation.departure.id, changes))
+    return Impact(len(touched), len(ids), counts.most_common(), _page(touched, page))
+
+
+def between(situation: Situation, steps: tuple[Step, ...], at: datetime) -> Iterator[Change]:
+    """Tell what changes for one departure when its protocol's steps become `steps`."""
+    before = _as_if_going(situation, situation.steps, at)
+    after = _as_if_going(situation, steps, at)
+    old, new = _open(before, at), _open(after, at)
+    for name, item in old.items():
+        if name not in new:
+            yield Change(item.step, What.never)
+    for name, item in new.items():
+        was = old.get(name)
+        is_at_once = item.is_due(at)
+        if was is None:
+            yield Change(item.step, What.new, is_at_once=is_at_once)
+        elif change := _moved(was, item, before, at):
+            yield change
+
+
+def _moved(was: Planned, item: Planned, before: Situation, at: datetime) -> Change | None:
+    """Tell how far a step that comes anyway has moved."""
+    if was.due_at is None or item.due_at is None:
+        wait = was.due_at is None and item.due_at is None
+        return (
+            None
+            if wait and _timing(was.step) == _timing(item.step)
+            else Change(item.step, What.otherwise)
+        )
+    old, new = max(was.due_at, at), max(item.due_at, at)
+    if old == new:
+        return None
+    days = abs((before.day_of(new) - before.day_of(old)).days)
+    what = What.later if new > old else What.earlier
+    return Change(item.step, what, days, is_at_once=item.is_due(at))
+
+
+def _timing(step: Step) -> tuple[object, ...]:
+    """Return all that a step's day and time are made of."""
+    return (step.anchor, step.after, step.count, step.unit, step.at, step.weekdays)
+
+
+def _open(situation: Situation, at: datetime) -> dict[str, Planned]:
+    """Return the steps that are still to go, as things stand."""
+    return {item.step.name: item for item in plan(situation, at) if item.reason is None}
+
+
+def _as_if_going(situation: Situation, steps: tuple[Step, ...], at: datetime) -> Situation:
+    """Return the situation under `steps`, as when nobody had paused it or written ahead.
+
+    A mail that waits to go and would be taken back, as saving does, counts as not written.
+    """
+    enrolment = situation.enrolment
+    going = Enrolment(
+        state=EnrolmentState.active, enrolled_at=enrolment.enrolled_at if enrolment else at
+    )
+    found = replace(situation, enrolment=going, steps=steps)
+    ahead = {
+        name
+        for name, mail in situation.mails.items()
+        if mail.state is MailState.queued and not mail.context.get("by_hand") and not mail.doubts
+    }
+    mails = {name: mail for name, mail in situation.mails.items() if name not in ahead}
+    return replace(found, mails=mails)
+
+
+def _situations(ids: Sequence[int]) -> list[Situation]:
+    query = select(Departure).where(Departure.id.in_(ids)).options(*_PEOPLE)
+    return list(situations.of_all(db.session.scalars(query).all()).values())
+
+
+def _page(touched: Sequence[tuple[int, tuple[Change, ...]]], page: int) -> Page[Touched]:
+    number = page_within(page, len(touched))
+    shown = touched[(number - 1) * PER_PAGE : number * PER_PAGE]
+    rows = db.session.scalars(
+        select(Departure)
+        .where(Departure.id.in_([one for one, _changes in shown]))
+        .options(*_PEOPLE)
+    )
+    departures = {row.id: row for row in rows}
+    lines = [Touched(departures[one], changes) for one, changes in shown]
+    return Page(lines, len(touched), number)
+
+
+def _in_it(protocol: Protocol) -> Select[int]:
+    """Return the departures that it still has mails for."""
+    return (
+        select(Enrolment.departure_id)
+        .where(Enrolment.protocol_id == protocol.id, is_in_it())
+        .order_by(Enrolment.departure_id.desc())
+    )
+
+
+_PEOPLE = (joinedload(Departure.client), joinedload(Departure.contact))

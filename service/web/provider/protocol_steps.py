@@ -1,0 +1,187 @@
+"""The steps of a protocol: added, edited, moved, switched, removed, taken from another version.
+
+Whatever is asked for is told first, when it changes something for departures: the same form comes
+back with a page that says what, and is sent once more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from forms.protocols import StepForm
+from service.actions import protocol_editing
+from service.errors import Conflict
+from service.extensions import db
+from service.models import MailKind, Protocol, Role
+from service.models.step_checks import check
+from service.models.steps import NATURES, Step
+from service.reports.protocol_changes import impact
+from service.web.provider import step_forms
+from service.web.provider.access import current_provider, requires
+from service.web.provider.protocols import the_protocol
+
+blueprint = Blueprint("protocol_steps", __name__, url_prefix="/protocols/<public_id>")
+
+Page = str | tuple[str, int] | Response
+Steps = Sequence[Step]
+OF_THIS_PAGE = ("csrf_token", "confirmed", "again", "page")  # fields that are not the request
+
+
+@blueprint.get("/steps/new")
+@requires(Role.member)
+def new(public_id: str) -> Page:
+    """Ask for a step."""
+    protocol = the_protocol(public_id)
+    return _form_page(step_forms.of_new(protocol), protocol, None)
+
+
+@blueprint.post("/steps/new")
+@requires(Role.member)
+def add(public_id: str) -> Page:
+    """Add a step after the others."""
+    protocol = the_protocol(public_id)
+    form = step_forms.of_new(protocol)
+    if not form.validate() or request.form.get("again"):
+        return _form_page(form, protocol, None, 200 if not form.errors else 422)
+    step = step_forms.step_from(form, step_forms.new_name(MailKind(form.kind.data)))
+    return _save(form, protocol, [*protocol.steps, step], step, None)
+
+
+@blueprint.get("/steps/<name>")
+@requires(Role.member)
+def edit(public_id: str, name: str) -> Page:
+    """Show a step, to be changed."""
+    protocol = the_protocol(public_id)
+    step = _step(protocol, name)
+    return _form_page(step_forms.of(protocol, name, step), protocol, step)
+
+
+@blueprint.post("/steps/<name>")
+@requires(Role.member)
+def change(public_id: str, name: str) -> Page:
+    """Change a step; one that somebody removed meanwhile comes back with it, after asking."""
+    protocol = the_protocol(public_id)
+    if name.partition("-")[0] not in NATURES or len(name) > step_forms.LONGEST_NAME:
+        abort(404)
+    was = next((step for step in protocol.steps if step.name == name), None)
+    form = step_forms.of(protocol, name, was)
+    if not form.validate() or request.form.get("again"):
+        return _form_page(form, protocol, was, 200 if not form.errors else 422)
+    step = step_forms.step_from(form, name)
+    step = replace(step, is_on=was.is_on if was else True)
+    steps = [step if one.name == name else one for one in protocol.steps]
+    return _save(form, protocol, steps if was else [*steps, step], step, was)
+
+
+@blueprint.post("/steps/<name>/move")
+@requires(Role.member)
+def move(public_id: str, name: str) -> Page:
+    """Show it one place up or down; its day stays."""
+    protocol = the_protocol(public_id)
+    step = _step(protocol, name)
+    steps = [one for one in protocol.steps if one is not step]
+    places = -1 if request.form.get("to") == "up" else 1
+    steps.insert(max(0, protocol.steps.index(step) + places), step)
+    return _propose(protocol, steps)
+
+
+@blueprint.post("/steps/<name>/switch")
+@requires(Role.member)
+def switch(public_id: str, name: str) -> Page:
+    """Send it from now on, or do not."""
+    protocol = the_protocol(public_id)
+    step = _step(protocol, name)
+    turned = replace(step, is_on=request.form.get("on") == "yes")
+    return _propose(protocol, [turned if one is step else one for one in protocol.steps])
+
+
+@blueprint.post("/steps/<name>/remove")
+@requires(Role.member)
+def remove(public_id: str, name: str) -> Page:
+    """Take it out of the protocol."""
+    protocol = the_protocol(public_id)
+    step = _step(protocol, name)
+    return _propose(protocol, [one for one in protocol.steps if one is not step])
+
+
+@blueprint.post("/versions/<int:number>/restore")
+@requires(Role.member)
+def restore(public_id: str, number: int) -> Page:
+    """Make the steps of an earlier version the present ones, as a version of its own."""
+    protocol = the_protocol(public_id)
+    steps = protocol_editing.steps_of_version(protocol, number)
+    return _propose(protocol, abort(404) if steps is None else steps)
+
+
+@blueprint.post("/restore")
+@requires(Role.member)
+def restore_built_in(public_id: str) -> Page:
+    """Make the steps that it came with the present ones."""
+    protocol = the_protocol(public_id)
+    steps = protocol_editing.built_in_steps(protocol)
+    return _propose(protocol, abort(404) if steps is None else steps)
+
+
+def _step(protocol: Protocol, name: str) -> Step:
+    return next((step for step in protocol.steps if step.name == name), None) or abort(404)
+
+
+def _save(form: StepForm, protocol: Protocol, steps: Steps, step: Step, was: Step | None) -> Page:
+    """Save what a form says, or show the form again with all that is wrong."""
+    for fault in check(steps):
+        form.complain(fault.field if fault.step == step.name else "", fault.words)
+    if form.errors:
+        return _form_page(form, protocol, was, 422)
+    try:
+        return _save_or_ask(protocol, steps)
+    except Conflict as conflict:
+        db.session.rollback()
+        flash(str(conflict), "warning")
+        form.was.data = str(protocol.number)
+        return _form_page(form, protocol, was, 409)
+
+
+def _propose(protocol: Protocol, steps: Steps) -> Page:
+    """Save what a button asks for, or say what keeps it from being saved."""
+    faults = check(steps)
+    if faults:
+        flash(faults[0].words, "warning")
+        return _back(protocol)
+    try:
+        return _save_or_ask(protocol, steps)
+    except Conflict as conflict:
+        db.session.rollback()
+        flash(str(conflict), "warning")
+        return _back(protocol)
+
+
+def _save_or_ask(protocol: Protocol, steps: Steps) -> Page:
+    """Save once the reader knows what it changes for whom. Raises Conflict."""
+    was = request.form.get("was", 0, type=int)
+    if not request.form.get("confirmed") and was == protocol.number:
+        found = impact(protocol, steps, request.form.get("page", 1, type=int))
+        if found.count:
+            fields = [
+                (name, value)
+                for name, value in request.form.items(multi=True)
+                if name not in OF_THIS_PAGE
+            ]
+            return render_template(
+                "provider/protocols/confirm.html", protocol=protocol, found=found, fields=fields
+            )
+    protocol_editing.save_steps(protocol, steps, by=current_provider(), was=was)
+    db.session.commit()
+    flash(_("Saved. What has gone stays gone; the rest goes by the new steps."), "success")
+    return _back(protocol)
+
+
+def _back(protocol: Protocol) -> Response:
+    return redirect(url_for("protocols.show", public_id=protocol.public_id), 303)
+
+
+def _form_page(form: StepForm, protocol: Protocol, step: Step | None, status: int = 200) -> Page:
+    text = render_template("provider/protocols/step.html", form=form, protocol=protocol, step=step)
+    return text, status
