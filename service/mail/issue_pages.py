@@ -9,6 +9,8 @@ from service.mail.pictures import text_of
 from service.mail.wire import decoded
 from service.models import MailKind, NewsletterIssue
 
+_AS_PAGE = (("is_page", "yes"),)  # a choice of the template
+
 
 def html_of(issue: NewsletterIssue, language: str) -> str:
     """Return the whole page: what the mails say, with words that fit anybody for names."""
@@ -26,8 +28,9 @@ def html_of(issue: NewsletterIssue, language: str) -> str:
         }
     known = frozenset({"reader_name", "responsible"})
     own = text_of(said["subject"], said["body"])
-    built = mould(MailKind.newsletter, language, look, known, (), own)
-    return decoded(built.filled_html(words))
+    built = mould(MailKind.newsletter, language, look, known, _AS_PAGE, own)
+    html = decoded(built.filled_html(words))
+    return html.replace("</title>", '</title><link rel="icon" href="data:,">', 1)
 
 
 def subject_of(issue: NewsletterIssue, language: str) -> str:

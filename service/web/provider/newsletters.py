@@ -206,4 +206,6 @@ def _dates(form: ScheduleForm) -> list[Any]:
 
 
 def _next_of(row: Newsletter) -> Any:
-    return next((issue for issue in row.issues if issue.state in OPEN_ISSUES), None)
+    """Return the issue that is at work, or else the one that comes next."""
+    is_open = [issue for issue in row.issues if issue.state in OPEN_ISSUES]
+    return min(is_open, key=lambda issue: issue.number, default=None)

@@ -28,7 +28,7 @@ def show(public_id: str) -> Response:
     html = issue_pages.html_of(issue, language)
     answer = make_response(html)
     answer.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; img-src 'self' {settings().base_url}; "
+        f"default-src 'none'; img-src 'self' data: {settings().base_url}; "
         f"style-src 'unsafe-hashes' {' '.join(hashes(html))}; "
         "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
