@@ -150,11 +150,14 @@ class Step:
 
         A month has no 31st: the last day of the month it has. Months are counted before weekdays.
         """
-        day = anchor + relativedelta(**{self.unit.value: self.count})  # type: ignore[arg-type]
-        return self.next_allowed(day)
+        if self.unit is Unit.months:
+            return self.next_allowed(anchor + relativedelta(months=self.count))
+        return self.next_allowed(anchor + timedelta(**{self.unit.value: self.count}))
 
     def next_allowed(self, day: date) -> date:
         """Return `day`, or the first one after it on which the step may go."""
+        if self.weekdays == EVERY_DAY:
+            return day
         ahead = (day + timedelta(days=more) for more in range(7))
         return next((d for d in ahead if d.weekday() in self.weekdays), day)
 
