@@ -8,6 +8,7 @@ from wtforms.validators import DataRequired, Length
 from forms.addresses import EmailAddress
 from forms.fields import AmountField, DayField, ZoneField
 from forms.texts import tidied
+from forms.yearly import DayOfYearForm
 
 _200 = Length(max=200, message=_l("Shorten it to 200 characters."))
 
@@ -32,8 +33,8 @@ class ClientForm(FlaskForm):
     )
 
 
-class ContactForm(FlaskForm):
-    """A person at a client who gets mail."""
+class ContactForm(DayOfYearForm):
+    """A person at a client who gets mail. The day of the year is the birthday, if they gave it."""
 
     name = StringField(_l("Name"), [DataRequired(_l("Write the name.")), _200], filters=[tidied])
     email = StringField(

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from service import receiving
-from service.actions import leases, protocols, troubles
+from service.actions import greetings, leases, protocols, troubles
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
@@ -29,6 +30,7 @@ from service.models import (
     Provider,
     SkipReason,
 )
+from service.reports import future
 
 LEASE = timedelta(seconds=60)
 SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is asked again
@@ -75,13 +77,14 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     db.session.commit()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
     mails, errors = _advance_all(holder, is_stopping)
+    mails += _greet_all(holder, is_stopping, errors)
     hinted = _wake()
     receiving.wake_reader()
     troubles.watch()
     leases.give_back(NAME, holder)
     db.session.commit()
     if errors:
-        raise ExceptionGroup("some departures could not be advanced", errors)
+        raise ExceptionGroup("some mails could not be written", errors)
     skipped = mails.count(MailState.skipped)
     tally = Tally(swept, len(mails) - skipped, skipped, hinted)
     if tally != Tally():
@@ -90,15 +93,26 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
 
 
 def rehearse(at: datetime) -> list[Foreseen]:
-    """Return what a round at `at` would write or wake a worker for, and change nothing.
+    """Return what would go by `at`, or would not and why, and change nothing.
 
-    It is the round itself, rolled back, so that it cannot tell anything else.
+    For now it is the round itself, rolled back, so that it cannot tell anything else. For a later
+    time the mails in between are told as well, each at its time, as the page of what will go out
+    tells them (models.forecasts).
     """
+    if at > now():
+        found = future.look(future.Query(), at, most=sys.maxsize - 1).mails
+        coming = [_coming(mail) for mail in found if not mail.mail]
+        return sorted(coming + _round_at(at, with_steps=False), key=lambda mail: mail.due_at)
+    return _round_at(at)
+
+
+def _round_at(at: datetime, *, with_steps: bool = True) -> list[Foreseen]:
     try:
         written: list[OutboxMessage] = []
-        while found := protocols.due(at):
+        while with_steps and (found := protocols.due(at)):
             written += protocols.advance(found, at)
-        return _foresee(written, at)
+        greeted = [row_id for some in greetings.write_due(at) for row_id in some]
+        return _foresee([*(mail.id for mail in written), *greeted], at)
     finally:
         db.session.rollback()
 
@@ -122,6 +136,25 @@ def _advance_all(
                 _advance_alone(enrolment_id, states, errors)
     db.session.commit()
     return states, errors
+
+
+def _greet_all(
+    holder: str, is_stopping: Callable[[], bool], errors: list[Exception]
+) -> list[MailState]:
+    """Write the greetings whose day it is, chunk by chunk; what raises is asked again next time."""
+    states: list[MailState] = []
+    try:
+        for written in greetings.write_due(now()):
+            states += written.values()
+            db.session.commit()
+            if is_stopping() or not leases.take(NAME, holder, LEASE):
+                break  # the next round goes on: what is written already is not written twice
+    except Exception as error:
+        db.session.rollback()
+        log.exception("greetings could not be written")
+        errors.append(error)
+    db.session.commit()
+    return states
 
 
 def _advance(found: Sequence[Enrolment]) -> list[MailState]:
@@ -150,12 +183,12 @@ def _wake() -> int:
     return sum(queue.wake("service.tasks.deliver", ids) for ids in fresh)
 
 
-def _foresee(written: Sequence[OutboxMessage], at: datetime) -> list[Foreseen]:
+def _foresee(written: Sequence[int], at: datetime) -> list[Foreseen]:
     """Tell what was written just now, and what waits in the outbox and is due by `at`."""
     owed = select(OutboxMessage.id).where(
         OutboxMessage.state == MailState.queued, OutboxMessage.due_at <= at
     )
-    ids = {mail.id for mail in written} | set(db.session.scalars(owed))
+    ids = {*written, *db.session.scalars(owed)}
     rows = sorted(conditions.rows_of(sorted(ids)), key=lambda row: (row.due_at, row.id))
     going = [row for row in rows if row.state is MailState.queued]
     reasons = conditions.reasons(going, at)
@@ -165,10 +198,16 @@ def _foresee(written: Sequence[OutboxMessage], at: datetime) -> list[Foreseen]:
     ]
 
 
+def _coming(mail: future.Coming) -> Foreseen:
+    contact, client = mail.departure.contact, mail.departure.client
+    to = f"{contact.name} <{contact.email}>"
+    return Foreseen(mail.step.kind, to, client.name, mail.at, mail.reason, None)
+
+
 def _foreseen(
     row: OutboxMessage, reason: SkipReason | None, wait: postponing.Wait | None
 ) -> Foreseen:
     reader: Contact | Provider | None = row.contact or row.provider
     to = f"{reader.name} <{reader.email}>" if reader else "?"
-    client = row.departure.client.name if row.departure else ""
-    return Foreseen(row.kind, to, client, row.due_at, reason, wait)
+    client = row.departure.client if row.departure else row.contact and row.contact.client
+    return Foreseen(row.kind, to, client.name if client else "", row.due_at, reason, wait)

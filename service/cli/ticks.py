@@ -28,7 +28,7 @@ def moment(_context: click.Context, _option: click.Parameter, text: str | None) 
     "--at",
     metavar="ISO-TIME",
     callback=moment,
-    help="The time to list for (default: now), with --dry-run.",
+    help="List all that goes by then, as if nobody answered (default: now), with --dry-run.",
 )
 @with_appcontext
 def tick(dry_run: bool, at: datetime | None) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from service.current import company
 from service.extensions import db
-from service.mail import outbox, situations, suppressions
+from service.mail import greetings, outbox, situations, suppressions
 from service.mail.rows import among
 from service.models import (
     Contact,
@@ -66,7 +66,7 @@ def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason
     known = situations.without_mails(list(departures.values())) if departures else {}
     emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
     unwanted = suppressions.find_all(emails)
-    gone = _withdrawn(rows)
+    gone = _withdrawn(rows) | greetings.stopped(rows, at)
     _house = company()  # held, so that the gate finds it in the session for every row
     found = {}
     for row in rows:

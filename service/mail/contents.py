@@ -9,7 +9,14 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from flask_babel import force_locale, format_date, format_datetime, format_decimal, gettext
+from flask_babel import (
+    force_locale,
+    format_date,
+    format_datetime,
+    format_decimal,
+    gettext,
+    ngettext,
+)
 
 from service.clock import today
 from service.mail import links
@@ -27,7 +34,9 @@ from service.models import (
     Response,
     Testimonial,
 )
+from service.models.greetings import Occasion
 from service.models.labels import channel_name, day_part_name, label
+from service.models.yearly import years_since
 
 QUOTE_OCTETS = 1600  # per quotation; three of them, in two parts, encoded, fit below 60 kB
 BUDGET = frozenset({Reason.price, Reason.budget_cut, Reason.cheaper_competitor})
@@ -96,6 +105,17 @@ def _add_client_side(said: Content, topic: Topic, contact: Contact, house: Compa
         said.choices["why_left"] = why_left(topic.response.reasons)
     if topic.row.kind is MailKind.testimonial_edit and topic.testimonial:
         said.words["edited_quote"] = quoted(topic.testimonial.edited_quote, QUOTE_OCTETS)
+    if topic.row.kind is MailKind.greeting:
+        _add_greeting(said, topic, contact, house)
+
+
+def _add_greeting(said: Content, topic: Topic, contact: Contact, house: Company) -> None:
+    due_at, start = topic.row.due_at, contact.client.started_on
+    day = due_at.astimezone(house.zone).date() if due_at else today(house.time_zone)
+    said.choices["occasion"] = (topic.row.context or {}).get("occasion", Occasion.season)
+    said.words["years"] = years_in_words(
+        years_since(start, day) if start else 0, topic.row.language
+    )
 
 
 def _add_team_side(said: Content, topic: Topic, provider: Provider, house: Company) -> None:
@@ -154,6 +174,15 @@ def day_in_words(day: date, language: str) -> str:
     """Return a day as people say it: "martes 24 de noviembre"."""
     with force_locale(language):
         return str(format_date(day, gettext("EEEE, d MMMM")))
+
+
+@lru_cache(maxsize=256)
+def years_in_words(years: int, language: str) -> str:
+    """Return a number of years so that it fits "… ago"; of none, or an unknown one, as well."""
+    with force_locale(language):
+        if not years:
+            return str(gettext("some time"))
+        return str(ngettext("one year", "%(num)d years", years))
 
 
 def _add_departure(said: Content, departure: Departure) -> None:

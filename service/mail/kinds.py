@@ -30,6 +30,12 @@ _ASKED = Rules(is_transactional=False)
 _REMINDER = Rules(is_transactional=False, is_reminder=True, goes_twice=False)
 _WAITED_FOR = Rules(is_transactional=True, priority=Priority.urgent)
 _CHECK_IN = Rules(is_transactional=False, purpose=ConsentPurpose.check_ins)
+_GREETING = Rules(
+    is_transactional=False,
+    goes_twice=False,  # one that is lost harms less than the same wishes twice
+    priority=Priority.bulk,
+    purpose=ConsentPurpose.greetings,
+)
 _ALERT = Rules(is_transactional=True, to_provider=True, priority=Priority.urgent)
 
 RULES: dict[MailKind, Rules] = {
@@ -54,4 +60,5 @@ RULES: dict[MailKind, Rules] = {
     MailKind.own_text: _ASKED,
     MailKind.closing_letter: _OWED,
     MailKind.door_open: _CHECK_IN,
+    MailKind.greeting: _GREETING,
 }

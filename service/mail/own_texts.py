@@ -16,8 +16,9 @@ def of_rows(rows: Sequence[OutboxMessage]) -> list[Text | None]:
     mail has the text that it brings along, or that of the kind it shows.
     """
     kinds = [_kind_of(row) for row in rows]
-    places = {place for row, kind in zip(rows, kinds, strict=True) for place in (row.step, kind)}
-    places -= {None, ""}
+    asked = list(zip(rows, kinds, strict=True))
+    places = {place for row, kind in asked for place in (_place_of(row, kind), kind)}
+    places -= {""}
     if not places:
         return [None] * len(rows)
     found = {
@@ -26,9 +27,9 @@ def of_rows(rows: Sequence[OutboxMessage]) -> list[Text | None]:
     }
     protocols = _protocols_of(rows) if any(protocol for protocol, *_ in found) else {}
     texts = []
-    for row, kind in zip(rows, kinds, strict=True):
+    for row, kind in asked:
         protocol_id = protocols.get(row.departure_id or 0)
-        own = found.get((protocol_id, row.step or kind, row.language))
+        own = found.get((protocol_id, _place_of(row, kind), row.language))
         own = own or found.get((None, kind, row.language))
         texts.append(_carried(row) or (Text(own.subject, own.body) if own else None))
     return texts
@@ -39,6 +40,11 @@ def _kind_of(row: OutboxMessage) -> str:
     if row.contact_id or row.contact:
         return str(row.kind)
     return str((row.context or {}).get("sample", ""))
+
+
+def _place_of(row: OutboxMessage, kind: str) -> str:
+    """Return where the mail's own text would be kept: the greeting's, the step's, or the kind's."""
+    return str((row.context or {}).get("place") or row.step or kind)
 
 
 def _carried(row: OutboxMessage) -> Text | None:

@@ -135,6 +135,12 @@ ALL = (
         of_departure=True,
     ),
     Placeholder(
+        "years",
+        "years",
+        _l("How long ago the work together began"),
+        frozenset({MailKind.greeting}),
+    ),
+    Placeholder(
         "preferences_link",
         "preferences_url",
         _l("The page to choose which mails they get"),

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from service.clock import now, today
 from service.mail.health import Trouble, TroubleKind
 from service.mail.kinds import RULES
+from service.mail.placeholders import OF_NO_DEPARTURE
 from service.mail.topics import Topic
 from service.models import (
     Channel,
@@ -46,6 +47,8 @@ def sample(
     with force_locale(language):
         departure = _departure(sender, house, like)
         row = OutboxMessage(kind=kind, language=language, departure=departure, context={})
+        if kind.value in OF_NO_DEPARTURE:
+            row.departure = None
         if kind is MailKind.alert_mail_trouble:
             row.departure, row.context = None, _trouble()
         if RULES[kind].to_provider:
@@ -86,7 +89,11 @@ def _trouble() -> dict[str, Any]:
 
 
 def _departure(responsible: Provider, house: Company, like: Departure | None) -> Departure:
-    client = Client(name=like.client.name if like else "Bodegas Ruy Díaz")
+    three_years_ago = today(house.time_zone) - timedelta(days=3 * 366)
+    client = Client(
+        name=like.client.name if like else "Bodegas Ruy Díaz",
+        started_on=like.client.started_on if like else three_years_ago,
+    )
     contact = Contact(
         public_id=NOWHERE,
         client=client,

@@ -1,7 +1,8 @@
 """Look up all that the protocol asks about departures: a handful of queries, however many."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -22,6 +23,7 @@ from service.models import (
     Testimonial,
 )
 from service.models.built_ins import BUILT_INS, DEFAULT
+from service.models.forecasts import forecast
 from service.models.plans import Planned, plan
 from service.models.situations import Situation
 from service.models.steps import Step
@@ -85,6 +87,26 @@ def foretold(situation: Situation) -> list[Planned]:
         item if item.reason else _as_it_goes(item, situation.departure, unwanted)
         for item in plan(situation, now())
     ]
+
+
+def foretold_until(
+    departures: Sequence[Departure], at: datetime, until: datetime
+) -> Iterator[tuple[Situation, list[Planned]]]:
+    """Yield each departure's situation with what comes of it by `until`, mail after mail.
+
+    As if each mail went and nobody answered; see models.forecasts. Told with the outbox's own
+    reasons and the end of the quiet hours, as `foretold`.
+    """
+    unwanted = suppressions.find_all([departure.contact.email for departure in departures])
+    for situation in of_all(departures).values():
+        found = forecast(situation, at, until)
+        yield (
+            situation,
+            [
+                item if item.reason else _as_it_goes(item, situation.departure, unwanted)
+                for item in found
+            ],
+        )
 
 
 def _as_it_goes(item: Planned, departure: Departure, unwanted: suppressions.Found) -> Planned:

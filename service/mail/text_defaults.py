@@ -17,10 +17,11 @@ from service.models import MailKind
 
 
 @lru_cache(maxsize=128)
-def default(kind: MailKind, language: str) -> Text:
-    """Return the built-in subject and body of `kind`."""
+def default(kind: MailKind, language: str, occasion: str = "") -> Text:
+    """Return the built-in subject and body of `kind`; a greeting's depends on its `occasion`."""
     words: dict[str, Any] = {one.word: one.written for one in placeholders.of(kind)}
     words |= {one.name: one.written for one in placeholders.of(kind) if one.is_block}
+    words["occasion"] = occasion
     words["look"] = {"name": placeholders.BY_NAME["our_name"].written}
     environment = current_app.jinja_env
     with force_locale(language):

@@ -14,6 +14,7 @@ from service.models.departures import (
     Reason,
     Stage,
 )
+from service.models.greetings import Circle, Greeting, Occasion
 from service.models.inbound import Evidence, InboundDoor, InboundKind, InboundMail
 from service.models.outbox import (
     END_STATES,
@@ -60,6 +61,7 @@ __all__ = [
     "Basis",
     "Breaker",
     "Channel",
+    "Circle",
     "Client",
     "Company",
     "Consent",
@@ -75,6 +77,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Evidence",
+    "Greeting",
     "InboundDoor",
     "InboundKind",
     "InboundMail",
@@ -85,6 +88,7 @@ __all__ = [
     "MailKind",
     "MailState",
     "MailText",
+    "Occasion",
     "OutboxMessage",
     "Outcome",
     "Priority",

@@ -5,11 +5,13 @@ from decimal import Decimal
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, Numeric, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from service.extensions import Model
 from service.models.providers import Provider
 from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+from service.models.yearly import key_of
 
 
 def name_key(name: str) -> str:
@@ -25,6 +27,12 @@ class Basis(StrEnum):
     consent = "consent"
 
 
+def _day_of_start(context: DefaultExecutionContext) -> str | None:
+    """Return the day of the year for rows that are inserted without the class, as imports do."""
+    start = context.get_current_parameters().get("started_on")  # type: ignore[no-untyped-call]
+    return key_of(start) if start else None
+
+
 class Client(Model):
     """A company that is or was a client."""
 
@@ -38,6 +46,9 @@ class Client(Model):
     group: Mapped[str] = mapped_column("client_group", String(200), default="", index=True)
     service: Mapped[str] = mapped_column(String(200), default="", index=True)
     started_on: Mapped[date | None]
+    started_day: Mapped[str | None] = mapped_column(  # its "MM-DD", to find anniversaries by
+        String(5), index=True, default=_day_of_start
+    )
     monthly_value: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
     acquisition_cost: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
     margin: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))  # percent
@@ -51,6 +62,11 @@ class Client(Model):
     contacts: Mapped[list["Contact"]] = relationship(
         back_populates="client", order_by="Contact.id", cascade="all, delete-orphan"
     )
+
+    @validates("started_on")
+    def _keep_day(self, _name: str, start: date | None) -> date | None:
+        self.started_day = key_of(start) if start else None
+        return start
 
 
 class Contact(Model):
@@ -67,6 +83,7 @@ class Contact(Model):
     email_key: Mapped[str] = mapped_column(String(254), index=True)  # email.casefold()
     language: Mapped[str] = mapped_column(String(5))
     phone: Mapped[str] = mapped_column(String(60), default="")
+    birthday: Mapped[str | None] = mapped_column(String(5), index=True)  # "MM-DD"; never the year
     time_zone: Mapped[str | None] = mapped_column(String(64))  # None: not known, so the company's
     keep_in_touch: Mapped[bool] = mapped_column(default=True)  # the provider's wish
     newsletter: Mapped[bool] = mapped_column(default=True)  # the contact's, purpose by purpose

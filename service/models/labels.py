@@ -53,6 +53,7 @@ LABELS: dict[StrEnum, Any] = {
     MailKind.own_text: _l("A mail in your own words"),
     MailKind.closing_letter: _l("Closing letter"),
     MailKind.door_open: _l("Door-open contact"),
+    MailKind.greeting: _l("Greeting"),
     MailState.queued: _l("waiting to go"),
     MailState.sending: _l("on its way"),
     MailState.sent: _l("sent"),
@@ -111,6 +112,9 @@ WHY_NOT: dict[SkipReason, Any] = {
     SkipReason.not_answered: _l("They did not answer the survey."),
     SkipReason.quality_reason: _l("Service or quality is among the reasons, so we do not ask."),
     SkipReason.recovery_open: _l("Something that went wrong is still open; that comes first."),
+    SkipReason.left_recently: _l(
+        "They are leaving, or left less than 30 days ago: a greeting would look automatic."
+    ),
     SkipReason.testimonial_given: _l("They have already written a testimonial."),
     SkipReason.retained: _l("They stayed after all."),
     SkipReason.returned: _l("They came back."),

@@ -41,6 +41,7 @@ class MailKind(StrEnum):
     own_text = "own_text"
     closing_letter = "closing_letter"
     door_open = "door_open"
+    greeting = "greeting"
 
 
 class MailState(StrEnum):
@@ -89,6 +90,7 @@ class SkipReason(StrEnum):
     not_answered = "not_answered"
     quality_reason = "quality_reason"
     recovery_open = "recovery_open"
+    left_recently = "left_recently"
     testimonial_given = "testimonial_given"
     retained = "retained"
     returned = "returned"

@@ -3,17 +3,20 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from babel.dates import format_skeleton
 from flask import Flask
 from flask_babel import (
     format_date,
     format_datetime,
     format_decimal,
     format_timedelta,
+    get_locale,
     gettext,
     to_user_timezone,
 )
 
 from service.clock import now
+from service.models.yearly import in_year
 
 FAR = timedelta(days=45)  # past this, a date says more than "2 months ago"
 
@@ -30,6 +33,10 @@ def register(app: Flask) -> None:
         percent=percent,
         in_month=in_month,
         month_letter=month_letter,
+        weekday=weekday,
+        weekday_letter=weekday_letter,
+        at_time=at_time,
+        in_any_year=in_any_year,
     )
 
 
@@ -107,6 +114,37 @@ def month_letter(day: date) -> str:
     return str(format_date(day, "LLLLL"))
 
 
+def weekday(day: date) -> str:
+    """Return the day of the week of `day` in words: "martes"."""
+    return str(format_date(day, "cccc"))
+
+
+def weekday_letter(day: date) -> str:
+    """Return the letter that stands for the weekday of `day` on top of a calendar."""
+    return str(format_date(day, "ccccc"))
+
+
+def at_time(moment: datetime) -> str:
+    """Return the time of day: "10:00"."""
+    return str(format_datetime(moment, "HH:mm"))
+
+
 def _local(moment: datetime) -> datetime:
     local: datetime = to_user_timezone(moment)
     return local
+
+
+def in_any_year(key: str) -> str:
+    """Return a day of the year ("12-18") as "18 de diciembre"."""
+    return str(format_skeleton("MMMMd", in_year(key, 2024), locale=get_locale()))
+
+
+def months() -> list[tuple[str, str]]:
+    """Return the months to choose from, and none."""
+    names = [(str(month), format_date(date(2024, month, 1), "LLLL")) for month in range(1, 13)]
+    return [("", "–"), *names]
+
+
+def days() -> list[tuple[str, str]]:
+    """Return the days of a month to choose from, and none."""
+    return [("", "–"), *((str(day), str(day)) for day in range(1, 32))]

@@ -33,8 +33,9 @@ PLACES = (
         ("recoveries", "conversations", "deliveries", "inbound_mails"),
     ),
     Place("results.index", _l("Results"), "results", ("returns",)),
-    Place("departures.index", _l("Departures"), "departures", ("imports",)),
+    Place("departures.index", _l("Departures"), "departures", ("imports", "future")),
     Place("testimonials.index", _l("Testimonials"), "testimonials"),
+    Place("greetings.index", _l("Keep in touch"), "heart", ("greeting_texts",), in_bar=False),
     Place("clients.index", _l("Clients"), "clients", ("consents",), in_bar=False),
     Place(
         "settings.index",

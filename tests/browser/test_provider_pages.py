@@ -88,6 +88,7 @@ def test_every_page_of_a_provider_is_accessible(
     of_it = ("", "/rules", "/versions", "/delete", "/steps/new", "/steps/door_open-1m")
     known += [protocol + page for page in of_it]
     session.commit()
+    known += [f"/greetings/{page}" for page in ("birthday", "season/people", "season/text")]
     for address in [*addresses(app), *known]:
         answer = page.goto(live.url + address)
         assert answer.status in (200, 404), address

@@ -59,15 +59,30 @@ def test_a_dry_run_tells_what_then_happens(tick, a_farewell):
     db.session.commit()
     with time_machine.travel("2026-11-02T12:00:00Z", tick=False):
         told = tick("--dry-run", "--at", "2026-11-21T12:00Z").output.splitlines()
-    with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
-        assert tick().exit_code == 0
+    for moment in ("2026-11-03T12:00:00Z", "2026-11-21T12:00:00Z"):
+        with time_machine.travel(moment, tick=False):
+            assert tick().exit_code == 0
 
     rows = db.session.query(OutboxMessage).order_by(OutboxMessage.id)
     happened = [(row.state.value, row.skip_reason) for row in rows]
-    assert happened == [("skipped", "expired"), ("skipped", "suppressed")]
+    assert happened == [("queued", None), ("skipped", "suppressed")]
     assert [line.rsplit(" | ")[-1] for line in told] == [
-        "skipped: Its time had passed before it could go.",
+        "goes",
         "skipped: This address gets no mail: it is dead, or they asked for none.",
+    ]
+
+
+def test_a_dry_run_far_ahead_follows_each_mail_to_the_next(tick, a_farewell):
+    with time_machine.travel("2026-11-02T12:00:00Z", tick=False):
+        told = tick("--dry-run", "--at", "2027-06-01T12:00").output.splitlines()
+
+    assert [line.split(" | ")[:2] for line in told] == [
+        ["2026-11-03 09:00", "Thank-you"],
+        ["2026-11-21 10:00", "Survey"],
+        ["2026-11-24 10:00", "First survey reminder"],
+        ["2026-11-28 10:00", "Second survey reminder"],
+        ["2026-12-20 10:00", "Door-open contact"],
+        ["2027-05-20 10:00", "Door-open contact"],
     ]
 
 

@@ -35,7 +35,7 @@ def test_every_kind_has_its_rules_and_a_name_for_the_provider():
 
 
 def test_every_kind_but_plain_letters_is_for_a_link():
-    letters = {MailKind.thank_you, MailKind.own_text, MailKind.closing_letter}
+    letters = {MailKind.thank_you, MailKind.own_text, MailKind.closing_letter, MailKind.greeting}
     assert set(MailKind) - set(LINK) == letters | {MailKind.welcome_back}
 
 

@@ -147,6 +147,17 @@ def test_what_a_change_touches_is_told_before_it_is_saved(member, session):
     assert session.scalars(select(Enrolment)).one().next_at is not None
 
 
+def test_those_a_change_touches_are_told_page_by_page(member, session):
+    for _each in range(27):
+        leaving(session)
+    told = post(member, session, "/steps/survey_invitation", **THE_SURVEY, page="2")
+
+    assert "It touches 27 departures of 27" in told.text
+    assert "Page 2 of 2" in told.text
+    assert told.text.count("Survey: 2 days later") == 2
+    assert the_protocol(session).number == 1
+
+
 def test_what_nobody_is_touched_by_is_saved_at_once(member, session):
     assert post(member, session, "/steps/survey_invitation", **THE_SURVEY).status_code == 303
     assert the_protocol(session).number == 2

@@ -11,7 +11,9 @@ from service.actions import clients as actions
 from service.errors import Refused
 from service.extensions import db
 from service.models import Client, Contact, Provider, Role
+from service.models.yearly import parts_of
 from service.reports import clients, departures
+from service.web.dates import days, months
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider.access import current_provider, requires
 from service.web.provider.departure_forms import people_choices
@@ -172,6 +174,9 @@ def _contact_form(contact: Contact | None) -> ContactForm:
     names = ("name", "email", "language", "phone", "time_zone", "keep_in_touch")
     data = {name: getattr(contact, name) for name in names} if contact else {}
     form = ContactForm(data=data or {"language": current_company().language})
+    if contact and contact.birthday and not form.is_submitted():
+        form.month.data, form.day.data = map(str, parts_of(contact.birthday))
+    form.month.choices, form.day.choices = months(), days()
     form.language.choices = list(LANGUAGE_NAMES.items())
     form.time_zone.zones = time_zones() | {contact.time_zone or "" if contact else ""}
     return form
@@ -180,7 +185,7 @@ def _contact_form(contact: Contact | None) -> ContactForm:
 def _contact_values(form: ContactForm) -> dict[str, Any]:
     words = {name: form[name].data or "" for name in ("name", "email", "language", "phone")}
     more = {"time_zone": form.time_zone.data or None, "keep_in_touch": form.keep_in_touch.data}
-    return {**words, **more}
+    return {**words, **more, "birthday": form.day_key}
 
 
 def _contact_page(client: Client, form: ContactForm, contact: Contact | None) -> str:

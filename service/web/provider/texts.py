@@ -8,20 +8,19 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.mail_texts import MailTextForm
-from service.actions import test_mails, texts
+from service.actions import texts
 from service.config import LANGUAGES
 from service.current import company
 from service.errors import Conflict
 from service.extensions import db
-from service.mail import placeholders, text_previews
-from service.mail.text_checks import Faults, check
-from service.mail.texts import LONGEST_BODY, Text
+from service.mail.text_checks import Faults
+from service.mail.texts import Text
 from service.models import MailKind, MailText, Role
 from service.models.labels import label
 from service.reports import texts as reports
 from service.reports.texts import OF_ALL, Place, Scope
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider import text_frames
+from service.web.provider import text_pages
 from service.web.provider.access import current_provider, requires
 
 blueprint = Blueprint("texts", __name__, url_prefix="/texts")
@@ -59,15 +58,13 @@ def show(place: str) -> Page:
 def save(place: str) -> Page:
     """Keep what was typed."""
     spot, form = _spot(place), MailTextForm()
-    text = _typed(form)
-    faults = text_previews.faults(spot.kind, spot.language, text, current_provider())
-    if faults:
-        return _refused(spot, form, faults)
+    if text_pages.faults_of(spot.kind, spot.language, form):
+        return _page(spot, form, spot.own(), status=422)
     try:
         texts.save(
             place,
             spot.language,
-            text,
+            text_pages.typed(form),
             by=current_provider(),
             was=form.was,
             protocol_id=spot.scope.protocol_id,
@@ -101,17 +98,16 @@ def restore(place: str) -> Page:
 def frame(place: str) -> Response:
     """Return the mail as it goes out now, for the frame of the page."""
     spot = _spot(place)
-    return _framed(spot, spot.in_force(), MailTextForm(formdata=None), Faults())
+    form = MailTextForm(formdata=None)
+    return text_pages.framed(spot.kind, spot.language, spot.in_force(), form, Faults())
 
 
 @blueprint.post("/<place>/preview")
 @requires(Role.viewer)
 def preview(place: str) -> Response:
     """Return what was typed as a mail, for the frame of the page; nothing is kept."""
-    spot, form = _spot(place), MailTextForm()
-    text = _typed(form)
-    faults = check(text, spot.kind)
-    return _framed(spot, text if _is_shown(text) else Text("…", "…"), form, faults)
+    spot = _spot(place)
+    return text_pages.previewed(spot.kind, spot.language, MailTextForm())
 
 
 @blueprint.post("/<place>/test")
@@ -119,14 +115,9 @@ def preview(place: str) -> Response:
 def send_test(place: str) -> Page:
     """Mail what was typed to whoever presses; nothing is kept."""
     spot, form = _spot(place), MailTextForm()
-    text = _typed(form)
-    faults = text_previews.faults(spot.kind, spot.language, text, current_provider())
-    if faults:
-        return _refused(spot, form, faults)
-    like = reports.departure_of(form.like.data or "")
-    test_mails.send(spot.kind, spot.language, current_provider(), text, like)
-    db.session.commit()
-    flash(_("On its way to %(address)s.", address=current_provider().email), "success")
+    if text_pages.faults_of(spot.kind, spot.language, form):
+        return _page(spot, form, spot.own(), status=422)
+    text_pages.send_to_oneself(spot.kind, spot.language, form)
     return _page(spot, form, spot.own())
 
 
@@ -181,32 +172,6 @@ def _spot(name: str) -> Spot:
     return Spot(scope, place, language)
 
 
-def _typed(form: MailTextForm) -> Text:
-    return Text(form.subject.data or "", form.body.data or "")
-
-
-def _is_shown(text: Text) -> bool:
-    """Whether a preview is worth its while: a megabyte is refused unread."""
-    return bool(text.body.strip()) and len(text.body) <= LONGEST_BODY
-
-
-def _framed(spot: Spot, text: Text, form: MailTextForm, faults: Faults) -> Response:
-    like = reports.departure_of(form.like.data or "")
-    mail = text_previews.preview(spot.kind, spot.language, text, current_provider(), like)
-    if form.view.data == "text":
-        return text_frames.as_text(mail, faults, spot.language)
-    return text_frames.as_mail(mail, faults, dark=bool(form.dark.data))
-
-
-def _refused(spot: Spot, form: MailTextForm, faults: Faults) -> Page:
-    """Show what was typed again, with what is wrong, line by line."""
-    form.subject.errors = [fault.words for fault in faults.subject]
-    form.body.errors = [
-        _("Line %(line)s: %(fault)s", line=fault.line, fault=fault.words) for fault in faults.body
-    ]
-    return _page(spot, form, spot.own(), status=422)
-
-
 def _page(
     spot: Spot, form: MailTextForm, own: MailText | None, *, status: int = 200, **more: Any
 ) -> Page:
@@ -215,15 +180,11 @@ def _page(
         "provider/texts/edit.html",
         spot=spot,
         label=spot.place.title or label(spot.kind),
-        language=spot.language,
-        languages=LANGUAGE_NAMES,
         form=form,
         own=own,
-        placeholders=placeholders.of(spot.kind),
-        examples=text_previews.examples(spot.kind, spot.language, me),
-        people=reports.people(),
         is_owner=me.role.covers(Role.owner),
         is_member=me.role.covers(Role.member),
+        **text_pages.beside(spot.kind, spot.language),
         **more,
     )
     return text, status

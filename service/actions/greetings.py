@@ -1,0 +1,170 @@
+"""Greetings: set up by the provider, and written to the outbox on their day. Flushes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from flask_babel import gettext as _
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm.exc import StaleDataError
+
+from service.clock import now
+from service.current import company
+from service.errors import Conflict
+from service.extensions import db
+from service.mail import outbox
+from service.mail.greetings import readers_on, why_not
+from service.models import (
+    Circle,
+    Contact,
+    Greeting,
+    MailKind,
+    MailState,
+    MailText,
+    Occasion,
+    Provider,
+    SkipReason,
+)
+from service.models.greetings import LATE, built_in
+
+CHUNK = 500  # contacts written in one transaction
+BUILT_IN = (Occasion.season, Occasion.anniversary, Occasion.birthday)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a provider chooses of a greeting. Name and day are of a season's own."""
+
+    at: time
+    circle: Circle
+    name: str = ""
+    day_key: str | None = None
+
+
+def in_order() -> list[Greeting]:
+    """Return those that come with the service, then the provider's own by their day."""
+    own = db.session.scalars(select(Greeting).order_by(Greeting.day_key, Greeting.id)).all()
+    kept = {greeting.public_id: greeting for greeting in own}
+    first = [kept.get(occasion.value) or built_in(occasion) for occasion in BUILT_IN]
+    return [*first, *(greeting for greeting in own if not greeting.is_built_in)]
+
+
+def find(public_id: str) -> Greeting | None:
+    """Return one greeting; one that comes with the service is there without a row, too."""
+    row = db.session.scalar(select(Greeting).where(Greeting.public_id == public_id))
+    if row is None and public_id in set(BUILT_IN):
+        return built_in(Occasion(public_id))
+    return row
+
+
+def add(plan: Plan) -> Greeting:
+    """Add a greeting of the provider's own, for a day of the year; it is off."""
+    greeting = Greeting(occasion=Occasion.season, is_on=False)
+    _put(greeting, plan)
+    db.session.add(greeting)
+    db.session.flush()
+    return greeting
+
+
+def change(greeting: Greeting, plan: Plan, *, was: int) -> None:
+    """Change a greeting whose version is `was`; raises Conflict when somebody else was first."""
+    if greeting.version != was:
+        raise _conflict()
+    _put(greeting, plan)
+    if greeting.is_on:
+        _begin_after_now(greeting)
+    _keep(greeting)
+
+
+def switch(greeting: Greeting, *, is_on: bool) -> None:
+    """Switch a greeting on or off; raises Conflict when somebody else was first.
+
+    One that is switched on after the hour of its day waits for the next day: nobody wants to mail
+    everybody by the press of a switch. One that is switched off is not sent even if written.
+    """
+    if is_on and not greeting.is_on:
+        _begin_after_now(greeting)
+    greeting.is_on = is_on
+    _keep(greeting)
+
+
+def remove(greeting: Greeting) -> None:
+    """Delete a greeting of the provider's own with its texts; what it sent stays in the records."""
+    db.session.execute(delete(MailText).where(MailText.place == greeting.place))
+    db.session.delete(greeting)
+    db.session.flush()
+
+
+def write_due(at: datetime) -> Iterator[dict[int, MailState]]:
+    """Owe every greeting whose day it is, chunk by chunk; yields the new rows of each chunk.
+
+    Whoever asks may commit after each: a day that breaks off is gone through again, and keys keep
+    anybody from being greeted twice in a year.
+    """
+    zone = company().time_zone
+    for greeting in db.session.scalars(select(Greeting).where(Greeting.is_on)).all():
+        for day, due_at in greeting.due_days(at, zone):
+            yield from _write(greeting, day, due_at)
+            _have_done(greeting, day)
+            yield {}
+
+
+def _write(greeting: Greeting, day: date, due_at: datetime) -> Iterator[dict[int, MailState]]:
+    query = readers_on(greeting, day).add_columns(why_not(day))
+    query = query.options(contains_eager(Contact.client)).order_by(Contact.id).limit(CHUNK)
+    context = {
+        "greeting": greeting.public_id,
+        "occasion": greeting.occasion.value,
+        "place": greeting.place,
+    }
+    last = 0
+    while found := db.session.execute(query.where(Contact.id > last)).all():
+        contacts = [contact for contact, _reason in found]
+        last = contacts[-1].id
+        yield outbox.write_many(
+            MailKind.greeting,
+            contacts,
+            subject=greeting.place,
+            cycle=day.year,
+            due_at=due_at,
+            expires_at=due_at + LATE,
+            context=context,
+            skip_reasons={contact.id: SkipReason(why) for contact, why in found if why},
+            signers=set(db.session.scalars(select(Provider.id).where(Provider.is_active))),
+        )
+
+
+def _have_done(greeting: Greeting, day: date) -> None:
+    """Note the day past the version and its date: those are for changes that people make."""
+    db.session.execute(
+        update(Greeting)
+        .where(Greeting.id == greeting.id)
+        .values(done_on=day, updated_at=Greeting.updated_at)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def _put(greeting: Greeting, plan: Plan) -> None:
+    greeting.at, greeting.circle = plan.at, plan.circle
+    if not greeting.is_built_in:
+        greeting.name = plan.name
+    if greeting.occasion is Occasion.season:
+        greeting.day_key = plan.day_key
+
+
+def _begin_after_now(greeting: Greeting) -> None:
+    greeting.done_on = greeting.last_passed(now(), company().time_zone)
+
+
+def _keep(greeting: Greeting) -> None:
+    db.session.add(greeting)
+    try:
+        db.session.flush()
+    except (IntegrityError, StaleDataError) as error:  # somebody saved between our two statements
+        raise _conflict() from error
+
+
+def _conflict() -> Conflict:
+    return Conflict(_("Somebody of your team has changed this greeting meanwhile."))

@@ -1,0 +1,118 @@
+"""Who is meant by a greeting, and who of them gets none, as conditions of SQL. Changes no row.
+
+The gate's own reasons (suppression, keep in touch, consent, basis) are the outbox's to tell; here
+stand those that only greetings have.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, select
+from sqlalchemy.orm import aliased
+
+from service.current import company
+from service.extensions import db
+from service.models import (
+    Circle,
+    Client,
+    Contact,
+    Departure,
+    Greeting,
+    MailKind,
+    Occasion,
+    OutboxMessage,
+    Recovery,
+    SkipReason,
+)
+from service.models.greetings import TOO_SOON
+from service.models.yearly import keys_on
+
+
+def readers(greeting: Greeting) -> Select[Contact]:
+    """Return all whom `greeting` is for in the course of a year; sample data is nobody.
+
+    A person who is a contact of several clients is meant once, but for anniversaries: those are
+    of each collaboration.
+    """
+    query = select(Contact).join(Client, Client.id == Contact.client_id)
+    query = query.where(*_meant(greeting, Contact, Client))
+    if greeting.occasion is Occasion.anniversary:
+        return query
+    twin, house = aliased(Contact), aliased(Client)
+    earlier = and_(
+        twin.email_key == Contact.email_key,
+        twin.id < Contact.id,
+        twin.keep_in_touch,
+        house.id == twin.client_id,
+        *_meant(greeting, twin, house),
+    )
+    if greeting.occasion is Occasion.birthday:
+        earlier = and_(earlier, twin.birthday == Contact.birthday)
+    return query.where(~exists().where(earlier))
+
+
+def readers_on(greeting: Greeting, day: date) -> Select[Contact]:
+    """Return those of `readers` whose day it is; a season's day is asked of the greeting."""
+    query = readers(greeting)
+    if greeting.occasion is Occasion.anniversary:
+        return query.where(Client.started_day.in_(keys_on(day)), Client.started_on < day)
+    if greeting.occasion is Occasion.birthday:
+        return query.where(Contact.birthday.in_(keys_on(day)))
+    return query
+
+
+def why_not(today: date) -> ColumnElement[str | None]:
+    """Return the reason that greetings alone have, as a value of SQL; NULL when there is none."""
+    return case(
+        (is_being_put_right(), SkipReason.recovery_open.value),
+        (is_too_soon(today), SkipReason.left_recently.value),
+        else_=None,
+    )
+
+
+def is_being_put_right() -> ColumnElement[bool]:
+    """Return whether something that went wrong with the contact's client is still open."""
+    return exists().where(
+        Recovery.departure_id == Departure.id,
+        Departure.client_id == Contact.client_id,
+        Recovery.closed_at.is_(None),
+    )
+
+
+def is_too_soon(today: date) -> ColumnElement[bool]:
+    """Return whether the contact is leaving, or left only just."""
+    return and_(Contact.left_on.is_not(None), Contact.left_on > today - TOO_SOON)
+
+
+def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
+    """Return the greetings among `rows` that may not go any more: since written, things changed."""
+    asked = [row for row in rows if row.kind is MailKind.greeting]
+    if not asked:
+        return {}
+    wanted = {str((row.context or {}).get("greeting")) for row in asked}
+    is_on = Greeting.is_on.is_(True)
+    on = set(
+        db.session.scalars(select(Greeting.public_id).where(Greeting.public_id.in_(wanted), is_on))
+    )
+    reason = why_not(at.astimezone(company().zone).date())
+    ids = {row.contact_id for row in asked}
+    query = select(Contact.id, reason).where(Contact.id.in_(ids), reason.is_not(None))
+    changed = dict(db.session.execute(query).all())
+    found = {row.id: SkipReason(why) for row in asked if (why := changed.get(row.contact_id or 0))}
+    off = {row.id for row in asked if (row.context or {}).get("greeting") not in on}
+    return found | dict.fromkeys(off, SkipReason.by_provider)
+
+
+def _meant(greeting: Greeting, contact: Any, client: Any) -> list[ColumnElement[bool]]:
+    """Return what makes a contact (or its twin) one of those that `greeting` is for."""
+    found: list[ColumnElement[bool]] = [client.is_sample.is_(False)]
+    if greeting.circle is Circle.clients:
+        found.append(contact.left_on.is_(None))
+    elif greeting.circle is Circle.former:
+        found.append(contact.left_on.is_not(None))
+    if greeting.occasion is Occasion.anniversary:
+        found.append(client.started_day.is_not(None))
+    elif greeting.occasion is Occasion.birthday:
+        found.append(contact.birthday.is_not(None))
+    return found

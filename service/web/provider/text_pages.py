@@ -1,0 +1,70 @@
+"""What all pages on which a mail's text is written share, whichever mail it is of."""
+
+from typing import Any
+
+from flask import Response, flash
+from flask_babel import gettext as _
+
+from forms.mail_texts import MailTextForm
+from service.actions import test_mails
+from service.extensions import db
+from service.mail import placeholders, text_previews
+from service.mail.text_checks import Faults, check
+from service.mail.texts import LONGEST_BODY, Text
+from service.models import MailKind
+from service.reports import texts as reports
+from service.web.names import LANGUAGE_NAMES
+from service.web.provider import text_frames
+from service.web.provider.access import current_provider
+
+
+def typed(form: MailTextForm) -> Text:
+    """Return what was typed."""
+    return Text(form.subject.data or "", form.body.data or "")
+
+
+def faults_of(kind: MailKind, language: str, form: MailTextForm) -> Faults:
+    """Return what is wrong with what was typed, and tell it in the form, line by line."""
+    faults = text_previews.faults(kind, language, typed(form), current_provider())
+    form.subject.errors = [fault.words for fault in faults.subject]
+    form.body.errors = [
+        _("Line %(line)s: %(fault)s", line=fault.line, fault=fault.words) for fault in faults.body
+    ]
+    return faults
+
+
+def previewed(kind: MailKind, language: str, form: MailTextForm) -> Response:
+    """Return what was typed as a mail, for the frame; a megabyte is refused unread."""
+    text = typed(form)
+    is_shown = bool(text.body.strip()) and len(text.body) <= LONGEST_BODY
+    return framed(kind, language, text if is_shown else Text("…", "…"), form, check(text, kind))
+
+
+def framed(
+    kind: MailKind, language: str, text: Text, form: MailTextForm, faults: Faults
+) -> Response:
+    """Return `text` as a mail, looked at in the way that the form says."""
+    like = reports.departure_of(form.like.data or "")
+    mail = text_previews.preview(kind, language, text, current_provider(), like)
+    if form.view.data == "text":
+        return text_frames.as_text(mail, faults, language)
+    return text_frames.as_mail(mail, faults, dark=bool(form.dark.data))
+
+
+def send_to_oneself(kind: MailKind, language: str, form: MailTextForm) -> None:
+    """Mail what was typed to whoever presses; commits, and says so."""
+    like = reports.departure_of(form.like.data or "")
+    test_mails.send(kind, language, current_provider(), typed(form), like)
+    db.session.commit()
+    flash(_("On its way to %(address)s.", address=current_provider().email), "success")
+
+
+def beside(kind: MailKind, language: str) -> dict[str, Any]:
+    """Return what the page shows beside the form."""
+    return {
+        "language": language,
+        "languages": LANGUAGE_NAMES,
+        "placeholders": placeholders.of(kind),
+        "examples": text_previews.examples(kind, language, current_provider()),
+        "people": reports.people(),
+    }
