@@ -154,10 +154,14 @@ class Step:
 
     def counted_from(self, anchor: date) -> date:
         """Return the day that the delay alone comes to, whatever its weekday."""
-        return anchor + relativedelta(**{self.unit.value: self.count})  # type: ignore[arg-type]
+        if self.unit is Unit.months:
+            return anchor + relativedelta(months=self.count)
+        return anchor + timedelta(**{self.unit.value: self.count})
 
     def next_allowed(self, day: date) -> date:
         """Return `day`, or the first one after it on which the step may go."""
+        if self.weekdays == EVERY_DAY:
+            return day
         ahead = (day + timedelta(days=more) for more in range(7))
         return next((d for d in ahead if d.weekday() in self.weekdays), day)
 

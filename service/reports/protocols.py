@@ -76,7 +76,7 @@ def versions(protocol: Protocol, page: int = 1) -> Page[Version]:
     rows = db.session.scalars(cut(query, number)).all()
     oldest = rows[-1].number if rows else 0
     before = db.session.scalar(query.where(ProtocolVersion.number < oldest).limit(1))
-    older = [*rows[1:], before]
+    older = [*rows[1:], *([before] if rows else [])]
     found = [
         Version(
             row.number,

@@ -327,7 +327,7 @@ def test_a_rehearsal_tells_of_it_and_writes_nothing(session):
     builders.a_contact(name="Ana", client=builders.a_client(name="Ría"))
     db.session.commit()
     found = ticking.rehearse(datetime.fromisoformat(DAY).astimezone(UTC))
-    assert [(mail.kind, mail.client) for mail in found] == [(MailKind.greeting, "Ría")]
+    assert [(mail.kind, mail.to) for mail in found] == [(MailKind.greeting, "× 1")]
     assert mails() == []
 
 

@@ -8,11 +8,13 @@ from sqlalchemy import select
 from service.actions import samples
 from service.clock import now
 from service.models import Contact, MailKind, MailState, OutboxMessage, Recovery, Testimonial
+from service.models.built_ins import BUILT_INS, DEFAULT
 from tests.builders import (
     a_client,
     a_company,
     a_contact,
     a_departure,
+    a_protocol,
     a_provider,
     a_response,
     added,
@@ -82,6 +84,10 @@ def test_every_page_of_a_provider_is_accessible(
     page.on("console", lambda message: said.append(message.text))
     contact = session.scalar(select(Contact).limit(1))
     known = [] if contact is None else [f"/clients/contacts/{contact.public_id}/consents"]
+    protocol = f"/protocols/{a_protocol(steps=BUILT_INS[DEFAULT]).public_id}"
+    of_it = ("", "/rules", "/versions", "/delete", "/steps/new", "/steps/door_open-1m")
+    known += [protocol + page for page in of_it]
+    session.commit()
     known += [f"/greetings/{page}" for page in ("birthday", "season/people", "season/text")]
     for address in [*addresses(app), *known]:
         answer = page.goto(live.url + address)

@@ -163,3 +163,28 @@ def test_what_passes_never_makes_the_plan_loop_or_raise(steps, end_on, after, zo
 
     assert [item.step for item in planned] == [step for step in steps if step.is_on]
     assert not is_finished(situation, at) or ask_again_at(situation, at) is None
+
+
+@pytest.mark.parametrize(
+    ("step", "end_on", "expected"),
+    [
+        # Madrid has no 02:30 on that day: an hour later by the wall, 01:30 in UTC.
+        (replace(OWN, count=1, at=time(2, 30)), date(2027, 3, 27), "2027-03-28T01:30:00+00:00"),
+        (replace(OWN, count=1, unit=Unit.months), date(2027, 1, 31), "2027-02-28T08:00:00+00:00"),
+    ],
+)
+def test_a_time_or_a_day_that_is_not_there_has_one_beside_it(step, end_on, expected):
+    assert check([step]) == []
+    enrolled_at = datetime(2027, 1, 1, tzinfo=UTC)
+    departure = Departure(
+        client=Client(name="Bodegas", is_sample=False),
+        contact=Contact(keep_in_touch=True),
+        stage=Stage.notice,
+        notice_on=date(2027, 1, 1),
+        end_on=end_on,
+        is_history=False,
+    )
+    enrolment = Enrolment(state=EnrolmentState.active, enrolled_at=enrolled_at)
+    situation = Situation(departure, enrolment, "Europe/Madrid", (step,))
+
+    assert plan(situation, enrolled_at)[0].due_at.isoformat() == expected

@@ -1,17 +1,20 @@
 """The steps of a protocol on its pages: told first, saved once, refused with what to fix."""
 
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.actions import departures
 from service.actions.departures import Facts
-from service.models import Enrolment, Protocol, ProtocolVersion, Role
+from service.models import Enrolment, Protocol, ProtocolVersion, Provider, Role
 from service.models.built_ins import BUILT_INS, DEFAULT, SURVEY
 from service.models.steps import Anchor, Step, Unit
 from tests.builders import a_company, a_contact, a_protocol, a_provider, added, logged_in
@@ -144,6 +147,17 @@ def test_what_a_change_touches_is_told_before_it_is_saved(member, session):
     assert session.scalars(select(Enrolment)).one().next_at is not None
 
 
+def test_those_a_change_touches_are_told_page_by_page(member, session):
+    for _each in range(27):
+        leaving(session)
+    told = post(member, session, "/steps/survey_invitation", **THE_SURVEY, page="2")
+
+    assert "It touches 27 departures of 27" in told.text
+    assert "Page 2 of 2" in told.text
+    assert told.text.count("Survey: 2 days later") == 2
+    assert the_protocol(session).number == 1
+
+
 def test_what_nobody_is_touched_by_is_saved_at_once(member, session):
     assert post(member, session, "/steps/survey_invitation", **THE_SURVEY).status_code == 303
     assert the_protocol(session).number == 2
@@ -163,6 +177,25 @@ def test_of_two_who_edit_a_step_the_second_is_told_and_keeps_what_was_typed(memb
     button = post(member, session, "/steps/thank_you/remove", was="1")
     assert button.status_code == 303
     assert "thank_you" in steps(session)
+
+
+def test_of_ten_who_save_at_once_one_is_first_and_the_others_are_told(
+    app: Flask, member, session
+) -> None:
+    address = f"/protocols/{the_protocol(session).public_id}/steps/survey_invitation"
+    provider = session.scalars(select(Provider)).one()
+    people = [logged_in(app.test_client(), provider) for _each in range(10)]
+    session.rollback()
+
+    def save(number: int) -> int:
+        with app.app_context():
+            typed = THE_SURVEY | {"count": str(number + 2)}
+            return people[number].post(address, data=typed).status_code
+
+    with ThreadPoolExecutor(10) as pool:
+        assert Counter(pool.map(save, range(10))) == {303: 1, 409: 9}
+    assert the_protocol(session).number == 2
+    assert session.scalar(select(func.count()).select_from(ProtocolVersion)) == 2
 
 
 def test_steps_are_moved_switched_and_removed(member, session):

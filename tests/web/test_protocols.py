@@ -64,6 +64,23 @@ def test_the_picture_has_each_step_as_a_mark_and_the_table_says_the_same(member,
     assert "3 days after “Survey” went" in page
 
 
+def test_who_may_only_read_sees_no_way_to_change_it(client, session):
+    a_company()
+    protocol = a_protocol(name="Web", is_default=True)
+    session.commit()
+    viewer = logged_in(client, a_provider(role=Role.viewer, language="en"))
+    for address in ("", f"/{protocol.public_id}", f"/{protocol.public_id}/versions"):
+        page = viewer.get(f"/protocols{address}").text
+        assert "<h1>" in page
+        assert 'name="was"' not in page
+        assert "/new" not in page
+
+
+def test_a_protocol_that_nobody_has_changed_says_that_there_are_no_versions(member, session):
+    page = member.get(f"/protocols/{named(session, 'Web').public_id}/versions").text
+    assert "No versions yet" in page
+
+
 def test_a_copy_is_made_and_a_name_is_asked_for(member, session):
     web = named(session, "Web")
     assert member.post("/protocols/new", data={"copy_of": web.public_id}).status_code == 422
