@@ -1,0 +1,286 @@
+"""Random farewells, and what each must come to: computed plainly, one step after the other.
+
+Nothing of the service is asked here: the steps, the calendar and the reasons are told anew.
+"""
+
+from bisect import bisect_right
+from calendar import monthrange
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+FIRST, LAST = date(2027, 1, 11), date(2027, 10, 10)  # when departures are recorded
+END = datetime(2028, 5, 1, tzinfo=UTC)
+NINE, TEN, NIGHT, EVENING = time(9), time(10), time(2, 30), time(20, 15)
+OWED = {"thank_you", "survey_invitation", "closing_letter"}
+UNSTOPPABLE = {"thank_you", "closing_letter"}
+NEEDS = {
+    "survey_reminder_1": ("unanswered",),
+    "survey_reminder_2": ("unanswered",),
+    "testimonial_request": ("no_testimonial", "no_recovery"),
+    "testimonial_reminder": ("no_testimonial", "no_recovery"),
+    "door_open": ("keep_in_touch", "no_recovery"),
+}
+ALL_WEEK = tuple(range(7))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A step as the test tells it."""
+
+    name: str
+    anchor: str
+    count: int
+    at: time
+    stale: int
+    unit: str = "days"
+    after: str = ""
+    weekdays: tuple[int, ...] = ALL_WEEK
+    asks: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition("-")[0]
+
+
+SHORT = (
+    Row("thank_you", "notice", 1, NINE, 14),
+    Row("survey_invitation", "end", 1, TEN, 21),
+    Row("survey_reminder_1", "step", 3, TEN, 2, after="survey_invitation"),
+)
+DEFAULT = (
+    *SHORT,
+    Row("closing_letter", "closing", 0, NINE, 14),
+    Row("survey_reminder_2", "step", 7, TEN, 7, after="survey_invitation"),
+    Row("testimonial_request", "answer", 1, NINE, 14, asks=("no_quality_reason",)),
+    Row("testimonial_reminder", "step", 5, NINE, 7, after="testimonial_request"),
+    Row("door_open-1m", "end", 1, TEN, 21, "months"),
+    Row("door_open-6m", "end", 6, TEN, 30, "months"),
+)
+
+
+@dataclass
+class Life:
+    """One departure and what happens to it; delays count from the mail that they answer."""
+
+    number: int
+    rows: tuple[Row, ...]
+    recorded_at: datetime
+    end_on: date
+    has_quality_reason: bool
+    keep_in_touch: bool
+    answers_after: timedelta | None
+    score: int
+    recovery_closes_after: timedelta | None
+    praises_after: timedelta | None
+    unsubscribed_at: datetime | None
+    held: tuple[datetime, datetime | None, str] | None  # from, until, stopped or paused
+    over: tuple[datetime, str] | None  # retained or returned
+    closed_at: datetime | None
+
+
+@dataclass
+class World:
+    """The zone of the company, when its clock is down, and its farewells."""
+
+    zone: ZoneInfo
+    downtimes: list[tuple[datetime, datetime]]
+    lives: list[Life] = field(default_factory=list)
+
+    def up(self, moment: datetime) -> datetime:
+        """When the clock comes to what is due at `moment`."""
+        place = bisect_right(self.downtimes, moment, key=lambda gap: gap[0]) - 1
+        return max(moment, self.downtimes[place][1]) if place >= 0 else moment
+
+    def local(self, day: date, at: time) -> datetime:
+        return datetime.combine(day, at, self.zone).astimezone(UTC)
+
+    def day(self, moment: datetime) -> date:
+        return moment.astimezone(self.zone).date()
+
+
+def a_world(random: Random, count: int, zone: str) -> World:
+    """A year of `count` departures, with downtimes of hours to ten days, some on the DST nights."""
+    gaps, begin = [], datetime(2027, 1, 20, 3, 7, tzinfo=UTC)
+    while begin < END - timedelta(days=40):
+        gaps.append((begin, begin + timedelta(hours=random.choice([2, 5, 9, 30, 100, 240]))))
+        begin = gaps[-1][1] + timedelta(days=random.randint(9, 45), hours=random.randint(0, 23))
+    world = World(ZoneInfo(zone), gaps)
+    protocols = [DEFAULT, SHORT, *(_own(random) for _each in range(4))]
+    world.lives = [_life(number, random, random.choice(protocols)) for number in range(count)]
+    return world
+
+
+def _own(random: Random) -> tuple[Row, ...]:
+    rows = [DEFAULT[0], DEFAULT[1], DEFAULT[7]]
+    for number in range(3):
+        anchor = random.choice(["notice", "end", "step"])
+        rows.append(
+            Row(
+                f"own_text-n{number}",
+                anchor,
+                random.choice([1, 2, 5]),
+                random.choice([NINE, TEN, NIGHT, EVENING]),
+                random.choice([1, 7, 30]),
+                random.choice(["days", "weeks", "months"]),
+                "survey_invitation" if anchor == "step" else "",
+                random.choice([ALL_WEEK, (0, 1, 2, 3, 4), (1, 3), (6,)]),
+                random.choice([(), ("unanswered",), ("keep_in_touch",), ("no_quality_reason",)]),
+            )
+        )
+    return tuple(rows)
+
+
+def _life(number: int, random: Random, rows: tuple[Row, ...]) -> Life:
+    def chance(share: float) -> bool:
+        return random.random() < share
+
+    def later(start: datetime, most: int) -> datetime:
+        found = start + timedelta(days=random.randint(0, most), hours=random.randint(0, 23))
+        return found.replace(minute=random.choice([7, 23, 41]))
+
+    span = (LAST - FIRST).days
+    day = FIRST + timedelta(days=random.choice([random.randint(0, span), random.randint(55, 80)]))
+    recorded_at = datetime(day.year, day.month, day.day, random.randint(6, 20), 19, tzinfo=UTC)
+    held_at = later(recorded_at, 40)
+    held_until = later(held_at + timedelta(hours=1), 30) if chance(0.7) else None
+    return Life(
+        number,
+        rows,
+        recorded_at,
+        day + timedelta(days=random.randint(-20, 60)),
+        chance(0.2),
+        chance(0.8),
+        timedelta(days=random.randint(0, 25), hours=5, minutes=13) if chance(0.6) else None,
+        random.choice([2, 6, 7, 9, 10]),
+        timedelta(days=random.randint(0, 9), hours=3) if chance(0.5) else None,
+        timedelta(days=random.randint(0, 9), hours=4, minutes=3) if chance(0.4) else None,
+        later(recorded_at, 90) if chance(0.15) else None,
+        (held_at, held_until, random.choice(["stopped", "paused"])) if chance(0.15) else None,
+        (later(recorded_at, 90), random.choice(["retained", "returned"])) if chance(0.1) else None,
+        later(recorded_at, 60) if chance(0.3) else None,
+    )
+
+
+Fate = tuple[str, str, str]  # sent or skipped, the local time, the reason
+
+
+def fates(life: Life, world: World) -> dict[str, Fate]:
+    """What must become of each step: those that never come to a decision are left out."""
+    sent: dict[str, datetime] = {}
+    found: dict[str, Fate] = {}
+    waiting = {row.name: row for row in life.rows}
+    while waiting:
+        ready = [
+            (moment, row)
+            for row in waiting.values()
+            if (moment := _decided(row, life, world, sent))
+        ]
+        if not ready:
+            break
+        (moment, due), row = min(ready, key=lambda pair: pair[0][0])
+        del waiting[row.name]
+        reason = _reason(row, life, world, sent, due, moment)
+        if not reason:
+            sent[row.name] = moment
+        local = moment.astimezone(world.zone).strftime("%Y-%m-%d %H:%M")
+        found[row.name] = ("skipped" if reason else "sent", local, reason)
+    return found
+
+
+def _decided(
+    row: Row, life: Life, world: World, sent: dict[str, datetime]
+) -> tuple[datetime, datetime] | None:
+    """When the clock decides about a step, and when it was due; None if it never does."""
+    base, known_at = _base(row, life, world, sent)
+    if base is None or known_at is None:
+        return None
+    began = life.recorded_at
+    due = _due(row, base, began, world)
+    moment = world.up(max(due, began, known_at))
+    if life.held and moment > life.held[0]:
+        resumed = life.held[1]
+        if resumed is None or (life.over and life.over[0] < resumed):
+            return None
+        due = _due(row, base, resumed, world)
+        moment = world.up(max(due, resumed, known_at))
+    if life.over and moment > life.over[0]:
+        return None
+    return (moment, due) if moment < END else None
+
+
+def _base(
+    row: Row, life: Life, world: World, sent: dict[str, datetime]
+) -> tuple[date | None, datetime | None]:
+    """The day that a step counts from, and since when it is known."""
+    if row.anchor == "notice":
+        return world.day(life.recorded_at), life.recorded_at
+    if row.anchor == "end":
+        return life.end_on, life.recorded_at
+    if row.anchor == "closing":
+        return (world.day(life.closed_at), life.closed_at) if life.closed_at else (None, None)
+    moment = _answered(life, sent) if row.anchor == "answer" else sent.get(row.after)
+    return (world.day(moment), moment) if moment else (None, None)
+
+
+def _due(row: Row, base: date, began: datetime, world: World) -> datetime:
+    day = _allowed(row, _after(row, base))
+    if row.kind in OWED and row.anchor in ("notice", "end", "closing"):
+        first = world.day(began)
+        if day <= first and first.weekday() in row.weekdays:
+            return began
+        day = max(day, _allowed(row, first))
+    return world.local(day, row.at)
+
+
+def _after(row: Row, base: date) -> date:
+    if row.unit != "months":
+        return base + timedelta(days=row.count * (7 if row.unit == "weeks" else 1))
+    year, month = divmod(base.year * 12 + base.month - 1 + row.count, 12)
+    return date(year, month + 1, min(base.day, monthrange(year, month + 1)[1]))
+
+
+def _allowed(row: Row, day: date) -> date:
+    while day.weekday() not in row.weekdays:
+        day += timedelta(days=1)
+    return day
+
+
+def _answered(life: Life, sent: dict[str, datetime]) -> datetime | None:
+    if life.answers_after is None or "survey_invitation" not in sent:
+        return None
+    return sent["survey_invitation"] + life.answers_after
+
+
+def _praised(life: Life, sent: dict[str, datetime]) -> datetime | None:
+    if life.praises_after is None or "testimonial_request" not in sent:
+        return None
+    return sent["testimonial_request"] + life.praises_after
+
+
+def _reason(
+    row: Row, life: Life, world: World, sent: dict[str, datetime], due: datetime, at: datetime
+) -> str:
+    """Why it does not go; empty when it does."""
+    answered, praised = _answered(life, sent), _praised(life, sent)
+    failed = answered is not None and life.score <= 6 and answered <= at
+    is_put_right = (
+        failed
+        and life.recovery_closes_after is not None
+        and (answered + life.recovery_closes_after <= at)
+    )
+    says_no = {
+        "unanswered": "answered" if answered and answered <= at else "",
+        "no_testimonial": "testimonial_given" if praised and praised <= at else "",
+        "no_recovery": "recovery_open" if failed and not is_put_right else "",
+        "keep_in_touch": "" if life.keep_in_touch else "keep_in_touch_off",
+        "no_quality_reason": "quality_reason" if life.has_quality_reason else "",
+    }
+    for question in (*NEEDS.get(row.kind, ()), *row.asks):
+        if says_no[question]:
+            return says_no[question]
+    if at >= due + timedelta(days=row.stale):
+        return "expired"
+    is_unwanted = life.unsubscribed_at is not None and life.unsubscribed_at <= at
+    return "suppressed" if is_unwanted and row.kind not in UNSTOPPABLE else ""
