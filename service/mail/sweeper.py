@@ -30,7 +30,7 @@ def sweep() -> int:
     expired = (
         select(OutboxMessage)
         .where(OutboxMessage.state == MailState.sending, is_over)
-        .order_by(OutboxMessage.id)
+        .order_by(OutboxMessage.id + 0)  # not by the key: SQLite would walk the whole outbox
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
