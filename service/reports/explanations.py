@@ -48,6 +48,8 @@ def why(line: Line) -> list[str]:
             _("It is written and waits for its time."),
             *_quiet(max(line.mail.due_at, now()), line.at),
         ]
+    if line.newsletter is not None:
+        return [_("It is scheduled, to those who fit its audience then and may get news.")]
     said = [_("It is their day: each year anew, to those who may get greetings then.")]
     return [*said, why_not(line.reason)] if line.reason else said
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import contains_eager, joinedload
 from service.clock import local_moment
 from service.current import company
 from service.extensions import db
-from service.mail import forecasts, postponing
+from service.mail import audiences, forecasts, postponing
 from service.mail.rows import among
 from service.models import (
     OPEN_STATES,
@@ -24,7 +24,10 @@ from service.models import (
     Departure,
     Enrolment,
     Greeting,
+    IssueState,
     MailKind,
+    Newsletter,
+    NewsletterIssue,
     Occasion,
     OutboxMessage,
     Protocol,
@@ -33,12 +36,14 @@ from service.models import (
 )
 from service.models.clients import name_key
 from service.models.forecasts import Forecast
+from service.models.recurrences import upcoming
 from service.models.situations import Situation
 from service.models.yearly import next_on
 from service.reports import greetings
 from service.reports.paging import Page, page_within
 
 PER_PAGE = 50
+MOST_ISSUES = 366  # of one newsletter: a daily one, for a year
 MOST_WRITTEN = 2000  # mails that stand in the outbox already: the rest is on the page of mails
 
 
@@ -62,6 +67,11 @@ class Query:
             self.q or self.kind or self.protocol or self.responsible or self.client or self.going
         )
 
+    @property
+    def is_about_some(self) -> bool:
+        """Whether it asks for some clients, so that what goes to many is no answer."""
+        return bool(self.q or self.client or self.responsible or self.protocol)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -79,6 +89,7 @@ class Line:
     foretold: tuple[Situation, Forecast] | None = None
     mail: OutboxMessage | None = None
     greeting: Greeting | None = None
+    newsletter: Newsletter | None = None
     people: int = 1
 
 
@@ -169,12 +180,39 @@ def of_greetings(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
             yield from _of_each(greeting, after, at, until, query)
 
 
-SOURCES: tuple[Source, ...] = (of_protocols, of_the_outbox, of_greetings)
+def of_newsletters(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
+    """Yield each issue that has its day, with how many would get it as things stand."""
+    if query.kind not in (None, MailKind.newsletter) or query.is_about_some:
+        return
+    house = company()
+    planned = select(NewsletterIssue).where(NewsletterIssue.state == IssueState.scheduled)
+    for issue in db.session.scalars(planned.options(joinedload(NewsletterIssue.newsletter))):
+        # a handful of newsletters, each with its own question about all contacts
+        newsletter = issue.newsletter
+        found = audiences.readers(newsletter.readers, house, at)
+        people = sum(reader.why_not is None for reader in found)
+        later = (
+            upcoming(
+                newsletter.first,
+                newsletter.recurrence,
+                house.time_zone,
+                issue.due_at,
+                MOST_ISSUES,
+            )
+            if newsletter.recurrence and newsletter.first
+            else []
+        )
+        for moment in (max(issue.due_at, at), *later):
+            if people and moment <= until:
+                yield Line(moment, MailKind.newsletter, newsletter=newsletter, people=people)
+
+
+SOURCES: tuple[Source, ...] = (of_protocols, of_the_outbox, of_greetings, of_newsletters)
 
 
 def _season(greeting: Greeting, at: datetime, until: datetime, query: Query) -> Iterator[Line]:
     day = greetings.next_day(greeting, at)
-    if day is None or query.q or query.client or query.responsible:
+    if day is None or query.is_about_some:
         return
     moment = local_moment(day, greeting.at, company().time_zone)
     going = greetings.line(greeting, at).going

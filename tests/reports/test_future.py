@@ -7,14 +7,16 @@ import time_machine
 from sqlalchemy import select, update
 
 from service import ticking
-from service.actions import departures
+from service.actions import departures, newsletters
 from service.actions.departures import Facts
 from service.clock import now
 from service.extensions import db
 from service.mail import suppressions
-from service.models import MailKind, MailState, OutboxMessage, SuppressionReason
+from service.models import Audience, MailKind, MailState, OutboxMessage, SuppressionReason
+from service.models.audiences import Who
 from service.models.labels import why_not
 from service.models.outbox import SkipReason
+from service.models.recurrences import Frequency
 from service.reports import explanations, future
 from service.reports.future import Query
 from tests import builders
@@ -162,3 +164,26 @@ def test_many_departures_cost_no_more_queries_than_few(session):
             counts.append(len(statements))
 
     assert counts[0] == counts[1]
+
+
+def test_a_newsletter_stands_on_each_of_its_days_with_how_many_would_get_it(session):
+    builders.a_company()
+    marta = builders.a_provider()
+    builders.a_contact()
+    with time_machine.travel("2026-11-02T12:00:00Z", tick=False):
+        newsletter = newsletters.create("Spring", marta)
+        newsletter.texts = {"es": {"subject": "Hola", "body": "Hola"}}
+        newsletter.audience = Audience(who=Who.all).as_json()
+        db.session.flush()
+        first = datetime.fromisoformat("2026-12-01T10:00")
+        newsletters.schedule(newsletter, first, Frequency.monthly, by=marta, was=newsletter.version)
+        until = datetime(2027, 4, 1, 12, tzinfo=UTC)
+        found = future.lines(now(), until, future.Query(kind=MailKind.newsletter))
+        assert [(f"{line.at:%FT%R}", line.people) for line in found] == [
+            ("2026-12-01T09:00", 1),
+            ("2027-01-01T09:00", 1),
+            ("2027-02-01T09:00", 1),
+            ("2027-03-01T09:00", 1),
+            ("2027-04-01T08:00", 1),  # summer
+        ]
+        assert future.lines(now(), until, future.Query(q="nobody")) == []

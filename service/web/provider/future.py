@@ -24,7 +24,7 @@ from service.web.theme import current_company
 blueprint = Blueprint("future", __name__, url_prefix="/future")
 
 MONTHS = 12
-KINDS = (*NATURES, MailKind.greeting)
+KINDS = (*NATURES, MailKind.greeting, MailKind.newsletter)
 
 
 @blueprint.get("")
