@@ -231,7 +231,7 @@ def test_it_cannot_be_edited_while_it_is_being_sent(marta):
     newsletter = a_newsletter(marta)
     issue = scheduled(newsletter, marta)
     ticking.tick()
-    with pytest.raises(Conflict, match="being sent"):
+    with pytest.raises(Conflict, match="Se está enviando"):
         newsletters.save_text(newsletter, "es", Text("x", "y"), newsletter.version)
     assert fresh(issue).texts == TEXTS
 
@@ -280,10 +280,10 @@ def test_of_two_who_schedule_one_does(app, marta):
 
 def test_nobody_and_nothing_are_refused_with_what_to_do(marta):
     newsletter = a_newsletter(marta)
-    with pytest.raises(Refused, match="Widen the audience"):
+    with pytest.raises(Refused, match="Amplía los destinatarios"):
         newsletters.schedule(newsletter, None, Frequency.once, by=marta, was=newsletter.version)
     a_contact()
-    with pytest.raises(Refused, match="Choose a later one"):
+    with pytest.raises(Refused, match="Elige otro posterior"):
         scheduled(newsletter, marta, datetime.fromisoformat("2020-01-01T09:00"))
     newsletter.texts = {}
     db.session.commit()

@@ -20,6 +20,7 @@ from tests.builders import (
     an_invitation,
 )
 from tests.live import DESK
+from tests.mail.mails import an_issue
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 TO_CLIENTS = [kind for kind in MailKind if not RULES[kind].to_provider]
@@ -48,6 +49,7 @@ def links_of_every_mail() -> set[str]:
         departure = answered if kind.startswith(ABOUT_AN_ANSWER) else silent
         row = outbox.write(kind, departure.contact, subject="scanned", departure=departure)
         row.message_id = f"<{kind}@localhost>"
+        row.issue_id = an_issue().id if kind is MailKind.newsletter else None
         mail = rendering.render(row)
         text = wire.decoded(mail.html) + wire.decoded(mail.text) + repr(mail.extra_headers)
         found |= set(re.findall(r"http://localhost[^\s\"'<>]*", text))

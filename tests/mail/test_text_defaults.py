@@ -29,7 +29,7 @@ def test_a_built_in_text_can_be_saved_as_it_is(any_app, kind, language):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_built_in_text_saved_as_ones_own_says_the_same(app, language):
     a_company(signature=SIGNED)
-    for kind in TO_CLIENTS:
+    for kind in set(TO_CLIENTS) - {MailKind.newsletter}:  # it has no words but its issue's
         row = a_mail(kind, language)
         built_in = render(row)
         words = default(kind, language)

@@ -73,7 +73,8 @@ def test_who_may_only_read_sees_no_way_to_change_it(client, session):
         page = viewer.get(f"/protocols{address}").text
         assert "<h1>" in page
         assert 'name="was"' not in page
-        assert "/new" not in page
+        assert "/protocols/new" not in page
+        assert "/steps/new" not in page
 
 
 def test_a_protocol_that_nobody_has_changed_says_that_there_are_no_versions(member, session):
