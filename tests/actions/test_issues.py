@@ -287,7 +287,7 @@ def test_nobody_and_nothing_are_refused_with_what_to_do(marta):
         scheduled(newsletter, marta, datetime.fromisoformat("2020-01-01T09:00"))
     newsletter.texts = {}
     db.session.commit()
-    with pytest.raises(Refused, match="Write the text first"):
+    with pytest.raises(Refused, match="Escribe primero"):
         scheduled(newsletter, marta)
 
 
