@@ -83,6 +83,10 @@ def main() -> None:
         import_clients(page, here)
         html, link = survey_link(here)
         show_departure(page, here)
+        show_protocol(page, here)
+        page.goto(f"{here.base}/future")
+        picture(page, "future")
+        write_newsletter(page, here)
         mail = phone(browser)
         mail.set_content(html)
         picture(mail, "mail")
@@ -146,6 +150,26 @@ def show_departure(page: Page, here: Here) -> None:
     page.goto(f"{here.base}/departures?q=Harbour")
     page.click("main a:has-text('Harbour Books')")
     picture(page, "departure")
+
+
+def show_protocol(page: Page, here: Here) -> None:
+    """Show the default protocol as a picture."""
+    page.goto(f"{here.base}/protocols")
+    page.click("main a:has-text('The whole farewell')")
+    picture(page, "protocol")
+
+
+def write_newsletter(page: Page, here: Here) -> None:
+    """Write a few lines to those who left, and show whom they would reach."""
+    page.goto(f"{here.base}/newsletters")
+    page.fill("[name=name]", "Winter letter")
+    with page.expect_navigation():
+        page.press("[name=name]", "Enter")
+    page.fill("[name=subject]", "What we learnt this year, {{ first_name }}")
+    page.fill("[name=body]", "Hello {{ first_name }},\n\nthree things we do **better** now:")
+    press(page, "[name=body]")
+    page.click("main nav a[href$='/audience']")
+    picture(page, "newsletter")
 
 
 def survey_link(here: Here) -> tuple[str, str]:
