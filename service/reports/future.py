@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from service.clock import local_moment
@@ -186,7 +186,7 @@ def of_newsletters(at: datetime, until: datetime, query: Query) -> Iterator[Line
         return
     house = company()
     planned = select(NewsletterIssue).where(NewsletterIssue.state == IssueState.scheduled)
-    for issue in db.session.scalars(planned.options(joinedload(NewsletterIssue.newsletter))):
+    for issue in db.session.scalars(planned.options(joinedload(NewsletterIssue.newsletter))).all():
         # a handful of newsletters, each with its own question about all contacts
         newsletter = issue.newsletter
         found = audiences.readers(newsletter.readers, house, at)
@@ -265,7 +265,7 @@ def _of_clients(query: Query, *, with_responsible: bool = True) -> list[ColumnEl
     return found
 
 
-def _responsible(query: Query):  # type: ignore[no-untyped-def]
+def _responsible(query: Query) -> Select[int]:
     return select(Provider.id).where(Provider.public_id == query.responsible)
 
 
