@@ -93,7 +93,7 @@ class Supervised:
         """Return the processes that it forked, and those that an earlier one left behind."""
         self.orphans = {pid for pid in self.orphans if _lives(pid)}
         with suppress(OSError):
-            return self.orphans | {int(pid) for pid in self._listed().read_text().split()}
+            return self.orphans | set(_forks_of(self.process.pid))
         return self.orphans
 
     def kill(self) -> None:
@@ -111,20 +111,31 @@ class Supervised:
                 killed += 1
         return killed
 
+    def kill_grandchildren(self) -> int:
+        """SIGKILL what its forks have forked; return how many there were."""
+        killed = 0
+        for child in self.children():
+            with suppress(OSError):
+                for pid in _forks_of(child):
+                    os.kill(pid, signal.SIGKILL)
+                    killed += 1
+        return killed
+
     def end(self) -> None:
         """End it with all that it forked."""
         self.kill_children()
         stop(self.process)
         self._sweep(self.process.pid)
 
-    def _listed(self) -> Path:
-        return Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-
     @staticmethod
     def _sweep(pid: int) -> None:
         """Remove what libfaketime cannot when its process is killed."""
         for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
             Path("/dev/shm", name).unlink(missing_ok=True)
+
+
+def _forks_of(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _lives(pid: int) -> bool:

@@ -85,18 +85,25 @@ def lease_time() -> timedelta:
 
 
 @contextmanager
-def claiming() -> Iterator["Claims"]:
+def claiming(owner: str = "") -> Iterator["Claims"]:
     """Yield the claims of one courier, with a database connection of its own.
+
+    Those of one `owner` may pass rows to each other.
 
     At the end, whatever happened, what was noted is written; rows not come to are given back.
     """
     with database.statement_by_statement(db.engine) as connection:
-        claims = Claims(connection)
+        claims = Claims(connection, owner)
         try:
             yield claims
         finally:
             claims.write()
             claims.release(claims.held())
+
+
+def new_owner() -> str:
+    """Return a name that nobody else claims by."""
+    return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class Claims:
@@ -106,9 +113,9 @@ class Claims:
     A crash in between leaves one mail in doubt, as it would have anyway.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, owner: str = "") -> None:
         self.connection = connection
-        self.owner = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = owner or new_owner()
         self.lease = lease_time()
         self.until = now()
         self._held: dict[int, None] = {}  # in the order in which they are to go
@@ -117,6 +124,14 @@ class Claims:
     def held(self) -> list[int]:
         """Return the rows that are ours and of which nothing is noted."""
         return list(self._held)
+
+    def hold(self, row_id: int) -> None:
+        """Answer for a row that another of our name has claimed."""
+        self._held[row_id] = None
+
+    def pass_on(self, row_id: int) -> None:
+        """Let another of our name answer for a row."""
+        self._held.pop(row_id, None)
 
     def take(
         self, count: int, among: Sequence[int] | None = None, domain: str = "localhost"
@@ -244,6 +259,12 @@ class Claims:
             self._count(update(_OUTBOX).where(_OUTBOX.c.id.in_(ids), *ours).values(**changes))
         for row_id in ids:
             self._held.pop(row_id, None)
+
+    def release_rest(self) -> None:
+        """Give back all that is ours, whoever of our name claimed it, and did not leave."""
+        ours = (_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)
+        rest = (*ours, _OUTBOX.c.handing_over_at.is_(None))
+        self._count(update(_OUTBOX).where(*rest).values(state=MailState.queued, **FREE))
 
 
 def _new(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ it goes where the kind's rules say.
 """
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -19,38 +20,36 @@ from service.mail import breaker, outcomes, rate, stopping, suppressions
 from service.mail.claims import Claims, LostLease, claiming
 from service.mail.conversations import Conversation
 from service.mail.failures import About, LineBroke, Refusal, Undecided, Unreachable
+from service.mail.packing import Packer
 from service.mail.parcels import Parcel
 from service.mail.smtp import mail
-from service.mail.stock import Stock
+from service.mail.stock import Stock, Supply, may_claim
+from service.mail.stopping import Enough, OutOfTime, Time
 from service.models import SuppressionReason, SuppressionScope
 
 log = logging.getLogger(__name__)
 
-BUDGET = 240.0  # seconds per job, well below RQ's own limit of 600
 LOSSES = 2  # lines that broke one after another: the server is in trouble, not the mail
 LINE_MAILS = 1000  # after so many mails, or seconds, a line is made anew: servers tire of old ones
 LINE_SECONDS = 300.0
-
-
-class Enough(Exception):
-    """The work ends early, and nothing is wrong."""
-
-
-class OutOfTime(Enough):
-    """The job's time is over, or the process is to end; others go on."""
+FRESH = 1.0  # seconds for which what others learnt about rates is taken as known
 
 
 class Courier:
     """Carries mails over one connection: those of `ids`, and with `goes_on` whatever else is due.
 
-    Urgent ones of anybody go first.
+    Urgent ones of anybody go first. With `packer` it carries what that has.
     """
 
-    def __init__(self, ids: Sequence[int], goes_on: bool = False) -> None:
+    def __init__(
+        self, ids: Sequence[int], goes_on: bool = False, packer: Packer | None = None
+    ) -> None:
         self.ids = ids
         self.goes_on = goes_on
+        self.packer = packer
         self.connection = mail.connect()
-        self.began = time.monotonic()
+        self.time = Time()
+        self.looked_at = -math.inf  # when the limits were looked at
         self.following: Parcel | None = None  # announced with the mail before it
         self.losses = 0
         self.has_answered = False
@@ -62,7 +61,7 @@ class Courier:
     def carry(self) -> bool:
         """Deliver until nothing is due or the server is out of reach; False when time ran out."""
         try:
-            with claiming() as claims:
+            with claiming(self.packer.owner if self.packer else "") as claims:
                 return self._carry(claims)
         finally:
             self.connection.close()
@@ -70,7 +69,7 @@ class Courier:
                 log.info("carried %s", " ".join(f"{k}={n}" for k, n in sorted(self.counts.items())))
 
     def _carry(self, claims: Claims) -> bool:
-        stock = Stock(claims, self.ids, self.goes_on, self._may_claim)
+        stock = self.packer or Stock(claims, self.ids, self.goes_on, self._may_claim)
         self.connection.meanwhile = stock.work
         try:
             while parcel := self.following or stock.take():
@@ -86,15 +85,11 @@ class Courier:
         return True
 
     def _may_claim(self) -> bool:
-        """Say whether more is to be claimed; looks anew at what others learnt about rates."""
-        self._check_time()
-        self._look_at_limits()
-        with database.reading():
-            may = not breaker.is_open() and not rate.is_full(self.halved)
-            db.session.rollback()
-        return may
+        """Say whether more is to be claimed."""
+        self.time.check()
+        return may_claim()
 
-    def _turn(self, claims: Claims, parcel: Parcel, stock: Stock) -> None:
+    def _turn(self, claims: Claims, parcel: Parcel, stock: Supply) -> None:
         """Hand one mail over and note what became of it. Raises Unreachable or Enough."""
         if not self._has_its_turn(claims, parcel):
             return
@@ -117,7 +112,10 @@ class Courier:
 
     def _has_its_turn(self, claims: Claims, parcel: Parcel) -> bool:
         """Wait until no rate holds the mail back; False when it is given back for later."""
-        self._check_time()
+        claims.hold(parcel.row_id)
+        self.time.check()
+        if time.monotonic() - self.looked_at > FRESH:
+            self._look_at_limits()
         bucket = rate.bucket_of(parcel.envelope.recipient)
         limits = rate.limits_for(bucket, self.halved) if self.is_limited else {}
         if limits:
@@ -142,21 +140,20 @@ class Courier:
         self.put_back[turn.bucket] += 1
 
     def _look_at_limits(self) -> None:
+        self.looked_at = time.monotonic()
         with database.reading():
             self.halved = rate.slowed(now())
             db.session.rollback()
         set_rates = settings().mail_rate or settings().mail_domain_rate
         self.is_limited = bool(set_rates or self.halved)
 
-    def _check_time(self) -> None:
-        if stopping.is_wanted() or time.monotonic() - self.began > BUDGET:
-            raise OutOfTime
-
-    def _hand_over(self, claims: Claims, parcel: Parcel, stock: Stock) -> str:
+    def _hand_over(self, claims: Claims, parcel: Parcel, stock: Supply) -> str:
         line = self._line_that_wants(parcel)
         claims.leave(parcel.row_id)
         if not self.is_limited and not _is_worn(line):
             self.following = stock.take_at_hand()
+            if self.following:
+                claims.hold(self.following.row_id)
         return line.send(parcel.octets, self.following.envelope if self.following else None)
 
     def _line_that_wants(self, parcel: Parcel) -> Conversation:

@@ -7,11 +7,13 @@ does one small thing and returns. So nothing runs beside the line, and the line 
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from service import database
+from service.clock import now
 from service.current import company, settings
 from service.extensions import db
-from service.mail import ramp, rendering
+from service.mail import breaker, ramp, rate, rendering
 from service.mail.claims import Claims
 from service.mail.headers import BadAddress, wire_address
 from service.mail.parcels import Draft, Parcel, draft, pack
@@ -23,6 +25,19 @@ UNIT = (
     16  # mails packed in one go: a processor is a third slower when it changes its work each time
 )
 EARLY = 0.2  # of a claim are left when the next one is made, so that the line need not wait for it
+
+
+class Supply(Protocol):
+    """Where a line has its mails from."""
+
+    def take(self) -> Parcel | None:
+        """Return what goes next; None when nothing is left. Blocks when nothing is at hand."""
+
+    def take_at_hand(self) -> Parcel | None:
+        """Return what goes next when nothing has to be waited for."""
+
+    def work(self) -> bool:
+        """Do one small thing ahead, and never raise; False when there is none to do."""
 
 
 class Stock:
@@ -131,6 +146,14 @@ class Stock:
         allowed = AHEAD * limit.mails / limit.seconds if limit else MOST
         seen = AHEAD * self.taken / (time.monotonic() - self.began) if self.taken else FIRST
         return max(1, min(MOST, int(allowed), int(seen)))
+
+
+def may_claim() -> bool:
+    """Say whether the server is to be talked to at all, as far as anybody knows."""
+    with database.reading():
+        may = not breaker.is_open() and not rate.is_full(rate.slowed(now()))
+        db.session.rollback()
+    return may
 
 
 def _domain() -> str:

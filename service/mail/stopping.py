@@ -1,10 +1,36 @@
-"""Whether this process was asked to end: whoever sends finishes the mail in hand, and no more."""
+"""When to end early: whoever sends finishes the mail in hand, and no more.
+
+It is when this process was asked to, or when the time of its job is over.
+"""
 
 import signal
 import threading
+import time
 from types import FrameType
 
+BUDGET = 240.0  # seconds per job, well below RQ's own limit of 600
+
 _wanted = threading.Event()
+
+
+class Enough(Exception):
+    """The work ends early, and nothing is wrong."""
+
+
+class OutOfTime(Enough):
+    """The job's time is over, or the process is to end; others go on."""
+
+
+class Time:
+    """The time of one job, from now on."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def check(self) -> None:
+        """Raise OutOfTime when it is over."""
+        if is_wanted() or time.monotonic() - self.began > BUDGET:
+            raise OutOfTime
 
 
 def listen() -> None:

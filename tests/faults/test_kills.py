@@ -16,17 +16,17 @@ from tests.mail.deliveries import mails
 from tests.mail.scripted_process import ScriptedProcess, scripted_process
 
 SEED = int(os.environ.get("FAULT_SEED") or random.randrange(1_000_000))
-BLOWS = ("job", "worker", "worker and job", "clock")
-WEIGHTS = (6, 2, 2, 1)
+BLOWS = ("job", "packer", "worker", "worker and job", "clock")
+WEIGHTS = (6, 4, 2, 2, 1)
 MOST_SECONDS = 600
 
 
 class Killer:
-    """Strikes processes of an install; counts the senders that died."""
+    """Strikes processes of an install; counts the senders that died, and who packed for them."""
 
     def __init__(self, install: Install, chance: random.Random) -> None:
         self.install, self.chance = install, chance
-        self.senders = self.kills = 0
+        self.senders = self.packers = self.kills = 0
 
     def strike(self, blow: str) -> None:
         """Kill whom the blow names, wherever they are in their work."""
@@ -37,10 +37,12 @@ class Killer:
             self.chance.choice(self.install.clocks).kill()
         if blow.startswith("worker"):
             victim.kill()
-        if blow.endswith("job"):
+        packers = victim.kill_grandchildren() if blow == "packer" else 0
+        if blow.endswith("job") or (blow == "packer" and not packers):
             jobs = victim.kill_children()
         self.senders += jobs
-        self.kills += 1 if blow != "job" else jobs
+        self.packers += packers
+        self.kills += 1 if blow.startswith(("worker", "clock")) else jobs + packers
 
 
 def blows(chance: random.Random, count: int) -> list[str]:
@@ -103,6 +105,7 @@ def none_is_lost(settings, count: int, kills: int, seed: int, slowness: float) -
         install.work(2)
         install.until_ready()
         killer = kill_through(install, smtp, ids, kills, seed)
+        print(f"killed {killer.senders} senders and {killer.packers} packers")
         assert killer.senders, "no sender was killed"
         install.until_all_ended()
         reckon(smtp, killer.senders * connections)

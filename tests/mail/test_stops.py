@@ -27,7 +27,7 @@ from tests.mail.test_workers import message_ids, wait_for
 from tests.mail.workers import a_worker, jobs_of
 from tests.processes import private_directory, start, wait_until
 
-MAILS = 120  # the first job of the clock holds 100 of them
+MAILS = 200  # the first job of the clock holds 100 of them, and begins with a packer
 PROMISE = 10  # seconds from SIGTERM to the end
 
 
