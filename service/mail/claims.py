@@ -117,7 +117,7 @@ class Claims:
         self.connection = connection
         self.owner = owner or new_owner()
         self.lease = lease_time()
-        self.until = now()
+        self.until = now() + self.lease
         self._held: dict[int, None] = {}  # in the order in which they are to go
         self._notes: list[tuple[int, dict[str, Any]]] = []
 
@@ -244,12 +244,17 @@ class Claims:
         return _ready(statement, db.engine).run(self.connection, values)
 
     def renew(self) -> None:
-        """Hold everything longer, once a good part of the lease is over."""
+        """Hold everything longer, once a good part of the lease is over.
+
+        Waits for nobody: two of one name would wait for each other's rows.
+        """
         if self.until - now() > self.lease * 0.7:
             return
         self.until = now() + self.lease
         ours = (_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)
-        self._count(update(_OUTBOX).where(*ours).values(lease_until=self.until))
+        at_rest = select(_OUTBOX.c.id).where(*ours).with_for_update(skip_locked=True).cte("at_rest")
+        held = _OUTBOX.c.id.in_(select(at_rest.c.id))
+        self._count(update(_OUTBOX).where(held, *ours).values(lease_until=self.until))
 
     def release(self, ids: Sequence[int], due_at: datetime | None = None) -> None:
         """Give rows back as if they had never been claimed; due at `due_at` when it is given."""

@@ -1,14 +1,18 @@
 """A worker that died leaves rows behind; the clock finds them by their lease."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import time_machine
+from sqlalchemy import update
 
 from service.clock import now
 from service.extensions import db
 from service.mail import claims, delivery, sweeper
 from service.mail.conversations import Conversation
-from service.models import MailKind, MailState
+from service.models import MailKind, MailState, OutboxMessage
 from tests.mail.deliveries import a_courier_that_dies, a_mail, fresh, mails
 
 AFTER = timedelta(minutes=10)
@@ -86,6 +90,32 @@ def test_a_lease_is_renewed_while_its_worker_lives(session):
         clock.shift(claims.lease_time() * 0.5)
         claim.renew()
         assert lease_of(ids[1]) > until
+
+
+def test_a_lease_is_renewed_without_waiting_for_who_marks_a_row_of_the_same_job(session):
+    ids = mails(2)
+    with time_machine.travel(now(), tick=False) as clock, a_courier_that_dies(*ids) as claim:
+        until = lease_of(ids[1])
+        clock.shift(claims.lease_time() * 0.5)
+        with being_marked(ids[0]):
+            claim.renew()
+        assert lease_of(ids[1]) > until
+
+
+@contextmanager
+def being_marked(row_id: int) -> Iterator[None]:
+    """Have a row locked by somebody else, who is slow; SQLite has one writer, and no such locks."""
+    if db.engine.name == "sqlite":
+        yield
+        return
+    is_over = threading.Event()
+    with db.engine.connect() as other:
+        other.execute(update(OutboxMessage).values(attempts=1).where(OutboxMessage.id == row_id))
+        later = threading.Timer(2, lambda: (is_over.set(), other.rollback()))
+        later.start()
+        yield
+        assert not is_over.is_set()
+        later.join()
 
 
 def test_a_mail_that_was_taken_is_sent_even_when_the_lease_ran_out_meanwhile(
