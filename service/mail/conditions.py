@@ -1,5 +1,6 @@
 """Ask again, when a mail is claimed, whether it may still go. Reads only."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from service.mail import greetings, outbox, situations, suppressions
 from service.mail.rows import among
 from service.models import (
     Contact,
+    Departure,
+    DepartureReason,
     IssueState,
     MailKind,
     NewsletterIssue,
@@ -33,7 +36,7 @@ def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
         .where(among(OutboxMessage.id, ids))
         .options(
             joinedload(OutboxMessage.contact).joinedload(Contact.client),
-            joinedload(OutboxMessage.departure),
+            joinedload(OutboxMessage.departure).lazyload(Departure.reason_rows),
             selectinload(OutboxMessage.provider),
             selectinload(OutboxMessage.sender),
             selectinload(OutboxMessage.reply_to),
@@ -48,6 +51,8 @@ def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
 def _introduce(rows: Sequence[OutboxMessage]) -> None:
     """Give each departure its people; most are its mail's reader, and not worth loading twice."""
     departures = [row.departure for row in rows if row.departure]
+    if not departures:
+        return
     contacts = {row.contact.id: row.contact for row in rows if row.contact}
     if missing := {each.contact_id for each in departures} - contacts.keys():
         query = select(Contact).where(Contact.id.in_(missing)).options(joinedload(Contact.client))
@@ -55,7 +60,12 @@ def _introduce(rows: Sequence[OutboxMessage]) -> None:
     responsible = {each.responsible_id for each in departures if each.responsible_id}
     query_ = select(Provider).where(Provider.id.in_(responsible))
     providers = {one.id: one for one in db.session.scalars(query_)} if responsible else {}
+    given = defaultdict(list)
+    of_these = among(DepartureReason.departure_id, {each.id for each in departures})
+    for row in db.session.scalars(select(DepartureReason).where(of_these)):
+        given[row.departure_id].append(row)
     for each in departures:
+        set_committed_value(each, "reason_rows", given[each.id])
         contact = contacts.get(each.contact_id)
         set_committed_value(each, "contact", contact)
         set_committed_value(each, "client", contact and contact.client)

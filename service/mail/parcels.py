@@ -5,7 +5,8 @@ that may go only later is given back until then; the others go on. Opens no sock
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 from rq.timeouts import BaseTimeoutException
@@ -58,21 +59,28 @@ class Draft:
 
 def draft(claims: Claims, ids: Sequence[int]) -> list[Draft]:
     """Return drafts of the rows just claimed that may go; leaves no transaction open."""
-    with database.reading():
+    with database.reading(), _leaving_nothing_open():
+        house = rendering.the_house()  # first: it holds the company, which is asked for often
         rows = conditions.rows_of(ids)
         reasons = conditions.reasons(rows, now())
         left = [row for row in rows if row.id not in reasons]
         waits = postponing.waits(left, now(), together=ids)
-        house = rendering.the_house()
         topics = load([row for row in left if row.id not in waits])
-        db.session.expunge_all()  # what was read is kept; to expire each object would cost more
-        db.session.commit()
     for row_id, reason in reasons.items():
         claims.note(row_id, outcomes.skipped(reason))
     for moment, row_ids in postponing.by_moment(waits).items():
         log.info("mails_postponed count=%s until=%s", len(row_ids), moment)
         claims.release(row_ids, moment)
     return [Draft(topic, house) for topic in topics]
+
+
+@contextmanager
+def _leaving_nothing_open() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        db.session.expunge_all()  # what was read is kept; to expire each object would cost more
+        db.session.rollback()
 
 
 def pack(claims: Claims, drawn: Draft) -> Parcel | None:

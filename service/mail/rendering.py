@@ -20,6 +20,8 @@ from service.models import Company, MailKind, OutboxMessage, Provider
 
 Address = tuple[str, str]  # (display name, address)
 
+SAMPLED = frozenset(MailKind) - {MailKind.test_mail}  # what a test mail may show
+
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
@@ -90,7 +92,7 @@ def sender_address(company_row: Company) -> str:
 def render_topic(topic: Topic, house: House) -> Rendering:
     """Return the mail about `topic`; raises Unwritable or BadHeader."""
     sampled = (topic.row.context or {}).get("sample")
-    if sampled in set(MailKind) - {MailKind.test_mail} and topic.row.provider:
+    if sampled in SAMPLED and topic.row.provider:
         return _sample_for(topic, MailKind(sampled), topic.row.provider, house)
     row, said = topic.row, content(topic, house.company)
     to_provider = RULES[row.kind].to_provider

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import NamedTuple
 
 from sqlalchemy import select
 
@@ -26,7 +26,14 @@ from service.models.plans import Planned, plan
 from service.models.situations import Situation
 from service.models.steps import Step
 
-Row = TypeVar("Row", Enrolment, Invitation, Recovery, Response)
+
+class _Known(NamedTuple):
+    """The rows of which a departure has one or none."""
+
+    enrolment: Enrolment | None
+    response: Response | None
+    recovery: Recovery | None
+    has_testimonial: bool
 
 
 def of(departure: Departure) -> Situation:
@@ -35,7 +42,7 @@ def of(departure: Departure) -> Situation:
 
 
 def of_all(departures: Sequence[Departure]) -> dict[int, Situation]:
-    """Return the situation of each departure by its id, in eight queries."""
+    """Return the situation of each departure by its id, in a few queries."""
     found = without_mails(departures)
     for mail in _mails_of_steps([departure.id for departure in departures]):
         situation = found[mail.departure_id or 0]
@@ -48,29 +55,23 @@ def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
     """Return the situations as far as conditions ask: which mails were written is left out."""
     ids = [departure.id for departure in departures]
     zone = company().time_zone
-    enrolments = {row.departure_id: row for row in _rows(Enrolment, ids)}
-    responses = {row.departure_id: row for row in _rows(Response, ids)}
-    recoveries = {row.departure_id: row for row in _rows(Recovery, ids)}
-    testimonials = set(
-        db.session.scalars(
-            select(Testimonial.departure_id).where(among(Testimonial.departure_id, ids))
-        )
-    )
-    steps = _steps_of(enrolments.values())
+    known = _known_of(ids)
+    steps = _steps_of(row.enrolment for row in known.values() if row.enrolment)
     found = {
         departure.id: Situation(
             departure,
-            (enrolment := enrolments.get(departure.id)),
+            (enrolment := known[departure.id].enrolment),
             zone,
             steps.get(enrolment.protocol_id if enrolment else None, BUILT_INS[DEFAULT]),
-            response=responses.get(departure.id),
-            recovery=recoveries.get(departure.id),
-            has_testimonial=departure.id in testimonials,
+            response=known[departure.id].response,
+            recovery=known[departure.id].recovery,
+            has_testimonial=known[departure.id].has_testimonial,
         )
         for departure in departures
     }
-    for invitation in _rows(Invitation, ids):
-        found[invitation.departure_id].invitations[invitation.kind] = invitation
+    invitations = select(Invitation).where(among(Invitation.departure_id, ids))
+    for row in db.session.scalars(invitations.execution_options(populate_existing=True)):
+        found[row.departure_id].invitations[row.kind] = row
     return found
 
 
@@ -107,11 +108,18 @@ def _steps_of(enrolments: Iterable[Enrolment]) -> dict[int | None, tuple[Step, .
     return {row.id: row.steps for row in db.session.execute(query)}
 
 
-def _rows(model: type[Row], ids: Collection[int]) -> Sequence[Row]:
-    """Return the rows of these departures as the database has them now."""
-    column: Any = model.departure_id
-    query = select(model).where(among(column, ids)).execution_options(populate_existing=True)
-    return db.session.scalars(query).all()
+def _known_of(ids: Collection[int]) -> dict[int, _Known]:
+    """Return what there is of each departure, as the database has it now; one query for all."""
+    query = (
+        select(Departure.id, Enrolment, Response, Recovery, Testimonial.id.is_not(None))
+        .outerjoin(Enrolment, Enrolment.departure_id == Departure.id)
+        .outerjoin(Response, Response.departure_id == Departure.id)
+        .outerjoin(Recovery, Recovery.departure_id == Departure.id)
+        .outerjoin(Testimonial, Testimonial.departure_id == Departure.id)
+        .where(among(Departure.id, ids))
+        .execution_options(populate_existing=True)
+    )
+    return {row[0]: _Known(*row[1:]) for row in db.session.execute(query)}
 
 
 def _mails_of_steps(ids: Collection[int]) -> Sequence[OutboxMessage]:
