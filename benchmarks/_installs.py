@@ -82,9 +82,14 @@ class Install:
         return Worker.count(connection=queue.jobs.connection)
 
     def wait_for_peace(self, seconds: float = 30) -> None:
-        """Wait until no job is at work or waits: a late one would take what comes due next."""
-        jobs, deadline = queue.jobs, time.monotonic() + seconds
-        while jobs.count or jobs.started_job_registry.get_job_count(cleanup=False):
+        """Wait until no job is at work or waits: a late one would take what comes due next.
+
+        Between the queue and the work a job is seen in neither, so one looks several times.
+        """
+        jobs, deadline, looks = queue.jobs, time.monotonic() + seconds, 0
+        while looks < 5:
+            at_work = jobs.started_job_registry.get_job_count(cleanup=False)
+            looks = 0 if jobs.count or at_work else looks + 1
             if time.monotonic() > deadline:
                 raise RuntimeError("the worker does not come to rest")
             time.sleep(0.05)

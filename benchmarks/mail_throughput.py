@@ -17,7 +17,7 @@ from service.extensions import db
 from service.mail import delivery
 from service.models import OutboxMessage
 
-MAILS = 1_000  # per turn
+MAILS = 2_000  # per turn
 TURNS = 3
 LEAST = 0.6  # of smtplib
 SENDERS = ("job", "worker", "smtplib", "flask_mail")

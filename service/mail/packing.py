@@ -5,6 +5,7 @@ It is worth its fork for many mails only. Nothing is sent here, and no mark of a
 """
 
 import fcntl
+import gc
 import logging
 import os
 import select
@@ -14,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -24,8 +26,9 @@ from service import database
 from service.current import settings
 from service.extensions import db
 from service.mail import claims
-from service.mail.parcels import Parcel
-from service.mail.stock import Stock, may_claim
+from service.mail.claims import Claims
+from service.mail.parcels import Draft, Parcel
+from service.mail.stock import FIRST, Stock, may_claim
 from service.mail.stopping import Time
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,9 @@ MOST = 48  # parcels at hand, which are in memory
 BUNDLE = 8  # parcels passed on in one go
 ROOM = 1024 * 1024  # octets on the way; what anybody may have
 GLANCE = 0.2  # seconds after which who waits for a parcel looks whether it is to end
+RARELY = (
+    50_000  # new objects after which garbage is looked for: a claim makes more than the default
+)
 PATIENCE = 5.0  # seconds that a packer has for its end, which it needs when it is just claiming
 
 
@@ -162,6 +168,39 @@ class Packer:
         os.waitpid(self.pid, 0)
 
 
+class _Ahead(Stock):
+    """A stock whose next claim is made in a thread: packing goes on while the database is asked."""
+
+    early, least = 0.5, FIRST
+
+    def __init__(self, claims: Claims, ids: Sequence[int], lines: "_Lines", app: Flask) -> None:
+        super().__init__(claims, ids, goes_on=True, may_claim=lines.may_claim)
+        self.app = app
+        self.thread = ThreadPoolExecutor(1)
+        self.coming: Future[list[Draft] | None] | None = None
+
+    def take(self) -> Parcel | None:
+        """Return what goes next, as any stock does; begins the next claim in time."""
+        if self.trouble is None:
+            self._claim_early()
+        return super().take()
+
+    def _claim_early(self) -> bool:
+        if self.is_all or self.coming or len(self.parcels) + len(self.drafts) > self.low:
+            return False
+        self.coming = self.thread.submit(self._in_a_context)
+        return False
+
+    def _claim(self) -> bool:
+        coming = self.coming or self.thread.submit(self._in_a_context)
+        self.coming = None
+        return self._add(coming.result())
+
+    def _in_a_context(self) -> list[Draft] | None:
+        with self.app.app_context():
+            return self._drawn()
+
+
 class _Lines:
     """The packer's side: what the lines wish for, and the way to them."""
 
@@ -180,7 +219,6 @@ class _Lines:
 
     def may_claim(self) -> bool:
         """Say whether more is to be claimed for them."""
-        self.listen(0)
         return not self.are_gone and may_claim()
 
 
@@ -193,8 +231,11 @@ def _pack_and_exit(ids: Sequence[int], owner: str, lines: _Lines) -> None:
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         inherited = db.engine.pool  # kept: to forget its connections would end the parent's
         db.engine.dispose(close=False)
+        gc.set_threshold(RARELY)
         with app.app_context(), claims.claiming(owner) as ours:
-            _pack(Stock(ours, ids, goes_on=True, may_claim=lines.may_claim), lines)
+            stock = _Ahead(ours, ids, lines, app)
+            with stock.thread:
+                _pack(stock, lines)
         del inherited
         code = 0
     except BrokenPipeError:

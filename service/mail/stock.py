@@ -20,11 +20,8 @@ from service.mail.parcels import Draft, Parcel, draft, pack
 
 AHEAD = 1.0  # seconds of work claimed ahead: urgent mails wait no longer, conditions stay fresh
 FIRST = 25  # rows of the first claim, before the speed is known
-MOST = 150  # rows of a claim, which are in memory
-UNIT = (
-    16  # mails packed in one go: a processor is a third slower when it changes its work each time
-)
-EARLY = 0.2  # of a claim are left when the next one is made, so that the line need not wait for it
+# Mails packed in one go: a processor is a third slower when it changes its work each time.
+UNIT = 16
 
 
 class Supply(Protocol):
@@ -45,6 +42,10 @@ class Stock:
 
     Urgent ones of anybody go first. `may_claim` is asked before each claim.
     """
+
+    most = 150  # rows of a claim, which are in memory
+    early = 0.2  # of a claim are left when the next is made, so that the line need not wait for it
+    least = 0  # are left in any case
 
     def __init__(
         self, claims: Claims, ids: Sequence[int], goes_on: bool, may_claim: Callable[[], bool]
@@ -114,13 +115,14 @@ class Stock:
 
     def _claim(self) -> bool:
         """Claim about a second's work and draft what may go now; False when none is to be had."""
+        return self._add(self._drawn())
+
+    def _drawn(self) -> list[Draft] | None:
+        """Return drafts of the next claim; None when none is to be had."""
         count = self._how_many()
-        self.low = int(count * EARLY)
+        self.low = max(int(count * self.early), self.least)
         ids = self._claimed(count) if self.may_claim() else []
-        self.is_all = not ids
-        if ids:
-            self._add(draft(self.claims, ids))
-        return bool(ids)
+        return self._allowed(draft(self.claims, ids)) if ids else None
 
     def _claimed(self, count: int) -> list[int]:
         ids = self.claims.take(count, self.ids, self.domain)
@@ -129,23 +131,31 @@ class Stock:
             ids = self.claims.take(count, domain=self.domain)
         return ids
 
-    def _add(self, drafts: Sequence[Draft]) -> None:
-        """Put urgent ones in front, and give back what a new sender may not send today."""
-        urgent = [one for one in drafts if one.is_urgent]
+    def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """Give back what a new sender may not send today; urgent ones go whatever the limit."""
         rest = [one for one in drafts if not one.is_urgent]
         allowed = ramp.allow(len(rest))
-        if too_many := [one.row_id for one in rest[allowed.count :]]:
-            self.claims.release(too_many, allowed.others_at)
+        if too_many := {one.row_id for one in rest[allowed.count :]}:
+            self.claims.release(list(too_many), allowed.others_at)
+        return [one for one in drafts if one.row_id not in too_many]
+
+    def _add(self, drafts: Sequence[Draft] | None) -> bool:
+        """Take in what was drawn, urgent ones in front; False when nothing was to be had."""
+        self.is_all = drafts is None
+        for one in drafts or ():
+            if not one.is_urgent:
+                self.drafts.append(one)
+        urgent = [one for one in drafts or () if one.is_urgent]
         packed = [parcel for one in urgent if (parcel := pack(self.claims, one))]
         self.parcels.extendleft(reversed(packed))
-        self.drafts += rest[: allowed.count]
+        return not self.is_all
 
     def _how_many(self) -> int:
         """Return how many mails this line carries in about a second, as far as one knows."""
         limit = settings().mail_rate
-        allowed = AHEAD * limit.mails / limit.seconds if limit else MOST
+        allowed = AHEAD * limit.mails / limit.seconds if limit else self.most
         seen = AHEAD * self.taken / (time.monotonic() - self.began) if self.taken else FIRST
-        return max(1, min(MOST, int(allowed), int(seen)))
+        return max(1, min(self.most, int(allowed), int(seen)))
 
 
 def may_claim() -> bool:

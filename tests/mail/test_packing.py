@@ -111,7 +111,7 @@ def test_several_lines_share_one_packer_and_no_mail_goes_twice(session, monkeypa
 
 
 def test_a_packer_counts_the_cap_over_all_that_it_has_passed_on(session, at, monkeypatch):  # noqa: F811
-    monkeypatch.setattr("service.mail.stock.MOST", 4)  # so that they meet in different claims
+    monkeypatch.setattr(packing._Ahead, "most", 4)  # so that they meet in different claims
     monkeypatch.setattr("service.mail.stock.FIRST", 4)
     a_company(daily_cap=1)
     contact = a_contact(email="ana@daz.example")
