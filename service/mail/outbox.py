@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any, Required, TypedDict, Unpack
 
 from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.orm import Session
 
 from service.clock import now
 from service.current import company
+from service.database import insert_into
 from service.extensions import db, queue
 from service.mail import suppressions
 from service.mail.kinds import RULES
@@ -103,7 +102,8 @@ def add(rows: Sequence[Row]) -> dict[int, MailState]:
     if not rows:
         return {}
     message = OutboxMessage
-    statement = _insert().returning(message.id, message.state, message.due_at)
+    new = insert_into(message, db.engine).on_conflict_do_nothing(index_elements=["key"])
+    statement = new.returning(message.id, message.state, message.due_at)
     as_one: Any = {"render_nulls": True}  # else a statement for each mix of empty columns
     made = db.session.execute(statement, rows, execution_options=as_one).all()
     queued, moment = MailState.queued, now()
@@ -170,7 +170,9 @@ def write_issue(
         for place, (contact_id, language) in enumerate(to.items())
     ]
     if rows:
-        db.session.connection().execute(_insert(OutboxMessage.__table__), rows)
+        new = insert_into(OutboxMessage.__table__, db.engine)
+        new = new.on_conflict_do_nothing(index_elements=["key"])
+        db.session.connection().execute(new, rows)
 
 
 def hint_at(row: OutboxMessage) -> None:
@@ -191,13 +193,6 @@ def _wake_the_workers(session: Session) -> None:
 @event.listens_for(db.session, "after_rollback")
 def _forget_what_was_not_written(session: Session) -> None:
     session.info.pop(DUE_NOW, None)
-
-
-def _insert(into: Any = OutboxMessage) -> PostgresInsert:
-    """Return INSERT … ON CONFLICT (key) DO NOTHING for the database in use."""
-    insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-    statement: PostgresInsert = insert(into).on_conflict_do_nothing(index_elements=["key"])
-    return statement
 
 
 def why_not(
