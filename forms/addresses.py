@@ -5,7 +5,7 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
 from wtforms import Field
-from wtforms.validators import StopValidation
+from wtforms.validators import DataRequired, Length, Optional, StopValidation
 
 
 class EmailAddress:
@@ -19,3 +19,8 @@ class EmailAddress:
             raise StopValidation(
                 str(_l("That is no email address. It looks like name@company.com."))
             ) from None
+
+
+_254 = Length(max=254, message=_l("Shorten it to 254 characters."))
+ADDRESS = (DataRequired(_l("Write the email address.")), _254, EmailAddress())
+ADDRESS_OR_NONE = (Optional(), _254, EmailAddress())

@@ -5,7 +5,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length
 
-from forms.addresses import EmailAddress
+from forms.addresses import ADDRESS
 from forms.fields import AmountField, DayField, ZoneField
 from forms.texts import tidied
 from forms.yearly import DayOfYearForm
@@ -37,15 +37,7 @@ class ContactForm(DayOfYearForm):
     """A person at a client who gets mail. The day of the year is the birthday, if they gave it."""
 
     name = StringField(_l("Name"), [DataRequired(_l("Write the name.")), _200], filters=[tidied])
-    email = StringField(
-        _l("Email"),
-        [
-            DataRequired(_l("Write the email address.")),
-            Length(max=254, message=_l("Shorten it to 254 characters.")),
-            EmailAddress(),
-        ],
-        filters=[tidied],
-    )
+    email = StringField(_l("Email"), ADDRESS, filters=[tidied])
     language = SelectField(_l("Language of the mails"))
     phone = StringField(
         _l("Phone"),

@@ -8,9 +8,9 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, Length, ValidationError
 
-from forms.addresses import EmailAddress
+from forms.addresses import ADDRESS_OR_NONE
 from forms.fields import AmountField, DayField, LinesField
 from forms.texts import tidied
 
@@ -55,11 +55,7 @@ class RecordForm(FactsForm):
         _l("Client"), [DataRequired(_l("Write the name of the client.")), _200], filters=[tidied]
     )
     contact_name = StringField(_l("Contact"), [_200], filters=[tidied])
-    email = StringField(
-        _l("Their email"),
-        [Optional(), Length(max=254, message=_l("Shorten it to 254 characters.")), EmailAddress()],
-        filters=[tidied],
-    )
+    email = StringField(_l("Their email"), ADDRESS_OR_NONE, filters=[tidied])
     language = SelectField(_l("Language of the mails"))
     protocol = SelectField(_l("Which farewell mails"), default="")
     sends_mails = BooleanField(_l("Send the farewell mails"), default=True)

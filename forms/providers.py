@@ -5,17 +5,12 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, RadioField, SelectField, StringField
 from wtforms.validators import DataRequired, EqualTo, Length
 
-from forms.addresses import EmailAddress
+from forms.addresses import ADDRESS
 from forms.texts import tidied
 
 NAME = [
     DataRequired(_l("Write the name.")),
     Length(max=200, message=_l("Shorten it to 200 characters.")),
-]
-ADDRESS = [
-    DataRequired(_l("Write the email address.")),
-    Length(max=254, message=_l("Shorten it to 254 characters.")),
-    EmailAddress(),
 ]
 NEW_PASSWORD = [DataRequired(_l("Choose a password."))]
 

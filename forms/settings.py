@@ -15,9 +15,9 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import DataRequired, Length, Optional
+from wtforms.validators import DataRequired, Length
 
-from forms.addresses import EmailAddress
+from forms.addresses import ADDRESS_OR_NONE
 from forms.fields import CountField, HourField, ZoneField
 from forms.texts import tidied
 
@@ -47,11 +47,7 @@ class SettingsForm(FlaskForm):
     )
     time_zone = ZoneField(_l("Time zone"), [DataRequired(_l("Choose a time zone."))], [tidied])
     language = RadioField(_l("Language, when a person's own is not known"))
-    sender_email = StringField(
-        _l("Mails are sent from"),
-        [Optional(), Length(max=254, message=_l("Shorten it to 254 characters.")), EmailAddress()],
-        [tidied],
-    )
+    sender_email = StringField(_l("Mails are sent from"), ADDRESS_OR_NONE, [tidied])
     quiet_from = HourField(_l("Quiet hours from"))
     quiet_until = HourField(_l("Quiet hours until"))
     daily_cap = CountField(_l("Mails a day to one person, at most"), low=1, high=50)

@@ -6,7 +6,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import HiddenField, RadioField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from forms.addresses import EmailAddress
+from forms.addresses import ADDRESS
 from forms.texts import tidied
 
 _2000 = Length(max=2000, message=_l("Shorten it to 2,000 characters."))
@@ -15,15 +15,7 @@ _2000 = Length(max=2000, message=_l("Shorten it to 2,000 characters."))
 class AddForm(FlaskForm):
     """An address that is to get no mail. The choices of `scope` are passed in."""
 
-    email = StringField(
-        _l("Email"),
-        [
-            DataRequired(_l("Write the email address.")),
-            Length(max=254, message=_l("Shorten it to 254 characters.")),
-            EmailAddress(),
-        ],
-        filters=[tidied],
-    )
+    email = StringField(_l("Email"), ADDRESS, filters=[tidied])
     scope = RadioField(_l("What it gets no more"), [InputRequired(_l("Choose one."))])
     note = TextAreaField(_l("Note"), [_2000], filters=[tidied])
 
