@@ -5,7 +5,9 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
 from wtforms import Field
-from wtforms.validators import DataRequired, Length, Optional, StopValidation
+from wtforms.validators import DataRequired, Optional, StopValidation
+
+from forms.texts import at_most
 
 
 class EmailAddress:
@@ -21,6 +23,5 @@ class EmailAddress:
             ) from None
 
 
-_254 = Length(max=254, message=_l("Shorten it to 254 characters."))
-ADDRESS = (DataRequired(_l("Write the email address.")), _254, EmailAddress())
-ADDRESS_OR_NONE = (Optional(), _254, EmailAddress())
+ADDRESS = (DataRequired(_l("Write the email address.")), at_most(254), EmailAddress())
+ADDRESS_OR_NONE = (Optional(), at_most(254), EmailAddress())
