@@ -2,7 +2,7 @@
 
 A real worker.py with 1, 4 and 8 connections, with PIPELINING and without. A mail takes so many
 turns (what is said at once is answered at once), so that at most connections x 1000 / (turns x 20)
-mails can go in a second. Limits: within 10 % of that; no more turns than the conversation needs.
+mails can go in a second. Limits: within 10 % of that; no more turns than the dialogue needs.
 """
 
 import sys

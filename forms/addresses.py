@@ -5,7 +5,9 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
 from wtforms import Field
-from wtforms.validators import StopValidation
+from wtforms.validators import DataRequired, Optional, StopValidation
+
+from forms.texts import at_most
 
 
 class EmailAddress:
@@ -19,3 +21,7 @@ class EmailAddress:
             raise StopValidation(
                 str(_l("That is no email address. It looks like name@company.com."))
             ) from None
+
+
+ADDRESS = (DataRequired(_l("Write the email address.")), at_most(254), EmailAddress())
+ADDRESS_OR_NONE = (Optional(), at_most(254), EmailAddress())

@@ -4,10 +4,10 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import RadioField, SelectField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired
 
 from forms.fields import DayField
-from forms.texts import tidied
+from forms.texts import at_most, tidied
 
 
 class ConsentForm(FlaskForm):
@@ -26,9 +26,6 @@ class ConsentForm(FlaskForm):
     given_on = DayField(_l("When"), [DataRequired(_l("Write the day."))])
     wording = TextAreaField(
         _l("The exact words"),
-        [
-            DataRequired(_l("Write the words that they agreed to, or said.")),
-            Length(max=2000, message=_l("Shorten it to 2,000 characters.")),
-        ],
+        [DataRequired(_l("Write the words that they agreed to, or said.")), at_most(2000)],
         filters=[tidied],
     )

@@ -4,12 +4,10 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, TextAreaField
-from wtforms.validators import Length, ValidationError
+from wtforms.validators import ValidationError
 
 from forms.fields import DayField, HourField
-from forms.texts import tidied
-
-_LONGEST = Length(max=10_000, message=_l("Shorten it to 10,000 characters."))
+from forms.texts import at_most, tidied
 
 
 class _SeenForm(FlaskForm):
@@ -44,4 +42,4 @@ class PlanForm(_SeenForm):
 class EndForm(_SeenForm):
     """What came of it, in a few words or none."""
 
-    note = TextAreaField(_l("Note"), [_LONGEST], filters=[tidied])
+    note = TextAreaField(_l("Note"), [at_most(10_000)], filters=[tidied])

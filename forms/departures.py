@@ -8,21 +8,19 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, ValidationError
 
-from forms.addresses import EmailAddress
+from forms.addresses import ADDRESS_OR_NONE
 from forms.fields import AmountField, DayField, LinesField
-from forms.texts import tidied
+from forms.texts import at_most, tidied
 
 LONGEST_NOTES = 20_000
-_200 = Length(max=200, message=_l("Shorten it to 200 characters."))
-_NOTES = Length(max=LONGEST_NOTES, message=_l("Shorten it to 20,000 characters."))
 
 
 class FactsForm(FlaskForm):
     """What recording and changing a departure have in common."""
 
-    service = StringField(_l("Service that ends"), [_200], filters=[tidied])
+    service = StringField(_l("Service that ends"), [at_most(200)], filters=[tidied])
     notice_on = DayField(_l("They told us on"))
     end_on = DayField(_l("It ends on"))
     reasons = LinesField(_l("Why, as far as you can tell"))
@@ -30,7 +28,7 @@ class FactsForm(FlaskForm):
     monthly_value = AmountField(_l("Monthly fee (€)"))
     acquisition_cost = AmountField(_l("What it cost to win them (€)"))
     margin = AmountField(_l("Margin (%)"), low=-999, high=100)
-    notes = TextAreaField(_l("Notes"), [_NOTES], filters=[tidied])
+    notes = TextAreaField(_l("Notes"), [at_most(LONGEST_NOTES)], filters=[tidied])
 
     today: date | None = None  # set by the view: the provider's day
 
@@ -52,14 +50,12 @@ class RecordForm(FactsForm):
     """
 
     client = StringField(
-        _l("Client"), [DataRequired(_l("Write the name of the client.")), _200], filters=[tidied]
-    )
-    contact_name = StringField(_l("Contact"), [_200], filters=[tidied])
-    email = StringField(
-        _l("Their email"),
-        [Optional(), Length(max=254, message=_l("Shorten it to 254 characters.")), EmailAddress()],
+        _l("Client"),
+        [DataRequired(_l("Write the name of the client.")), at_most(200)],
         filters=[tidied],
     )
+    contact_name = StringField(_l("Contact"), [at_most(200)], filters=[tidied])
+    email = StringField(_l("Their email"), ADDRESS_OR_NONE, filters=[tidied])
     language = SelectField(_l("Language of the mails"))
     protocol = SelectField(_l("Which farewell mails"), default="")
     sends_mails = BooleanField(_l("Send the farewell mails"), default=True)

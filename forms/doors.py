@@ -2,12 +2,9 @@
 
 from flask_babel import lazy_gettext as _l
 from wtforms import Form, RadioField, StringField, TelField, TextAreaField
-from wtforms.validators import Length, Optional
+from wtforms.validators import Optional
 
-from forms.texts import tidied
-
-_60 = Length(max=60, message=_l("Shorten it to 60 characters."))
-_200 = Length(max=200, message=_l("Shorten it to 200 characters."))
+from forms.texts import at_most, tidied
 
 
 class DoorForm(Form):
@@ -18,11 +15,9 @@ class DoorForm(Form):
     """
 
     message = TextAreaField(
-        _l("What would you like to talk about?"),
-        [Length(max=2000, message=_l("Shorten it to 2,000 characters."))],
-        filters=[tidied],
+        _l("What would you like to talk about?"), [at_most(2000)], filters=[tidied]
     )
     channel = RadioField(_l("How would you rather talk?"), [Optional()])
-    phone = TelField(_l("Telephone"), [_60], filters=[tidied])
+    phone = TelField(_l("Telephone"), [at_most(60)], filters=[tidied])
     day_part = RadioField(_l("When does it suit you?"), [Optional()])
-    suits = StringField(_l("Or in your words"), [_200], filters=[tidied])
+    suits = StringField(_l("Or in your words"), [at_most(200)], filters=[tidied])

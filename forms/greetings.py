@@ -2,10 +2,9 @@
 
 from flask_babel import lazy_gettext as _l
 from wtforms import Field, HiddenField, RadioField, StringField, ValidationError
-from wtforms.validators import Length
 
 from forms.fields import HourField
-from forms.texts import tidied
+from forms.texts import at_most, tidied
 from forms.yearly import DayOfYearForm
 
 
@@ -14,11 +13,7 @@ class GreetingForm(DayOfYearForm):
 
     needs_name = False
 
-    name = StringField(
-        _l("Name"),
-        [Length(max=120, message=_l("Shorten it to 120 characters."))],
-        filters=[tidied],
-    )
+    name = StringField(_l("Name"), [at_most(120)], filters=[tidied])
     at = HourField(_l("Time of day"))
     circle = RadioField(_l("Who gets it"))
     version = HiddenField(default="0")

@@ -9,12 +9,12 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, HiddenField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
 
 from forms.fields import CountField, DayField, HourField, LinesField
-from forms.texts import tidied
+from forms.texts import at_most, tidied
 
-_200 = Length(max=200, message=_l("Shorten it to 200 characters."))
+_200 = at_most(200)
 WHO = {
     "former": _l("Those who were clients"),
     "clients": _l("Those who are clients"),

@@ -6,19 +6,18 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import Length, ValidationError
+from wtforms.validators import ValidationError
 
 from forms.fields import CountField, HourField, LinesField
-from forms.texts import tidied
+from forms.texts import at_most, tidied
 
 MOST_SERVICES = 50
-_120 = Length(max=120, message=_l("Shorten it to 120 characters."))
 
 
 class NewForm(FlaskForm):
     """A new protocol: its name, and which one it begins as a copy of."""
 
-    name = StringField(_l("Name"), [_120], filters=[tidied])
+    name = StringField(_l("Name"), [at_most(120)], filters=[tidied])
     copy_of = SelectField(_l("Begin with"))
 
     def validate_name(self, field: Any) -> None:
@@ -30,7 +29,7 @@ class NewForm(FlaskForm):
 class RulesForm(FlaskForm):
     """The name, and what a departure must be to be put on it; `was` says how it looked."""
 
-    name = StringField(_l("Name"), [_120], filters=[tidied])
+    name = StringField(_l("Name"), [at_most(120)], filters=[tidied])
     services = TextAreaField(_l("When one of these services ends"), filters=[tidied])
     reasons = LinesField(_l("When one of these is the reason"))
     was = HiddenField()
@@ -53,7 +52,7 @@ class RulesForm(FlaskForm):
         if len(self.lines) > MOST_SERVICES:
             raise ValidationError(gettext("Write %(most)s at most.", most=MOST_SERVICES))
         if any(len(line) > 200 for line in self.lines):
-            raise ValidationError(gettext("Shorten it to 200 characters."))
+            raise ValidationError(gettext("Shorten it to %(most)s characters.", most=200))
 
 
 class StepForm(FlaskForm):

@@ -3,20 +3,12 @@
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, RadioField, SelectField, StringField
-from wtforms.validators import DataRequired, EqualTo, Length
+from wtforms.validators import DataRequired, EqualTo
 
-from forms.addresses import EmailAddress
-from forms.texts import tidied
+from forms.addresses import ADDRESS
+from forms.texts import at_most, tidied
 
-NAME = [
-    DataRequired(_l("Write the name.")),
-    Length(max=200, message=_l("Shorten it to 200 characters.")),
-]
-ADDRESS = [
-    DataRequired(_l("Write the email address.")),
-    Length(max=254, message=_l("Shorten it to 254 characters.")),
-    EmailAddress(),
-]
+NAME = [DataRequired(_l("Write the name.")), at_most(200)]
 NEW_PASSWORD = [DataRequired(_l("Choose a password."))]
 
 

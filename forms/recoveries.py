@@ -4,9 +4,9 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired
 
-from forms.texts import tidied
+from forms.texts import at_most, tidied
 
 
 class ClosingForm(FlaskForm):
@@ -19,9 +19,6 @@ class ClosingForm(FlaskForm):
     )
     note = TextAreaField(
         _l("What was done"),
-        [
-            DataRequired(_l("Write what was done; one sentence is enough.")),
-            Length(max=10_000, message=_l("Shorten it to 10,000 characters.")),
-        ],
+        [DataRequired(_l("Write what was done; one sentence is enough.")), at_most(10_000)],
         filters=[tidied],
     )

@@ -7,30 +7,22 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import InputRequired, ValidationError
 
 from forms.fields import DayField
-from forms.texts import tidied
+from forms.texts import at_most, tidied
 
 
 class ReturnForm(FlaskForm):
     """What is known of a return. The choices and the day of notice are passed in."""
 
     returned_on = DayField(_l("Back since, or from"))
-    service = StringField(
-        _l("Service they come back for"),
-        [Length(max=200, message=_l("Shorten it to 200 characters."))],
-        filters=[tidied],
-    )
+    service = StringField(_l("Service they come back for"), [at_most(200)], filters=[tidied])
     reason = RadioField(
         _l("What brought them back"), [InputRequired(_l("Choose what comes nearest."))]
     )
     mail = SelectField(_l("Mail that led to it"))
-    note = TextAreaField(
-        _l("Note"),
-        [Length(max=10_000, message=_l("Shorten it to 10,000 characters."))],
-        filters=[tidied],
-    )
+    note = TextAreaField(_l("Note"), [at_most(10_000)], filters=[tidied])
     sends_thanks = BooleanField(_l("Thank them by mail"), default=True)
     was = HiddenField()
 

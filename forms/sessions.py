@@ -5,7 +5,8 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, RadioField, StringField
 from wtforms.validators import DataRequired, EqualTo, Length
 
-from forms.providers import ADDRESS, NAME, NEW_PASSWORD
+from forms.addresses import ADDRESS
+from forms.providers import NAME, NEW_PASSWORD
 from forms.texts import tidied
 
 

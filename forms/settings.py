@@ -15,14 +15,11 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import DataRequired, Length, Optional
+from wtforms.validators import DataRequired
 
-from forms.addresses import EmailAddress
+from forms.addresses import ADDRESS_OR_NONE
 from forms.fields import CountField, HourField, ZoneField
-from forms.texts import tidied
-
-SHORT = Length(max=200, message=_l("Shorten it to 200 characters."))
-LONG = Length(max=1000, message=_l("Shorten it to 1,000 characters."))
+from forms.texts import at_most, tidied
 
 
 def with_scheme(address: str | None) -> str | None:
@@ -34,24 +31,22 @@ def with_scheme(address: str | None) -> str | None:
 class SettingsForm(FlaskForm):
     """The company, how its mails look and who sends them."""
 
-    name = StringField(_l("Company name"), [DataRequired(_l("Write the name.")), SHORT], [tidied])
+    name = StringField(
+        _l("Company name"), [DataRequired(_l("Write the name.")), at_most(200)], [tidied]
+    )
     logo = FileField(_l("Logo"))
     remove_logo = BooleanField(_l("Remove the logo"))
     accent = ColorField(_l("Colour"))
-    signature = TextAreaField(_l("Signature of the mails"), [LONG], [tidied])
-    postal_address = TextAreaField(_l("Postal address"), [LONG], [tidied])
+    signature = TextAreaField(_l("Signature of the mails"), [at_most(1000)], [tidied])
+    postal_address = TextAreaField(_l("Postal address"), [at_most(1000)], [tidied])
     website = StringField(
         _l("Website"),
-        [Length(max=300, message=_l("Shorten it to 300 characters."))],
+        [at_most(300)],
         [with_scheme],
     )
     time_zone = ZoneField(_l("Time zone"), [DataRequired(_l("Choose a time zone."))], [tidied])
     language = RadioField(_l("Language, when a person's own is not known"))
-    sender_email = StringField(
-        _l("Mails are sent from"),
-        [Optional(), Length(max=254, message=_l("Shorten it to 254 characters.")), EmailAddress()],
-        [tidied],
-    )
+    sender_email = StringField(_l("Mails are sent from"), ADDRESS_OR_NONE, [tidied])
     quiet_from = HourField(_l("Quiet hours from"))
     quiet_until = HourField(_l("Quiet hours until"))
     daily_cap = CountField(_l("Mails a day to one person, at most"), low=1, high=50)

@@ -4,28 +4,18 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import HiddenField, RadioField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired
 
-from forms.addresses import EmailAddress
-from forms.texts import tidied
-
-_2000 = Length(max=2000, message=_l("Shorten it to 2,000 characters."))
+from forms.addresses import ADDRESS
+from forms.texts import at_most, tidied
 
 
 class AddForm(FlaskForm):
     """An address that is to get no mail. The choices of `scope` are passed in."""
 
-    email = StringField(
-        _l("Email"),
-        [
-            DataRequired(_l("Write the email address.")),
-            Length(max=254, message=_l("Shorten it to 254 characters.")),
-            EmailAddress(),
-        ],
-        filters=[tidied],
-    )
+    email = StringField(_l("Email"), ADDRESS, filters=[tidied])
     scope = RadioField(_l("What it gets no more"), [InputRequired(_l("Choose one."))])
-    note = TextAreaField(_l("Note"), [_2000], filters=[tidied])
+    note = TextAreaField(_l("Note"), [at_most(2000)], filters=[tidied])
 
 
 class LiftForm(FlaskForm):
@@ -33,7 +23,7 @@ class LiftForm(FlaskForm):
 
     why = TextAreaField(
         _l("Why"),
-        [DataRequired(_l("Write why; it stays in the log with your name.")), _2000],
+        [DataRequired(_l("Write why; it stays in the log with your name.")), at_most(2000)],
         filters=[tidied],
     )
 

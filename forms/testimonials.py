@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, Form, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
 
-from forms.texts import tidied
+from forms.texts import at_most, tidied
 
 PERMISSIONS = ("publish_website", "publish_brochure", "publish_social")
 
@@ -18,27 +18,12 @@ class TestimonialForm(Form):
 
     quote = TextAreaField(
         _l("Your words"),
-        [
-            DataRequired(_l("Write a few words first.")),
-            Length(max=10_000, message=_l("Shorten it to 10,000 characters.")),
-        ],
+        [DataRequired(_l("Write a few words first.")), at_most(10_000)],
         filters=[tidied],
     )
-    display_name = StringField(
-        _l("Name to show"),
-        [Length(max=200, message=_l("Shorten it to 200 characters."))],
-        filters=[tidied],
-    )
-    display_role = StringField(
-        _l("Role to show"),
-        [Length(max=200, message=_l("Shorten it to 200 characters."))],
-        filters=[tidied],
-    )
-    display_company = StringField(
-        _l("Company to show"),
-        [Length(max=200, message=_l("Shorten it to 200 characters."))],
-        filters=[tidied],
-    )
+    display_name = StringField(_l("Name to show"), [at_most(200)], filters=[tidied])
+    display_role = StringField(_l("Role to show"), [at_most(200)], filters=[tidied])
+    display_company = StringField(_l("Company to show"), [at_most(200)], filters=[tidied])
     publish_website = BooleanField(_l("Yes, you may show my words on your website"))
     publish_brochure = BooleanField(_l("Yes, you may print my words in your brochures"))
     publish_social = BooleanField(_l("Yes, you may share my words on social media"))
@@ -54,9 +39,6 @@ class ShorteningForm(Form):
 
     edited_quote = TextAreaField(
         _l("Shorter version"),
-        [
-            DataRequired(_l("Leave some words.")),
-            Length(max=10_000, message=_l("Shorten it to 10,000 characters.")),
-        ],
+        [DataRequired(_l("Leave some words.")), at_most(10_000)],
         filters=[tidied],
     )

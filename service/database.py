@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Update, event
+from sqlalchemy.dialects import postgresql, sqlite
 
 # Safe requests (GET, HEAD) set this: on SQLite they then share the database with a writer.
 only_reading: ContextVar[bool] = ContextVar("only_reading", default=False)
@@ -60,6 +61,13 @@ class Ready:
     def _processed(self, values: Mapping[str, Any]) -> dict[str, Any]:
         to = self.processors
         return {name: to[name](said) if name in to else said for name, said in values.items()}
+
+
+def insert_into(table: Any, engine: Engine) -> postgresql.Insert:
+    """Return an INSERT that can say what to do ON CONFLICT, in the words of the database in use."""
+    insert: Any = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    statement: postgresql.Insert = insert(table)
+    return statement
 
 
 @contextmanager

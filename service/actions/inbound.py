@@ -9,12 +9,12 @@ from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import joinedload
 
 from service.actions import bases, bounces, preferences, protocols
 from service.actions.events import tell
 from service.clock import now
+from service.database import insert_into
 from service.errors import Conflict
 from service.extensions import db
 from service.mail import headers, references, replies, suppressions
@@ -187,7 +187,6 @@ def _is_of_the_team(sender: str) -> bool:
 
 def written(digest: str, door: InboundDoor, finding: Finding, **more: Any) -> InboundMail | None:
     """Write down what came, once; None when it stands there already."""
-    insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
     mail = finding.mail
     values = {
         "public_id": new_public_id(),
@@ -204,6 +203,6 @@ def written(digest: str, door: InboundDoor, finding: Finding, **more: Any) -> In
         "received_at": now(),
         **more,
     }
-    statement = insert(InboundMail).values(**values).on_conflict_do_nothing()
+    statement = insert_into(InboundMail, db.engine).values(**values).on_conflict_do_nothing()
     row_id = db.session.scalar(statement.returning(InboundMail.id))
     return None if row_id is None else db.session.get_one(InboundMail, row_id)

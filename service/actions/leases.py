@@ -1,12 +1,11 @@
 """Let one of many do a job at a time: a row that says who does it, and until when."""
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.clock import now
+from service.database import insert_into
 from service.extensions import db
 from service.models import Lease
 
@@ -18,9 +17,8 @@ def take(name: str, holder: str, length: timedelta) -> bool:
     could (its holder's clock ran ahead) counts as run out, or nothing would be done until then.
     """
     moment = now()
-    insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-    statement = insert(Lease).values(name=name, holder=holder, until=moment + length)
-    statement = statement.on_conflict_do_update(
+    new = insert_into(Lease, db.engine).values(name=name, holder=holder, until=moment + length)
+    statement = new.on_conflict_do_update(
         index_elements=["name"],
         set_={"holder": holder, "until": moment + length},
         where=or_(Lease.holder == holder, Lease.until <= moment, Lease.until > moment + 2 * length),

@@ -15,7 +15,7 @@ from service.config import SettingError
 from service.doctor import (
     base_url,
     clocks,
-    conversation,
+    dialogue,
     dkim,
     dmarc,
     hosts,
@@ -69,7 +69,7 @@ def _first_round(case: Case, evidence: Evidence) -> list[Group]:
     production = case.settings.production
     return [
         [
-            (Check.reach, lambda: conversation.check(case, evidence)),
+            (Check.reach, lambda: dialogue.check(case, evidence)),
             (Check.trial, lambda: trial.check(case, evidence)),
         ],
         [(Check.base_url, lambda: base_url.check(case, evidence, case.names(FIRST_ROUND / 2)))],

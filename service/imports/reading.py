@@ -3,7 +3,7 @@
 Asks no database and changes nothing: what the file may refer to is passed in.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,25 +81,34 @@ def table_of(data: bytes, count: CountKnown = count_known) -> Table:
     return read_delimited(decode(data), count)
 
 
-def _read_table(table: Table, known: Known, reading: Reading, watch: Watch) -> None:
-    header, lines = find_header(watch(table.lines, table.length))
-    check_header(header, reading.problems)
+def warn_of_sheets(table: Table, warnings: Problems) -> None:
+    """Tell which sheets of a workbook are not read."""
     for sheet in table.left_out:
-        reading.warnings.add(Problem(_("The sheet “%(sheet)s” is left out.", sheet=sheet)))
-    if not header.is_complete:
-        return
-    reader = RowReader(header, known, reading.problems, table.epoch)
-    comparison = Comparison(reading.problems, reading.warnings)
+        warnings.add(Problem(_("The sheet “%(sheet)s” is left out.", sheet=sheet)))
+
+
+def filled(lines: Iterable[Line], most: int) -> Iterator[Line]:
+    """Give the lines that say something; raises Unreadable where there are more than `most`."""
     seen = 0
     for line in lines:
         if line.is_empty:
             continue
         seen += 1
-        if seen > MOST_ROWS:
-            raise Unreadable(
-                _("A file may have %(most)s rows. Import it in parts.", most=f"{MOST_ROWS:,}"),
-                line.number,
-            )
+        if seen > most:
+            words = _("A file may have %(most)s rows. Import it in parts.", most=f"{most:,}")
+            raise Unreadable(words, line.number)
+        yield line
+
+
+def _read_table(table: Table, known: Known, reading: Reading, watch: Watch) -> None:
+    header, lines = find_header(watch(table.lines, table.length))
+    check_header(header, reading.problems)
+    warn_of_sheets(table, reading.warnings)
+    if not header.is_complete:
+        return
+    reader = RowReader(header, known, reading.problems, table.epoch)
+    comparison = Comparison(reading.problems, reading.warnings)
+    for line in filled(lines, MOST_ROWS):
         row = reader.read(line)
         if row is not None and comparison.see(row):
             reading.rows.append(row)

@@ -33,7 +33,6 @@ SIGNATURES = {
     b"7z\xbc\xaf": "7z",
     b"Rar!": "RAR",
 }
-BROKEN_ZIP = (BadZipFile, NotImplementedError, ValueError, OSError, IndexError, struct.error)
 MARKUP = re.compile(rb"\s*<(!doctype|html|head|meta|table|\?xml|style|div|script)", re.IGNORECASE)
 
 

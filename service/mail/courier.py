@@ -18,7 +18,7 @@ from service.current import settings
 from service.extensions import db
 from service.mail import breaker, outcomes, rate, stopping, suppressions
 from service.mail.claims import Claims, LostLease, claiming
-from service.mail.conversations import Conversation
+from service.mail.dialogues import Dialogue
 from service.mail.failures import About, LineBroke, Refusal, Undecided, Unreachable
 from service.mail.packing import Packer
 from service.mail.parcels import Parcel
@@ -156,7 +156,7 @@ class Courier:
                 claims.hold(self.following.row_id)
         return line.send(parcel.octets, self.following.envelope if self.following else None)
 
-    def _line_that_wants(self, parcel: Parcel) -> Conversation:
+    def _line_that_wants(self, parcel: Parcel) -> Dialogue:
         """Announce the mail on the line at hand, or on a new one when that turns out broken."""
         line = self.connection.line
         is_announced = line is not None and line.is_announced(parcel.envelope)
@@ -210,5 +210,5 @@ class Courier:
             raise Unreachable(words)
 
 
-def _is_worn(line: Conversation) -> bool:
+def _is_worn(line: Dialogue) -> bool:
     return line.mails >= LINE_MAILS - 1 or time.monotonic() - line.began > LINE_SECONDS

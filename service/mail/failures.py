@@ -21,11 +21,11 @@ class NotHandedOver(Exception):
 
 
 class Unreachable(NotHandedOver):
-    """No conversation: connecting, TLS or login failed. No mail is to blame."""
+    """No dialogue: connecting, TLS or login failed. No mail is to blame."""
 
 
 class LineBroke(Unreachable):
-    """The line broke in the conversation, before the mail began to leave."""
+    """The line broke in the dialogue, before the mail began to leave."""
 
 
 class Undecided(NotHandedOver):

@@ -110,7 +110,7 @@ def _connected(place: Place) -> BaseMailBox:
 
 @contextmanager
 def _spoken() -> Iterator[None]:
-    """Turn whatever breaks in a conversation into one line."""
+    """Turn whatever breaks in a dialogue into one line."""
     try:
         yield
     except _BROKEN as error:

@@ -6,15 +6,14 @@ whoever writes the same mail twice owes it once. After the commit the workers ar
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.orm import Session
 
 from service.clock import now
 from service.current import company
+from service.database import insert_into
 from service.extensions import db, queue
 from service.mail import suppressions
 from service.mail.kinds import RULES
@@ -28,10 +27,11 @@ from service.models import (
     SkipReason,
     bases,
 )
-from service.tokens import new_public_id
 
 DUE_NOW = "outbox_due_now"  # in the session's info: ids to hint at after the commit
 BATCH = 100  # ids per job
+
+Row = dict[str, Any]  # the columns of a mail, as add() takes them
 
 
 def key(who: Contact | Provider, kind: MailKind, subject: str, step: str, cycle: int) -> str:
@@ -43,115 +43,104 @@ def _key(who: str, kind: MailKind, subject: str, step: str = "", cycle: int = 0)
     return f"{who}|{kind}|{subject}|{step}|{cycle}"
 
 
-def write(
-    kind: MailKind,
-    to: Contact | Provider,
-    *,
-    subject: str,
-    step: str = "",
-    cycle: int = 0,
-    due_at: datetime | None = None,
-    expires_at: datetime | None = None,
-    departure: Departure | None = None,
-    sender: Provider | None = None,
-    reply_to: OutboxMessage | None = None,
-    context: Mapping[str, Any] | None = None,
-    skip_reason: SkipReason | None = None,
-    suppressed: suppressions.Found | None = None,
-) -> OutboxMessage | None:
-    """Add a mail to the outbox in the caller's transaction; None when it stands there already.
+class Facts(TypedDict, total=False):
+    """What else there is to say of a mail; the gate is asked when no `skip_reason` is given."""
 
-    `subject` is what it is about, such as ``departure:12``; `context` holds ids, never a person's
-    words (an alert keeps the figures of its trouble). With `skip_reason`, or when the gate finds
-    one, the row is written as skipped, so that the provider can read why the mail did not go.
-    `due_at` (UTC) is now when not given.
-    """
-    moment = now()
-    skip_reason = skip_reason or why_not(kind, to, departure, step, suppressed)
-    is_contact = isinstance(to, Contact)
-    values = {
-        "key": key(to, kind, subject, step, cycle),
-        "kind": kind,
-        "language": to.language or company().language,
+    subject: Required[str]  # what it is about, such as ``departure:12``
+    step: str
+    cycle: int
+    due_at: datetime | None  # in UTC; now when not given
+    expires_at: datetime | None
+    departure: Departure | None
+    sender: Provider | None
+    reply_to: OutboxMessage | None
+    context: Mapping[str, Any] | None  # ids, never a person's words; of an alert, the figures
+    skip_reason: SkipReason | None
+    suppressed: suppressions.Found | None  # what find_all has found, when it was asked for many
+
+
+def row(kind: MailKind, to: Contact | Provider, **facts: Unpack[Facts]) -> Row:
+    """Return a mail as a row for add(); one that may not go is skipped, and says why."""
+    moment, is_contact = now(), isinstance(to, Contact)
+    step, departure = facts.get("step", ""), facts.get("departure")
+    sender, reply_to = facts.get("sender"), facts.get("reply_to")
+    reason = facts.get("skip_reason")
+    reason = reason or why_not(kind, to, departure, step, facts.get("suppressed"))
+    return {
+        "key": key(to, kind, facts["subject"], step, facts.get("cycle", 0)),
         "contact_id": to.id if is_contact else None,
         "provider_id": None if is_contact else to.id,
         "sender_id": sender.id if sender else None,
         "departure_id": departure.id if departure else None,
         "reply_to_message_id": reply_to.id if reply_to else None,
-        "context": dict(context or {}),
+        "context": dict(facts.get("context") or {}),
         "step": step or None,
-        "priority": RULES[kind].priority,
-        "due_at": due_at or moment,
-        "expires_at": expires_at,
-        "state": MailState.skipped if skip_reason else MailState.queued,
-        "skip_reason": skip_reason,
-        "ended_at": moment if skip_reason else None,
+        "expires_at": facts.get("expires_at"),
+        "skip_reason": reason,
+        "ended_at": moment if reason else None,
+        **_basics(kind, to.language or company().language, facts.get("due_at") or moment, reason),
     }
-    row_id = db.session.scalar(_insert().values(**values).returning(OutboxMessage.id))
-    if row_id is None:
-        return None
-    row = db.session.get_one(OutboxMessage, row_id)
-    if row.state is MailState.queued and row.due_at <= moment:
-        hint_at(row)
-    return row
+
+
+def _basics(
+    kind: MailKind, language: str, due_at: datetime, reason: SkipReason | None = None
+) -> Row:
+    return {
+        "kind": kind,
+        "language": language,
+        "priority": RULES[kind].priority,
+        "due_at": due_at,
+        "state": MailState.skipped if reason else MailState.queued,
+    }
+
+
+def add(rows: Sequence[Row]) -> dict[int, MailState]:
+    """Add rows to the outbox in one statement of the caller's transaction; return the new by id.
+
+    What stands there already, by its key, is left alone. The workers are woken for what is due.
+    """
+    if not rows:
+        return {}
+    message = OutboxMessage
+    new = insert_into(message, db.engine).on_conflict_do_nothing(index_elements=["key"])
+    statement = new.returning(message.id, message.state, message.due_at)
+    as_one: Any = {"render_nulls": True}  # else a statement for each mix of empty columns
+    made = db.session.execute(statement, rows, execution_options=as_one).all()
+    queued, moment = MailState.queued, now()
+    due = [row_id for row_id, state, at in made if state is queued and at <= moment]
+    db.session.info.setdefault(DUE_NOW, []).extend(due)
+    return {row_id: state for row_id, state, _at in made}
+
+
+def write(kind: MailKind, to: Contact | Provider, **facts: Unpack[Facts]) -> OutboxMessage | None:
+    """Add a mail to the outbox; None when it stands there already."""
+    found = add([row(kind, to, **facts)])
+    return db.session.get_one(OutboxMessage, next(iter(found))) if found else None
 
 
 def write_many(
     kind: MailKind,
     contacts: Sequence[Contact],
     *,
-    subject: str,
-    cycle: int = 0,
-    due_at: datetime | None = None,
-    expires_at: datetime | None = None,
-    context: Mapping[str, Any] | None = None,
-    skip_reasons: Mapping[int, SkipReason] | None = None,
-    signers: Collection[int] = (),
+    skip_reasons: Mapping[int, SkipReason],
+    signers: Collection[int],
+    **facts: Unpack[Facts],
 ) -> dict[int, MailState]:
     """Add the same mail to many contacts, in one statement; return the new rows by their ids.
 
-    As write(), row by row: what stands there already is left alone. `skip_reasons` are those
-    that the caller knows of, by the contact's id. `signers` are providers, by id, who sign for
-    the clients that they are responsible for. Load the contacts with their clients.
+    `skip_reasons` are those that the caller knows of, by the contact's id. `signers` are
+    providers, by id, who sign for the clients that they are responsible for. Load the contacts
+    with their clients.
     """
-    moment, house = now(), company()  # held, so that the gate finds it in the session every time
-    due_at = due_at or moment
-    suppressed = suppressions.find_all([contact.email for contact in contacts])
+    _held = company()  # so that the gate finds it in the session every time
+    facts["suppressed"] = suppressions.find_all([contact.email for contact in contacts])
     rows = []
     for contact in contacts:
-        known = (skip_reasons or {}).get(contact.id)
-        reason = known or why_not(kind, contact, None, "", suppressed)
+        facts["skip_reason"] = skip_reasons.get(contact.id)
         signer = contact.client.responsible_id
-        row = {
-            "key": key(contact, kind, subject, "", cycle),
-            "language": contact.language or house.language,
-            "contact_id": contact.id,
-            "sender_id": signer if signer in signers else None,
-            "state": MailState.skipped if reason else MailState.queued,
-            "skip_reason": reason,
-            "ended_at": moment if reason else None,
-        }
-        rows.append({**row, "public_id": new_public_id()})
-    if not rows:
-        return {}
-    shared = {
-        "kind": kind,
-        "context": dict(context or {}),
-        "priority": RULES[kind].priority,
-        "due_at": due_at,
-        "expires_at": expires_at,
-        "created_at": moment,
-    }
-    statement = _insert().returning(OutboxMessage.id, OutboxMessage.state)
-    as_one: Any = {"render_nulls": True}  # else a statement for each mix of empty columns
-    made = db.session.execute(
-        statement, [{**shared, **row} for row in rows], execution_options=as_one
-    )
-    found = dict(made.all())
-    if due_at <= moment:
-        queued = [row_id for row_id, state in found.items() if state is MailState.queued]
-        db.session.info.setdefault(DUE_NOW, []).extend(queued)
-    return found
+        made = row(kind, contact, **facts)
+        rows.append({**made, "sender_id": signer if signer in signers else None})
+    return add(rows)
 
 
 def write_issue(
@@ -169,23 +158,21 @@ def write_issue(
     `to` is the language of each mail by the contact's id. The clock's round wakes the workers.
     """
     apart = timedelta(microseconds=1)  # one after the other, so that no claim has to sort them
-    rows: list[dict[str, Any]] = [
+    rows = [
         {
             "key": _key(f"contact:{contact_id}", kind, subject),
-            "kind": kind,
-            "language": language,
             "contact_id": contact_id,
             "sender_id": sender.id if sender else None,
             "issue_id": issue_id,
             "context": {},
-            "priority": RULES[kind].priority,
-            "due_at": due_at - (len(to) - place) * apart,
-            "state": MailState.queued,
+            **_basics(kind, language, due_at - (len(to) - place) * apart),
         }
         for place, (contact_id, language) in enumerate(to.items())
     ]
     if rows:
-        db.session.connection().execute(_insert(OutboxMessage.__table__), rows)
+        new = insert_into(OutboxMessage.__table__, db.engine)
+        new = new.on_conflict_do_nothing(index_elements=["key"])
+        db.session.connection().execute(new, rows)
 
 
 def hint_at(row: OutboxMessage) -> None:
@@ -206,13 +193,6 @@ def _wake_the_workers(session: Session) -> None:
 @event.listens_for(db.session, "after_rollback")
 def _forget_what_was_not_written(session: Session) -> None:
     session.info.pop(DUE_NOW, None)
-
-
-def _insert(into: Any = OutboxMessage) -> PostgresInsert:
-    """Return INSERT … ON CONFLICT (key) DO NOTHING for the database in use."""
-    insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-    statement: PostgresInsert = insert(into).on_conflict_do_nothing(index_elements=["key"])
-    return statement
 
 
 def why_not(

@@ -17,7 +17,7 @@ from service.extensions import db
 from service.mail import conditions, lint, messages, outcomes, postponing, rendering, verp
 from service.mail.claims import Claims
 from service.mail.contents import Unwritable
-from service.mail.conversations import Envelope
+from service.mail.dialogues import Envelope
 from service.mail.headers import BadHeader
 from service.mail.kinds import RULES
 from service.mail.rendering import House, Rendering

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from typing import Any, TypeVar
 
 from sqlalchemy import ARRAY, ColumnElement, bindparam, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from service.database import insert_into
 from service.extensions import db
 from service.models import Breaker, RampUp, RateBucket
 
@@ -15,8 +15,8 @@ Row = TypeVar("Row", Breaker, RampUp, RateBucket)
 
 def held(model: type[Row], name: str, **first: Any) -> Row:
     """Return the row `name`, locked until the commit; `first` are its values when it is new."""
-    insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-    db.session.execute(insert(model).values(name=name, **first).on_conflict_do_nothing())
+    new = insert_into(model, db.engine).values(name=name, **first)
+    db.session.execute(new.on_conflict_do_nothing())
     query = select(model).where(model.name == name).with_for_update()  # SQLite: BEGIN IMMEDIATE
     return db.session.scalars(query.execution_options(populate_existing=True)).one()
 

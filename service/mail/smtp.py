@@ -1,6 +1,6 @@
 """Flask-Mail, wrapped once: what its Message, Connection and Mail leave open is closed here.
 
-What is said on a line is in conversations.py. Nothing here touches the database.
+What is said on a line is in dialogues.py. Nothing here touches the database.
 """
 
 import smtplib
@@ -14,9 +14,9 @@ import flask_mail
 from flask import current_app
 
 from service.mail import headers, messages, wire
-from service.mail.conversations import (
+from service.mail.dialogues import (
     BROKEN,
-    Conversation,
+    Dialogue,
     Envelope,
     Meanwhile,
     code_of,
@@ -85,7 +85,7 @@ class Message(flask_mail.Message):
 class Connection(flask_mail.Connection):
     """A line to the server: verified TLS, a timeout on every command, typed failures."""
 
-    line: Conversation | None = None
+    line: Dialogue | None = None
     meanwhile: Meanwhile = staticmethod(nothing_to_do)
 
     def __enter__(self) -> Self:
@@ -100,10 +100,10 @@ class Connection(flask_mail.Connection):
         """Whether another mail can be handed over without connecting anew."""
         return self.line is not None and self.line.is_open
 
-    def open(self) -> Conversation:
+    def open(self) -> Dialogue:
         """Connect, anew when a line is still there; raises Unreachable."""
         self.close()
-        self.line = Conversation(self.configure_host(), self.meanwhile)
+        self.line = Dialogue(self.configure_host(), self.meanwhile)
         return self.line
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class Connection(flask_mail.Connection):
             self.line.drop()
 
     def configure_host(self) -> smtplib.SMTP:
-        """Return a conversation past TLS and login; raises Unreachable."""
+        """Return a dialogue past TLS and login; raises Unreachable."""
         host: smtplib.SMTP | None = None
         try:
             host = self._connected()

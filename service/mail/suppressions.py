@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.clock import now
 from service.current import settings
+from service.database import insert_into
 from service.extensions import db
 from service.mail.kinds import Rules
 from service.mail.rows import among
@@ -99,10 +99,9 @@ def put_in(row: Mapping[str, Any], **logged: Any) -> bool:
 
     `row` has every column but the ids, `logged` what the log says otherwise than the row.
     """
-    upsert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-    statement = upsert(Suppression).values({"public_id": new_public_id(), **row})
-    statement = statement.on_conflict_do_nothing(index_elements=KEY).returning(Suppression.id)
-    if db.session.scalar(statement) is None:
+    new = insert_into(Suppression, db.engine).values({"public_id": new_public_id(), **row})
+    new = new.on_conflict_do_nothing(index_elements=KEY)
+    if db.session.scalar(new.returning(Suppression.id)) is None:
         return False
     db.session.execute(insert(SuppressionChange).values({**change_of(row), **logged}))
     return True

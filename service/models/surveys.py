@@ -175,7 +175,7 @@ class Answer(Model):
     def words_in(self, language: str) -> str:
         """Return the answer as a person reads it; options in `language`, a comma between."""
         if not isinstance(self.value, list):
-            return str(self.value)
+            return "" if self.value is None else str(self.value)
         options = self.question.options_in(language)
         return ", ".join(options[place] for place in self.value if place < len(options))
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from sqlalchemy import DateTime, Dialect, Enum, String, TypeDecorator
 from sqlalchemy.orm import mapped_column
@@ -48,4 +48,3 @@ PrimaryKey = Annotated[int, mapped_column(primary_key=True)]
 PublicId = Annotated[str, mapped_column(String(22), unique=True, default=new_public_id)]
 CreatedAt = Annotated[datetime, mapped_column(UtcDateTime, default=now)]
 Moment = Annotated[datetime, mapped_column(UtcDateTime)]
-Json = dict[str, Any]

@@ -14,11 +14,6 @@ def key_of(day: date) -> str:
     return f"{day:%m-%d}"
 
 
-def key_from(month: int, day: int) -> str:
-    """Return the key of a day of some year; raises ValueError for one that no year has."""
-    return key_of(date(2024, month, day))
-
-
 def parts_of(key: str) -> tuple[int, int]:
     """Return the month and the day of `key`."""
     month, day = key.split("-")

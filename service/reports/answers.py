@@ -1,14 +1,13 @@
 """What the client of one departure answered, beside what the provider had guessed."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask_babel import get_locale
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from service.extensions import db
-from service.models import Answer, Departure, QuestionKind, Reason, Response, Testimonial
+from service.models import Answer, Departure, Reason, Response, Testimonial
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +48,10 @@ def of(departure: Departure) -> Answered | None:
     reasons = [ReasonBeside(r, r in guessed, r in told) for r in Reason if r in guessed | told]
     language = str(get_locale())
     answers = sorted(response.answers, key=lambda row: (row.question.position, row.question_id))
-    own = [OwnAnswer(row.question.text_in(language), _words(row, language)) for row in answers]
+    own = [OwnAnswer(row.question.text_in(language), row.words_in(language)) for row in answers]
     return Answered(response, reasons, [row for row in own if row.answer])
 
 
 def testimonial_of(departure: Departure) -> Testimonial | None:
     """Return the departure's testimonial, if there is one."""
     return db.session.scalar(select(Testimonial).where(Testimonial.departure_id == departure.id))
-
-
-def _words(row: Answer, language: str) -> str:
-    """Return an answer as the reader reads it; options are kept by their place in the list."""
-    value, question = row.value, row.question
-    if value is None or question.kind in (QuestionKind.text, QuestionKind.scale):
-        return "" if value is None else str(value)
-    options = question.options_in(language)
-    places: list[Any] = value if isinstance(value, list) else [value]
-    return ", ".join(_option(options, place) for place in places)
-
-
-def _option(options: list[str], place: Any) -> str:
-    is_place = isinstance(place, int) and 0 <= place < len(options)
-    return options[place] if is_place else str(place)

@@ -15,10 +15,6 @@ class Interval:
     low: float
     high: float
 
-    def overlaps(self, other: "Interval") -> bool:
-        """Say whether the two have a value in common, so that a difference proves nothing."""
-        return self.low <= other.high and other.low <= self.high
-
 
 @dataclass(frozen=True)
 class NetPromoterScore:

@@ -24,7 +24,7 @@ class Mailroom:
         self.mails[self._last] = octets
 
 
-class _Conversation(socketserver.StreamRequestHandler):
+class _Dialogue(socketserver.StreamRequestHandler):
     timeout = 10
 
     def say(self, line: str) -> None:
@@ -98,7 +98,7 @@ class _Server(socketserver.ThreadingTCPServer):
 def imap_server(context: ssl.SSLContext | None = None) -> Iterator[Mailroom]:
     """Yield the mailbox of a server that is closed at the end; with `context` it speaks TLS."""
     room = Mailroom(("bounces", "secret"))
-    with _Server(("127.0.0.1", 0), _Conversation) as server:
+    with _Server(("127.0.0.1", 0), _Dialogue) as server:
         server.room, room.port = room, server.server_address[1]
         server.handle_error = lambda *_: None  # who does not like the certificate hangs up
         if context:

@@ -9,7 +9,7 @@ from rq.timeouts import JobTimeoutException
 from service.clock import now
 from service.extensions import db
 from service.mail import breaker, claims, delivery, sweeper
-from service.mail.conversations import Conversation
+from service.mail.dialogues import Dialogue
 from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import an_invitation
 from tests.mail.deliveries import a_mail, deliver, fresh, mails, speaking_to, state_of
@@ -144,14 +144,14 @@ def test_what_ends_a_job_while_a_mail_leaves_puts_that_mail_in_doubt_and_frees_t
     session, monkeypatch
 ):
     ids = mails(3)
-    send = Conversation.send
+    send = Dialogue.send
 
     def interrupted(line, octets, *following):
         send(line, octets, *following)
         raise JobTimeoutException("too long")
 
     with speaking_to() as server:
-        monkeypatch.setattr(Conversation, "send", interrupted)
+        monkeypatch.setattr(Dialogue, "send", interrupted)
         with pytest.raises(JobTimeoutException):
             deliver(*ids)
         monkeypatch.undo()

@@ -12,7 +12,7 @@ from service.clock import now
 from service.extensions import db
 from service.logs import masked
 from service.mail import courier, delivery, rendering, suppressions
-from service.mail.conversations import Conversation
+from service.mail.dialogues import Dialogue
 from service.models import (
     MailKind,
     MailState,
@@ -71,7 +71,7 @@ def test_the_message_id_is_stored_before_the_first_attempt(session, monkeypatch)
     row = a_mail()
     seen = []
     with speaking_to(RCPT="451 later") as server:
-        go = Conversation.go
+        go = Dialogue.go
 
         def going(line):
             seen.append(fresh(row_id).message_id)
@@ -79,7 +79,7 @@ def test_the_message_id_is_stored_before_the_first_attempt(session, monkeypatch)
             go(line)
 
         row_id = row.id
-        monkeypatch.setattr(Conversation, "go", going)
+        monkeypatch.setattr(Dialogue, "go", going)
         deliver(row_id)
     assert seen[0] is not None
     assert "DATA" not in server.verbs()
@@ -211,13 +211,13 @@ def test_one_that_the_lint_refuses_fails_with_its_faults(session, mailbox, monke
 def test_no_transaction_is_open_while_talking_smtp(session, monkeypatch):
     ids = mails(2)
     seen = []
-    send = Conversation.send
+    send = Dialogue.send
 
     def sending(line, *args):
         seen.append(open_transactions())
         return send(line, *args)
 
-    monkeypatch.setattr(Conversation, "send", sending)
+    monkeypatch.setattr(Dialogue, "send", sending)
     with speaking_to():
         deliver(*ids)
     assert seen == [0, 0]

@@ -1,4 +1,4 @@
-"""The mailbox is read over a real IMAP conversation: once a minute, and never at others' cost."""
+"""The mailbox is read over a real IMAP dialogue: once a minute, and never at others' cost."""
 
 import logging
 import time

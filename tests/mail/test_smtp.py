@@ -1,4 +1,4 @@
-"""The conversation with the server: every stage can fail, and each failure says what it means."""
+"""The dialogue with the server: every stage can fail, and each failure says what it means."""
 
 import time
 from pathlib import Path
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import flask_mail
 import pytest
 
-from service.mail.conversations import Envelope
+from service.mail.dialogues import Envelope
 from service.mail.failures import (
     About,
     LineBroke,
@@ -85,7 +85,7 @@ def test_an_error_in_quit_after_250_is_not_a_failure(goodbye):
 
 @pytest.mark.parametrize("how", [*LOST, "421 busy", "554 no", "nonsense"])
 @pytest.mark.parametrize("stage", ["connect", "EHLO"])
-def test_no_conversation_means_unreachable(stage, how):
+def test_no_dialogue_means_unreachable(stage, how):
     with scripted(**{stage: how, "HELO": how}) as server, pytest.raises(Unreachable):
         hand_over(server)
     assert server.mails == []

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from service.clock import now
 from service.extensions import db
 from service.mail import claims, delivery, sweeper
-from service.mail.conversations import Conversation
+from service.mail.dialogues import Dialogue
 from service.models import MailKind, MailState, OutboxMessage
 from tests.mail.deliveries import a_courier_that_dies, a_mail, fresh, mails
 
@@ -122,14 +122,14 @@ def test_a_mail_that_was_taken_is_sent_even_when_the_lease_ran_out_meanwhile(
     session, mailbox, monkeypatch
 ):
     row = a_mail()
-    send = Conversation.send
+    send = Dialogue.send
 
     def slowly(line, *args):
         words = send(line, *args)
         sweep_later()
         return words
 
-    monkeypatch.setattr(Conversation, "send", slowly)
+    monkeypatch.setattr(Dialogue, "send", slowly)
     delivery.deliver([row.id])
     assert fresh(row).state is MailState.sent
     assert len(mailbox.messages()) == 1

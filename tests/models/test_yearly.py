@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.models.yearly import in_year, key_from, key_of, keys_on, next_on, years_since
+from service.models.yearly import in_year, key_of, keys_on, next_on, years_since
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 
@@ -45,13 +45,6 @@ def test_years_are_full_years_and_a_leap_day_is_a_year_old_on_the_28th():
     assert years_since(date(2024, 2, 29), date(2028, 2, 28)) == 3
     assert years_since(date(2024, 2, 29), date(2028, 2, 29)) == 4
     assert years_since(date(2027, 1, 1), date(2026, 1, 1)) == 0
-
-
-def test_a_day_that_no_year_has_is_refused():
-    assert key_from(2, 29) == "02-29"
-    for month, day in ((2, 30), (4, 31), (13, 1)):
-        with pytest.raises(ValueError, match=r"must be in|out of range"):
-            key_from(month, day)
 
 
 def _beside(day: date) -> list[date]:

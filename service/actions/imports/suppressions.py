@@ -11,10 +11,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import func, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.actions.imports.standing import portions
 from service.clock import now
+from service.database import insert_into
 from service.errors import Refused
 from service.extensions import db
 from service.imports.suppressions import Entry, Reading
@@ -94,8 +94,8 @@ def carry_out(reading: Reading, *, file: str = "", by: Provider | None = None) -
     done = plan(reading, file=file, by=by)
     if done.is_refused:
         raise Refused(_("Nothing was imported: something in the list has to be put right first."))
-    upsert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-    adding = upsert(Suppression).on_conflict_do_nothing(index_elements=suppressions.KEY)
+    adding = insert_into(Suppression, db.engine)
+    adding = adding.on_conflict_do_nothing(index_elements=suppressions.KEY)
     for rows in portions(done.rows):
         db.session.execute(adding, [{"public_id": new_public_id(), **row} for row in rows])
         changes = [suppressions.change_of(row) for row in rows]

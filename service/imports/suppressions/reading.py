@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from service.imports.cells import Table
 from service.imports.problems import Problem, Problems, Unreadable
-from service.imports.reading import Watch, table_of, unwatched
+from service.imports.reading import Watch, filled, table_of, unwatched, warn_of_sheets
 from service.imports.suppressions.columns import count_known, find_header
 from service.imports.suppressions.rows import Entry, RowReader
 
@@ -27,9 +27,10 @@ class Reading:
 
 def read_file(path: Path, zone: tzinfo, at: datetime, watch: Watch = unwatched) -> Reading:
     """Read the list at `path`; see read."""
-    if path.stat().st_size > MOST_BYTES:
+    size = path.stat().st_size
+    if size > MOST_BYTES:
         reading = Reading()
-        reading.problems.add(Problem(too_large()))
+        reading.problems.add(Problem(too_large(size)))
         return reading
     return read(path.read_bytes(), zone, at, watch)
 
@@ -46,7 +47,7 @@ def read(data: bytes, zone: tzinfo, at: datetime, watch: Watch = unwatched) -> R
     return reading
 
 
-def too_large() -> str:
+def too_large(_size: int) -> str:
     """Say kindly that a file is too much."""
     most = MOST_BYTES // 1024**2
     return str(_("A list may have %(most)s MB. Import it in parts.", most=most))
@@ -55,21 +56,11 @@ def too_large() -> str:
 def _read_table(table: Table, reading: Reading, zone: tzinfo, at: datetime, watch: Watch) -> None:
     lines = watch(table.lines, table.length)
     header, below = find_header(lines, reading.problems, reading.warnings)
-    for sheet in table.left_out:
-        reading.warnings.add(Problem(_("The sheet “%(sheet)s” is left out.", sheet=sheet)))
+    warn_of_sheets(table, reading.warnings)
     if reading.problems:
         return
     reader = RowReader(header, reading.problems, zone, at, table.epoch)
-    seen = 0
-    for line in below:
-        if line.is_empty:
-            continue
-        seen += 1
-        if seen > MOST_ROWS:
-            raise Unreadable(
-                _("A file may have %(most)s rows. Import it in parts.", most=f"{MOST_ROWS:,}"),
-                line.number,
-            )
+    for line in filled(below, MOST_ROWS):
         entry = reader.read(line)
         if entry is not None:
             reading.entries.append(entry)

@@ -12,7 +12,6 @@ from service.actions import deliveries as actions
 from service.clock import now
 from service.config import Rate
 from service.current import settings
-from service.errors import Refused
 from service.extensions import db
 from service.mail import health
 from service.models import MailKind, OutboxMessage, Provider, Role
@@ -20,6 +19,7 @@ from service.models.labels import why_not
 from service.reports import deliveries, mail_stories, suppressions, timeline
 from service.reports.mail_queries import COUNTED, LISTS, TABS, Query
 from service.web.provider.access import current_provider, requires, way_back
+from service.web.provider.acts import do
 from service.web.provider.departures import searched
 from service.web.theme import current_company
 
@@ -160,14 +160,7 @@ def _the_mail(public_id: str) -> OutboxMessage:
 def _do(public_id: str, act: Callable[[OutboxMessage, Provider], None], done: str) -> Response:
     mail = _the_mail(public_id)
     there = _where_from(mail)
-    try:
-        act(mail, current_provider())
-    except Refused as refusal:
-        db.session.rollback()
-        flash(str(refusal), "warning")
-    else:
-        db.session.commit()
-        flash(done, "success")
+    do(lambda: act(mail, current_provider()), done)
     return redirect(there, 303)
 
 

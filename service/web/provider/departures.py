@@ -20,6 +20,7 @@ from service.models.bases import widest
 from service.reports import answers, clients, conversations, departures, protocols, timeline
 from service.web.provider import departure_forms
 from service.web.provider.access import current_provider, requires
+from service.web.provider.acts import do
 from service.web.provider.conversations import plan_form_of
 from service.web.theme import current_company
 
@@ -154,17 +155,11 @@ def move(public_id: str) -> Response:
         abort(400)
     if to is Stage.returned and was is not Stage.returned:
         return redirect(url_for("returns.new", public_id=public_id), 303)  # asks what led to it
-    try:
-        if was is Stage.returned and to is not was:
-            returns.take_back(departure, to, by=current_provider())
-        else:
-            stages.move(departure, to, was=was, by=current_provider())
-    except Conflict as conflict:
-        db.session.rollback()
-        flash(str(conflict), "warning")
-        return _to(departure)
-    db.session.commit()
-    flash(_moved(to), "success")
+    me = current_provider()
+    if was is Stage.returned and to is not was:
+        do(lambda: returns.take_back(departure, to, by=me), _moved(to))
+    else:
+        do(lambda: stages.move(departure, to, was=was, by=me), _moved(to))
     return _to(departure)
 
 
@@ -174,15 +169,9 @@ def delete(public_id: str) -> Response:
     """Take it back, as long as nothing has reached the client."""
     departure = the_departure(public_id)
     name = departure.client.name
-    try:
-        actions.remove(departure)
-    except Refused as refusal:
-        db.session.rollback()
-        flash(str(refusal), "warning")
-        return _to(departure)
-    db.session.commit()
-    flash(_("The departure of %(client)s is gone, as if it never was.", client=name), "success")
-    return redirect(url_for(".index"), 303)
+    said = _("The departure of %(client)s is gone, as if it never was.", client=name)
+    is_gone = do(lambda: actions.remove(departure), said)
+    return redirect(url_for(".index"), 303) if is_gone else _to(departure)
 
 
 def the_departure(public_id: str) -> Departure:

@@ -3,7 +3,6 @@
 import csv
 import io
 from datetime import date
-from pathlib import Path
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -15,15 +14,13 @@ from werkzeug.wrappers import Response
 from forms.imports import ConfirmForm, SinceForm, UploadForm
 from service.actions import imports
 from service.actions.imports import Plan
-from service.clock import now
-from service.current import settings
-from service.errors import Conflict, Refused
 from service.extensions import db
-from service.imports import MOST_BYTES, Reading, read_file, too_large, uploads
+from service.imports import MOST_BYTES, Reading, read_file, too_large
 from service.imports.columns import SPANISH, Column
 from service.imports.uploads import Upload
 from service.models import Role
 from service.web.language import select_language
+from service.web.provider import uploads
 from service.web.provider.access import current_provider, requires
 
 blueprint = Blueprint("imports", __name__, url_prefix="/imports")
@@ -59,18 +56,7 @@ def index() -> str:
 @requires(Role.member)
 def upload() -> Page:
     """Keep the file and lead to its preview."""
-    form = UploadForm()
-    if not form.validate():
-        return _ask(form), 422
-    file = form.file.data
-    size = file.stream.seek(0, io.SEEK_END)
-    file.stream.seek(0)
-    if size > MOST_BYTES:
-        form.file.errors = [too_large(size)]
-        return _ask(form), 413
-    name = Path(file.filename.replace("\\", "/")).name
-    kept = uploads.keep(_directory(), file.stream, name, now())
-    return redirect(url_for(".show", key=kept.key), 303)
+    return uploads.keep(UploadForm(), _ask, MOST_BYTES, too_large)
 
 
 @blueprint.get("/example.csv")
@@ -93,7 +79,7 @@ def example() -> Response:
 @requires(Role.member)
 def show(key: str) -> Page:
     """Show what the list comes to, line by line what is wrong, and who would get mail."""
-    kept = uploads.find(_directory(), key, now())
+    kept = uploads.find(key)
     if kept is None:
         return _gone()
     form = SinceForm(request.args)
@@ -106,26 +92,19 @@ def show(key: str) -> Page:
 @requires(Role.member)
 def confirm(key: str) -> Page:
     """Import the list, if it still comes to what was shown."""
-    kept = uploads.find(_directory(), key, now())
+    kept = uploads.find(key)
     form = ConfirmForm()
     if kept is None or not form.validate():
         return _gone()
-    since = form.since.data
-    try:
-        done = imports.carry_out(
-            _read(kept),
-            protocol_since=since,
-            by=current_provider(),
-            source=_("import: %(file)s", file=kept.name),
-        )
-        if done.summary != form.shown.data:
-            raise Conflict(_("Something changed since you looked. This is how it stands now."))
-    except Refused as refusal:
-        db.session.rollback()
-        flash(str(refusal), "warning")
+    since, me = form.since.data, current_provider()
+    source = _("import: %(file)s", file=kept.name)
+    done = uploads.carry_out(
+        kept,
+        lambda: imports.carry_out(_read(kept), protocol_since=since, by=me, source=source),
+        form.shown.data,
+    )
+    if done is None:
         return redirect(url_for(".show", key=key, since=since), 303)
-    db.session.commit()
-    uploads.drop(kept)
     flash(_said(done), "success")
     where = "departures.index" if done.departures.created else "clients.index"
     return redirect(url_for(where), 303)
@@ -135,10 +114,6 @@ def _read(kept: Upload) -> Reading:
     known = imports.known()
     db.session.rollback()  # others may write while the file is read
     return read_file(kept.path, known)
-
-
-def _directory() -> Path:
-    return settings().data_dir / uploads.FOLDER
 
 
 def _ask(form: UploadForm) -> str:

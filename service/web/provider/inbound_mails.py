@@ -1,15 +1,14 @@
 """What came in: bounces, complaints and replies, and mails that nobody could make anything of."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from service.actions import inbound as actions
-from service.errors import Refused
-from service.extensions import db
 from service.models import InboundMail, Role
 from service.reports import inbound
 from service.web.provider.access import current_provider, requires
+from service.web.provider.acts import do
 
 blueprint = Blueprint("inbound_mails", __name__, url_prefix="/inbound")
 MOST_SHOWN = 20_000  # characters of a mail's source
@@ -50,12 +49,6 @@ def show(public_id: str) -> str:
 def have_done(public_id: str) -> Response:
     """Note that there is nothing more to do about it."""
     mail = the_mail(public_id)
-    try:
-        actions.have_done(mail, current_provider())
-    except Refused as refusal:
-        db.session.rollback()
-        flash(str(refusal), "warning")
-    else:
-        db.session.commit()
-        flash(_("Done with it. It stays in the list."), "success")
+    said = _("Done with it. It stays in the list.")
+    do(lambda: actions.have_done(mail, current_provider()), said)
     return redirect(url_for(".index"), 303)

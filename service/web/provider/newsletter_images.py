@@ -6,10 +6,9 @@ from werkzeug.wrappers import Response
 
 from forms.newsletters import ImageForm
 from service.actions import newsletter_images as actions
-from service.errors import Refused
-from service.extensions import db
 from service.models import Role
 from service.web.provider.access import requires
+from service.web.provider.acts import do
 from service.web.provider.newsletters import the_newsletter
 
 blueprint = Blueprint("newsletter_images", __name__, url_prefix="/newsletters/<newsletter>/images")
@@ -27,14 +26,8 @@ def upload(newsletter: str) -> Response:
     file = form.file.data
     octets = file.stream.read(actions.MOST_OCTETS + 1)
     file.close()
-    try:
-        actions.add(row, octets, file.filename or "", form.words.data or "")
-    except Refused as refusal:
-        db.session.rollback()
-        flash(str(refusal), "warning")
-        return _back(newsletter)
-    db.session.commit()
-    flash(_("The picture is here. Copy its line into the text where it is to stand."), "success")
+    said = _("The picture is here. Copy its line into the text where it is to stand.")
+    do(lambda: actions.add(row, octets, file.filename or "", form.words.data or ""), said)
     return _back(newsletter)
 
 

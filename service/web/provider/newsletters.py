@@ -18,6 +18,7 @@ from service.models.recurrences import Frequency, frequency_of, rule_of, upcomin
 from service.reports import audiences, newsletters
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider.access import current_provider, requires
+from service.web.provider.acts import do
 from service.web.provider.departures import searched
 from service.web.theme import current_company
 
@@ -121,8 +122,7 @@ def schedule(newsletter: str) -> Page:
 @requires(Role.member)
 def end(newsletter: str) -> Response:
     """Let no further issue come."""
-    actions_row = the_newsletter(newsletter)
-    issues.end(actions_row)
+    issues.end(the_newsletter(newsletter))
     db.session.commit()
     flash(_("No further issue will come."), "success")
     return redirect(url_for(".show", newsletter=newsletter), 303)
@@ -141,15 +141,10 @@ def duplicate(newsletter: str) -> Response:
 @requires(Role.member)
 def delete(newsletter: str) -> Response:
     """Take it off the list."""
-    try:
-        actions.delete(the_newsletter(newsletter))
-    except Conflict as conflict:
-        db.session.rollback()
-        flash(str(conflict), "warning")
-        return redirect(url_for(".show", newsletter=newsletter), 303)
-    db.session.commit()
-    flash(_("Deleted."), "success")
-    return redirect(url_for(".index"), 303)
+    row = the_newsletter(newsletter)
+    is_gone = do(lambda: actions.delete(row), _("Deleted."))
+    there = url_for(".index") if is_gone else url_for(".show", newsletter=newsletter)
+    return redirect(there, 303)
 
 
 def _list_page(form: NameForm) -> str:

@@ -88,9 +88,7 @@ def change(public_id: str) -> Page:
     except Refused as refusal:
         form.role.errors = [str(refusal)]
         return _show(provider, form, 409)
-    db.session.commit()
-    flash(_("Saved."), "success")
-    return _to_team()
+    return _done(_("Saved."))
 
 
 @blueprint.post("/providers/<public_id>/link")
@@ -109,9 +107,7 @@ def deactivate(public_id: str) -> Page:
     """Close a login."""
     provider = _find(public_id)
     providers.deactivate(provider)
-    db.session.commit()
-    flash(_("%(name)s can no longer log in.", name=provider.name), "success")
-    return _to_team()
+    return _done(_("%(name)s can no longer log in.", name=provider.name))
 
 
 @blueprint.post("/providers/<public_id>/reactivate")
@@ -120,9 +116,7 @@ def reactivate(public_id: str) -> Page:
     """Open a login again."""
     provider = _find(public_id)
     providers.reactivate(provider)
-    db.session.commit()
-    flash(_("%(name)s can log in again.", name=provider.name), "success")
-    return _to_team()
+    return _done(_("%(name)s can log in again.", name=provider.name))
 
 
 @blueprint.get("/profile")
@@ -197,6 +191,12 @@ def _mailed(link: ProviderLink) -> Response:
     password_links.mail(link, provider)
     db.session.commit()
     session["fresh_link"] = {"name": provider.name, "url": links.password(link)}
+    return _to_team()
+
+
+def _done(said: str) -> Response:
+    db.session.commit()
+    flash(said, "success")
     return _to_team()
 
 

@@ -123,10 +123,7 @@ def preview() -> Response:
 
 
 def _find(question_id: int) -> Question:
-    question = db.session.get(Question, question_id)
-    if question is None:
-        abort(404)
-    return question
+    return db.session.get(Question, question_id) or abort(404)
 
 
 def _languages() -> dict[str, str]:

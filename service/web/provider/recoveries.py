@@ -7,11 +7,11 @@ from werkzeug.wrappers import Response
 
 from forms.recoveries import ClosingForm
 from service.actions import recoveries as actions
-from service.errors import Refused
 from service.extensions import db
 from service.models import Departure, Recovery, Role
 from service.reports import recoveries
 from service.web.provider.access import current_provider, requires
+from service.web.provider.acts import do
 
 blueprint = Blueprint("recoveries", __name__, url_prefix="/recoveries")
 
@@ -43,16 +43,10 @@ def close(public_id: str) -> Page:
     if not form.validate():
         return _page(recovery, form), 422
     is_resolved = form.is_resolved.data == "yes"
-    try:
-        actions.close(
-            recovery, is_resolved=is_resolved, note=form.note.data or "", by=current_provider()
-        )
-    except Refused as refusal:
-        db.session.rollback()
-        flash(str(refusal), "warning")
+    note, me = form.note.data or "", current_provider()
+    said = _("Closed. The farewell mails of this client go on.")
+    if not do(lambda: actions.close(recovery, is_resolved=is_resolved, note=note, by=me), said):
         return _page(the_recovery(public_id), form), 409
-    db.session.commit()
-    flash(_("Closed. The farewell mails of this client go on."), "success")
     return redirect(url_for("departures.show", public_id=public_id), 303)
 
 

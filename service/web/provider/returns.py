@@ -17,6 +17,7 @@ from service.models import Departure, MailKind, OutboxMessage, Return, ReturnRea
 from service.models.labels import label, reason_of_return
 from service.reports import conversations, departures, returns
 from service.web.provider.access import current_provider, requires
+from service.web.provider.acts import do
 from service.web.provider.departures import the_departure
 from service.web.provider.results import chosen, name_of, periods, rows_of
 from service.web.theme import current_company
@@ -92,18 +93,11 @@ def record(public_id: str) -> Page:
         was = Stage(form.was.data or "")
     except ValueError:
         abort(400)
-    sends_thanks = bool(form.sends_thanks.data)
-    try:
-        actions.record(departure, facts, was=was, by=current_provider(), sends_thanks=sends_thanks)
-    except Conflict as conflict:
-        db.session.rollback()
-        flash(str(conflict), "warning")
-        return _to(departure)
-    db.session.commit()
+    me, thanks = current_provider(), bool(form.sends_thanks.data)
     said = _("They are back. No farewell mail goes out any more.")
-    if sends_thanks and not departure.client.is_sample:
+    if thanks and not departure.client.is_sample:
         said = _("They are back. Your thanks go out in ten minutes; until then you can undo it.")
-    flash(said, "success")
+    do(lambda: actions.record(departure, facts, was=was, by=me, sends_thanks=thanks), said)
     return _to(departure)
 
 

@@ -3,16 +3,15 @@ another protocol."""
 
 from collections.abc import Callable
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from service.actions import protocols, steps
-from service.errors import Refused
-from service.extensions import db
-from service.models import Departure, Role
+from service.models import Role
 from service.models.step_names import protocol_name
 from service.web.provider.access import current_provider, requires
+from service.web.provider.acts import do
 from service.web.provider.departures import the_departure
 from service.web.provider.protocols import the_protocol
 
@@ -23,33 +22,21 @@ blueprint = Blueprint("steps", __name__, url_prefix="/departures/<public_id>")
 @requires(Role.member)
 def send(public_id: str, step: str) -> Response:
     """Send one mail now, whatever its day."""
-    return _do(
-        public_id,
-        lambda departure: steps.send_now(departure, step, current_provider()),
-        _("It is on its way."),
-    )
+    return _do(public_id, _("It is on its way."), steps.send_now, step)
 
 
 @blueprint.post("/steps/<step>/skip")
 @requires(Role.member)
 def skip(public_id: str, step: str) -> Response:
     """Leave one mail out."""
-    return _do(
-        public_id,
-        lambda departure: steps.skip(departure, step, current_provider()),
-        _("Skipped. You can put it back as long as you like."),
-    )
+    return _do(public_id, _("Skipped. You can put it back as long as you like."), steps.skip, step)
 
 
 @blueprint.post("/steps/<step>/put-back")
 @requires(Role.member)
 def put_back(public_id: str, step: str) -> Response:
     """Take a skip back."""
-    return _do(
-        public_id,
-        lambda departure: steps.put_back(departure, step, current_provider()),
-        _("It is planned again."),
-    )
+    return _do(public_id, _("It is planned again."), steps.put_back, step)
 
 
 @blueprint.post("/protocol")
@@ -57,55 +44,36 @@ def put_back(public_id: str, step: str) -> Response:
 def put_on(public_id: str) -> Response:
     """Let it go by another protocol."""
     protocol = the_protocol(request.form.get("protocol", ""))
-    return _do(
-        public_id,
-        lambda departure: protocols.put_on(departure, protocol, current_provider()),
-        _("It goes by “%(name)s” now. Below you see what comes.", name=protocol_name(protocol)),
-    )
+    name = protocol_name(protocol)
+    said = _("It goes by “%(name)s” now. Below you see what comes.", name=name)
+    return _do(public_id, said, protocols.put_on, protocol)
 
 
 @blueprint.post("/protocol/pause")
 @requires(Role.member)
 def pause(public_id: str) -> Response:
     """Hold the mails back until somebody lets them go on."""
-    return _do(
-        public_id,
-        lambda departure: protocols.pause(departure, current_provider()),
-        _("The farewell mails wait until you let them go on."),
-    )
+    return _do(public_id, _("The farewell mails wait until you let them go on."), protocols.pause)
 
 
 @blueprint.post("/protocol/stop")
 @requires(Role.member)
 def stop(public_id: str) -> Response:
     """Send nothing more."""
-    return _do(
-        public_id,
-        lambda departure: protocols.stop(departure, current_provider()),
-        _("No farewell mail goes out any more. You can let them go on."),
-    )
+    said = _("No farewell mail goes out any more. You can let them go on.")
+    return _do(public_id, said, protocols.stop)
 
 
 @blueprint.post("/protocol/resume")
 @requires(Role.member)
 def resume(public_id: str) -> Response:
     """Go on with the mails, or begin with those of a departure that was history."""
-    return _do(
-        public_id,
-        lambda departure: protocols.resume(departure, current_provider()),
-        _("The farewell mails go on. Below you see which, and when."),
-    )
+    said = _("The farewell mails go on. Below you see which, and when.")
+    return _do(public_id, said, protocols.resume)
 
 
-def _do(public_id: str, act: Callable[[Departure], object], done: str) -> Response:
+def _do(public_id: str, said: str, act: Callable[..., object], *what: object) -> Response:
     """Act on the departure, and go back to its page with what came of it."""
     departure = the_departure(public_id)
-    try:
-        act(departure)
-    except Refused as refusal:
-        db.session.rollback()
-        flash(str(refusal), "warning")
-    else:
-        db.session.commit()
-        flash(done, "success")
+    do(lambda: act(departure, *what, current_provider()), said)
     return redirect(url_for("departures.show", public_id=public_id) + "#timeline", 303)

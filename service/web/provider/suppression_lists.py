@@ -1,23 +1,18 @@
 """Bring a list of those who get no mail in: upload it, see what it comes to, confirm."""
 
-import io
-from pathlib import Path
-
 from flask import Blueprint, flash, redirect, render_template, url_for
-from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from forms.suppressions import ConfirmForm, UploadForm
 from service.actions.imports import suppressions as lists
 from service.clock import now
-from service.current import company, settings
-from service.errors import Conflict, Refused
+from service.current import company
 from service.extensions import db
 from service.imports import suppressions as reading
-from service.imports import uploads
 from service.imports.uploads import Upload
 from service.models import Role
+from service.web.provider import uploads
 from service.web.provider.access import current_provider, requires
 
 blueprint = Blueprint("suppression_lists", __name__, url_prefix="/suppressions/import")
@@ -36,25 +31,14 @@ def index() -> str:
 @requires(Role.member)
 def upload() -> Page:
     """Keep the file and lead to its preview."""
-    form = UploadForm()
-    if not form.validate():
-        return _ask(form), 422
-    file = form.file.data
-    size = file.stream.seek(0, io.SEEK_END)
-    file.stream.seek(0)
-    if size > reading.MOST_BYTES:
-        form.file.errors = [reading.too_large()]
-        return _ask(form), 413
-    name = Path(file.filename.replace("\\", "/")).name
-    kept = uploads.keep(_directory(), file.stream, name, now())
-    return redirect(url_for(".show", key=kept.key), 303)
+    return uploads.keep(UploadForm(), _ask, reading.MOST_BYTES, reading.too_large)
 
 
 @blueprint.get("/<key>")
 @requires(Role.member)
 def show(key: str) -> Page:
     """Show what the list comes to, and line by line what is wrong."""
-    kept = uploads.find(_directory(), key, now())
+    kept = uploads.find(key)
     if kept is None:
         return _gone()
     found = lists.plan(_read(kept), file=kept.name)
@@ -68,20 +52,17 @@ def show(key: str) -> Page:
 @requires(Role.member)
 def confirm(key: str) -> Page:
     """Import the list, if it still comes to what was shown."""
-    kept = uploads.find(_directory(), key, now())
+    kept = uploads.find(key)
     form = ConfirmForm()
     if kept is None or not form.validate():
         return _gone()
-    try:
-        done = lists.carry_out(_read(kept), file=kept.name, by=current_provider())
-        if done.summary != form.shown.data:
-            raise Conflict(_("Something changed since you looked. This is how it stands now."))
-    except Refused as refusal:
-        db.session.rollback()
-        flash(str(refusal), "warning")
+    done = uploads.carry_out(
+        kept,
+        lambda: lists.carry_out(_read(kept), file=kept.name, by=current_provider()),
+        form.shown.data,
+    )
+    if done is None:
         return redirect(url_for(".show", key=key), 303)
-    db.session.commit()
-    uploads.drop(kept)
     said = ngettext(
         "%(num)d entry is new on the list.", "%(num)d are new on the list.", len(done.rows)
     )
@@ -93,11 +74,6 @@ def _read(kept: Upload) -> reading.Reading:
     zone = company().zone
     db.session.rollback()  # others may write while the file is read
     return reading.read_file(kept.path, zone, now())
-
-
-def _directory() -> Path:
-    """Return where uploads lie; those of yesterday are cleared away with the clients' lists."""
-    return settings().data_dir / uploads.FOLDER
 
 
 def _ask(form: UploadForm) -> str:

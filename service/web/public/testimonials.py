@@ -129,9 +129,7 @@ def submit(token: str) -> tuple[str, int] | Response:
 def mail_link(token: str) -> tuple[str, int]:
     """Mail the contact a fresh private link."""
     invitation = invitation_of(token)
-    found = testimonials.of(invitation)
-    if found is None:
-        abort(404)
+    found = testimonials.of(invitation) or abort(404)
     testimonials.mail_link(found)
     db.session.commit()
     return page("link_sent", TestimonialForm(), invitation)
@@ -142,9 +140,7 @@ def mail_link(token: str) -> tuple[str, int]:
 def withdraw(token: str) -> tuple[str, int]:
     """Take the testimonial out of everything at once."""
     invitation = invitation_of(token)
-    found = testimonials.of(invitation)
-    if found is None:
-        abort(404)
+    found = testimonials.of(invitation) or abort(404)
     testimonials.withdraw(found, _("Withdraw my testimonial"))
     db.session.commit()
     return page("received", TestimonialForm(), invitation, testimonial=found, token=token)

@@ -13,14 +13,14 @@ from service.doctor.cases import Case, Evidence
 from service.doctor.findings import Check, Finding, Phrase, Remedy, bad, good, unknown, warning
 from service.doctor.findings import phrase as _l
 from service.doctor.names import is_here
-from service.mail.conversations import AUTH_CODES
+from service.mail.dialogues import AUTH_CODES
 from service.mail.failures import Unreachable
 from service.mail.lint import MAX_OCTETS
 from service.mail.wire import words as readable
 
 
 def check(case: Case, evidence: Evidence) -> Iterator[Finding]:
-    """Yield what the conversation shows; stops where it stops."""
+    """Yield what the dialogue shows; stops where it stops."""
     connection = case.connect()
     try:
         host = connection.open().host

@@ -46,7 +46,7 @@ class Envelope:
     recipient: str
 
 
-class Conversation:
+class Dialogue:
     """One open line to a server. After LineBroke, Unreachable, Undecided or 421 it is over."""
 
     def __init__(self, host: smtplib.SMTP, meanwhile: Meanwhile = nothing_to_do) -> None:
