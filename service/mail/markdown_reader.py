@@ -34,11 +34,17 @@ class Reader(MarkdownIt):
     """CommonMark as far as a letter needs it; a line break stays one. Entities are no marks of
     ours in disguise, because they are not read."""
 
-    def __init__(self, kind: MailKind, pictures: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        kind: MailKind,
+        pictures: Mapping[str, str],
+        counted: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__("commonmark", {"html": False, "breaks": True})
         self.disable(_NOT_FOR_LETTERS)
         self.links = {one.word: one for one in placeholders.of(kind) if one.is_link}
         self.pictures = pictures
+        self.counted = counted or {}
 
     def validateLink(self, url: str) -> bool:  # noqa: N802
         """Whether `url` may stand in the mail."""

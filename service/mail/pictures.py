@@ -28,11 +28,11 @@ def id_of(address: str) -> str | None:
     return found[1] if found else None
 
 
-def text_of(subject: str, body: str) -> Text:
+def text_of(subject: str, body: str, *, is_counted: bool = False) -> Text:
     """Return a text with those pictures of ours that it shows."""
     base = settings().base_url
     found = []
     for public_id in sorted(ids_in(body)):
         path = path_of(public_id)
         found += [(path, base + path), (base + path, base + path)]
-    return Text(subject, body, tuple(found))
+    return Text(subject, body, tuple(found), is_counted=is_counted)

@@ -17,12 +17,15 @@ class Text:
     """What a provider wrote, as typed; equal texts share what is built of them.
 
     `pictures` are the only ones that the mail may show: the address written in the Markdown, and
-    what the mail asks for in its place ("cid:…").
+    what the mail asks for in its place ("cid:…"). `counted` are the links that lead over this
+    service: where one leads, and the address that counts it; `is_counted` has the mail say so.
     """
 
     subject: str
     body: str
     pictures: tuple[tuple[str, str], ...] = ()
+    counted: tuple[tuple[str, str], ...] = ()
+    is_counted: bool = False
 
     @property
     def is_long(self) -> bool:

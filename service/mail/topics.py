@@ -1,14 +1,14 @@
 """What mails are about: the rows behind a batch of outbox rows, loaded in a few queries."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
-from service.mail import own_texts, pictures
+from service.mail import issue_links, own_texts, pictures
 from service.mail.kinds import RULES
 from service.mail.rows import among
 from service.mail.texts import Text
@@ -165,6 +165,7 @@ def _load_issues(topics: Sequence[Topic]) -> None:
         return
     query = select(NewsletterIssue).where(NewsletterIssue.id.in_(ids))
     found = {issue.id: issue for issue in db.session.scalars(query)}
+    counted = issue_links.of_issues(found.values())
     texts: dict[tuple[int, str], Text] = {}
     for topic in topics:
         topic.issue = issue = found.get(topic.row.issue_id or 0)
@@ -173,5 +174,6 @@ def _load_issues(topics: Sequence[Topic]) -> None:
         place = (issue.id, topic.row.language)
         if place not in texts:
             text = issue.text_in(issue.language_for(topic.row.language))
-            texts[place] = pictures.text_of(text["subject"], text["body"])
+            plain = pictures.text_of(text["subject"], text["body"], is_counted=issue.counts_links)
+            texts[place] = replace(plain, counted=counted[issue.id])
         topic.own = texts[place] if texts[place].body else None

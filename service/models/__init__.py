@@ -23,6 +23,7 @@ from service.models.newsletters import (
     Newsletter,
     NewsletterImage,
     NewsletterIssue,
+    NewsletterLink,
     NewsletterState,
 )
 from service.models.outbox import (
@@ -103,6 +104,7 @@ __all__ = [
     "Newsletter",
     "NewsletterImage",
     "NewsletterIssue",
+    "NewsletterLink",
     "NewsletterState",
     "Occasion",
     "OutboxMessage",

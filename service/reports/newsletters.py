@@ -13,6 +13,7 @@ from service.models import (
     Newsletter,
     NewsletterImage,
     NewsletterIssue,
+    NewsletterLink,
     OutboxMessage,
     SkipReason,
 )
@@ -70,6 +71,13 @@ def progress(issues: Sequence[NewsletterIssue]) -> dict[int, Progress]:
         if reason is not None:
             of_issue.reasons[reason] = of_issue.reasons.get(reason, 0) + count
     return found
+
+
+def links(issue: NewsletterIssue) -> Sequence[NewsletterLink]:
+    """Return its counted links, the most opened first; none when they are not counted."""
+    query = select(NewsletterLink).where(NewsletterLink.issue_id == issue.id)
+    ordered = query.order_by(NewsletterLink.openings.desc(), NewsletterLink.number)
+    return db.session.scalars(ordered).all()
 
 
 def images(newsletter: Newsletter) -> Sequence[NewsletterImage]:
