@@ -22,7 +22,7 @@ PREHEADER = 85  # characters of the line that mailboxes show
 _LONE_GAP = re.compile("(?m)^ {0,3}(\ue000([a-z_]+)\ue001)[ \t]*$")
 _ADDRESS = re.compile(" \\(\ue000[a-z_]+\ue001\\)")
 _TAGS = {"p", "br", "strong", "em", "code", "a", "ul", "ol", "li", "blockquote", "h2", "h3", "hr"}
-_ATTRIBUTES = {"*": {"class"}, "a": {"href"}, "ol": {"start"}, "img": {"src", "alt"}}
+_ATTRIBUTES = {"*": {"class"}, "a": {"href"}, "ol": {"start"}, "img": {"src", "alt", "width"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def parts(text: Text, kind: MailKind) -> list[Part]:
 
     What is not allowed is shown as it was typed; saving refuses it (see text_checks.py).
     """
-    reader = Reader(kind, dict(text.pictures), dict(text.counted))
+    reader = Reader(kind, text)
     made: list[Part] = []
     prose: list[Token] = []
     for block in _blocks(reader.parse(_prepared(text.clean_body, kind))):
@@ -60,7 +60,7 @@ def parts(text: Text, kind: MailKind) -> list[Part]:
 
 def addresses(text: Text, kind: MailKind) -> list[str]:
     """Return where links of the body lead whose openings can be counted, each once."""
-    reader = Reader(kind, dict(text.pictures))
+    reader = Reader(kind, text)
     return counted_links.addresses(reader.parse(_prepared(text.clean_body, kind)))
 
 

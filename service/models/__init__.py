@@ -25,6 +25,7 @@ from service.models.newsletters import (
     NewsletterIssue,
     NewsletterLink,
     NewsletterState,
+    image_is_used,
 )
 from service.models.outbox import (
     END_STATES,
@@ -134,4 +135,5 @@ __all__ = [
     "Testimonial",
     "TestimonialState",
     "WaitReason",
+    "image_is_used",
 ]

@@ -6,12 +6,16 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     ForeignKey,
     Index,
     LargeBinary,
     String,
     Text,
     UniqueConstraint,
+    cast,
+    exists,
+    or_,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -188,3 +192,15 @@ class NewsletterImage(Model):
     height: Mapped[int]
     words: Mapped[str] = mapped_column(Text, default="")  # for who does not see it
     created_at: Mapped[CreatedAt]
+
+
+def image_is_used() -> ColumnElement[bool]:
+    """Whether a text shows the picture of the row: that of a newsletter, or of an issue, sent too.
+
+    Copies of a newsletter show the pictures of the first one.
+    """
+    named = "%" + NewsletterImage.public_id + "%"  # its "_" fits any letter: rather too many
+    return or_(
+        exists().where(Newsletter.deleted_at.is_(None), cast(Newsletter.texts, Text).like(named)),
+        exists().where(cast(NewsletterIssue.texts, Text).like(named)),
+    )

@@ -16,6 +16,7 @@ from service.models import (
     NewsletterLink,
     OutboxMessage,
     SkipReason,
+    image_is_used,
 )
 from service.reports.paging import Page, cut, page_within
 
@@ -80,10 +81,11 @@ def links(issue: NewsletterIssue) -> Sequence[NewsletterLink]:
     return db.session.scalars(ordered).all()
 
 
-def images(newsletter: Newsletter) -> Sequence[NewsletterImage]:
-    """Return its pictures, the latest first."""
-    query = select(NewsletterImage).where(NewsletterImage.newsletter_id == newsletter.id)
-    return db.session.scalars(query.order_by(NewsletterImage.id.desc())).all()
+def images(newsletter: Newsletter) -> list[tuple[NewsletterImage, bool]]:
+    """Return its pictures, the latest first, each with whether a text shows it."""
+    query = select(NewsletterImage, image_is_used()).order_by(NewsletterImage.id.desc())
+    rows = db.session.execute(query.where(NewsletterImage.newsletter_id == newsletter.id))
+    return [(image, is_used) for image, is_used in rows]
 
 
 def archive(number: int) -> Page[NewsletterIssue]:

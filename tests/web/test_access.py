@@ -130,6 +130,7 @@ MATRIX: dict[str, Role | None] = {
     # Newsletters
     "newsletter_audiences.save": Role.member,
     "newsletter_audiences.show": Role.viewer,
+    "newsletter_images.delete": Role.member,
     "newsletter_images.upload": Role.member,
     "newsletter_issues.cancel": Role.member,
     "newsletter_issues.pause": Role.member,
