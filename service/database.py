@@ -13,7 +13,6 @@ only_reading: ContextVar[bool] = ContextVar("only_reading", default=False)
 
 
 ALONE = "each_statement_is_a_transaction"
-PATIENT = "busy_timeout=10000"  # milliseconds
 
 
 @contextmanager
@@ -27,24 +26,6 @@ def statement_by_statement(engine: Engine) -> Iterator[Connection]:
             yield connection.execution_options(**{ALONE: True})
         else:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
-
-
-@contextmanager
-def impatient(engine: Engine, seconds: int) -> Iterator[Connection]:
-    """Yield a connection as above that waits for a lock no longer than that, and then raises.
-
-    For what may also be left undone.
-    """
-    is_sqlite = engine.dialect.name == "sqlite"
-    hurry, calm = (f"SET lock_timeout = '{seconds}s'", "RESET lock_timeout")
-    if is_sqlite:
-        hurry, calm = (f"PRAGMA busy_timeout={seconds * 1000}", f"PRAGMA {PATIENT}")
-    with statement_by_statement(engine) as connection:
-        connection.exec_driver_sql(hurry)
-        try:
-            yield connection
-        finally:  # it goes back to the others
-            connection.exec_driver_sql(calm)
 
 
 class Ready:
@@ -107,7 +88,7 @@ def prepare(engine: Engine) -> None:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
-            PATIENT,
+            "busy_timeout=10000",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

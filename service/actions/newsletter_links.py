@@ -52,12 +52,12 @@ def find(issue: str, number: int) -> NewsletterLink | None:
     )
 
 
-def count(connection: Connection, issue_id: int, number: int) -> None:
-    """Add one opening: a single statement, so that none is lost among many at once."""
+def count(connection: Connection, issue_id: int, number: int, times: int) -> None:
+    """Add openings by a single statement, so that none is lost among many at once."""
     connection.execute(
         update(NewsletterLink)
         .where(NewsletterLink.issue_id == issue_id, NewsletterLink.number == number)
-        .values(openings=NewsletterLink.openings + 1)
+        .values(openings=NewsletterLink.openings + times)
     )
 
 

@@ -3,7 +3,6 @@
 import re
 import sqlite3
 from threading import Barrier, Thread
-from time import monotonic
 
 import psycopg
 import pytest
@@ -23,6 +22,7 @@ from service.models import (
     Role,
 )
 from service.models.recurrences import Frequency
+from service.web.public.openings import openings
 from tests.builders import a_company, a_contact, a_provider, logged_in
 
 SHOP = "https://shop.example/new?a=1&b=2#top"
@@ -82,7 +82,9 @@ def addresses_in(html: str) -> list[str]:
 
 
 def kept() -> dict[str, int]:
+    """Return the total of each address, once all is counted."""
     db.session.rollback()
+    openings.settle()
     links = select(NewsletterLink).execution_options(populate_existing=True)
     found = {link.address: link.openings for link in db.session.scalars(links)}
     db.session.rollback()
@@ -228,8 +230,7 @@ def test_many_who_open_at_once_are_all_counted(app, marta):
     assert kept()[SHOP] == 80
 
 
-def test_nobody_waits_while_the_row_is_held_by_somebody_else(app, marta, client, settings):
-    """The answer is complete before the count is tried, which is then given up."""
+def test_nobody_waits_while_the_row_is_held_by_somebody_else(marta, client, settings):
     path = f"/n/{begun(a_newsletter(marta), marta).public_id}/1"
     db.session.rollback()
     url = settings.database_url
@@ -242,17 +243,13 @@ def test_nobody_waits_while_the_row_is_held_by_somebody_else(app, marta, client,
     if is_sqlite:
         holder.execute("BEGIN IMMEDIATE")
     holder.execute("UPDATE newsletter_links SET openings = openings")
-    before = monotonic()
-    answer = client.get(path, headers=PERSON)
-    assert answer.location == SHOP
-    assert monotonic() - before < 1.5
+    for _ in range(3):
+        assert opened(client, path).location == SHOP
     db.session.rollback()
-    answer.close()  # after which the server tries to count
-    holder.rollback() if not is_sqlite else holder.execute("ROLLBACK")
+    assert holder.execute("SELECT sum(openings) FROM newsletter_links").fetchone() == (0,)
+    holder.rollback()
     holder.close()
-    assert kept()[SHOP] == 0
-    opened(client, path)
-    assert kept()[SHOP] == 1
+    assert kept()[SHOP] == 3
 
 
 def test_links_lead_there_and_are_counted_while_redis_is_away(remade, marta, tmp_path):
@@ -279,8 +276,8 @@ def test_addresses_that_are_none_never_get_there(marta, client):
 
 def test_the_issues_page_shows_totals_when_counted_and_nothing_when_not(page, marta):
     issue = begun(a_newsletter(marta), marta)
-    for link, openings in zip(db.session.scalars(select(NewsletterLink)), (4, 8), strict=True):
-        link.openings = openings
+    for link, times in zip(db.session.scalars(select(NewsletterLink)), (4, 8), strict=True):
+        link.openings = times
     db.session.commit()
     said = page.get(f"/newsletter-issues/{issue.public_id}").text
     assert "12 openings in all. Robots of mail providers open links, too" in said

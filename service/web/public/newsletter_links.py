@@ -2,27 +2,20 @@
 
 The one GET of the service that changes a row, by one: a total that is about nobody, that nothing
 is decided by, and that no more than a hint is made of. A reader's click cannot be a form that is
-sent, so the only choices are this and not to count. Nobody waits for it: the answer is out before
-the row is touched, and when the database is busy the opening stays uncounted.
+sent, so the only choices are this and not to count. Nobody waits for it: see openings.py.
 """
 
-import logging
 import re
-from functools import partial
 
 from flask import Blueprint, abort, redirect, request
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from service import database
 from service.actions import newsletter_links as actions
 from service.extensions import db
+from service.web.public.openings import openings
 
 blueprint = Blueprint("newsletter_links", __name__)
-log = logging.getLogger(__name__)
 
-PATIENCE = 2  # seconds that a row which somebody holds is waited for, after the answer
 # Robots that say so. "Cubot" is a telephone.
 _ROBOTS = re.compile(
     r"(?<!cu)bot\b|crawl|spider|preview|scan|headless|curl|wget|python", re.IGNORECASE
@@ -40,7 +33,7 @@ def follow(public_id: str, number: int) -> Response:
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers["X-Robots-Tag"] = "noindex, nofollow"
     if _is_opened_by_somebody():
-        answer.call_on_close(partial(_count, db.engine, link.issue_id, link.number))
+        openings.add(db.engine, link.issue_id, link.number)
     return answer
 
 
@@ -55,11 +48,3 @@ def _is_opened_by_somebody() -> bool:
         and bool(program)
         and not _ROBOTS.search(program)
     )
-
-
-def _count(engine: Engine, issue_id: int, number: int) -> None:
-    try:
-        with database.impatient(engine, PATIENCE) as connection:
-            actions.count(connection, issue_id, number)
-    except SQLAlchemyError as error:  # the reader is where they wanted to be
-        log.warning("opening_not_counted error=%s", type(error).__name__)
