@@ -69,10 +69,11 @@ class _SeenForm(FlaskForm):
 
 
 class NameForm(FlaskForm):
-    """What it is called; readers do not see it, but in the archive they do."""
+    """What it is called, whether the archive shows it, and whether its links are counted."""
 
     name = StringField(_l("Name"), [DataRequired(_l("Write a name.")), _200], filters=[tidied])
     is_public = BooleanField(_l("Show it in the public archive"))
+    counts_links = BooleanField(_l("Count how often its links are opened"))
 
 
 class AudienceForm(_SeenForm):

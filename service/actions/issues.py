@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy import Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
+from service.actions import newsletter_links
 from service.clock import now
 from service.current import company
 from service.errors import Conflict
@@ -175,6 +176,7 @@ def _begin(issue: NewsletterIssue, at: datetime) -> None:
         plan(newsletter, later[-1], issue.provider)
         return
     issue.texts, issue.audience = dict(newsletter.texts), dict(newsletter.audience)
+    newsletter_links.freeze(issue)
     issue.state, issue.started_at = IssueState.sending, at
     _plan_after(issue, at)
 

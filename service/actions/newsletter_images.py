@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from service.errors import Refused
 from service.extensions import db
-from service.models import Newsletter, NewsletterImage
+from service.models import Newsletter, NewsletterImage, image_is_used
 
 MOST_OCTETS = 5 * 1024 * 1024
 MOST_PIXELS = 40_000_000
@@ -44,6 +44,21 @@ def add(newsletter: Newsletter, octets: bytes, name: str, words: str) -> Newslet
     db.session.add(image)
     db.session.flush()
     return image
+
+
+def delete(newsletter: Newsletter, public_id: str) -> None:
+    """Delete a picture of it that no text shows; one that is gone stays so. Raises Refused."""
+    query = select(NewsletterImage, image_is_used()).where(
+        NewsletterImage.newsletter_id == newsletter.id, NewsletterImage.public_id == public_id
+    )
+    found = db.session.execute(query).first()
+    if found is None:
+        return
+    image, is_used = found
+    if is_used:
+        raise Refused(_("A newsletter shows this picture. Take it out of the text first."))
+    db.session.delete(image)
+    db.session.flush()
 
 
 def find(public_id: str) -> NewsletterImage | None:

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
-from service.actions import issues
+from service.actions import issues, newsletter_links
 from service.clock import local_moment, now
 from service.current import company
 from service.errors import Conflict, Refused
@@ -48,10 +48,12 @@ def duplicate(newsletter: Newsletter, by: Provider) -> Newsletter:
     return copy
 
 
-def describe(newsletter: Newsletter, name: str, is_public: bool) -> None:
-    """Change what it is called and whether the archive shows it."""
+def describe(
+    newsletter: Newsletter, name: str, *, is_public: bool, counts_links: bool, by: Provider
+) -> None:
+    """Change its name, whether the archive shows it and its links are counted. Raises Refused."""
     newsletter.name, newsletter.is_public = name, is_public
-    db.session.flush()
+    newsletter_links.choose(newsletter, counts_links, by)
 
 
 def save_text(newsletter: Newsletter, language: str, text: Text, was: int) -> None:

@@ -22,7 +22,7 @@ def send(
     """
     carried: dict[str, Any] = {"like": like.id} if like else {}
     if own:
-        carried["own"] = {"subject": own.subject, "body": own.body}
+        carried["own"] = {"subject": own.subject, "body": own.body, "is_counted": own.is_counted}
     row = outbox.write(
         MailKind.test_mail,
         to,

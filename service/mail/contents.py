@@ -84,6 +84,8 @@ def content(topic: Topic, house: Company) -> Content:
         _add_client_side(said, topic, topic.row.contact, house)
     elif topic.row.provider:
         _add_team_side(said, topic, topic.row.provider, house)
+    if topic.own and topic.own.is_counted:
+        said.choices["is_counted"] = "yes"
     _add_link(said, topic)
     said.words = {name: words for name, words in said.words.items() if words}
     return said

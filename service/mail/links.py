@@ -74,6 +74,11 @@ def issue(of: NewsletterIssue) -> str:
     return _page(f"/n/{of.public_id}")
 
 
+def counted(of: NewsletterIssue, number: int) -> str:
+    """Return the address that a counted link of an issue leads over; the same for every reader."""
+    return f"{issue(of)}/{number}"
+
+
 def calendar(provider: Provider) -> str:
     """Return the address of a provider's calendar; they have to have one."""
     return _page(f"/calendar/{sign(Purpose.calendar, provider.calendar_key or '')}.ics")

@@ -12,7 +12,7 @@ import nh3
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from service.mail import markdown_text, placeholders
+from service.mail import counted_links, markdown_text, placeholders
 from service.mail.markdown_reader import CLASSES, GAP, SCHEMES, Reader, linked
 from service.mail.texts import Text
 from service.models import MailKind
@@ -22,7 +22,7 @@ PREHEADER = 85  # characters of the line that mailboxes show
 _LONE_GAP = re.compile("(?m)^ {0,3}(\ue000([a-z_]+)\ue001)[ \t]*$")
 _ADDRESS = re.compile(" \\(\ue000[a-z_]+\ue001\\)")
 _TAGS = {"p", "br", "strong", "em", "code", "a", "ul", "ol", "li", "blockquote", "h2", "h3", "hr"}
-_ATTRIBUTES = {"*": {"class"}, "a": {"href"}, "ol": {"start"}, "img": {"src", "alt"}}
+_ATTRIBUTES = {"*": {"class"}, "a": {"href"}, "ol": {"start"}, "img": {"src", "alt", "width"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def parts(text: Text, kind: MailKind) -> list[Part]:
 
     What is not allowed is shown as it was typed; saving refuses it (see text_checks.py).
     """
-    reader = Reader(kind, dict(text.pictures))
+    reader = Reader(kind, text)
     made: list[Part] = []
     prose: list[Token] = []
     for block in _blocks(reader.parse(_prepared(text.clean_body, kind))):
@@ -56,6 +56,12 @@ def parts(text: Text, kind: MailKind) -> list[Part]:
         made += [*_prose(prose, reader), special]
         prose = []
     return made + _prose(prose, reader)
+
+
+def addresses(text: Text, kind: MailKind) -> list[str]:
+    """Return where links of the body lead whose openings can be counted, each once."""
+    reader = Reader(kind, text)
+    return counted_links.addresses(reader.parse(_prepared(text.clean_body, kind)))
 
 
 def beginning(made: Sequence[Part]) -> str:
@@ -115,8 +121,8 @@ def _special(block: Sequence[Token], reader: Reader) -> Part | None:
 
 def _signature(closing: list[Token], reader: Reader) -> Part:
     token = Token("inline", "", 0, children=linked(closing, reader))
-    html = _washed(reader.renderer.render([token], reader.options, {}))
-    return Part("signature", html=html, text=markdown_text.written([token]))
+    html, said = _written([token], reader)
+    return Part("signature", html=html, text=said)
 
 
 def _button(said: list[Token], reader: Reader) -> Part | None:
@@ -138,8 +144,15 @@ def _prose(tokens: list[Token], reader: Reader) -> list[Part]:
             token.tag = "h2" if token.tag in {"h1", "h2"} else "h3"
         if token.type in CLASSES:
             token.attrSet("class", CLASSES[token.type])
-    html = _washed(reader.renderer.render(tokens, reader.options, {}))
-    return [Part("prose", html=html, text=markdown_text.written(tokens))]
+    html, said = _written(tokens, reader)
+    return [Part("prose", html=html, text=said)]
+
+
+def _written(tokens: list[Token], reader: Reader) -> tuple[Markup, str]:
+    """Return HTML and text. The text, where addresses are read, shows where its links lead."""
+    said = markdown_text.written(tokens)
+    counted_links.lead_over(tokens, reader.counted)
+    return _washed(reader.renderer.render(tokens, reader.options, {})), said
 
 
 def _washed(html: str) -> Markup:

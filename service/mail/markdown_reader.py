@@ -12,6 +12,7 @@ from markdown_it.token import Token
 
 from service.mail import markdown_text, placeholders
 from service.mail.placeholders import Placeholder
+from service.mail.texts import NOTHING, Text
 from service.models import MailKind
 
 SCHEMES = frozenset({"http", "https", "mailto"})
@@ -34,11 +35,13 @@ class Reader(MarkdownIt):
     """CommonMark as far as a letter needs it; a line break stays one. Entities are no marks of
     ours in disguise, because they are not read."""
 
-    def __init__(self, kind: MailKind, pictures: Mapping[str, str]) -> None:
+    def __init__(self, kind: MailKind, text: Text = NOTHING) -> None:
         super().__init__("commonmark", {"html": False, "breaks": True})
         self.disable(_NOT_FOR_LETTERS)
         self.links = {one.word: one for one in placeholders.of(kind) if one.is_link}
-        self.pictures = pictures
+        self.pictures = dict(text.pictures)
+        self.widths = dict(text.widths)
+        self.counted = dict(text.counted)
 
     def validateLink(self, url: str) -> bool:  # noqa: N802
         """Whether `url` may stand in the mail."""
@@ -92,7 +95,10 @@ def _picture(token: Token, reader: Reader) -> Token:
     if source is None:
         return Token("text", "", 0, content=words)
     inner = [Token("text", "", 0, content=words)]
-    return Token("image", "img", 0, attrs={"src": source, "alt": ""}, children=inner)
+    attrs: dict[str, str | int | float] = {"src": source, "alt": ""}
+    if source in reader.widths:
+        attrs["width"] = reader.widths[source]
+    return Token("image", "img", 0, attrs=attrs, children=inner)
 
 
 def _with_links(words: str, links: Mapping[str, Placeholder], inside: bool) -> Iterator[Token]:

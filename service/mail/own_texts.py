@@ -51,7 +51,10 @@ def _place_of(row: OutboxMessage, kind: str) -> str:
 def _carried(row: OutboxMessage) -> Text | None:
     """Return the text that a test mail brings along, saved or not."""
     own = (row.context or {}).get("own")
-    return pictures.text_of(own["subject"], own["body"]) if own else None
+    if not own:
+        return None
+    is_counted = own.get("is_counted", False)
+    return pictures.text_of(own["subject"], own["body"], is_counted=is_counted)
 
 
 def _protocols_of(rows: Sequence[OutboxMessage]) -> dict[int, int | None]:

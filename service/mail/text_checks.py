@@ -103,7 +103,7 @@ class _Permissive(Reader):
 
 def _of_addresses(body: str, kind: MailKind, is_hosted: Callable[[str], bool]) -> list[Fault]:
     lines = clean(body).split("\n")
-    reader = _Permissive(kind, {})
+    reader = _Permissive(kind)
     found = []
     for block in reader.parse(placeholders.gapped("\n".join(lines), kind)):
         first, last = block.map or (0, len(lines))

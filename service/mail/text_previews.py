@@ -50,7 +50,7 @@ def faults(
 ) -> Faults:
     """Return all that is wrong with `text`: what it says, and the size of the mail it makes."""
     found = check(text, kind, is_hosted=is_hosted)
-    if not found and _is_too_large(preview(kind, language, text, sender), text):
+    if not found and is_too_large(kind, language, text, sender):
         words = gettext(
             "The mail would be larger than %(most)s kB, and mail programs cut those. Shorten it, "
             "or take out some of the formatting.",
@@ -60,6 +60,8 @@ def faults(
     return found
 
 
-def _is_too_large(mail: Rendering, text: Text) -> bool:
+def is_too_large(kind: MailKind, language: str, text: Text, sender: Provider) -> bool:
+    """Say whether the mail that `text` makes would be cut by mail programs."""
+    mail = preview(kind, language, text, sender)
     logo = 0 if text.is_long else LOGO_LIMIT * 4 // 3
     return len(mail.text) + len(mail.html) + logo + MORE > lint.MAX_OCTETS

@@ -17,12 +17,17 @@ class Text:
     """What a provider wrote, as typed; equal texts share what is built of them.
 
     `pictures` are the only ones that the mail may show: the address written in the Markdown, and
-    what the mail asks for in its place ("cid:…").
+    what the mail asks for in its place ("cid:…"); `widths` say how wide those are drawn, in CSS
+    pixels, for programs that do not shrink them. `counted` are the links that lead over this
+    service: where one leads, and the address that counts it; `is_counted` has the mail say so.
     """
 
     subject: str
     body: str
     pictures: tuple[tuple[str, str], ...] = ()
+    widths: tuple[tuple[str, int], ...] = ()
+    counted: tuple[tuple[str, str], ...] = ()
+    is_counted: bool = False
 
     @property
     def is_long(self) -> bool:
@@ -33,3 +38,6 @@ class Text:
     def clean_body(self) -> str:
         """The body without characters that control something; the marks of gaps are among them."""
         return clean(self.body)
+
+
+NOTHING = Text("", "")

@@ -1,14 +1,14 @@
 """What mails are about: the rows behind a batch of outbox rows, loaded in a few queries."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
-from service.mail import own_texts, pictures
+from service.mail import issue_links, own_texts, pictures
 from service.mail.kinds import RULES
 from service.mail.rows import among
 from service.mail.texts import Text
@@ -165,13 +165,20 @@ def _load_issues(topics: Sequence[Topic]) -> None:
         return
     query = select(NewsletterIssue).where(NewsletterIssue.id.in_(ids))
     found = {issue.id: issue for issue in db.session.scalars(query)}
-    texts: dict[tuple[int, str], Text] = {}
+    counted = issue_links.of_issues(found.values())
+    places: dict[tuple[int, str], tuple[str, str]] = {}
     for topic in topics:
         topic.issue = issue = found.get(topic.row.issue_id or 0)
-        if issue is None:
-            continue
-        place = (issue.id, topic.row.language)
-        if place not in texts:
-            text = issue.text_in(issue.language_for(topic.row.language))
-            texts[place] = pictures.text_of(text["subject"], text["body"])
-        topic.own = texts[place] if texts[place].body else None
+        place = (topic.row.issue_id or 0, topic.row.language)
+        if issue is not None and place not in places:
+            said = issue.text_in(issue.language_for(topic.row.language))
+            places[place] = (said["subject"], said["body"])
+    plain = zip(places, pictures.texts_of([*places.values()]), strict=True)
+    texts = {
+        place: replace(text, counted=counted[place[0]], is_counted=found[place[0]].counts_links)
+        for place, text in plain
+        if text.body
+    }
+    for topic in topics:
+        if topic.issue is not None:
+            topic.own = texts.get((topic.issue.id, topic.row.language))

@@ -23,7 +23,9 @@ from service.models.newsletters import (
     Newsletter,
     NewsletterImage,
     NewsletterIssue,
+    NewsletterLink,
     NewsletterState,
+    image_is_used,
 )
 from service.models.outbox import (
     END_STATES,
@@ -103,6 +105,7 @@ __all__ = [
     "Newsletter",
     "NewsletterImage",
     "NewsletterIssue",
+    "NewsletterLink",
     "NewsletterState",
     "Occasion",
     "OutboxMessage",
@@ -132,4 +135,5 @@ __all__ = [
     "Testimonial",
     "TestimonialState",
     "WaitReason",
+    "image_is_used",
 ]

@@ -6,12 +6,16 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     ForeignKey,
     Index,
     LargeBinary,
     String,
     Text,
     UniqueConstraint,
+    cast,
+    exists,
+    or_,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -82,6 +86,7 @@ class Newsletter(SpeaksLanguages, Model):
     recurrence: Mapped[str | None] = mapped_column(String(200))
     first_at: Mapped[str | None] = mapped_column(String(20))  # 2026-12-01T09:00, on the wall
     is_public: Mapped[bool] = mapped_column(default=False)  # stands in the archive
+    counts_links: Mapped[bool] = mapped_column(default=False)  # how often each is opened, in total
     state: Mapped[NewsletterState] = mapped_column(
         words(NewsletterState, 20), default=NewsletterState.draft
     )
@@ -110,7 +115,7 @@ class Newsletter(SpeaksLanguages, Model):
 
 
 class NewsletterIssue(SpeaksLanguages, Model):
-    """One sending of a newsletter. `texts` and `audience` are frozen when it begins.
+    """One sending of a newsletter. What it says, to whom, and `counts_links` freeze when it begins.
 
     `written_to` is the last contact whose mail is in the outbox; with `written_at` all are. What
     became of each mail is counted in the outbox and kept nowhere else.
@@ -130,6 +135,7 @@ class NewsletterIssue(SpeaksLanguages, Model):
     state: Mapped[IssueState] = mapped_column(words(IssueState, 20), default=IssueState.scheduled)
     texts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     audience: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    counts_links: Mapped[bool] = mapped_column(default=False)
     written_to: Mapped[int] = mapped_column(default=0)
     written_at: Mapped[Moment | None]
     started_at: Mapped[Moment | None]
@@ -150,6 +156,24 @@ class NewsletterIssue(SpeaksLanguages, Model):
         return Audience.of(self.audience)
 
 
+class NewsletterLink(Model):
+    """A link of an issue whose openings are counted: where it leads, frozen, and how often.
+
+    The number is all there is to know: who opened it, when and with what is kept nowhere.
+    """
+
+    __tablename__ = "newsletter_links"
+
+    issue_id: Mapped[int] = mapped_column(
+        ForeignKey("newsletter_issues.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    address: Mapped[str] = mapped_column(Text)
+    openings: Mapped[int] = mapped_column(default=0)
+
+
 class NewsletterImage(Model):
     """A picture that newsletters show, made anew so that nothing of the camera is left in it."""
 
@@ -168,3 +192,15 @@ class NewsletterImage(Model):
     height: Mapped[int]
     words: Mapped[str] = mapped_column(Text, default="")  # for who does not see it
     created_at: Mapped[CreatedAt]
+
+
+def image_is_used() -> ColumnElement[bool]:
+    """Whether a text shows the picture of the row: that of a newsletter, or of an issue, sent too.
+
+    Copies of a newsletter show the pictures of the first one.
+    """
+    named = "%" + NewsletterImage.public_id + "%"  # its "_" fits any letter: rather too many
+    return or_(
+        exists().where(Newsletter.deleted_at.is_(None), cast(Newsletter.texts, Text).like(named)),
+        exists().where(cast(NewsletterIssue.texts, Text).like(named)),
+    )

@@ -13,8 +13,10 @@ from service.models import (
     Newsletter,
     NewsletterImage,
     NewsletterIssue,
+    NewsletterLink,
     OutboxMessage,
     SkipReason,
+    image_is_used,
 )
 from service.reports.paging import Page, cut, page_within
 
@@ -72,10 +74,18 @@ def progress(issues: Sequence[NewsletterIssue]) -> dict[int, Progress]:
     return found
 
 
-def images(newsletter: Newsletter) -> Sequence[NewsletterImage]:
-    """Return its pictures, the latest first."""
-    query = select(NewsletterImage).where(NewsletterImage.newsletter_id == newsletter.id)
-    return db.session.scalars(query.order_by(NewsletterImage.id.desc())).all()
+def links(issue: NewsletterIssue) -> Sequence[NewsletterLink]:
+    """Return its counted links, the most opened first; none when they are not counted."""
+    query = select(NewsletterLink).where(NewsletterLink.issue_id == issue.id)
+    ordered = query.order_by(NewsletterLink.openings.desc(), NewsletterLink.number)
+    return db.session.scalars(ordered).all()
+
+
+def images(newsletter: Newsletter) -> list[tuple[NewsletterImage, bool]]:
+    """Return its pictures, the latest first, each with whether a text shows it."""
+    query = select(NewsletterImage, image_is_used()).order_by(NewsletterImage.id.desc())
+    rows = db.session.execute(query.where(NewsletterImage.newsletter_id == newsletter.id))
+    return [(image, is_used) for image, is_used in rows]
 
 
 def archive(number: int) -> Page[NewsletterIssue]:

@@ -51,6 +51,7 @@ from service.web.public import (
     preferences,
     surveys,
 )
+from service.web.public import newsletter_links as public_newsletter_links
 from service.web.public import newsletters as public_newsletters
 from service.web.public import testimonials as public_testimonials
 
@@ -97,6 +98,7 @@ PUBLIC = (
     preferences,
     doors,
     public_newsletters,
+    public_newsletter_links,
     public_calendars,
     feeds,
     health,

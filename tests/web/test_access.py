@@ -30,6 +30,7 @@ MATRIX: dict[str, Role | None] = {
     "news.index": ANYONE,
     "news.picture": ANYONE,
     "news.show": ANYONE,
+    "newsletter_links.follow": ANYONE,  # the one GET that writes: a total of nobody
     # Links that clients get
     "door.ask_to_talk": ANYONE,
     "door.show": ANYONE,
@@ -129,6 +130,7 @@ MATRIX: dict[str, Role | None] = {
     # Newsletters
     "newsletter_audiences.save": Role.member,
     "newsletter_audiences.show": Role.viewer,
+    "newsletter_images.delete": Role.member,
     "newsletter_images.upload": Role.member,
     "newsletter_issues.cancel": Role.member,
     "newsletter_issues.pause": Role.member,

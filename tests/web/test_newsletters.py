@@ -275,6 +275,7 @@ def test_a_picture_is_made_smaller_without_what_the_camera_wrote(page, client, m
     assert page.post(address(newsletter, "/text?language=en"), data=data).status_code == 303
     frame = page.get(address(newsletter, "/text/frame?language=en")).text
     assert f'src="http://localhost{path}"' in frame
+    assert 'width="528"' in frame  # what Outlook has beside the margins; others shrink it
 
 
 @pytest.mark.parametrize(
@@ -301,6 +302,37 @@ def test_a_moving_picture_is_refused(page, marta):
     frames = [Image.new("RGB", (9, 9), shade) for shade in ("red", "blue")]
     frames[0].save(made, "GIF", save_all=True, append_images=frames[1:])
     assert "The picture moves" in uploaded(page, a_newsletter(marta), made.getvalue(), "x.gif")
+
+
+def test_a_small_picture_stays_as_wide_as_it_is(page, marta):
+    newsletter = a_newsletter(marta)
+    image = newsletter_images.add(newsletter, a_picture(size=(60, 30)), "x.jpg", "A thing")
+    body = f"![x](/media/newsletters/{image.public_id})"
+    newsletter.texts = {"en": {"subject": "x", "body": body}}
+    frame = page.get(address(newsletter, "/text/frame?language=en")).text
+    assert re.search('<img [^>]*width="60"', frame)
+
+
+def test_a_picture_is_deleted_when_no_text_shows_it_and_only_then(page, marta):
+    newsletter, other = a_newsletter(marta), a_newsletter(marta)
+    image = newsletter_images.add(newsletter, a_picture(size=(9, 9)), "x.jpg", "")
+    shown = {"en": {"subject": "x", "body": f"![x](/media/newsletters/{image.public_id})"}}
+    issue = NewsletterIssue(newsletter=newsletter, number=1, due_at=now(), texts={})
+    db.session.add(issue)
+    there = address(newsletter, f"/images/{image.public_id}/delete")
+    for row in (newsletter, other, issue):  # written, in a copy, and in what was sent
+        before, row.texts = dict(row.texts), shown
+        db.session.commit()
+        assert there not in page.get(address(newsletter, "/text")).text
+        assert "Take it out of the text first" in said_on(page.get(page.post(there).location))
+        row.texts = before
+        db.session.commit()
+    page.post(address(other, f"/images/{image.public_id}/delete"))
+    assert db.session.scalar(select(func.count(NewsletterImage.id))) == 1
+    assert there in page.get(address(newsletter, "/text")).text
+    assert "Deleted." in said_on(page.get(page.post(there).location))
+    assert page.post(there).status_code == 303
+    assert db.session.scalar(select(func.count(NewsletterImage.id))) == 0
 
 
 def test_what_shines_through_stays_so(session, marta):

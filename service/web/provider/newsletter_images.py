@@ -1,4 +1,4 @@
-"""Pictures of a newsletter: uploaded, to be put into its text."""
+"""Pictures of a newsletter: uploaded, to be put into its text; deleted when none shows them."""
 
 from flask import Blueprint, flash, redirect, request, url_for
 from flask_babel import gettext as _
@@ -28,6 +28,21 @@ def upload(newsletter: str) -> Response:
     file.close()
     said = _("The picture is here. Copy its line into the text where it is to stand.")
     do(lambda: actions.add(row, octets, file.filename or "", form.words.data or ""), said)
+    return _back(newsletter)
+
+
+@blueprint.post("/<image>/delete")
+@requires(Role.member)
+def delete(newsletter: str, image: str) -> Response:
+    """Delete a picture that no text shows."""
+    try:
+        actions.delete(the_newsletter(newsletter), image)
+    except Refused as refusal:
+        db.session.rollback()
+        flash(str(refusal), "warning")
+        return _back(newsletter)
+    db.session.commit()
+    flash(_("Deleted."), "success")
     return _back(newsletter)
 
 

@@ -20,12 +20,13 @@ blueprint = Blueprint("newsletter_issues", __name__, url_prefix="/newsletter-iss
 @blueprint.get("/<issue>")
 @requires(Role.viewer)
 def show(issue: str) -> str:
-    """Show how many mails are in each state, and who is still owed theirs."""
+    """Show how many mails are in each state, who is still owed theirs, and counted links."""
     row = _the_issue(issue)
     return render_template(
         "provider/newsletters/issue.html",
         row=row,
         progress=newsletters.progress([row])[row.id],
+        links=newsletters.links(row),
         states=list(MailState),
         label=label,
         is_running=row.state is IssueState.sending,

@@ -13,7 +13,7 @@ from service.config import LANGUAGES
 from service.current import company
 from service.errors import Conflict
 from service.extensions import db
-from service.mail import pictures, placeholders, text_previews
+from service.mail import issue_links, pictures, placeholders, text_previews
 from service.mail.text_checks import Faults, check
 from service.mail.texts import LONGEST_BODY, Text
 from service.models import MailKind, Newsletter, Role
@@ -44,7 +44,7 @@ def show(newsletter: str) -> Page:
 def save(newsletter: str) -> Page:
     """Keep what was typed; both fields empty: it is not written in this language."""
     row, form = the_newsletter(newsletter), MailTextForm()
-    language, text = _language(row), _typed(form)
+    language, text = _language(row), _typed(row, form)
     faults = _faults(text, language) if text.subject or text.body else Faults()
     if faults:
         return _refused(row, form, faults)
@@ -68,7 +68,7 @@ def frame(newsletter: str) -> Response:
     row = the_newsletter(newsletter)
     language = _language(row)
     kept = row.text_in(language)
-    text = Text(kept["subject"], kept["body"])
+    text = _text(row, kept["subject"], kept["body"])
     return _framed(text, language, MailTextForm(formdata=None), Faults())
 
 
@@ -77,7 +77,7 @@ def frame(newsletter: str) -> Response:
 def preview(newsletter: str) -> Response:
     """Return what was typed as a mail, for the frame of the page; nothing is kept."""
     row, form = the_newsletter(newsletter), MailTextForm()
-    text = _typed(form)
+    text = _typed(row, form)
     return _framed(text, _language(row), form, check(text, KIND, is_hosted=_hosting(text)))
 
 
@@ -86,7 +86,7 @@ def preview(newsletter: str) -> Response:
 def send_test(newsletter: str) -> Page:
     """Mail what was typed to whoever presses; nothing is kept."""
     row, form = the_newsletter(newsletter), MailTextForm()
-    language, text = _language(row), _typed(form)
+    language, text = _language(row), _typed(row, form)
     faults = _faults(text, language)
     if faults:
         return _refused(row, form, faults)
@@ -104,8 +104,12 @@ def _language(row: Newsletter) -> str:
     return language
 
 
-def _typed(form: MailTextForm) -> Text:
-    return pictures.text_of(form.subject.data or "", form.body.data or "")
+def _typed(row: Newsletter, form: MailTextForm) -> Text:
+    return _text(row, form.subject.data or "", form.body.data or "")
+
+
+def _text(row: Newsletter, subject: str, body: str) -> Text:
+    return pictures.text_of(subject, body, is_counted=row.counts_links)
 
 
 def _hosting(text: Text) -> Callable[[str], bool]:
@@ -114,12 +118,13 @@ def _hosting(text: Text) -> Callable[[str], bool]:
 
 
 def _faults(text: Text, language: str) -> Faults:
-    return text_previews.faults(KIND, language, text, current_provider(), _hosting(text))
+    largest = issue_links.at_its_largest(text)
+    return text_previews.faults(KIND, language, largest, current_provider(), _hosting(text))
 
 
 def _framed(text: Text, language: str, form: MailTextForm, faults: Faults) -> Response:
     is_shown = bool(text.body.strip()) and len(text.body) <= LONGEST_BODY
-    shown = pictures.text_of(text.subject, text.body) if is_shown else Text("…", "…")
+    shown = text if is_shown else Text("…", "…")
     mail = text_previews.preview(KIND, language, shown, current_provider())
     if form.view.data == "text":
         return text_frames.as_text(mail, faults, language)

@@ -68,18 +68,29 @@ def create() -> Page:
 def show(newsletter: str) -> Page:
     """Show one: what it says, whom it reaches, its issues and how far each is."""
     row = the_newsletter(newsletter)
-    form = NameForm(formdata=None, data={"name": row.name, "is_public": row.is_public})
-    return _page(row, form)
+    data = {name: getattr(row, name) for name in ("name", "is_public", "counts_links")}
+    return _page(row, NameForm(formdata=None, data=data))
 
 
 @blueprint.post("/<newsletter>")
 @requires(Role.member)
 def describe(newsletter: str) -> Page:
-    """Change its name, and whether the archive shows it."""
+    """Change its name, whether the archive shows it, and whether its links are counted."""
     row, form = the_newsletter(newsletter), NameForm()
     if not form.validate():
         return _page(row, form), 422
-    actions.describe(row, form.name.data or "", bool(form.is_public.data))
+    try:
+        actions.describe(
+            row,
+            form.name.data or "",
+            is_public=bool(form.is_public.data),
+            counts_links=bool(form.counts_links.data),
+            by=current_provider(),
+        )
+    except Refused as refusal:
+        db.session.rollback()
+        form.counts_links.errors = [str(refusal)]
+        return _page(the_newsletter(newsletter), form), 422
     db.session.commit()
     flash(_("Saved."), "success")
     return redirect(url_for(".show", newsletter=newsletter), 303)
