@@ -22,11 +22,12 @@ from service.models import (
     Provider,
     SkipReason,
 )
-from service.models.labels import delay_in_words, label, why_later, why_not
+from service.models.labels import label, why_later, why_not
 from service.models.plans import Planned, can_be_threaded, why_not_by_hand
 from service.models.situations import Situation
 from service.models.step_names import step_name
-from service.models.steps import Anchor, Step
+from service.models.step_words import waits_for
+from service.models.steps import Step
 from service.reports import happenings, suppressions
 
 
@@ -119,7 +120,7 @@ def _planned(item: Planned, situation: Situation, stopped: str) -> Item:
             step=name,
             can=frozenset(send),
         )
-    why, tag = ("", _("planned")) if item.due_at else (waits_for(item), "")
+    why, tag = ("", _("planned")) if item.due_at else (waits_for(item.step), "")
     can = frozenset({"skip"} | (send if item.due_at else set()))
     return Item(item.due_at, "mail", what, why, tag=tag, is_coming=True, step=name, can=can)
 
@@ -134,24 +135,6 @@ def _is_shown(event: Event, situation: Situation) -> bool:
     if event.kind is not EventKind.step_skipped or mail is None:
         return False
     return mail.skip_reason is SkipReason.by_provider
-
-
-def waits_for(item: Planned) -> str:
-    """Say what a step without a day waits for."""
-    sentences: dict[Anchor, str] = {
-        Anchor.notice: _("Waits for the day of notice."),
-        Anchor.conversation: _("Waits for the conversation."),
-        Anchor.handover: _("Waits until the handover begins."),
-        Anchor.end: _("Waits for the end date."),
-        Anchor.closing: _("Waits until the departure is closed."),
-        Anchor.answer: _("%(delay)s after the answer, when it is deserved.", delay=_delay(item)),
-        Anchor.step: _("%(delay)s after the mail before it.", delay=_delay(item)),
-    }
-    return sentences[item.step.anchor]
-
-
-def _delay(item: Planned) -> str:
-    return delay_in_words(item.step.count, item.step.unit)
 
 
 def _mailed(
