@@ -2,7 +2,7 @@
 was answered and what people did. Reads only; the future is the protocol's own plan."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from service.clock import now
 from service.extensions import db
 from service.mail import postponing, situations
 from service.models import (
+    Contact,
     Departure,
     Event,
     EventKind,
@@ -28,7 +29,7 @@ from service.models.situations import Situation
 from service.models.step_names import step_name
 from service.models.step_words import waits_for
 from service.models.steps import Step
-from service.reports import happenings, suppressions
+from service.reports import decisions, evidence, happenings, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Item:
     """One entry. `can` names what a person may do about it: send, skip, put_back, retry, resolve.
 
     `at` is None for what waits for something that has not happened. `tone` is good, wait or late.
+    `question` is why they got, or did not get, a mail that is decided.
     """
 
     at: datetime | None
@@ -48,6 +50,8 @@ class Item:
     step: str | None = None
     mail: OutboxMessage | None = None
     can: frozenset[str] = frozenset()
+    question: str = ""
+    because: Sequence[str] = ()  # the answer to it, in full
 
     @property
     def is_going(self) -> bool:
@@ -62,9 +66,11 @@ def of(departure: Departure) -> list[Item]:
     mails = _mails(departure)
     waits = postponing.waits([mail for mail in mails if mail.state is MailState.queued], now())
     stopped = suppressions.reasons_of(mails)
-    past += [
-        _mailed(mail, situation, waits.get(mail.id), stopped.get(mail.id, "")) for mail in mails
-    ]
+    known = evidence.of(mails)
+    for mail in mails:
+        item = _mailed(mail, situation, waits.get(mail.id), stopped.get(mail.id, ""))
+        because = decisions.why(mail, known)
+        past.append(replace(item, question=decisions.question(mail), because=because))
     past.sort(key=lambda item: item.at.timestamp() if item.at else 0.0)
     return past + coming(situation)
 
@@ -102,6 +108,7 @@ def _mails(departure: Departure) -> Sequence[OutboxMessage]:
         select(OutboxMessage)
         .where(OutboxMessage.departure_id == departure.id, OutboxMessage.contact_id.is_not(None))
         .order_by(OutboxMessage.id)
+        .options(joinedload(OutboxMessage.contact).joinedload(Contact.client))
     )
     return db.session.scalars(query).all()
 
