@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from service.clock import local_moment
 from service.mail import postponing
@@ -28,7 +28,7 @@ from service.models.situations import Situation
 from service.models.step_names import step_name
 from service.models.step_words import condition_in_words, counted_from, later, moved_on
 from service.models.steps import Anchor, Condition, Step
-from service.reports import mailings, refusals
+from service.reports import mailings, moments, refusals
 from service.reports.evidence import SLACK, Evidence
 
 BACK = (Outcome.soft_bounced, Outcome.hard_bounced)
@@ -243,4 +243,4 @@ def _looked_after(mail: OutboxMessage, known: Evidence) -> Iterator[str]:
 
 
 def _at(moment: datetime) -> str:
-    return str(format_datetime(moment, "short"))
+    return moments.in_words(moment)

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from flask_babel import format_date, format_datetime
+from flask_babel import format_date
 from flask_babel import gettext as _
 
 from service.clock import now
@@ -23,6 +23,7 @@ from service.models.step_words import (
     moved_on,
 )
 from service.models.steps import Anchor, Condition, Step
+from service.reports import moments
 from service.reports.future import Line
 
 
@@ -98,7 +99,7 @@ def _was_late(item: Forecast, plain: date, situation: Situation) -> bool:
 def _quiet(due_at: datetime, goes_at: datetime) -> list[str]:
     if goes_at - due_at < timedelta(minutes=1):
         return []
-    until = format_datetime(goes_at, "short")
+    until = moments.in_words(goes_at)
     return [f"{why_later(WaitReason.quiet_hours)} ({until})"]
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask_babel import format_date, format_datetime
+from flask_babel import format_date
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -25,6 +25,7 @@ from service.models.audiences import Who
 from service.models.bases import consent_of
 from service.models.greetings import LATE, circle_label, greeting_label
 from service.models.labels import basis_label, label
+from service.reports import moments
 from service.reports.evidence import Evidence
 
 # What made us write the mails that nobody plans.
@@ -88,7 +89,7 @@ def _was_before(moment: Any, mail: OutboxMessage) -> bool:
 def _basis(mail: OutboxMessage, contact: Contact, agreed_at: Any, known: Evidence) -> str:
     """Say the basis it rested on; a former client who came back since was one then."""
     if agreed_at is not None:
-        basis, since = Basis.consent, format_datetime(agreed_at, "short")
+        basis, since = Basis.consent, moments.in_words(agreed_at)
     else:
         ended_at = mail.ended_at or mail.due_at
         day = ended_at.astimezone(known.house.zone).date()
@@ -110,7 +111,7 @@ def _of_an_issue(issue: NewsletterIssue | None) -> Iterator[str]:
         "Issue %(number)s of the newsletter “%(name)s”, due on %(moment)s.",
         number=issue.number,
         name=issue.newsletter.name,
-        moment=format_datetime(issue.due_at, "short"),
+        moment=moments.in_words(issue.due_at),
     )
     if issue.started_at is not None:
         yield from _audience(issue.readers)

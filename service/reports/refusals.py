@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from flask_babel import format_date, format_datetime, ngettext
+from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
 
 from service.models import (
@@ -17,7 +17,7 @@ from service.models import (
 )
 from service.models.bases import last_day
 from service.models.labels import source_of_suppression, why_not, why_suppressed
-from service.reports import happenings
+from service.reports import happenings, moments
 from service.reports.evidence import SLACK, Evidence
 
 # The events of the departure that a reason comes from; the last one before the decision is told.
@@ -48,7 +48,7 @@ def why(mail: OutboxMessage, known: Evidence, due_at: datetime | None) -> Iterat
 def cancelled(mail: OutboxMessage, known: Evidence) -> str:
     """Say who stopped it, as the timeline was told in the same transaction."""
     ended_at = mail.ended_at or mail.due_at
-    moment = format_datetime(ended_at, "short")
+    moment = moments.in_words(ended_at)
     for event in known.events_of(mail, EventKind.mail_resolved):
         is_of_it = event.detail in (mail.step, mail.kind) and abs(event.at - ended_at) <= SLACK
         if is_of_it and event.provider is not None:
@@ -62,7 +62,7 @@ def cancelled(mail: OutboxMessage, known: Evidence) -> str:
 
 def told(event: Event) -> str:
     """Say an event with its day and who did it."""
-    moment = format_datetime(event.at, "short")
+    moment = moments.in_words(event.at)
     who = f", {event.provider.name}" if event.provider else ""
     return f"{happenings.sentence(event)}: {moment}{who}."
 
@@ -79,7 +79,7 @@ def _suppressed(mail: OutboxMessage, known: Evidence, _due_at: datetime | None) 
         yield why_not(SkipReason.suppressed)
         return
     yield why_suppressed(change.reason)
-    moment = format_datetime(change.at, "short")
+    moment = moments.in_words(change.at)
     yield _listed(moment, source_of_suppression(change.source))
     if change.provider is not None:
         yield _("%(name)s wrote it down.", name=change.provider.name)
@@ -104,7 +104,7 @@ def _no_consent(mail: OutboxMessage, known: Evidence, _due_at: datetime | None) 
     said = known.refusals.get(mail.id)
     if said is None:
         return
-    moment = format_datetime(said.given_at, "short")
+    moment = moments.in_words(said.given_at)
     source = source_of_suppression(said.channel)
     yield _("They said no on %(moment)s: %(source)s.", moment=moment, source=source)
     if said.provider is not None:
@@ -137,7 +137,7 @@ def _expired(mail: OutboxMessage, _known: Evidence, due_at: datetime | None) -> 
     yield why_not(SkipReason.expired)
     if mail.expires_at is None:
         return
-    until = format_datetime(mail.expires_at, "short")
+    until = moments.in_words(mail.expires_at)
     if due_at is None:
         yield _("It could go until %(moment)s.", moment=until)
         return
@@ -160,7 +160,7 @@ def _by_provider(mail: OutboxMessage, known: Evidence, _due_at: datetime | None)
             yield _(
                 "%(name)s skipped it on %(moment)s.",
                 name=event.provider.name,
-                moment=format_datetime(event.at, "short"),
+                moment=moments.in_words(event.at),
             )
             return
     yield why_not(SkipReason.by_provider)

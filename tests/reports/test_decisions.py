@@ -110,7 +110,7 @@ def test_a_mail_that_went_tells_its_step_its_day_and_what_held(departure, clock)
         "Counts from the end date, Nov 20, 2026.",
         "1 day later, at 10:00 AM in Europe/Madrid.",
         "ana@ruy.example was on no list of those who get no such mail.",
-        "The mail server took it on 11/21/26, 10:00 AM.",
+        "The mail server took it on Nov 21, 2026, 10:00 AM.",
         "The mail server said: 250 ok",
     ]
 
@@ -136,7 +136,7 @@ def test_a_reminder_after_an_answer_says_which_condition_did_not_hold_and_since_
     told = why(mail)
     assert told.startswith("Why did Ana not get this?")
     assert "Did not hold: Only while the survey is unanswered.\nThey have already answered." in told
-    assert "Answered the survey: 11/23/26, 10:00 AM." in told
+    assert "Answered the survey: Nov 23, 2026, 10:00 AM." in told
     assert "Only while the survey can be answered" not in told  # nobody had to ask that any more
 
 
@@ -171,7 +171,7 @@ def test_a_date_that_was_changed_since_is_not_told_as_the_one_that_counted(depar
     departures.change(departure, {"end_on": date(2026, 11, 25)}, by=marta)
 
     told = why(mail)
-    assert "It was due on 11/21/26, 10:00 AM." in told
+    assert "It was due on Nov 21, 2026, 10:00 AM." in told
     assert "The day that it counts from has been changed since." in told
     assert "Nov 25" not in told
 
@@ -189,11 +189,11 @@ def test_what_was_owed_when_it_was_recorded_says_so(marta, clock):
 
 def test_who_skipped_or_sent_by_hand_is_named(departure, clock, marta):
     steps.skip(departure, "survey_invitation", marta)
-    assert "Marta Ruiz skipped it on 11/19/26, 1:00 PM." in why(the_mail("survey_invitation"))
+    assert "Marta Ruiz skipped it on Nov 19, 2026, 1:00 PM." in why(the_mail("survey_invitation"))
 
     clock.shift(3600)
     told = why(gone(steps.send_now(departure, "survey_invitation", marta)))
-    assert "Marta Ruiz sent it by hand on 11/19/26, 2:00 PM." in told
+    assert "Marta Ruiz sent it by hand on Nov 19, 2026, 2:00 PM." in told
     assert "Counts from" not in told  # a person overruled the calendar
 
 
@@ -208,7 +208,7 @@ def test_quiet_hours_that_moved_a_mail_are_told(departure, clock, mailbox):
     db.session.refresh(mail)
 
     assert mail.state is MailState.sent
-    told = "These were quiet hours for them, so it waited until 11/21/26, 4:00 PM."
+    told = "These were quiet hours for them, so it waited until Nov 21, 2026, 4:00 PM."
     assert told in why(mail)
     assert "as many mails" not in why(mail)
 
@@ -225,7 +225,7 @@ def test_a_full_day_that_moved_a_mail_is_told(departure, clock, mailbox):
     db.session.refresh(mail)
 
     assert mail.state is MailState.sent
-    assert "as many mails today as one person may get. (11/22/26, 10:00 AM)" in why(mail)
+    assert "as many mails today as one person may get. (Nov 22, 2026, 10:00 AM)" in why(mail)
 
 
 def test_an_opt_out_is_told_with_its_day_though_it_was_taken_back_since(departure, clock, marta):
@@ -238,7 +238,7 @@ def test_an_opt_out_is_told_with_its_day_though_it_was_taken_back_since(departur
 
     told = why(mail)
     assert "They asked for no more mails of this kind." in told
-    assert "since 11/19/26, 1:00 PM: the mail program's unsubscribe button." in told
+    assert "since Nov 19, 2026, 1:00 PM: the mail program's unsubscribe button." in told
     assert "Somebody of your team stopped" not in told  # that came after it
 
 
@@ -256,7 +256,7 @@ def test_a_no_to_a_purpose_is_told_with_its_day_and_who_wrote_it_down(departure,
 
     assert mail.skip_reason is SkipReason.no_consent
     told = why(mail)
-    assert "They said no on 11/19/26, 1:00 PM: by phone." in told
+    assert "They said no on Nov 19, 2026, 1:00 PM: by phone." in told
     assert "Marta Ruiz wrote it down." in told
 
 
@@ -291,8 +291,10 @@ def test_a_mail_that_failed_or_is_in_doubt_says_what_the_server_said(departure, 
     gone(mail, MailState.failed, server_words="550 no such user", attempts=3)
     mail.outcome, mail.outcome_at = Outcome.hard_bounced, now()
     told = why(mail)
-    assert "It was given up on 11/21/26, 10:00 AM.\nIt took 3 tries." in told
-    assert "The mail server said: 550 no such user\nThe address does not exist, 11/21/26" in told
+    assert "It was given up on Nov 21, 2026, 10:00 AM.\nIt took 3 tries." in told
+    assert (
+        "The mail server said: 550 no such user\nThe address does not exist, Nov 21, 2026" in told
+    )
 
     gone(mail, MailState.uncertain, outcome=None)
     assert "It may have arrived." in why(mail)
@@ -301,12 +303,12 @@ def test_a_mail_that_failed_or_is_in_doubt_says_what_the_server_said(departure, 
 def test_who_stopped_a_mail_is_named_and_who_looked_after_it(departure, clock, marta):
     mail = written(departure, clock, SURVEY, "survey_invitation")
     deliveries.cancel(mail, marta)
-    assert "Marta Ruiz stopped it on 11/21/26, 10:00 AM." in why(mail)
+    assert "Marta Ruiz stopped it on Nov 21, 2026, 10:00 AM." in why(mail)
 
     clock.shift(3600)
     deliveries.send_after_all(mail, marta)
     gone(mail)
-    assert "Marta Ruiz looked after it on 11/21/26, 11:00 AM." in why(mail)
+    assert "Marta Ruiz looked after it on Nov 21, 2026, 11:00 AM." in why(mail)
 
 
 def test_a_greeting_says_which_and_what_day_it_is(marta, clock):
@@ -332,7 +334,7 @@ def test_a_newsletter_says_which_issue_and_to_whom(marta, clock):
     ticking.tick()
     told = why(gone(the_mail("newsletter")))
 
-    assert "Issue 1 of the newsletter “Novedades”, due on 11/19/26" in told
+    assert "Issue 1 of the newsletter “Novedades”, due on Nov 19, 2026" in told
     assert "For: clients and former clients.\n" in told
     assert "Its audience was narrowed down to: SEO." in told
 
@@ -361,4 +363,4 @@ def test_a_mail_moved_for_a_reason_that_nobody_kept_says_so(departure, clock):
     mail = written(departure, clock, SURVEY, "survey_invitation")
     clock.move_to(datetime(2026, 11, 21, 11, tzinfo=UTC))
     mail.due_at = now() - timedelta(minutes=7)
-    assert "It was put off until 11/21/26, 11:53 AM; why is not kept." in why(gone(mail))
+    assert "It was put off until Nov 21, 2026, 11:53 AM; why is not kept." in why(gone(mail))
