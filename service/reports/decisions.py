@@ -73,7 +73,9 @@ def _asked_for(mail: OutboxMessage, known: Evidence) -> Iterator[str]:
         yield _sent_by(mail, known)
     if not mail.step:
         yield from mailings.why(mail, known)
-    elif asked is None or not asked.protocol:
+    elif asked is None:
+        yield _("Which protocol asked for it is not kept.")
+    elif not asked.protocol:
         yield _("A protocol that the departure has left since asked for it.")
     else:
         name = step_name(step) if step else label(mail.kind)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 import time_machine
 from flask_babel import force_locale
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from service import ticking
 from service.actions import (
@@ -30,6 +30,7 @@ from service.models import (
     Audience,
     Company,
     ConsentPurpose,
+    Enrolment,
     EventKind,
     MailKind,
     MailState,
@@ -163,6 +164,12 @@ def test_what_another_protocol_said_before_is_not_made_up(departure, clock, mart
     told = why(mail)
     assert "A protocol that the departure has left since asked for it." in told
     assert "Counts from" not in told
+
+
+def test_a_mail_whose_departure_is_on_no_protocol_any_more_says_what_is_not_kept(departure, clock):
+    mail = gone(written(departure, clock, SURVEY, "survey_invitation"))
+    db.session.execute(delete(Enrolment))
+    assert "Which protocol asked for it is not kept." in why(mail)
 
 
 def test_a_date_that_was_changed_since_is_not_told_as_the_one_that_counted(departure, clock, marta):
