@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import delete, insert, select, update
 
@@ -27,6 +27,7 @@ from service.models import (
 from service.tokens import new_public_id
 
 Found = Mapping[str, Sequence[Suppression]]  # by email_key, the widest first
+Row = TypeVar("Row", Suppression, SuppressionChange)
 
 WIDE = (SuppressionScope.everything, SuppressionScope.unasked)
 DEAD = (SuppressionReason.hard_bounce, SuppressionReason.soft_bounces)
@@ -133,11 +134,19 @@ def find_all(emails: Iterable[str]) -> Found:
     found: dict[str, list[Suppression]] = defaultdict(list)
     for row in rows:
         found[owner[row.address_hash]].append(row)
-    return {key: sorted(some, key=_width) for key, some in found.items()}
+    return {key: widest_first(some) for key, some in found.items()}
 
 
-def stopping(rows: Iterable[Suppression], rules: Rules) -> Suppression | None:
-    """Return the one of an address's `rows`, the widest first, that stops mails of such rules."""
+def widest_first(rows: Iterable[Row]) -> list[Row]:
+    """Return what stands of one address in the order in which it is told."""
+    return sorted(rows, key=_width)
+
+
+def stopping(rows: Iterable[Row], rules: Rules) -> Row | None:
+    """Return the one of an address's `rows`, the widest first, that stops mails of such rules.
+
+    `rows` are suppressions, or the lines of the log that put them there.
+    """
     return next((row for row in rows if _stops(row.scope, rules)), None)
 
 
@@ -198,7 +207,7 @@ def _stops(scope: SuppressionScope, rules: Rules) -> bool:
     )
 
 
-def _width(row: Suppression) -> tuple[int, int]:
+def _width(row: Suppression | SuppressionChange) -> tuple[int, int]:
     return _SCOPES.index(row.scope), _TOLD_FIRST.index(row.reason)
 
 

@@ -4,7 +4,6 @@ from enum import StrEnum
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 
 from service.models.clients import Basis
 from service.models.conversations import Channel, ConversationState, DayPart
@@ -13,7 +12,6 @@ from service.models.inbound import InboundDoor, InboundKind
 from service.models.newsletters import IssueState, NewsletterState
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
 from service.models.returns import ReturnReason
-from service.models.steps import Unit
 from service.models.suppressions import SuppressionReason, SuppressionScope
 
 LABELS: dict[StrEnum, Any] = {
@@ -83,16 +81,6 @@ LABELS: dict[StrEnum, Any] = {
     InboundDoor.postmark: "Postmark",
     InboundDoor.mailgun: "Mailgun",
 }
-
-
-def delay_in_words(count: int, unit: Unit) -> str:
-    """Return a delay as people say it, such as "3 days"."""
-    counted = {
-        Unit.days: ngettext("%(num)s day", "%(num)s days", count),
-        Unit.weeks: ngettext("%(num)s week", "%(num)s weeks", count),
-        Unit.months: ngettext("%(num)s month", "%(num)s months", count),
-    }
-    return str(counted[unit])
 
 
 def label(member: StrEnum) -> str:

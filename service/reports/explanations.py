@@ -2,41 +2,29 @@
 
 from datetime import date, datetime, timedelta
 
-from flask_babel import format_date, format_datetime, format_time
+from flask_babel import format_date
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from service.clock import now
 from service.mail.kinds import RULES
 from service.models.conditions import CONDITIONS
 from service.models.departures import Departure
 from service.models.forecasts import Forecast
-from service.models.labels import delay_in_words, label, why_later, why_not
+from service.models.labels import why_later, why_not
 from service.models.outbox import WaitReason
 from service.models.plans import date_of
 from service.models.situations import Situation
+from service.models.step_names import step_name
+from service.models.step_words import (
+    condition_in_words,
+    counted_from,
+    delay_in_words,
+    later,
+    moved_on,
+)
 from service.models.steps import Anchor, Condition, Step
+from service.reports import moments
 from service.reports.future import Line
-
-ANCHORS = {
-    Anchor.notice: _l("Counts from the day of notice, %(day)s."),
-    Anchor.conversation: _l("Counts from the day of the conversation, %(day)s."),
-    Anchor.handover: _l("Counts from the day the handover began, %(day)s."),
-    Anchor.end: _l("Counts from the end date, %(day)s."),
-    Anchor.closing: _l("Counts from the day the departure was closed, %(day)s."),
-    Anchor.answer: _l("Counts from the day of the answer, %(day)s."),
-}
-ASKED = {
-    Condition.unanswered: _l("Goes only if nobody has answered the survey by then."),
-    Condition.answered: _l("Goes only if the survey was answered."),
-    Condition.survey_open: _l("Goes only while the survey’s link is open."),
-    Condition.testimonial_open: _l("Goes only while the testimonial’s link is open."),
-    Condition.no_testimonial: _l("Goes only if they have not written a testimonial."),
-    Condition.no_recovery: _l("Goes only if nothing is left to put right."),
-    Condition.no_quality_reason: _l("Goes only if no reason is about service or quality."),
-    Condition.not_ended_by_us: _l("Goes only if it was not we who ended it."),
-    Condition.keep_in_touch: _l("Goes only while you keep in touch with them."),
-}
 
 
 def why(line: Line) -> list[str]:
@@ -82,52 +70,23 @@ def _anchor_day(situation: Situation, item: Forecast) -> date | None:
 
 
 def _anchored(step: Step, situation: Situation, day: date | None, item: Forecast) -> str:
-    if step.anchor is not Anchor.step:
-        return str(ANCHORS[step.anchor]) % {"day": format_date(day) if day else "?"}
-    before = situation.step(step.after)
-    name = label(before.kind) if before else step.after
-    if day is not None:
-        return str(
-            _(
-                "Counts from the mail “%(mail)s”, which went on %(day)s.",
-                mail=name,
-                day=format_date(day),
-            )
-        )
-    due_on = situation.day_of(item.due_at)
+    after = situation.step(step.after)
+    if step.anchor is not Anchor.step or day is not None:
+        return counted_from(step, day, after)
     return str(
         _(
             "%(delay)s after the mail “%(mail)s”: on %(day)s.",
-            delay=delay_in_words(step.count, step.unit),
-            mail=name,
-            day=format_date(due_on),
+            delay=delay_in_words(step),
+            mail=step_name(after) if after else step.after,
+            day=format_date(situation.day_of(item.due_at)),
         )
     )
 
 
 def _delayed(step: Step, anchor: date, situation: Situation, item: Forecast) -> list[str]:
-    due_on = situation.day_of(item.due_at)
-    at = format_time(step.at, "short")
-    said = [
-        str(
-            _(
-                "%(delay)s later, at %(time)s in %(zone)s.",
-                delay=delay_in_words(step.count, step.unit),
-                time=at,
-                zone=situation.zone,
-            )
-        )
-    ]
+    said = [later(step, situation.zone), *moved_on(step, anchor)]
     plain = step.day_after(anchor)
-    counted = step.counted_from(anchor)
-    if counted != plain:
-        said.append(
-            _(
-                "%(day)s is a day it does not go on, so it moves on.",
-                day=format_date(counted, "full"),
-            )
-        )
-    if due_on > plain or _was_late(item, plain, situation):
+    if situation.day_of(item.due_at) > plain or _was_late(item, plain, situation):
         said.append(_("That had passed when the departure was recorded, so it goes at once."))
     return said
 
@@ -140,13 +99,13 @@ def _was_late(item: Forecast, plain: date, situation: Situation) -> bool:
 def _quiet(due_at: datetime, goes_at: datetime) -> list[str]:
     if goes_at - due_at < timedelta(minutes=1):
         return []
-    until = format_datetime(goes_at, "short")
+    until = moments.in_words(goes_at)
     return [f"{why_later(WaitReason.quiet_hours)} ({until})"]
 
 
 def _condition(condition: Condition, situation: Situation, item: Forecast) -> str:
     holds = CONDITIONS[condition](situation, item.due_at) is None
-    said = str(ASKED[condition])
+    said = condition_in_words(condition)
     return f"✓ {said}" if holds else said
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from flask_babel import format_datetime
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from service.models import Event, EventKind, MailKind, ReturnReason, Stage
 from service.models.labels import label, reason_of_return
@@ -39,6 +40,38 @@ ABOUT_TALKS = {
     EventKind.talk_reopened,
     EventKind.came_back,
 }
+ABOUT_MAILS = {
+    EventKind.step_sent_now,
+    EventKind.step_skipped,
+    EventKind.step_put_back,
+    EventKind.protocol_changed,
+    EventKind.protocol_paused,
+    EventKind.mail_resolved,
+    EventKind.mail_bounced,
+    EventKind.complained,
+}
+# Those that one sentence tells, whoever it was and whatever it was about.
+TOLD = {
+    EventKind.recorded: _l("Recorded"),
+    EventKind.protocol_stopped: _l("Farewell mails stopped"),
+    EventKind.protocol_resumed: _l("Farewell mails go on"),
+    EventKind.preferences_changed: _l("Changed their mail preferences"),
+    EventKind.unsubscribed: _l("Unsubscribed"),
+    EventKind.answer_saved: _l("Began to answer the survey"),
+    EventKind.answer_sent: _l("Answered the survey"),
+    EventKind.answer_changed: _l("Changed their answer"),
+    EventKind.recovery_opened: _l("Something went wrong: put it right"),
+    EventKind.recovery_closed: _l("What went wrong is closed"),
+    EventKind.testimonial_submitted: _l("Wrote a testimonial"),
+    EventKind.testimonial_edited: _l("Testimonial shortened, waits for their yes"),
+    EventKind.testimonial_confirmed: _l("Agreed to the shortened testimonial"),
+    EventKind.testimonial_approved: _l("Testimonial approved"),
+    EventKind.testimonial_rejected: _l("Testimonial not published"),
+    EventKind.testimonial_withdrawn: _l("Took their testimonial back"),
+    EventKind.replied: _l("Replied"),
+    EventKind.auto_replied: _l("Automatic answer"),
+    EventKind.note: _l("Note"),
+}
 
 
 def sentence(event: Event) -> str:
@@ -51,37 +84,25 @@ def sentence(event: Event) -> str:
         return str(_("Now: %(stage)s", stage=label(Stage(to)) if to in list(Stage) else to))
     if event.kind in ABOUT_TALKS:
         return _of_talks(event)
+    if event.kind in ABOUT_MAILS:
+        return _of_mails(event)
+    return str(TOLD[event.kind]) if event.kind in TOLD else event.kind.value
+
+
+def _of_mails(event: Event) -> str:
+    """Say what happened to one mail, or to all that the departure still gets."""
     mail = _mail_named(event.detail)
     sentences: dict[EventKind, str] = {
-        EventKind.recorded: _("Recorded"),
         EventKind.step_sent_now: _("Sent by hand: %(mail)s", mail=mail),
         EventKind.step_skipped: _("Skipped by hand: %(mail)s", mail=mail),
         EventKind.step_put_back: _("Put back: %(mail)s", mail=mail),
-        EventKind.protocol_stopped: _("Farewell mails stopped"),
-        EventKind.protocol_resumed: _("Farewell mails go on"),
         EventKind.protocol_changed: _("Put on another protocol: %(name)s", name=event.detail),
-        EventKind.preferences_changed: _("Changed their mail preferences"),
-        EventKind.unsubscribed: _("Unsubscribed"),
-        EventKind.answer_saved: _("Began to answer the survey"),
-        EventKind.answer_sent: _("Answered the survey"),
-        EventKind.answer_changed: _("Changed their answer"),
-        EventKind.recovery_opened: _("Something went wrong: put it right"),
-        EventKind.recovery_closed: _("What went wrong is closed"),
-        EventKind.testimonial_submitted: _("Wrote a testimonial"),
-        EventKind.testimonial_edited: _("Testimonial shortened, waits for their yes"),
-        EventKind.testimonial_confirmed: _("Agreed to the shortened testimonial"),
-        EventKind.testimonial_approved: _("Testimonial approved"),
-        EventKind.testimonial_rejected: _("Testimonial not published"),
-        EventKind.testimonial_withdrawn: _("Took their testimonial back"),
+        EventKind.protocol_paused: _paused(event),
         EventKind.mail_resolved: _("Mail looked after by hand: %(mail)s", mail=mail),
         EventKind.mail_bounced: _("Came back: %(mail)s", mail=mail),
         EventKind.complained: _("Marked as spam: %(mail)s", mail=mail),
-        EventKind.replied: _("Replied"),
-        EventKind.auto_replied: _("Automatic answer"),
-        EventKind.protocol_paused: _paused(event),
-        EventKind.note: _("Note"),
     }
-    return str(sentences.get(event.kind, event.kind.value))
+    return str(sentences[event.kind])
 
 
 def _paused(event: Event) -> str:

@@ -2,7 +2,7 @@
 was answered and what people did. Reads only; the future is the protocol's own plan."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from service.clock import now
 from service.extensions import db
 from service.mail import postponing, situations
 from service.models import (
+    Contact,
     Departure,
     Event,
     EventKind,
@@ -22,12 +23,13 @@ from service.models import (
     Provider,
     SkipReason,
 )
-from service.models.labels import delay_in_words, label, why_later, why_not
+from service.models.labels import label, why_later, why_not
 from service.models.plans import Planned, can_be_threaded, why_not_by_hand
 from service.models.situations import Situation
 from service.models.step_names import step_name
-from service.models.steps import Anchor, Step
-from service.reports import happenings, suppressions
+from service.models.step_words import waits_for
+from service.models.steps import Step
+from service.reports import decisions, evidence, happenings, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Item:
     """One entry. `can` names what a person may do about it: send, skip, put_back, retry, resolve.
 
     `at` is None for what waits for something that has not happened. `tone` is good, wait or late.
+    `question` is why they got, or did not get, a mail that is decided.
     """
 
     at: datetime | None
@@ -47,6 +50,8 @@ class Item:
     step: str | None = None
     mail: OutboxMessage | None = None
     can: frozenset[str] = frozenset()
+    question: str = ""
+    because: Sequence[str] = ()  # the answer to it, in full
 
     @property
     def is_going(self) -> bool:
@@ -61,9 +66,11 @@ def of(departure: Departure) -> list[Item]:
     mails = _mails(departure)
     waits = postponing.waits([mail for mail in mails if mail.state is MailState.queued], now())
     stopped = suppressions.reasons_of(mails)
-    past += [
-        _mailed(mail, situation, waits.get(mail.id), stopped.get(mail.id, "")) for mail in mails
-    ]
+    known = evidence.of(mails)
+    for mail in mails:
+        item = _mailed(mail, situation, waits.get(mail.id), stopped.get(mail.id, ""))
+        because = decisions.why(mail, known)
+        past.append(replace(item, question=decisions.question(mail), because=because))
     past.sort(key=lambda item: item.at.timestamp() if item.at else 0.0)
     return past + coming(situation)
 
@@ -101,6 +108,7 @@ def _mails(departure: Departure) -> Sequence[OutboxMessage]:
         select(OutboxMessage)
         .where(OutboxMessage.departure_id == departure.id, OutboxMessage.contact_id.is_not(None))
         .order_by(OutboxMessage.id)
+        .options(joinedload(OutboxMessage.contact).joinedload(Contact.client))
     )
     return db.session.scalars(query).all()
 
@@ -119,7 +127,7 @@ def _planned(item: Planned, situation: Situation, stopped: str) -> Item:
             step=name,
             can=frozenset(send),
         )
-    why, tag = ("", _("planned")) if item.due_at else (waits_for(item), "")
+    why, tag = ("", _("planned")) if item.due_at else (waits_for(item.step), "")
     can = frozenset({"skip"} | (send if item.due_at else set()))
     return Item(item.due_at, "mail", what, why, tag=tag, is_coming=True, step=name, can=can)
 
@@ -134,24 +142,6 @@ def _is_shown(event: Event, situation: Situation) -> bool:
     if event.kind is not EventKind.step_skipped or mail is None:
         return False
     return mail.skip_reason is SkipReason.by_provider
-
-
-def waits_for(item: Planned) -> str:
-    """Say what a step without a day waits for."""
-    sentences: dict[Anchor, str] = {
-        Anchor.notice: _("Waits for the day of notice."),
-        Anchor.conversation: _("Waits for the conversation."),
-        Anchor.handover: _("Waits until the handover begins."),
-        Anchor.end: _("Waits for the end date."),
-        Anchor.closing: _("Waits until the departure is closed."),
-        Anchor.answer: _("%(delay)s after the answer, when it is deserved.", delay=_delay(item)),
-        Anchor.step: _("%(delay)s after the mail before it.", delay=_delay(item)),
-    }
-    return sentences[item.step.anchor]
-
-
-def _delay(item: Planned) -> str:
-    return delay_in_words(item.step.count, item.step.unit)
 
 
 def _mailed(

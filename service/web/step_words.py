@@ -2,13 +2,8 @@
 
 from flask import Flask
 
-from service.models.step_names import (
-    ANCHORS,
-    limits_in_words,
-    protocol_name,
-    step_name,
-    when_in_words,
-)
+from service.models.step_names import protocol_name, step_name
+from service.models.step_words import ANCHORS, limits_in_words, when_in_words
 
 
 def register(app: Flask) -> None:

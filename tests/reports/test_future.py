@@ -126,7 +126,7 @@ def test_each_line_says_what_decides_it(app, a_farewell):
     assert "Counts from the end date, Nov 20, 2026." in survey[0]
     assert "1 day later, at 10:00" in survey[1]
     assert "3 days after the mail “Survey”: on Nov 24, 2026." in reminder
-    assert "✓ Goes only if nobody has answered the survey by then." in reminder
+    assert "✓ Only while the survey is unanswered." in reminder
     assert "This takes it that the mail before goes on its day." in reminder
 
 

@@ -143,3 +143,8 @@ def test_what_is_no_address_is_said_and_stays_typed(page, ruy, email):
 def test_pages_of_nobody_are_a_kind_404(page):
     for path in ("/clients/x", "/clients/x/edit", "/clients/contacts/x", "/clients/x/contacts/new"):
         assert page.get(path).status_code == 404
+
+
+def test_a_contact_leads_to_the_mails_that_went_to_them(page, ruy):
+    shown = page.get(f"/clients/{ruy.public_id}").text
+    assert "/deliveries?state=sent&amp;q=ana@ruy.example" in shown.replace("%40", "@")

@@ -9,8 +9,9 @@ from sqlalchemy import select
 from service.clock import now
 from service.config import Rate
 from service.extensions import db, queue
-from service.mail import outbox
+from service.mail import outbox, suppressions
 from service.models import (
+    Enrolment,
     Event,
     EventKind,
     MailKind,
@@ -19,6 +20,8 @@ from service.models import (
     Outcome,
     RateBucket,
     Role,
+    SkipReason,
+    SuppressionReason,
 )
 from tests import builders
 from tests.builders import added
@@ -210,6 +213,44 @@ def test_all_that_failed_in_a_list_go_once_more_in_one_statement(page, mail):
     assert (mail.attempts, mail.outcome, mail.message_id) == (0, None, "<the-same@norte.example>")
     events = db.session.scalars(select(Event).where(Event.kind == EventKind.mail_resolved)).all()
     assert [event.departure_id for event in events] == [mail.departure_id]
+
+
+def some_farewells(how_many: int) -> None:
+    """Add farewells whose survey did not go, each to somebody else, for one reason or another."""
+    reasons = (SkipReason.suppressed, SkipReason.no_consent, SkipReason.expired)
+    for number in range(how_many):
+        departure = builders.a_departure()
+        added(Enrolment(departure=departure))
+        suppressions.add(departure.contact.email, SuppressionReason.complaint)
+        outbox.write(
+            MailKind.survey_invitation,
+            departure.contact,
+            subject=f"departure:{departure.id}",
+            step="survey_invitation",
+            departure=departure,
+            skip_reason=reasons[number % 3],
+        )
+    db.session.commit()
+
+
+def test_each_row_says_why_and_asks_nothing_of_its_own(page):
+    some_farewells(3)
+    with asked() as few:
+        shown = page.get("/deliveries?state=skipped").text
+    assert shown.count("Why did Ruy not get this?") == 3
+    some_farewells(9)
+    with asked() as many:
+        shown = page.get("/deliveries?state=skipped").text
+    assert shown.count("Why did Ruy not get this?") == 12
+    assert "Step “Survey” of the protocol “The whole farewell”." in shown
+    assert "They marked one of our mails as spam." in shown
+    assert len(many) == len(few)
+
+
+def test_the_page_of_a_mail_says_why_in_full(page, mail):
+    shown = page.get(f"/deliveries/{mail.public_id}").text
+    assert "Why did Ruy not get this?" in shown
+    assert "It was given up on" in shown
 
 
 def test_a_viewer_reads_and_is_offered_nothing(client, page, mail):

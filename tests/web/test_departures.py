@@ -3,18 +3,20 @@
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from service.actions import departures
 from service.actions.departures import Facts
 from service.clock import now, today
 from service.extensions import db
+from service.mail import outbox
 from service.models import (
     Client,
     Contact,
     Departure,
     EnrolmentState,
     Invitation,
+    MailKind,
     MailState,
     OutboxMessage,
     Reason,
@@ -25,6 +27,7 @@ from service.models import (
 )
 from service.models.departures import Enrolment
 from tests import builders
+from tests.explaining import asked
 from tests.pages import send
 
 TODAY = today("Europe/Madrid")
@@ -340,3 +343,28 @@ def test_viewers_read_and_change_nothing(client, session):
     for path in ("/edit", "/stage", "/delete", "/steps/thank_you/send", "/protocol/stop"):
         assert reader.post(there + path).status_code in (400, 403)
     assert reader.get("/departures/new").status_code == 403
+
+
+def test_each_mail_of_the_past_says_why_and_asks_nothing_of_its_own(page, marta):
+    departure = departures.record(builders.a_contact(name="Ana Gil"), Facts(service="SEO"))
+
+    def with_rows(how_many: int) -> int:
+        for number in range(how_many):
+            outbox.write(
+                MailKind.own_text,
+                departure.contact,
+                subject="departure",
+                step=f"own_text-{number}",
+                cycle=how_many,
+                departure=departure,
+                skip_reason=SkipReason.closed,
+            )
+        db.session.commit()
+        with asked() as statements:
+            shown = page.get(f"/departures/{departure.public_id}").text
+        assert shown.count("Why did Ana not get this?") == how_many
+        return len(statements)
+
+    few = with_rows(2)
+    db.session.execute(delete(OutboxMessage))
+    assert with_rows(12) <= few

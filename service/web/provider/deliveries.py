@@ -16,7 +16,7 @@ from service.extensions import db
 from service.mail import health
 from service.models import MailKind, OutboxMessage, Provider, Role
 from service.models.labels import why_not
-from service.reports import deliveries, mail_stories, suppressions, timeline
+from service.reports import decisions, deliveries, evidence, mail_stories, suppressions, timeline
 from service.reports.mail_queries import COUNTED, LISTS, TABS, Query
 from service.web.provider.access import current_provider, requires, way_back
 from service.web.provider.acts import do
@@ -35,12 +35,15 @@ def index() -> str:
     """Say how the mail is, and list what the address asks for."""
     query = _query()
     found = deliveries.page(query)
+    known = evidence.of(found.mails.lines)
     return render_template(
         "provider/deliveries/index.html",
         query=query,
         health=health.look(query.moment),
         found=found,
         stopped=suppressions.reasons_of(found.mails.lines),
+        because={mail.id: decisions.why(mail, known) for mail in found.mails.lines},
+        question=decisions.question,
         counts=deliveries.counts(query),
         counted=COUNTED,
         tabs=TABS,
@@ -62,6 +65,8 @@ def show(public_id: str) -> str:
         mail=mail,
         reader=mail.contact or mail.provider,
         items=mail_stories.of(mail, now()),
+        question=decisions.question(mail),
+        because=decisions.why(mail, evidence.of([mail])),
         line=health.server(now()),
     )
 
