@@ -1,29 +1,29 @@
-"""The list of those who get no mail: add an address, lift one, bring a list in."""
+"""The list of those who get no mail: add an address, lift one, bring a list in.
+
+What ends in Body is what another program sends: no proof against forgery, its own names.
+"""
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import HiddenField, RadioField, StringField, TextAreaField
+from wtforms import Form, HiddenField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from forms.addresses import EmailAddress
 from forms.texts import tidied
 
 _2000 = Length(max=2000, message=_l("Shorten it to 2,000 characters."))
+ADDRESS = [
+    DataRequired(_l("Write the email address.")),
+    Length(max=254, message=_l("Shorten it to 254 characters.")),
+    EmailAddress(),
+]
 
 
 class AddForm(FlaskForm):
     """An address that is to get no mail. The choices of `scope` are passed in."""
 
-    email = StringField(
-        _l("Email"),
-        [
-            DataRequired(_l("Write the email address.")),
-            Length(max=254, message=_l("Shorten it to 254 characters.")),
-            EmailAddress(),
-        ],
-        filters=[tidied],
-    )
+    email = StringField(_l("Email"), ADDRESS, filters=[tidied])
     scope = RadioField(_l("What it gets no more"), [InputRequired(_l("Choose one."))])
     note = TextAreaField(_l("Note"), [_2000], filters=[tidied])
 
@@ -48,3 +48,19 @@ class ConfirmForm(FlaskForm):
     """What was shown and is now to happen."""
 
     shown = HiddenField()
+
+
+class AddBody(Form):
+    """An address that another program stops. The choices of `scope` are passed in."""
+
+    email = StringField(validators=ADDRESS, filters=[tidied])
+    scope = SelectField()
+    note = StringField(validators=[_2000], filters=[tidied])
+
+
+class LiftBody(Form):
+    """Why another program lets an address get mail again."""
+
+    reason = StringField(
+        validators=[DataRequired("Write why; it stays in the log."), _2000], filters=[tidied]
+    )
