@@ -19,6 +19,7 @@ from tests.web.api.callers import ANA, SUPPRESSIONS, Caller, how_many, problem_o
 NEW = {"email": ANA, "scope": "unasked", "note": "She called."}
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("key", ["", "ñ", "a b", "x" * 256, "\t"])
 def test_a_post_needs_a_key(crm, key):
     headers = {"Authorization": f"Bearer {crm.secret}"}
