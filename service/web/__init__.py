@@ -3,7 +3,7 @@
 from flask import Flask
 
 from service.web import dates, errors, language, navigation, security, step_words, theme
-from service.web.api import openapi
+from service.web.api import openapi, problems
 from service.web.api import suppressions as api_suppressions
 from service.web.provider import (
     access,
@@ -122,6 +122,7 @@ def register(app: Flask) -> None:
     navigation.register(app)
     access.register(app)
     errors.register(app)
+    problems.register(app)
     for module in (*PROVIDER, *PUBLIC, *API):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 
-from flask import request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 PLACE = "/api/"
@@ -50,6 +50,21 @@ class Problem(HTTPException):
         self.code = code
         self.faults = faults
         self.own_headers = dict(headers or {})
+
+
+def register(app: Flask) -> None:
+    """Let no answer of the API be HTML, of those either that the framework gives by itself."""
+    app.after_request(without_html)
+
+
+def without_html(response: Response) -> Response:
+    """Empty the page that comes with a redirect to an address without doubled slashes, and the
+    nothing that OPTIONS calls a page.
+    """
+    if are_spoken() and response.mimetype == "text/html":
+        response.set_data(b"")
+        response.headers.remove("Content-Type")
+    return response
 
 
 def are_spoken() -> bool:

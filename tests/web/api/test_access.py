@@ -164,6 +164,16 @@ def test_addresses_and_methods_that_do_not_exist_are_problems(crm, method, path,
         assert answer.headers["Allow"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("OPTIONS", SUPPRESSIONS), ("GET", "/api/v1//suppressions"), ("HEAD", SUPPRESSIONS)],
+)
+def test_what_the_framework_answers_by_itself_is_no_page_either(crm, method, path):
+    answer = crm.client.open(path, method=method)
+    assert answer.mimetype != "text/html"
+    assert answer.data == b""
+
+
 def test_what_breaks_here_is_a_problem_without_its_innards(crm, monkeypatch):
     def fail(*_args):
         raise ZeroDivisionError("ana@cruz.example")
