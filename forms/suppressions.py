@@ -1,9 +1,12 @@
-"""The list of those who get no mail: add an address, lift one, bring a list in."""
+"""The list of those who get no mail: add an address, lift one, bring a list in.
+
+What ends in Body is what another program sends: no proof against forgery, its own names.
+"""
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import HiddenField, RadioField, StringField, TextAreaField
+from wtforms import Form, HiddenField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired
 
 from forms.addresses import ADDRESS
@@ -38,3 +41,20 @@ class ConfirmForm(FlaskForm):
     """What was shown and is now to happen."""
 
     shown = HiddenField()
+
+
+class AddBody(Form):
+    """An address that another program stops. The choices of `scope` are passed in."""
+
+    email = StringField(validators=ADDRESS, filters=[tidied])
+    scope = SelectField()
+    note = StringField(validators=[at_most(2000)], filters=[tidied])
+
+
+class LiftBody(Form):
+    """Why another program lets an address get mail again."""
+
+    reason = StringField(
+        validators=[DataRequired("Write why; it stays in the log."), at_most(2000)],
+        filters=[tidied],
+    )

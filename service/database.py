@@ -80,6 +80,16 @@ def reading() -> Iterator[None]:
         only_reading.reset(before)
 
 
+@contextmanager
+def writing() -> Iterator[None]:
+    """Say that whoever begins a transaction in here writes, though the request only reads."""
+    before = only_reading.set(False)
+    try:
+        yield
+    finally:
+        only_reading.reset(before)
+
+
 def prepare(engine: Engine) -> None:
     """Set SQLite up: WAL, foreign keys, ten seconds of patience, BEGIN IMMEDIATE for writers.
 

@@ -7,10 +7,12 @@ import sys
 _ADDRESS = re.compile(r"[^\s<>\"'=,;:]+@[^\s<>\"',;]+")
 _TOKEN = re.compile(r"(/(?:[strfpdq]|password|calendar)/)[A-Za-z0-9_.\-]{8,}")
 
+_API_TOKEN = re.compile(r"hl_[A-Za-z0-9_\-]{8,}")
+
 
 def masked(text: str) -> str:
-    """Return `text` without addresses and without the tokens of links."""
-    return _TOKEN.sub(r"\1…", _ADDRESS.sub("…@…", text))
+    """Return `text` without addresses and without tokens, of links or of other programs."""
+    return _API_TOKEN.sub("hl_…", _TOKEN.sub(r"\1…", _ADDRESS.sub("…@…", text)))
 
 
 class MaskingFormatter(logging.Formatter):

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from service import receiving
-from service.actions import greetings, issues, leases, protocols, troubles
+from service.actions import api_answers, greetings, issues, leases, protocols, troubles
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
@@ -74,6 +74,7 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     if not has_lease:
         return None
     swept = sweeper.sweep()
+    api_answers.forget_old()
     db.session.commit()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
     mails, errors = _advance_all(holder, is_stopping)

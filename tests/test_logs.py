@@ -41,6 +41,11 @@ def test_every_kind_of_link_that_the_app_gives_is_masked(app):
             assert TOKEN not in masked(path), f"{rule.rule} would be logged"
 
 
+def test_the_tokens_of_other_programs_are_masked():
+    line = masked("Authorization: Bearer hl_0123456789abcdefghij-_klmnopqrstuvwxyz01234567")
+    assert line == "Authorization: Bearer hl_…"
+
+
 def test_what_is_of_no_person_stays_readable():
     line = "delivered outbox=12 kind=thank_you took=31ms /departures/0123456789abcdefghijkl"
     assert masked(line) == line

@@ -7,9 +7,10 @@ from flask_babel import gettext as _
 
 from service.errors import Conflict
 from service.mail import suppressions
-from service.models import Provider, Suppression, SuppressionReason, SuppressionScope
+from service.models import ApiToken, Provider, Suppression, SuppressionReason, SuppressionScope
 
 PROVIDER = "provider"  # the door that the team comes through
+API = "api"  # the one of other programs; the token's name stands behind it
 MOST_KEPT = 500  # characters of the detail, which has to fit into a cookie
 
 Kept = dict[str, Any]  # a lifted suppression, as JSON can hold it
@@ -19,6 +20,26 @@ def add_by_hand(email: str, scope: SuppressionScope, note: str, by: Provider) ->
     """Stop mails of a scope to `email`, because somebody of the team says so. Twice is once."""
     reason = SuppressionReason.by_provider
     return suppressions.add(email, reason, scope=scope, detail=note, source=PROVIDER, provider=by)
+
+
+def add_by_token(
+    email: str, scope: SuppressionScope, note: str, by: ApiToken
+) -> tuple[Suppression, bool]:
+    """Stop mails of a scope to `email`, because another program says so; and say if that is new."""
+    reason = SuppressionReason.by_provider
+    stood = any((row.scope, row.reason) == (scope, reason) for row in suppressions.of(email))
+    source = source_of(by)
+    return suppressions.add(email, reason, scope=scope, detail=note, source=source), not stood
+
+
+def lift_by_token(row: Suppression, why: str, by: ApiToken) -> None:
+    """Take `row` off the list; raises Conflict when somebody else has done it."""
+    _lift(row, why, source=source_of(by))
+
+
+def source_of(token: ApiToken) -> str:
+    """Return the door that `token` comes through, with its name."""
+    return f"{API}:{token.name}"
 
 
 def lift(row: Suppression, why: str, by: Provider) -> Kept:
@@ -37,9 +58,13 @@ def lift(row: Suppression, why: str, by: Provider) -> Kept:
         "provider_id": row.provider_id,
         "created_at": row.created_at.isoformat(),
     }
-    if not suppressions.lift(row, why, source=PROVIDER, provider=by):
-        raise Conflict(_("Somebody of your team was faster: it is off the list already."))
+    _lift(row, why, source=PROVIDER, provider=by)
     return kept
+
+
+def _lift(row: Suppression, why: str, *, source: str, provider: Provider | None = None) -> None:
+    if not suppressions.lift(row, why, source=source, provider=provider):
+        raise Conflict(_("Somebody of your team was faster: it is off the list already."))
 
 
 def put_back(kept: Kept, by: Provider) -> bool:

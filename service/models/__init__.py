@@ -1,5 +1,6 @@
 """The tables, and questions about one row. Nothing here does I/O."""
 
+from service.models.api_tokens import ApiAnswer, ApiScope, ApiToken
 from service.models.audiences import Audience
 from service.models.clients import Basis, Client, Consent, ConsentPurpose, Contact
 from service.models.companies import Company
@@ -70,6 +71,9 @@ __all__ = [
     "OPEN_STATES",
     "QUALITY_REASONS",
     "Answer",
+    "ApiAnswer",
+    "ApiScope",
+    "ApiToken",
     "Audience",
     "Basis",
     "Breaker",

@@ -74,6 +74,14 @@ def page(query: Query, number: int) -> Page[Suppression]:
     return Page(rows.all(), count, number)
 
 
+def stretch(before: int | None, most: int) -> Sequence[Suppression]:
+    """Return up to `most` rows, the newest first, from the one after the id `before` on."""
+    query = select(Suppression).order_by(Suppression.id.desc()).limit(most)
+    return db.session.scalars(
+        query if before is None else query.where(Suppression.id < before)
+    ).all()
+
+
 def find(public_id: str) -> Suppression | None:
     """Return one suppression, or None."""
     query = select(Suppression).where(Suppression.public_id == public_id)

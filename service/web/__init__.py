@@ -3,8 +3,11 @@
 from flask import Flask
 
 from service.web import dates, errors, language, navigation, security, step_words, theme
+from service.web.api import openapi, problems
+from service.web.api import suppressions as api_suppressions
 from service.web.provider import (
     access,
+    api_tokens,
     calendars,
     clients,
     consents,
@@ -90,6 +93,7 @@ PROVIDER = (
     settings,
     providers,
     calendars,
+    api_tokens,
 )
 # Their links carry the authority and set no cookie, so there is nothing for a forged form to abuse.
 PUBLIC = (
@@ -107,6 +111,8 @@ PUBLIC = (
     inbound,
 )
 
+API = (openapi, api_suppressions)
+
 
 def register(app: Flask) -> None:
     """Hang every blueprint, error page and header on the app."""
@@ -118,7 +124,8 @@ def register(app: Flask) -> None:
     navigation.register(app)
     access.register(app)
     errors.register(app)
-    for module in (*PROVIDER, *PUBLIC):
+    problems.register(app)
+    for module in (*PROVIDER, *PUBLIC, *API):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(
         texts.blueprint, name="protocol_texts", url_prefix="/protocols/<protocol>/texts"

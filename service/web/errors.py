@@ -1,5 +1,7 @@
 """Error pages that say what to do, in the reader's language, and give back what was typed.
 
+Programs get problem details instead (service/web/api/problems.py).
+
 They ask the database nothing, because its being away is one of the errors.
 """
 
@@ -16,6 +18,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from service.errors import Conflict, Gone, Refused
 from service.extensions import db
+from service.web.api import problems
 from service.web.language import speak_without_database
 from service.web.provider.access import load_provider
 
@@ -42,15 +45,23 @@ def register(app: Flask) -> None:
 def page(code: int, message: str | None = None, *, again: bool = False) -> Answer:
     """Return the page of an error; with `again`, what was posted can be sent once more."""
     db.session.rollback()
+    if problems.are_spoken():
+        return problems.told(code, message, headers=_retry(code))
     speak_without_database()
-    headers = {"Retry-After": RETRY_AFTER[code]} if code in RETRY_AFTER else {}
     template = f"errors/{code}.html"
-    return render_template(template, message=message, typed=typed(again)), code, headers
+    return render_template(template, message=message, typed=typed(again)), code, _retry(code)
+
+
+def _retry(code: int) -> dict[str, str]:
+    return {"Retry-After": RETRY_AFTER[code]} if code in RETRY_AFTER else {}
 
 
 def http_error(error: HTTPException) -> Answer | HTTPException:
     """Say an HTTP error; a description that a view gave is said instead of the usual words."""
     code = error.code or 500
+    if problems.are_spoken():
+        db.session.rollback()
+        return problems.of(error, _retry(code))
     if code not in PAGES:
         return error
     own = error.description != type(error).description and "KeyError" not in type(error).__name__

@@ -66,6 +66,7 @@ PLACES = (
             "suppression_lists",
             "doctor",
             "calendars",
+            "api_tokens",
         ),
         in_bar=False,
     ),

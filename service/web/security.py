@@ -8,9 +8,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from service.config import Settings
 from service.current import settings
 from service.database import only_reading
+from service.web.api import problems
 
 MEGABYTE = 1024 * 1024
 LARGEST_FORM = 2 * MEGABYTE
+LARGEST_OF_API = 64 * 1024  # of any noun of the API
 LARGEST_UPLOAD = {  # by blueprint; what is too large for its purpose is then said on the page
     "imports": 60 * MEGABYTE,
     "settings": 12 * MEGABYTE,
@@ -24,6 +26,8 @@ class CappedRequest(Request):
     @property  # type: ignore[misc]
     def max_content_length(self) -> int:  # type: ignore[override]
         """The most bytes that are read of this request."""
+        if self.path.startswith(problems.PLACE):
+            return LARGEST_OF_API
         return LARGEST_UPLOAD.get(self.blueprint or "", LARGEST_FORM)
 
 

@@ -26,6 +26,12 @@ MATRIX: dict[str, Role | None] = {
     "inbound.from_postmark": ANYONE,
     "inbound.from_sendgrid": ANYONE,
     "inbound.from_ses": ANYONE,
+    # Other programs: their token is asked for, never the cookie (tests/web/api/test_access.py)
+    "api_openapi.show": ANYONE,
+    "api_suppressions.add": ANYONE,
+    "api_suppressions.index": ANYONE,
+    "api_suppressions.lift": ANYONE,
+    "api_suppressions.show": ANYONE,
     "calendar.show": ANYONE,  # by an address that only its provider knows
     "news.index": ANYONE,
     "news.picture": ANYONE,
@@ -228,6 +234,10 @@ MATRIX: dict[str, Role | None] = {
     "testimonials.reopen": Role.member,
     "testimonials.shorten": Role.member,
     # Setting things up
+    "api_tokens.create": Role.owner,
+    "api_tokens.index": Role.owner,
+    "api_tokens.new": Role.owner,
+    "api_tokens.revoke": Role.owner,
     "doctor.check": Role.owner,
     "doctor.index": Role.owner,
     "questions.add": Role.owner,

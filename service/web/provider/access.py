@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from service.extensions import db
 from service.models import Provider, Role
+from service.web.api import problems
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,11 +38,10 @@ def load_provider() -> None:
 
 
 def _is_for_anyone() -> bool:
-    """Say whether the page asked for is a public one, or a file."""
+    """Say whether the page asked for is a public one, a file, or the API, which takes tokens."""
     view = current_app.view_functions.get(request.endpoint or "")
-    return request.endpoint == "static" or (
-        view is not None and view.__module__.startswith("service.web.public.")
-    )
+    is_public = view is not None and view.__module__.startswith("service.web.public.")
+    return request.endpoint == "static" or is_public or problems.are_spoken()
 
 
 def begin_session(provider: Provider) -> None:

@@ -35,14 +35,8 @@ def upload(newsletter: str) -> Response:
 @requires(Role.member)
 def delete(newsletter: str, image: str) -> Response:
     """Delete a picture that no text shows."""
-    try:
-        actions.delete(the_newsletter(newsletter), image)
-    except Refused as refusal:
-        db.session.rollback()
-        flash(str(refusal), "warning")
-        return _back(newsletter)
-    db.session.commit()
-    flash(_("Deleted."), "success")
+    row = the_newsletter(newsletter)
+    do(lambda: actions.delete(row, image), _("Deleted."))
     return _back(newsletter)
 
 

@@ -1,0 +1,79 @@
+"""Tokens of other programs: make one, find the one that came, note its use, revoke it."""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Sequence
+from datetime import date
+
+from flask_babel import gettext as _
+from sqlalchemy import or_, select, update
+
+from service.clock import now
+from service.errors import Refused
+from service.extensions import db
+from service.models import ApiScope, ApiToken, Provider
+
+PREFIX = "hl_"  # by which those who search code for secrets know one
+OCTETS = 32
+
+log = logging.getLogger(__name__)
+
+
+def create(name: str, scopes: Sequence[ApiScope], by: Provider) -> tuple[ApiToken, str]:
+    """Make a token; returns its row and the secret, which nobody can read again.
+
+    Raises Refused when another that works has the name: the log tells them apart by it.
+    """
+    namesake = select(ApiToken.id).where(ApiToken.name == name, ApiToken.revoked_at.is_(None))
+    if db.session.scalar(namesake.limit(1)) is not None:
+        raise Refused(_("There is a token with this name already. Choose another name."))
+    secret = PREFIX + secrets.token_urlsafe(OCTETS)
+    token = ApiToken(
+        name=name,
+        token_hash=_hashed(secret),
+        ending=secret[-4:],
+        scopes=[scope.value for scope in scopes],
+        maker=by,
+    )
+    db.session.add(token)
+    db.session.flush()
+    log.info("api_token_created token=%s provider=%s", token.public_id, by.public_id)
+    return token, secret
+
+
+def find(secret: str) -> ApiToken | None:
+    """Return the token of `secret`, None when there is none or it was revoked.
+
+    It is looked up by its hash: how long that takes says nothing about the secret.
+    """
+    return db.session.scalar(
+        select(ApiToken).where(
+            ApiToken.token_hash == _hashed(secret), ApiToken.revoked_at.is_(None)
+        )
+    )
+
+
+def note_use(token_id: int, day: date) -> None:
+    """Write down that a token was used on `day`; once a day is enough."""
+    db.session.execute(
+        update(ApiToken)
+        .where(
+            ApiToken.id == token_id,
+            or_(ApiToken.last_used_on.is_(None), ApiToken.last_used_on < day),
+        )
+        .values(last_used_on=day)
+    )
+
+
+def revoke(token: ApiToken, by: Provider) -> None:
+    """Make a token worth nothing from the next request on. Twice is once."""
+    if token.revoked_at is not None:
+        return
+    token.revoked_at, token.revoker = now(), by
+    db.session.flush()
+    log.info("api_token_revoked token=%s provider=%s", token.public_id, by.public_id)
+
+
+def _hashed(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

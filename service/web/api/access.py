@@ -1,0 +1,93 @@
+"""Who comes in: a program with a token that works and is good for what it asks."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import Blueprint, g, request
+
+from service import database
+from service.actions import api_tokens
+from service.clock import now
+from service.extensions import csrf, db, limiter
+from service.models import ApiScope, ApiToken
+from service.web.api.problems import Problem
+from service.web.language import speak
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PER_PROGRAM = "600/minute"  # a list of 10,000 addresses takes a quarter of an hour
+PER_ADDRESS = "3000/minute"
+NOT_SHOWN = (
+    "Send a token: Authorization: Bearer hl_… An owner makes one in the settings, under API."
+)
+NOT_OURS = "This token is not one of ours, or it was revoked. Ask an owner for another one."
+BEARER = 'Bearer realm="api"'
+
+log = logging.getLogger(__name__)
+
+
+def room(noun: str, module: str) -> Blueprint:
+    """Return the blueprint of one noun: no form's proof, because no cookie counts; in English."""
+    blueprint = Blueprint(f"api_{noun}", module, url_prefix="/api/v1")
+    csrf.exempt(blueprint)
+    blueprint.before_request(lambda: speak("en"))
+    return blueprint
+
+
+def requires(scope: ApiScope) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let in whoever brings a token for `scope`; limited per token and per address."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            g.api_token = _let_in(scope)
+            return view(*args, **kwargs)
+
+        guarded.required_scope = scope  # type: ignore[attr-defined]
+        per_address = limiter.limit(lambda: PER_ADDRESS)(guarded)
+        return limiter.limit(lambda: PER_PROGRAM, key_func=by_token)(per_address)
+
+    return decorate
+
+
+def current_token() -> ApiToken:
+    """Return the token of the request; only inside a view that requires a scope."""
+    token: ApiToken = g.api_token
+    return token
+
+
+def by_token() -> str:
+    """Count requests by what they bring, of which only a hash gets into Redis."""
+    return hashlib.sha256(request.headers.get("Authorization", "").encode()).hexdigest()
+
+
+def _let_in(scope: ApiScope) -> ApiToken:
+    given = request.authorization
+    if given is None or given.type != "bearer" or not given.token:
+        raise Problem(401, NOT_SHOWN, headers={"WWW-Authenticate": BEARER})
+    token = api_tokens.find(given.token)
+    if token is None:
+        log.warning("api_token_refused")
+        no = {"WWW-Authenticate": f'{BEARER}, error="invalid_token"'}
+        raise Problem(401, NOT_OURS, headers=no)
+    if not token.opens(scope):
+        no = {"WWW-Authenticate": f'{BEARER}, error="insufficient_scope", scope="{scope}"'}
+        raise Problem(403, f"This token is not good for {scope}.", headers=no)
+    _note_use(token)
+    return token
+
+
+def _note_use(token: ApiToken) -> None:
+    """Write the first use of a day down, in a transaction of its own: the request may only read."""
+    day = now().date()
+    if token.last_used_on is not None and token.last_used_on >= day:
+        return
+    token_id = token.id
+    db.session.rollback()
+    with database.writing():
+        api_tokens.note_use(token_id, day)
+        db.session.commit()
