@@ -33,3 +33,15 @@ def among(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
         each = func.json_each(json.dumps(list(values))).table_valued("value")
         is_listed = column.in_(select(each.c.value))
     return is_listed
+
+
+def rarely(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Say that few rows fulfil `condition`, so that they are looked up by its index.
+
+    SQLite's statistics know how many rows a value has on average, not that one value is rare:
+    after an ANALYZE it would read a whole table of queued mails for the few that are being sent.
+    """
+    is_rare: ColumnElement[bool] = condition
+    if db.engine.name == "sqlite":
+        is_rare = func.unlikely(condition)
+    return is_rare
