@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -73,12 +74,20 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     db.session.commit()
     if not has_lease:
         return None
-    swept = sweeper.sweep()
-    db.session.commit()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
-    mails, errors = _advance_all(holder, is_stopping)
-    mails += _greet_all(holder, is_stopping, errors)
-    hinted = _send_newsletters(holder, is_stopping) + _wake()
+    waiting = _look()
+    swept, mails, errors, hinted = 0, list[MailState](), list[Exception](), 0
+    if waiting.leases:
+        swept = sweeper.sweep()
+        db.session.commit()
+    if waiting.enrolments:
+        _advance_all(holder, is_stopping, mails, errors)
+    if waiting.greetings:
+        _greet_all(holder, is_stopping, mails, errors)
+    if waiting.issues:
+        hinted = _send_newsletters(holder, is_stopping)
+    if any(waiting):
+        hinted += _wake()
     receiving.wake_reader()
     troubles.watch()
     leases.give_back(NAME, holder)
@@ -111,32 +120,50 @@ def rehearse(at: datetime) -> list[Foreseen]:
         db.session.rollback()
 
 
+def _look() -> Any:
+    """Ask in one query which of a round's jobs there are, so that most rounds end with it.
+
+    What comes due in the moments after it is the next round's.
+    """
+    at = now()
+    found = db.session.execute(
+        select(
+            sweeper.waits(at).label("leases"),
+            protocols.waits(at).label("enrolments"),
+            greetings.waits().label("greetings"),
+            issues.waits(at).label("issues"),
+            delivery.waits(at).label("mails"),
+        )
+    ).one()
+    db.session.rollback()
+    return found
+
+
 def _advance_all(
-    holder: str, is_stopping: Callable[[], bool]
-) -> tuple[list[MailState], list[Exception]]:
+    holder: str,
+    is_stopping: Callable[[], bool],
+    states: list[MailState],
+    errors: list[Exception],
+) -> None:
     """Advance what is due, chunk by chunk, each in a transaction that renews the lease."""
-    states: list[MailState] = []
-    errors: list[Exception] = []
-    while (
-        not is_stopping() and leases.take(NAME, holder, LEASE) and (found := protocols.due(now()))
-    ):
-        ids = [enrolment.id for enrolment in found]
+    while not is_stopping() and leases.take(NAME, holder, LEASE) and (ids := protocols.due(now())):
         try:
-            states += _advance(found)
+            states += _advance(ids)
         except Exception:
             db.session.rollback()
             log.exception("a chunk of %s departures failed; one by one now", len(ids))
             for enrolment_id in ids:
                 _advance_alone(enrolment_id, states, errors)
     db.session.commit()
-    return states, errors
 
 
 def _greet_all(
-    holder: str, is_stopping: Callable[[], bool], errors: list[Exception]
-) -> list[MailState]:
+    holder: str,
+    is_stopping: Callable[[], bool],
+    states: list[MailState],
+    errors: list[Exception],
+) -> None:
     """Write the greetings whose day it is, chunk by chunk; what raises is asked again next time."""
-    states: list[MailState] = []
     try:
         for written in greetings.write_due(now()):
             states += written.values()
@@ -148,19 +175,17 @@ def _greet_all(
         log.exception("greetings could not be written")
         errors.append(error)
     db.session.commit()
-    return states
 
 
-def _advance(found: Sequence[Enrolment]) -> list[MailState]:
+def _advance(found: Sequence[int]) -> list[MailState]:
     states = [mail.state for mail in protocols.advance(found)]
     db.session.commit()
     return states
 
 
 def _advance_alone(enrolment_id: int, states: list[MailState], errors: list[Exception]) -> None:
-    enrolment = db.session.get_one(Enrolment, enrolment_id)
     try:
-        states += _advance([enrolment])
+        states += _advance([enrolment_id])
     except Exception as error:
         db.session.rollback()
         log.exception("departure of enrolment %s set aside", enrolment_id)

@@ -5,9 +5,10 @@ Flushes, never commits; the clock's round commits after each chunk, and goes on 
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from service.clock import now
@@ -71,26 +72,21 @@ def write_next(at: datetime) -> bool:
     return True
 
 
+def waits(at: Any) -> ColumnElement[bool]:
+    """Return whether there is something to write or to close at `at`, as a value of SQL."""
+    is_written = select(NewsletterIssue.id).where(*_is_written())
+    is_ending = select(Newsletter.id).where(*_is_ending())
+    return or_(_due(at).exists(), is_written.exists(), is_ending.exists())
+
+
 def finish(at: datetime) -> None:
     """Close issues whose last mail is decided, and newsletters with nothing more to come."""
-    is_open = exists().where(
-        OutboxMessage.issue_id == NewsletterIssue.id, OutboxMessage.state.in_(OPEN_STATES)
-    )
     db.session.execute(
-        update(NewsletterIssue)
-        .where(
-            NewsletterIssue.state == IssueState.sending,
-            NewsletterIssue.written_at.is_not(None),
-            ~is_open,
-        )
-        .values(state=IssueState.sent, ended_at=at)
-    )
-    has_more = exists().where(
-        NewsletterIssue.newsletter_id == Newsletter.id, NewsletterIssue.state.in_(OPEN_ISSUES)
+        update(NewsletterIssue).where(*_is_written()).values(state=IssueState.sent, ended_at=at)
     )
     db.session.execute(
         update(Newsletter)
-        .where(Newsletter.state == NewsletterState.active, ~has_more)
+        .where(*_is_ending())
         .values(state=NewsletterState.ended, updated_at=Newsletter.updated_at)
     )
 
@@ -135,6 +131,23 @@ def end(newsletter: Newsletter) -> None:
     for issue in newsletter.issues:
         if issue.state in OPEN_ISSUES and issue.started_at is None:
             cancel(issue)
+
+
+def _is_written() -> tuple[ColumnElement[bool], ...]:
+    """Return what an issue fulfils whose last mail is decided."""
+    is_open = exists().where(
+        OutboxMessage.issue_id == NewsletterIssue.id, OutboxMessage.state.in_(OPEN_STATES)
+    )
+    is_sending = NewsletterIssue.state == IssueState.sending
+    return (is_sending, NewsletterIssue.written_at.is_not(None), ~is_open)
+
+
+def _is_ending() -> tuple[ColumnElement[bool], ...]:
+    """Return what a newsletter fulfils with nothing more to come."""
+    has_more = exists().where(
+        NewsletterIssue.newsletter_id == Newsletter.id, NewsletterIssue.state.in_(OPEN_ISSUES)
+    )
+    return (Newsletter.state == NewsletterState.active, ~has_more)
 
 
 def _due(at: datetime) -> Select[NewsletterIssue]:

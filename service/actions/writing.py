@@ -1,6 +1,7 @@
-"""Write the mail of one step down, with the link it opens, while its departure is held."""
+"""Write the mails of steps down, with the links they open, while their departures are held."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -8,6 +9,7 @@ from sqlalchemy import select
 from service.clock import now
 from service.extensions import db
 from service.mail import outbox, situations, suppressions
+from service.mail.rows import among
 from service.models import (
     Departure,
     Enrolment,
@@ -42,37 +44,58 @@ def locked_all(departures: Sequence[Departure]) -> list[Situation]:
     return list(situations.of_all(departures).values())
 
 
-def write(
-    step: Step,
-    situation: Situation,
-    due_at: datetime,
-    *,
-    skip_reason: SkipReason | None = None,
-    context: dict[str, bool] | None = None,
-    suppressed: suppressions.Found | None = None,
-) -> OutboxMessage | None:
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One step of one departure that is to be written down: when it is due, and why not to go."""
+
+    step: Step
+    situation: Situation
+    due_at: datetime
+    skip_reason: SkipReason | None = None
+    context: dict[str, bool] | None = None
+
+
+def write(owed: Owed) -> OutboxMessage | None:
     """Write a step's row once, and the link it opens when it is to go."""
-    departure = situation.departure
-    mail = outbox.write(
+    mails = write_all([owed], suppressions.find_all([owed.situation.departure.contact.email]))
+    return mails[0] if mails else None
+
+
+def write_all(owed: Sequence[Owed], suppressed: suppressions.Found) -> list[OutboxMessage]:
+    """Do what `write` does for many steps in a handful of queries; return the mails that are new.
+
+    `suppressed` is what suppressions.find_all says to the contacts.
+    """
+    rows = [_row(item, suppressed) for item in owed]
+    by_key = {row["key"]: item for row, item in zip(rows, owed, strict=True)}
+    found = outbox.add(rows)
+    query = select(OutboxMessage).where(among(OutboxMessage.id, found)).order_by(OutboxMessage.id)
+    mails = db.session.scalars(query).all() if found else []
+    for mail in mails:
+        step, situation = by_key[mail.key].step, by_key[mail.key].situation
+        situation.mails[step.name] = mail
+        if mail.state is MailState.queued and step.invites_to:
+            _invite(situation, step.invites_to)
+    return list(mails)
+
+
+def _row(owed: Owed, suppressed: suppressions.Found) -> outbox.Row:
+    step, situation, departure = owed.step, owed.situation, owed.situation.departure
+    return outbox.row(
         step.kind,
         departure.contact,
         subject=f"departure:{departure.id}",
         step=step.name,
         cycle=situation.cycles.get(step.name, 0),
-        due_at=due_at,
-        expires_at=due_at + step.lasts,
+        due_at=owed.due_at,
+        expires_at=owed.due_at + step.lasts,
         departure=departure,
         sender=departure.responsible,
         reply_to=sent(situation, step.under) if step.under else None,
-        context=context,
-        skip_reason=skip_reason,
+        context=owed.context,
+        skip_reason=owed.skip_reason,
         suppressed=suppressed,
     )
-    if mail is not None:
-        situation.mails[step.name] = mail
-        if mail.state is MailState.queued and step.invites_to:
-            _invite(situation, step.invites_to)
-    return mail
 
 
 def sent(situation: Situation, name: str) -> OutboxMessage | None:

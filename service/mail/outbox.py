@@ -6,7 +6,7 @@ whoever writes the same mail twice owes it once. After the commit the workers ar
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -33,6 +33,8 @@ from service.tokens import new_public_id
 DUE_NOW = "outbox_due_now"  # in the session's info: ids to hint at after the commit
 BATCH = 100  # ids per job
 
+Row = dict[str, Any]  # the columns of a mail, as add() takes them
+
 
 def key(who: Contact | Provider, kind: MailKind, subject: str, step: str, cycle: int) -> str:
     """Return what makes a mail unique: who gets it, its kind and subject, the step, the cycle."""
@@ -43,57 +45,78 @@ def _key(who: str, kind: MailKind, subject: str, step: str = "", cycle: int = 0)
     return f"{who}|{kind}|{subject}|{step}|{cycle}"
 
 
-def write(
-    kind: MailKind,
-    to: Contact | Provider,
-    *,
-    subject: str,
-    step: str = "",
-    cycle: int = 0,
-    due_at: datetime | None = None,
-    expires_at: datetime | None = None,
-    departure: Departure | None = None,
-    sender: Provider | None = None,
-    reply_to: OutboxMessage | None = None,
-    context: Mapping[str, Any] | None = None,
-    skip_reason: SkipReason | None = None,
-    suppressed: suppressions.Found | None = None,
-) -> OutboxMessage | None:
-    """Add a mail to the outbox in the caller's transaction; None when it stands there already.
+class Facts(TypedDict, total=False):
+    """What else there is to say of a mail; the gate is asked when no `skip_reason` is given."""
 
-    `subject` is what it is about, such as ``departure:12``; `context` holds ids, never a person's
-    words (an alert keeps the figures of its trouble). With `skip_reason`, or when the gate finds
-    one, the row is written as skipped, so that the provider can read why the mail did not go.
-    `due_at` (UTC) is now when not given.
-    """
-    moment = now()
-    skip_reason = skip_reason or why_not(kind, to, departure, step, suppressed)
-    is_contact = isinstance(to, Contact)
-    values = {
-        "key": key(to, kind, subject, step, cycle),
-        "kind": kind,
-        "language": to.language or company().language,
+    subject: Required[str]  # what it is about, such as ``departure:12``
+    step: str
+    cycle: int
+    due_at: datetime | None  # in UTC; now when not given
+    expires_at: datetime | None
+    departure: Departure | None
+    sender: Provider | None
+    reply_to: OutboxMessage | None
+    context: Mapping[str, Any] | None  # ids, never a person's words; of an alert, the figures
+    skip_reason: SkipReason | None
+    suppressed: suppressions.Found | None  # what find_all has found, when it was asked for many
+
+
+def row(kind: MailKind, to: Contact | Provider, **facts: Unpack[Facts]) -> Row:
+    """Return a mail as a row for add(); one that may not go is skipped, and says why."""
+    moment, is_contact = now(), isinstance(to, Contact)
+    step, departure = facts.get("step", ""), facts.get("departure")
+    sender, reply_to = facts.get("sender"), facts.get("reply_to")
+    reason = facts.get("skip_reason")
+    reason = reason or why_not(kind, to, departure, step, facts.get("suppressed"))
+    return {
+        "key": key(to, kind, facts["subject"], step, facts.get("cycle", 0)),
         "contact_id": to.id if is_contact else None,
         "provider_id": None if is_contact else to.id,
         "sender_id": sender.id if sender else None,
         "departure_id": departure.id if departure else None,
         "reply_to_message_id": reply_to.id if reply_to else None,
-        "context": dict(context or {}),
+        "context": dict(facts.get("context") or {}),
         "step": step or None,
-        "priority": RULES[kind].priority,
-        "due_at": due_at or moment,
-        "expires_at": expires_at,
-        "state": MailState.skipped if skip_reason else MailState.queued,
-        "skip_reason": skip_reason,
-        "ended_at": moment if skip_reason else None,
+        "expires_at": facts.get("expires_at"),
+        "skip_reason": reason,
+        "ended_at": moment if reason else None,
+        **_basics(kind, to.language or company().language, facts.get("due_at") or moment, reason),
     }
-    row_id = db.session.scalar(_insert().values(**values).returning(OutboxMessage.id))
-    if row_id is None:
-        return None
-    row = db.session.get_one(OutboxMessage, row_id)
-    if row.state is MailState.queued and row.due_at <= moment:
-        hint_at(row)
-    return row
+
+
+def _basics(
+    kind: MailKind, language: str, due_at: datetime, reason: SkipReason | None = None
+) -> Row:
+    return {
+        "kind": kind,
+        "language": language,
+        "priority": RULES[kind].priority,
+        "due_at": due_at,
+        "state": MailState.skipped if reason else MailState.queued,
+    }
+
+
+def add(rows: Sequence[Row]) -> dict[int, MailState]:
+    """Add rows to the outbox in one statement of the caller's transaction; return the new by id.
+
+    What stands there already, by its key, is left alone. The workers are woken for what is due.
+    """
+    if not rows:
+        return {}
+    message = OutboxMessage
+    statement = _insert().returning(message.id, message.state, message.due_at)
+    as_one: Any = {"render_nulls": True}  # else a statement for each mix of empty columns
+    made = db.session.execute(statement, rows, execution_options=as_one).all()
+    queued, moment = MailState.queued, now()
+    due = [row_id for row_id, state, at in made if state is queued and at <= moment]
+    db.session.info.setdefault(DUE_NOW, []).extend(due)
+    return {row_id: state for row_id, state, _at in made}
+
+
+def write(kind: MailKind, to: Contact | Provider, **facts: Unpack[Facts]) -> OutboxMessage | None:
+    """Add a mail to the outbox; None when it stands there already."""
+    found = add([row(kind, to, **facts)])
+    return db.session.get_one(OutboxMessage, next(iter(found))) if found else None
 
 
 def write_many(
