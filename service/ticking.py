@@ -10,9 +10,10 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Engine, Row, Select, select
 
 from service import receiving
 from service.actions import greetings, issues, leases, protocols, troubles
@@ -20,7 +21,7 @@ from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
 from service.imports import uploads
-from service.mail import conditions, delivery, postponing, sweeper
+from service.mail import conditions, delivery, health, postponing, sweeper
 from service.models import (
     Contact,
     Enrolment,
@@ -89,7 +90,8 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     if any(waiting):
         hinted += _wake()
     receiving.wake_reader()
-    troubles.watch()
+    if waiting.troubles:
+        troubles.watch()
     leases.give_back(NAME, holder)
     db.session.commit()
     if errors:
@@ -120,23 +122,25 @@ def rehearse(at: datetime) -> list[Foreseen]:
         db.session.rollback()
 
 
-def _look() -> Any:
+def _look() -> Row[Any]:
     """Ask in one query which of a round's jobs there are, so that most rounds end with it.
 
     What comes due in the moments after it is the next round's.
     """
-    at = now()
-    found = db.session.execute(
-        select(
-            sweeper.waits(at).label("leases"),
-            protocols.waits(at).label("enrolments"),
-            greetings.waits().label("greetings"),
-            issues.waits(at).label("issues"),
-            delivery.waits(at).label("mails"),
-        )
-    ).one()
-    db.session.rollback()
-    return found
+    return db.session.execute(_question(db.engine)).one()
+
+
+@lru_cache(maxsize=4)
+def _question(_engine: Engine) -> Select[Any]:
+    """Return what `_look` asks: made once, which takes longer than the answer."""
+    return select(
+        sweeper.waits().label("leases"),
+        protocols.waits().label("enrolments"),
+        greetings.waits().label("greetings"),
+        issues.waits().label("issues"),
+        delivery.waits().label("mails"),
+        health.waits().label("troubles"),
+    )
 
 
 def _advance_all(

@@ -16,6 +16,7 @@ from service.current import company
 from service.errors import Conflict
 from service.extensions import db
 from service.mail import audiences, outbox
+from service.mail.rows import from_now, rarely
 from service.models import (
     OPEN_ISSUES,
     OPEN_STATES,
@@ -72,11 +73,11 @@ def write_next(at: datetime) -> bool:
     return True
 
 
-def waits(at: Any) -> ColumnElement[bool]:
-    """Return whether there is something to write or to close at `at`, as a value of SQL."""
+def waits() -> ColumnElement[bool]:
+    """Return whether there is something to write or to close, as a value of SQL."""
     is_written = select(NewsletterIssue.id).where(*_is_written())
     is_ending = select(Newsletter.id).where(*_is_ending())
-    return or_(_due(at).exists(), is_written.exists(), is_ending.exists())
+    return or_(_due(from_now()).exists(), is_written.exists(), is_ending.exists())
 
 
 def finish(at: datetime) -> None:
@@ -136,7 +137,7 @@ def end(newsletter: Newsletter) -> None:
 def _is_written() -> tuple[ColumnElement[bool], ...]:
     """Return what an issue fulfils whose last mail is decided."""
     is_open = exists().where(
-        OutboxMessage.issue_id == NewsletterIssue.id, OutboxMessage.state.in_(OPEN_STATES)
+        rarely(OutboxMessage.issue_id == NewsletterIssue.id), OutboxMessage.state.in_(OPEN_STATES)
     )
     is_sending = NewsletterIssue.state == IssueState.sending
     return (is_sending, NewsletterIssue.written_at.is_not(None), ~is_open)
@@ -150,7 +151,7 @@ def _is_ending() -> tuple[ColumnElement[bool], ...]:
     return (Newsletter.state == NewsletterState.active, ~has_more)
 
 
-def _due(at: datetime) -> Select[NewsletterIssue]:
+def _due(at: Any) -> Select[NewsletterIssue]:
     """Select what is to be begun or goes on; an issue waits for the one before it."""
     other = aliased(NewsletterIssue)
     is_busy = exists().where(

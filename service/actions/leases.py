@@ -1,14 +1,24 @@
 """Let one of many do a job at a time: a row that says who does it, and until when."""
 
 from datetime import timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
-from sqlalchemy import or_, update
+from sqlalchemy import Table, bindparam, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.clock import now
 from service.extensions import db
 from service.models import Lease
+from service.models.types import UtcDateTime
+
+_LEASES = cast(Table, Lease.__table__)
+_ENDS = bindparam("ends", type_=UtcDateTime())
+_GIVING_BACK = (
+    update(_LEASES)
+    .where(_LEASES.c.name == bindparam("of"), _LEASES.c.holder == bindparam("by"))
+    .values(until=_ENDS)
+)
 
 
 def take(name: str, holder: str, length: timedelta) -> bool:
@@ -18,18 +28,26 @@ def take(name: str, holder: str, length: timedelta) -> bool:
     could (its holder's clock ran ahead) counts as run out, or nothing would be done until then.
     """
     moment = now()
-    insert: Any = postgresql.insert if db.engine.name == "postgresql" else sqlite.insert
-    statement = insert(Lease).values(name=name, holder=holder, until=moment + length)
-    statement = statement.on_conflict_do_update(
-        index_elements=["name"],
-        set_={"holder": holder, "until": moment + length},
-        where=or_(Lease.holder == holder, Lease.until <= moment, Lease.until > moment + 2 * length),
-    )
-    return db.session.scalar(statement.returning(Lease.name)) is not None
+    times = {"at": moment, "ends": moment + length, "far": moment + 2 * length}
+    said = {"of": name, "by": holder, **times}
+    return db.session.scalar(_taking(db.engine.name), said) is not None
 
 
 def give_back(name: str, holder: str) -> None:
     """End the lease if `holder` still has it, so that another need not wait."""
-    db.session.execute(
-        update(Lease).where(Lease.name == name, Lease.holder == holder).values(until=now())
+    db.session.execute(_GIVING_BACK, {"of": name, "by": holder, "ends": now()})
+
+
+@lru_cache
+def _taking(database: str) -> Any:
+    """Return the statement of take(), made once: every round of a clock begins with it."""
+    insert: Any = postgresql.insert if database == "postgresql" else sqlite.insert
+    values = {"holder": bindparam("by"), "until": _ENDS}
+    is_ours = _LEASES.c.holder == bindparam("by")
+    is_over = _LEASES.c.until <= bindparam("at", type_=UtcDateTime())
+    is_beyond = _LEASES.c.until > bindparam("far", type_=UtcDateTime())
+    new = insert(_LEASES).values(name=bindparam("of"), **values)
+    statement = new.on_conflict_do_update(
+        index_elements=["name"], set_=values, where=or_(is_ours, is_over, is_beyond)
     )
+    return statement.returning(_LEASES.c.name)

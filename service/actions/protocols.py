@@ -17,6 +17,7 @@ from service.current import company
 from service.errors import Refused
 from service.extensions import db
 from service.mail import situations, suppressions
+from service.mail.rows import from_now
 from service.models import (
     Departure,
     Enrolment,
@@ -67,9 +68,9 @@ def enrol(departure: Departure, protocol: Protocol | None = None) -> Enrolment:
     return enrolment
 
 
-def waits(at: Any) -> ColumnElement[bool]:
-    """Return whether an enrolment is to be asked by `at`, as a value of SQL."""
-    return exists().where(*_is_due(at))
+def waits() -> ColumnElement[bool]:
+    """Return whether an enrolment is to be asked, as a value of SQL."""
+    return exists().where(*_is_due(from_now()))
 
 
 def due(at: datetime, limit: int = CHUNK) -> list[int]:

@@ -19,6 +19,7 @@ from service.extensions import db
 from service.mail import breaker
 from service.mail.courier import Courier
 from service.mail.packing import packer
+from service.mail.rows import from_now, rarely
 from service.models import MailState, OutboxMessage, Priority
 
 BATCH = 100  # ids per hint
@@ -57,7 +58,7 @@ def _are_many() -> bool:
 
 def _is_due(at: Any) -> tuple[ColumnElement[bool], ...]:
     """Return what a mail fulfils that is due; names every column of the index."""
-    is_queued = OutboxMessage.state == MailState.queued
+    is_queued = rarely(OutboxMessage.state == MailState.queued)
     return (is_queued, OutboxMessage.priority.in_(Priority), OutboxMessage.due_at <= at)
 
 
@@ -81,9 +82,9 @@ def _on_each_connection(carry: Callable[[], bool]) -> list[bool]:
     return [lane.result() for lane in lanes]
 
 
-def waits(at: Any) -> ColumnElement[bool]:
-    """Return whether a mail is due at `at`, as a value of SQL."""
-    return exists().where(*_is_due(at))
+def waits() -> ColumnElement[bool]:
+    """Return whether a mail is due, as a value of SQL."""
+    return exists().where(*_is_due(from_now()))
 
 
 def due_batches(limit: int = 2_000) -> list[list[int]]:

@@ -9,7 +9,7 @@ from service.clock import now
 from service.extensions import db
 from service.mail import outcomes
 from service.mail.claims import FREE, lease_time
-from service.mail.rows import rarely
+from service.mail.rows import from_now, rarely
 from service.models import MailState, OutboxMessage
 
 AT_ONCE = 500
@@ -18,9 +18,9 @@ WORDS = "the worker ended after DATA began, before the server's answer was writt
 log = logging.getLogger(__name__)
 
 
-def waits(at: Any) -> ColumnElement[bool]:
-    """Return whether there is a row to decide about at `at`, as a value of SQL."""
-    return exists().where(*_is_expired(at))
+def waits() -> ColumnElement[bool]:
+    """Return whether there is a row to decide about, as a value of SQL."""
+    return exists().where(*_is_expired(from_now(), from_now(2 * lease_time())))
 
 
 def sweep() -> int:
@@ -28,9 +28,10 @@ def sweep() -> int:
 
     A lease that lasts longer than any that we give is one of a clock that has been put back since.
     """
+    moment = now()
     expired = (
         select(OutboxMessage)
-        .where(*_is_expired(now()))
+        .where(*_is_expired(moment, moment + 2 * lease_time()))
         .order_by(OutboxMessage.id + 0)  # not by the key: SQLite would walk the whole outbox
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
@@ -49,7 +50,7 @@ def sweep() -> int:
     return len(rows)
 
 
-def _is_expired(at: Any) -> tuple[ColumnElement[bool], ...]:
+def _is_expired(at: Any, far: Any) -> tuple[ColumnElement[bool], ...]:
     ends = OutboxMessage.lease_until
-    is_over = or_(ends.is_(None), ends < at, ends > at + 2 * lease_time())
+    is_over = or_(ends.is_(None), ends < at, ends > far)
     return (rarely(OutboxMessage.state == MailState.sending), is_over)
