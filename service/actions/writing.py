@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from service.clock import now
 from service.extensions import db
@@ -71,11 +72,14 @@ def write_all(owed: Sequence[Owed], suppressed: suppressions.Found) -> list[Outb
     found = outbox.add(rows)
     query = select(OutboxMessage).where(among(OutboxMessage.id, found)).order_by(OutboxMessage.id)
     mails = db.session.scalars(query).all() if found else []
+    fresh = []
     for mail in mails:
         step, situation = by_key[mail.key].step, by_key[mail.key].situation
         situation.mails[step.name] = mail
         if mail.state is MailState.queued and step.invites_to:
-            _invite(situation, step.invites_to)
+            fresh += _invite(situation, step.invites_to)
+    if fresh:
+        db.session.execute(insert(Invitation), fresh)
     return list(mails)
 
 
@@ -110,12 +114,13 @@ def revive(enrolment: Enrolment | None) -> None:
         enrolment.state, enrolment.next_at = EnrolmentState.active, now()
 
 
-def _invite(situation: Situation, kind: InvitationKind) -> None:
-    """Make the row behind the mail's link, or open it again for a mail sent by hand."""
+def _invite(situation: Situation, kind: InvitationKind) -> list[dict[str, Any]]:
+    """Open the row behind the mail's link again, or return the new one, to be inserted."""
+    closes_at = now() + kind.open_for
     invitation = situation.invitations.get(kind)
-    if invitation is None:
-        invitation = Invitation(departure_id=situation.departure.id, kind=kind)
-        situation.invitations[kind] = invitation
-        db.session.add(invitation)
-    invitation.closes_at = now() + kind.open_for
-    invitation.revoked_at = None
+    if invitation is not None:
+        invitation.closes_at, invitation.revoked_at = closes_at, None
+        return []
+    row = {"departure_id": situation.departure.id, "kind": kind, "closes_at": closes_at}
+    situation.invitations[kind] = Invitation(**row)
+    return [row]
