@@ -5,7 +5,7 @@ Measured on each database in one run, in turns, so that a busy machine is as bus
   100 that are due, through the session as the service asks it. The unit of what follows;
 - the finding: what a tick does to find and lock those 100 (protocols.due). Limit: 3 queries;
 - the idle tick: a whole round over the 100,000 when nothing is due, so all that a tick costs beside
-  the work itself, with its lease and both commits. Limit: 3 queries;
+  the work itself, with its lease and its commit. Limit: 3 queries;
 - the full tick: the round that advances the 100: 100 situations planned, 100 mails with their
   links written, 100 hints; as queries too, though writing a hundred mails is no query: no limit;
 - the same full tick while the tables hold nothing but those 100. Limit: the large one costs at
@@ -29,7 +29,7 @@ from service.extensions import db, queue
 from service.models import Enrolment, EnrolmentState, Invitation, MailKind, OutboxMessage
 
 ENROLMENTS, DUE = 100_000, 100
-SMALL, FULL = 60, 15  # turns of what takes a millisecond, and of what takes a hundred
+SMALL, FULL = 50, 9  # turns of what takes a millisecond, and of what takes a hundred
 MOST, GROWTH = 3.0, 2.0
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, select
+from sqlalchemy import Engine, Row, select
 
 from service import receiving
 from service.actions import greetings, issues, leases, protocols, troubles
@@ -71,33 +71,20 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     back; the errors are raised once the round is done. A long round ends early, between two
     transactions, when `is_stopping` says so.
     """
-    has_lease = leases.take(NAME, holder, LEASE)
-    db.session.commit()
-    if not has_lease:
+    waiting = _look() if leases.take(NAME, holder, LEASE) else None
+    if waiting is None or any(waiting):  # else the lease begins and ends in one transaction
+        db.session.commit()
+    if waiting is None:
         return None
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
-    waiting = _look()
-    swept, mails, errors, hinted = 0, list[MailState](), list[Exception](), 0
-    if waiting.leases:
-        swept = sweeper.sweep()
-        db.session.commit()
-    if waiting.enrolments:
-        _advance_all(holder, is_stopping, mails, errors)
-    if waiting.greetings:
-        _greet_all(holder, is_stopping, mails, errors)
-    if waiting.issues:
-        hinted = _send_newsletters(holder, is_stopping)
-    if any(waiting):
-        hinted += _wake()
+    tally, errors = _work(waiting, holder, is_stopping)
     receiving.wake_reader()
-    if waiting.troubles:
+    if waiting.mails or waiting.troubles:
         troubles.watch()
     leases.give_back(NAME, holder)
     db.session.commit()
     if errors:
         raise ExceptionGroup("some mails could not be written", errors)
-    skipped = mails.count(MailState.skipped)
-    tally = Tally(swept, len(mails) - skipped, skipped, hinted)
     if tally != Tally():
         log.info("tick %s", tally)
     return tally
@@ -122,6 +109,26 @@ def rehearse(at: datetime) -> list[Foreseen]:
         db.session.rollback()
 
 
+def _work(
+    waiting: Row[Any], holder: str, is_stopping: Callable[[], bool]
+) -> tuple[Tally, list[Exception]]:
+    """Do those jobs that wait."""
+    swept, mails, errors, hinted = 0, list[MailState](), list[Exception](), 0
+    if waiting.leases:
+        swept = sweeper.sweep()
+        db.session.commit()
+    if waiting.enrolments:
+        _advance_all(holder, is_stopping, mails, errors)
+    if waiting.greetings:
+        _greet_all(holder, is_stopping, mails, errors)
+    if waiting.issues:
+        hinted = _send_newsletters(holder, is_stopping)
+    if any(waiting):
+        hinted += _wake()
+    skipped = mails.count(MailState.skipped)
+    return Tally(swept, len(mails) - skipped, skipped, hinted), errors
+
+
 def _look() -> Row[Any]:
     """Ask in one query which of a round's jobs there are, so that most rounds end with it.
 
@@ -131,7 +138,7 @@ def _look() -> Row[Any]:
 
 
 @lru_cache(maxsize=4)
-def _question(_engine: Engine) -> Select[Any]:
+def _question(_engine: Engine) -> Any:
     """Return what `_look` asks: made once, which takes longer than the answer."""
     return select(
         sweeper.waits().label("leases"),

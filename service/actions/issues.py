@@ -62,7 +62,8 @@ def plan(newsletter: Newsletter, due_at: datetime, by: Provider | None) -> Newsl
 
 def write_next(at: datetime) -> bool:
     """Do one piece of what is due: begin an issue, or write its next mails. False: nothing is."""
-    issue = db.session.scalars(_due(at)).first()
+    query = _due(at).with_for_update(skip_locked=True)
+    issue = db.session.scalars(query.execution_options(populate_existing=True)).first()
     if issue is None:
         return False
     if issue.state is IssueState.scheduled:
@@ -170,8 +171,6 @@ def _due(at: Any) -> Select[NewsletterIssue]:
         .where(or_(begins, goes_on))
         .order_by(NewsletterIssue.due_at, NewsletterIssue.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
     )
 
 

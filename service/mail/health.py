@@ -163,13 +163,9 @@ def troubles(at: datetime) -> list[Trouble]:
 
 
 def waits() -> ColumnElement[bool]:
-    """Return whether there can be any trouble, as a value of SQL; most minutes there is none."""
+    """Return whether there can be any trouble beside late mails, as a value of SQL."""
     came_back = _came_back_since(from_now(-A_DAY))
-    return or_(
-        exists().where(Breaker.failures > 0),
-        exists().where(*due(from_now(-LATE))),
-        exists().where(*came_back),
-    )
+    return or_(exists().where(Breaker.failures > 0), exists().where(*came_back))
 
 
 def due(at: Any) -> Conditions:
