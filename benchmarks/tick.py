@@ -1,16 +1,19 @@
-"""What finding the due costs a tick: 100,000 enrolments, of which 100 are due.
+"""What a tick costs over 100,000 enrolments, of which 100 are due: beside a query, and beside 100.
 
-Compared, in turns, each as the median:
-- the indexed query: `SELECT id … WHERE state = 'active' AND next_at <= now ORDER BY next_at` for
-  the 100, straight through the connection;
-- an idle tick: a whole round over the 100,000 when nothing is due, so all that a tick costs beside
-  the work itself. Kept: at most 3 times the query, measured as the cost of finding (protocols.due);
-- the full tick: the round that finds 100 and advances them: 100 situations, mails, links, writes;
-- the same full tick where the table holds nothing but the 100. Kept: the large one costs at most
-  3 times as much, so that a tick is about what is due and not about what there is.
+Measured on each database in one run, in turns, so that a busy machine is as busy for all:
+- the query: `SELECT … WHERE state = 'active' AND next_at <= now ORDER BY next_at`, the rows of the
+  100 that are due, through the session as the service asks it. The unit of what follows;
+- the finding: what a tick does to find and lock those 100 (protocols.due). Limit: 3 queries;
+- the idle tick: a whole round over the 100,000 when nothing is due, so all that a tick costs beside
+  the work itself, with its lease and its commit. Limit: 3 queries;
+- the full tick: the round that advances the 100: 100 situations planned, 100 mails with their
+  links written, 100 hints; as queries too, though writing a hundred mails is no query: no limit;
+- the same full tick while the tables hold nothing but those 100. Limit: the large one costs at
+  most twice as much, so that a tick is about what is due and not about what there is.
+
+The ratios are of the best of many turns: the rest is what else the machine did.
 """
 
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -22,10 +25,12 @@ from benchmarks import _installs
 from service import ticking
 from service.actions import protocols
 from service.clock import now
-from service.extensions import db
-from service.models import Enrolment, EnrolmentState, Invitation, OutboxMessage
+from service.extensions import db, queue
+from service.models import Enrolment, EnrolmentState, Invitation, MailKind, OutboxMessage
 
-ENROLMENTS, DUE, TURNS, MOST = 100_000, 100, 9, 3.0
+ENROLMENTS, DUE = 100_000, 100
+SMALL, FULL = 50, 9  # turns of what takes a millisecond, and of what takes a hundred
+MOST, GROWTH = 3.0, 2.0
 
 
 def main() -> int:
@@ -38,25 +43,27 @@ def main() -> int:
 
 
 def measured(kind: str) -> bool:
-    """Print a database's figures; say whether both limits are kept."""
+    """Print a database's figures; say whether the limits are kept."""
     _installs.owe(DUE)
-    alone = the_full_tick()
+    (alone,) = best(FULL, (make_due, the_full_tick))
+    begun = time.monotonic()
     for _part in range((ENROLMENTS - DUE) // 9_990):
         _installs.owe(9_990)
+    made = time.monotonic() - begun
     db.session.execute(text("ANALYZE"))
     db.session.commit()
-    full = the_full_tick()
-    make_due()
-    query, finding = in_turns(the_query, the_finding)
-    set_aside()
-    idle = median(lambda: ticking.tick())
+    (full,) = best(FULL, (make_due, the_full_tick))
+    found = best(SMALL, (make_due, the_query), (nothing, the_finding), (set_aside, the_idle_tick))
+    query, finding, idle = found
     print(
-        f"{kind:<11} query {query:6.2f} ms  finding {finding:6.2f} ms ({finding / query:.1f}x)"
-        f"  idle tick {idle:6.2f} ms  full tick {full:7.1f} ms ({full / query:.0f}x the query)"
-        f"  the same on {DUE} alone {alone:7.1f} ms ({full / alone:.2f}x)",
+        f"{kind:<11} query {query:5.2f} ms  finding {finding:5.2f} ms ({finding / query:.1f}x)"
+        f"  idle tick {idle:5.2f} ms ({idle / query:.1f}x)"
+        f"  full tick {full:6.1f} ms ({full / query:.0f}x)"
+        f"  the same on {DUE} alone {alone:6.1f} ms ({full / alone:.2f}x)"
+        f"  ({ENROLMENTS:,} enrolments made in {made:.0f} s)",
         flush=True,
     )
-    return finding <= MOST * query and full <= MOST * alone
+    return max(finding, idle) <= MOST * query and full <= GROWTH * alone
 
 
 def the_query() -> None:
@@ -70,71 +77,88 @@ def the_query() -> None:
     )
     found = db.session.execute(statement).all()
     db.session.rollback()
-    if len(found) != DUE:
-        raise SystemExit(f"{len(found)} are due, not {DUE}")
+    demand(len(found), DUE)
 
 
 def the_finding() -> None:
-    """What a tick does to find them: locked, with their departures, clients and people."""
+    """What a tick does to find them and to keep other clocks from them."""
     found = protocols.due(now())
     db.session.rollback()
-    if len(found) != DUE:
-        raise SystemExit(f"{len(found)} were found, not {DUE}")
+    demand(len(found), DUE)
 
 
-def the_full_tick() -> float:
-    """Milliseconds of a round that advances the due: the median of several, each on fresh ones."""
-    spent = []
-    for _turn in range(TURNS):
-        make_due()
-        spent.append(timed(ticking.tick))
-        if db.session.scalar(select(OutboxMessage.id).order_by(OutboxMessage.id.desc())) is None:
-            raise SystemExit("nothing was written")
-        db.session.rollback()
-    return statistics.median(spent)
+def the_idle_tick() -> None:
+    """A round that finds nothing to do."""
+    if ticking.tick() != ticking.Tally():
+        raise SystemExit("something was due")
+
+
+def the_full_tick() -> None:
+    """A round that writes a mail to each of the due."""
+    tally = ticking.tick()
+    demand(tally.written if tally else 0, DUE)
 
 
 def make_due() -> None:
-    """Make the first departures due anew, as if nothing of them was written."""
-    ids = range(1, DUE + 1)
-    db.session.execute(delete(OutboxMessage).where(OutboxMessage.departure_id.in_(ids)))
-    db.session.execute(delete(Invitation).where(Invitation.departure_id.in_(ids)))
+    """Make the first departures due anew, as if their survey had not been sent yet."""
+    forget_mails()
     values = {
         "state": EnrolmentState.active,
         "next_at": now() - timedelta(seconds=1),
         "enrolled_at": now() - timedelta(days=21),
     }
-    db.session.execute(update(Enrolment).where(Enrolment.departure_id.in_(ids)).values(values))
+    db.session.execute(update(Enrolment).where(Enrolment.departure_id <= DUE).values(values))
     db.session.commit()
     db.session.expunge_all()
 
 
 def set_aside() -> None:
     """Let nothing be due."""
+    forget_mails()
     later = {"next_at": now() + timedelta(days=1)}
-    db.session.execute(update(Enrolment).where(Enrolment.id <= DUE).values(later))
+    db.session.execute(update(Enrolment).where(Enrolment.departure_id <= DUE).values(later))
     db.session.commit()
 
 
-def in_turns(*actions: Callable[[], object]) -> list[float]:
-    """Median milliseconds of each, measured in turns so that a busy machine is as busy for all."""
-    spent: list[list[float]] = [[] for _action in actions]
-    for _turn in range(TURNS * 5):
-        for found, action in zip(spent, actions, strict=True):
-            found.append(timed(action))
-    return [statistics.median(found) for found in spent]
+def forget_mails() -> None:
+    """Delete what the last tick wrote, and the hints that it left."""
+    ours = OutboxMessage.departure_id <= DUE
+    db.session.execute(
+        delete(OutboxMessage)
+        .where(ours, OutboxMessage.kind == MailKind.survey_invitation)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.execute(
+        delete(Invitation)
+        .where(Invitation.departure_id <= DUE)
+        .execution_options(synchronize_session=False)
+    )
+    queue.jobs.connection.flushall()
 
 
-def median(action: Callable[[], object]) -> float:
-    """Median milliseconds of one."""
-    return in_turns(action)[0]
+def nothing() -> None:
+    """Prepare nothing."""
 
 
-def timed(action: Callable[[], object]) -> float:
-    """Milliseconds of one call."""
-    begun = time.perf_counter()
-    action()
-    return (time.perf_counter() - begun) * 1000
+def demand(found: int, wanted: int) -> None:
+    """Stop when something else was measured than what was meant."""
+    if found != wanted:
+        raise SystemExit(f"{found}, not {wanted}")
+
+
+def best(turns: int, *pairs: tuple[Callable[[], None], Callable[[], None]]) -> list[float]:
+    """Return the least milliseconds of each action, in turns; what prepares it is not counted.
+
+    The first turn is a rehearsal: it makes what is made once.
+    """
+    spent: list[list[float]] = [[] for _pair in pairs]
+    for _turn in range(turns + 1):
+        for found, (prepare, action) in zip(spent, pairs, strict=True):
+            prepare()
+            begun = time.perf_counter()
+            action()
+            found.append((time.perf_counter() - begun) * 1000)
+    return [min(found[1:]) for found in spent]
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Engine, Row, select
 
 from service import receiving
 from service.actions import api_answers, greetings, issues, leases, protocols, troubles
@@ -19,7 +21,7 @@ from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
 from service.imports import uploads
-from service.mail import conditions, delivery, postponing, sweeper
+from service.mail import conditions, delivery, health, postponing, sweeper
 from service.models import (
     Contact,
     Enrolment,
@@ -69,25 +71,20 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     back; the errors are raised once the round is done. A long round ends early, between two
     transactions, when `is_stopping` says so.
     """
-    has_lease = leases.take(NAME, holder, LEASE)
-    db.session.commit()
-    if not has_lease:
+    waiting = _look() if leases.take(NAME, holder, LEASE) else None
+    if waiting is None or any(waiting):  # else the lease begins and ends in one transaction
+        db.session.commit()
+    if waiting is None:
         return None
-    swept = sweeper.sweep()
-    api_answers.forget_old()
-    db.session.commit()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
-    mails, errors = _advance_all(holder, is_stopping)
-    mails += _greet_all(holder, is_stopping, errors)
-    hinted = _send_newsletters(holder, is_stopping) + _wake()
+    tally, errors = _work(waiting, holder, is_stopping)
     receiving.wake_reader()
-    troubles.watch()
+    if waiting.mails or waiting.troubles:
+        troubles.watch()
     leases.give_back(NAME, holder)
     db.session.commit()
     if errors:
         raise ExceptionGroup("some mails could not be written", errors)
-    skipped = mails.count(MailState.skipped)
-    tally = Tally(swept, len(mails) - skipped, skipped, hinted)
     if tally != Tally():
         log.info("tick %s", tally)
     return tally
@@ -112,32 +109,76 @@ def rehearse(at: datetime) -> list[Foreseen]:
         db.session.rollback()
 
 
+def _work(
+    waiting: Row[Any], holder: str, is_stopping: Callable[[], bool]
+) -> tuple[Tally, list[Exception]]:
+    """Do those jobs that wait."""
+    swept, mails, errors, hinted = 0, list[MailState](), list[Exception](), 0
+    if waiting.leases:
+        swept = sweeper.sweep()
+        db.session.commit()
+    if waiting.answers:
+        api_answers.forget_old()
+        db.session.commit()
+    if waiting.enrolments:
+        _advance_all(holder, is_stopping, mails, errors)
+    if waiting.greetings:
+        _greet_all(holder, is_stopping, mails, errors)
+    if waiting.issues:
+        hinted = _send_newsletters(holder, is_stopping)
+    if any(waiting):
+        hinted += _wake()
+    skipped = mails.count(MailState.skipped)
+    return Tally(swept, len(mails) - skipped, skipped, hinted), errors
+
+
+def _look() -> Row[Any]:
+    """Ask in one query which of a round's jobs there are, so that most rounds end with it.
+
+    What comes due in the moments after it is the next round's.
+    """
+    return db.session.execute(_question(db.engine)).one()
+
+
+@lru_cache(maxsize=4)
+def _question(_engine: Engine) -> Any:
+    """Return what `_look` asks: made once, which takes longer than the answer."""
+    return select(
+        sweeper.waits().label("leases"),
+        api_answers.waits().label("answers"),
+        protocols.waits().label("enrolments"),
+        greetings.waits().label("greetings"),
+        issues.waits().label("issues"),
+        delivery.waits().label("mails"),
+        health.waits().label("troubles"),
+    )
+
+
 def _advance_all(
-    holder: str, is_stopping: Callable[[], bool]
-) -> tuple[list[MailState], list[Exception]]:
+    holder: str,
+    is_stopping: Callable[[], bool],
+    states: list[MailState],
+    errors: list[Exception],
+) -> None:
     """Advance what is due, chunk by chunk, each in a transaction that renews the lease."""
-    states: list[MailState] = []
-    errors: list[Exception] = []
-    while (
-        not is_stopping() and leases.take(NAME, holder, LEASE) and (found := protocols.due(now()))
-    ):
-        ids = [enrolment.id for enrolment in found]
+    while not is_stopping() and leases.take(NAME, holder, LEASE) and (ids := protocols.due(now())):
         try:
-            states += _advance(found)
+            states += _advance(ids)
         except Exception:
             db.session.rollback()
             log.exception("a chunk of %s departures failed; one by one now", len(ids))
             for enrolment_id in ids:
                 _advance_alone(enrolment_id, states, errors)
     db.session.commit()
-    return states, errors
 
 
 def _greet_all(
-    holder: str, is_stopping: Callable[[], bool], errors: list[Exception]
-) -> list[MailState]:
+    holder: str,
+    is_stopping: Callable[[], bool],
+    states: list[MailState],
+    errors: list[Exception],
+) -> None:
     """Write the greetings whose day it is, chunk by chunk; what raises is asked again next time."""
-    states: list[MailState] = []
     try:
         for written in greetings.write_due(now()):
             states += written.values()
@@ -149,19 +190,17 @@ def _greet_all(
         log.exception("greetings could not be written")
         errors.append(error)
     db.session.commit()
-    return states
 
 
-def _advance(found: Sequence[Enrolment]) -> list[MailState]:
+def _advance(found: Sequence[int]) -> list[MailState]:
     states = [mail.state for mail in protocols.advance(found)]
     db.session.commit()
     return states
 
 
 def _advance_alone(enrolment_id: int, states: list[MailState], errors: list[Exception]) -> None:
-    enrolment = db.session.get_one(Enrolment, enrolment_id)
     try:
-        states += _advance([enrolment])
+        states += _advance([enrolment_id])
     except Exception as error:
         db.session.rollback()
         log.exception("departure of enrolment %s set aside", enrolment_id)

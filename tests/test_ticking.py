@@ -90,14 +90,14 @@ def test_a_clock_that_steps_back_a_day_sends_nothing_twice(session):
 
 def test_one_departure_that_fails_holds_nobody_back_and_is_not_hidden(session, monkeypatch):
     some_departures(3)
-    write = protocols.write
+    plan = protocols.plan
 
-    def broken_for_one(step, situation, *rest, **more):
+    def broken_for_one(situation, at):
         if situation.departure.id == 2:
             raise RuntimeError("a bug")
-        return write(step, situation, *rest, **more)
+        return plan(situation, at)
 
-    monkeypatch.setattr(protocols, "write", broken_for_one)
+    monkeypatch.setattr(protocols, "plan", broken_for_one)
     with time_machine.travel(THEN, tick=False):
         with pytest.raises(ExceptionGroup):
             ticking.tick()

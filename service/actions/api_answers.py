@@ -6,11 +6,12 @@ at once the second waits for the first, and one that failed leaves its key free.
 
 from datetime import timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 
 from service.clock import now
 from service.database import insert_into
 from service.extensions import db
+from service.mail.rows import from_now
 from service.models import ApiAnswer, ApiToken
 
 KEPT = timedelta(hours=24)
@@ -38,6 +39,11 @@ def keep(token: ApiToken, key: str, *, status: int, location: str, body: str) ->
         .where(ApiAnswer.token_id == token.id, ApiAnswer.key == key)
         .values(status=status, location=location, body=body)
     )
+
+
+def waits() -> ColumnElement[bool]:
+    """Return whether an answer is to be forgotten, as a value of SQL."""
+    return exists().where(ApiAnswer.created_at < from_now(-KEPT))
 
 
 def forget_old() -> None:

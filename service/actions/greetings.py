@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from flask_babel import gettext as _
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager
 from sqlalchemy.orm.exc import StaleDataError
@@ -95,6 +95,11 @@ def remove(greeting: Greeting) -> None:
     db.session.execute(delete(MailText).where(MailText.place == greeting.place))
     db.session.delete(greeting)
     db.session.flush()
+
+
+def waits() -> ColumnElement[bool]:
+    """Return whether a greeting is on, so that its days are to be looked at, as a value of SQL."""
+    return exists().where(Greeting.is_on)
 
 
 def write_due(at: datetime) -> Iterator[dict[int, MailState]]:

@@ -5,9 +5,10 @@ Flushes, never commits; the clock's round commits after each chunk, and goes on 
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from service.actions import newsletter_links
@@ -16,6 +17,7 @@ from service.current import company
 from service.errors import Conflict
 from service.extensions import db
 from service.mail import audiences, outbox
+from service.mail.rows import from_now, rarely
 from service.models import (
     OPEN_ISSUES,
     OPEN_STATES,
@@ -61,7 +63,8 @@ def plan(newsletter: Newsletter, due_at: datetime, by: Provider | None) -> Newsl
 
 def write_next(at: datetime) -> bool:
     """Do one piece of what is due: begin an issue, or write its next mails. False: nothing is."""
-    issue = db.session.scalars(_due(at)).first()
+    query = _due(at).with_for_update(skip_locked=True)
+    issue = db.session.scalars(query.execution_options(populate_existing=True)).first()
     if issue is None:
         return False
     if issue.state is IssueState.scheduled:
@@ -72,26 +75,21 @@ def write_next(at: datetime) -> bool:
     return True
 
 
+def waits() -> ColumnElement[bool]:
+    """Return whether there is something to write or to close, as a value of SQL."""
+    is_written = select(NewsletterIssue.id).where(*_is_written())
+    is_ending = select(Newsletter.id).where(*_is_ending())
+    return or_(_due(from_now()).exists(), is_written.exists(), is_ending.exists())
+
+
 def finish(at: datetime) -> None:
     """Close issues whose last mail is decided, and newsletters with nothing more to come."""
-    is_open = exists().where(
-        OutboxMessage.issue_id == NewsletterIssue.id, OutboxMessage.state.in_(OPEN_STATES)
-    )
     db.session.execute(
-        update(NewsletterIssue)
-        .where(
-            NewsletterIssue.state == IssueState.sending,
-            NewsletterIssue.written_at.is_not(None),
-            ~is_open,
-        )
-        .values(state=IssueState.sent, ended_at=at)
-    )
-    has_more = exists().where(
-        NewsletterIssue.newsletter_id == Newsletter.id, NewsletterIssue.state.in_(OPEN_ISSUES)
+        update(NewsletterIssue).where(*_is_written()).values(state=IssueState.sent, ended_at=at)
     )
     db.session.execute(
         update(Newsletter)
-        .where(Newsletter.state == NewsletterState.active, ~has_more)
+        .where(*_is_ending())
         .values(state=NewsletterState.ended, updated_at=Newsletter.updated_at)
     )
 
@@ -138,7 +136,24 @@ def end(newsletter: Newsletter) -> None:
             cancel(issue)
 
 
-def _due(at: datetime) -> Select[NewsletterIssue]:
+def _is_written() -> tuple[ColumnElement[bool], ...]:
+    """Return what an issue fulfils whose last mail is decided."""
+    is_open = exists().where(
+        rarely(OutboxMessage.issue_id == NewsletterIssue.id), OutboxMessage.state.in_(OPEN_STATES)
+    )
+    is_sending = NewsletterIssue.state == IssueState.sending
+    return (is_sending, NewsletterIssue.written_at.is_not(None), ~is_open)
+
+
+def _is_ending() -> tuple[ColumnElement[bool], ...]:
+    """Return what a newsletter fulfils with nothing more to come."""
+    has_more = exists().where(
+        NewsletterIssue.newsletter_id == Newsletter.id, NewsletterIssue.state.in_(OPEN_ISSUES)
+    )
+    return (Newsletter.state == NewsletterState.active, ~has_more)
+
+
+def _due(at: Any) -> Select[NewsletterIssue]:
     """Select what is to be begun or goes on; an issue waits for the one before it."""
     other = aliased(NewsletterIssue)
     is_busy = exists().where(
@@ -157,8 +172,6 @@ def _due(at: datetime) -> Select[NewsletterIssue]:
         .where(or_(begins, goes_on))
         .order_by(NewsletterIssue.due_at, NewsletterIssue.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
     )
 
 

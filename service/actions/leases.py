@@ -1,13 +1,24 @@
 """Let one of many do a job at a time: a row that says who does it, and until when."""
 
 from datetime import timedelta
+from functools import lru_cache
+from typing import Any, cast
 
-from sqlalchemy import or_, update
+from sqlalchemy import Engine, Table, bindparam, or_, update
 
 from service.clock import now
 from service.database import insert_into
 from service.extensions import db
 from service.models import Lease
+from service.models.types import UtcDateTime
+
+_LEASES = cast(Table, Lease.__table__)
+_ENDS = bindparam("ends", type_=UtcDateTime())
+_GIVING_BACK = (
+    update(_LEASES)
+    .where(_LEASES.c.name == bindparam("of"), _LEASES.c.holder == bindparam("by"))
+    .values(until=_ENDS)
+)
 
 
 def take(name: str, holder: str, length: timedelta) -> bool:
@@ -17,17 +28,25 @@ def take(name: str, holder: str, length: timedelta) -> bool:
     could (its holder's clock ran ahead) counts as run out, or nothing would be done until then.
     """
     moment = now()
-    new = insert_into(Lease, db.engine).values(name=name, holder=holder, until=moment + length)
-    statement = new.on_conflict_do_update(
-        index_elements=["name"],
-        set_={"holder": holder, "until": moment + length},
-        where=or_(Lease.holder == holder, Lease.until <= moment, Lease.until > moment + 2 * length),
-    )
-    return db.session.scalar(statement.returning(Lease.name)) is not None
+    times = {"at": moment, "ends": moment + length, "far": moment + 2 * length}
+    said = {"of": name, "by": holder, **times}
+    return db.session.scalar(_taking(db.engine), said) is not None
 
 
 def give_back(name: str, holder: str) -> None:
     """End the lease if `holder` still has it, so that another need not wait."""
-    db.session.execute(
-        update(Lease).where(Lease.name == name, Lease.holder == holder).values(until=now())
+    db.session.execute(_GIVING_BACK, {"of": name, "by": holder, "ends": now()})
+
+
+@lru_cache(maxsize=4)
+def _taking(engine: Engine) -> Any:
+    """Return the statement of take(), made once: every round of a clock begins with it."""
+    values = {"holder": bindparam("by"), "until": _ENDS}
+    is_ours = _LEASES.c.holder == bindparam("by")
+    is_over = _LEASES.c.until <= bindparam("at", type_=UtcDateTime())
+    is_beyond = _LEASES.c.until > bindparam("far", type_=UtcDateTime())
+    new = insert_into(_LEASES, engine).values(name=bindparam("of"), **values)
+    statement = new.on_conflict_do_update(
+        index_elements=["name"], set_=values, where=or_(is_ours, is_over, is_beyond)
     )
+    return statement.returning(_LEASES.c.name)

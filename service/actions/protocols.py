@@ -5,17 +5,19 @@ What each step comes to is decided in models.plans; here it is looked up, writte
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import delete, select, update
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, delete, exists, select, update
 
 from service.actions.events import tell
-from service.actions.writing import locked, locked_all, revive, write
+from service.actions.writing import Owed, locked, locked_all, revive, write_all
 from service.clock import now
+from service.current import company
 from service.errors import Refused
 from service.extensions import db
 from service.mail import situations, suppressions
+from service.mail.rows import from_now
 from service.models import (
     Departure,
     Enrolment,
@@ -66,32 +68,41 @@ def enrol(departure: Departure, protocol: Protocol | None = None) -> Enrolment:
     return enrolment
 
 
-def due(at: datetime, limit: int = CHUNK) -> Sequence[Enrolment]:
-    """Return enrolments to be asked by `at`, the longest due first, locked against other clocks."""
+def waits() -> ColumnElement[bool]:
+    """Return whether an enrolment is to be asked, as a value of SQL."""
+    return exists().where(*_is_due(from_now()))
+
+
+def due(at: datetime, limit: int = CHUNK) -> list[int]:
+    """Return the enrolments to be asked by `at`, the longest due first, locked from other clocks.
+
+    Their ids alone, along the index: whatever else there is to know is loaded for just these.
+    """
+    table = Enrolment.__table__
     query = (
-        select(Enrolment)
-        .where(Enrolment.state == EnrolmentState.active, Enrolment.next_at <= at)
-        .order_by(Enrolment.next_at, Enrolment.id)
+        select(table.c.id)
+        .where(*_is_due(at))
+        .order_by(table.c.next_at, table.c.id)
         .limit(limit)
-        .options(
-            joinedload(Enrolment.departure).options(
-                joinedload(Departure.client),
-                joinedload(Departure.contact),
-                joinedload(Departure.responsible),
-            )
-        )
-        .with_for_update(of=Enrolment, skip_locked=True)  # SQLite: BEGIN IMMEDIATE does it
+        .with_for_update(skip_locked=True)  # SQLite: BEGIN IMMEDIATE does it
     )
-    return db.session.scalars(query).all()
+    return list(db.session.scalars(query))
 
 
-def advance(enrolments: Sequence[Enrolment], at: datetime | None = None) -> list[OutboxMessage]:
-    """Write what is due by `at` (default: now) and set when to ask again. Return the new mails."""
+def advance(enrolments: Sequence[int], at: datetime | None = None) -> list[OutboxMessage]:
+    """Write what is due by `at` (default: now) and set when to ask again. Return the new mails.
+
+    `enrolments` are ids. However many there are, it takes the same handful of statements.
+    """
     at = at or now()
-    departures = [enrolment.departure for enrolment in enrolments]
-    found = situations.of_all(departures).values()
+    _held = company()  # so that the gate finds it in the session every time
+    departures = situations.departures_of(enrolments)
+    found = list(situations.of_all(departures).values())
     suppressed = suppressions.find_all([departure.contact.email for departure in departures])
-    mails = [mail for situation in found for mail in _advance_one(situation, at, suppressed)]
+    owed = [item for situation in found for item in _owed(situation, at)]
+    mails = write_all(owed, suppressed)
+    for situation in found:
+        _set_next(situation, at)
     db.session.flush()
     return mails
 
@@ -101,7 +112,7 @@ def advance_one(departure: Departure) -> list[OutboxMessage]:
     enrolment = locked(departure).enrolment
     if enrolment is None or enrolment.state is not EnrolmentState.active:
         return []
-    return advance([enrolment])
+    return advance([enrolment.id])
 
 
 def stop(departure: Departure, by: Provider | None) -> None:
@@ -257,25 +268,23 @@ def _is_early(mail: OutboxMessage, situation: Situation) -> bool:
     return anchor is None or due_at_of(step, anchor, situation) > now()
 
 
-def _advance_one(
-    situation: Situation, at: datetime, suppressed: suppressions.Found
-) -> list[OutboxMessage]:
-    mails = []
-    for item in plan(situation, at):
-        if item.due_at is None or not item.is_due(at):
-            continue
-        mail = write(
-            item.step, situation, item.due_at, skip_reason=item.reason, suppressed=suppressed
-        )
-        if mail is not None:
-            mails.append(mail)
-    if situation.enrolment is not None:
-        _set_next(situation.enrolment, situation, at)
-    return mails
+def _is_due(at: Any) -> tuple[ColumnElement[bool], ...]:
+    return (Enrolment.state == EnrolmentState.active, Enrolment.next_at <= at)
 
 
-def _set_next(enrolment: Enrolment, situation: Situation, at: datetime) -> None:
-    moment = ask_again_at(situation, at)
-    enrolment.next_at = max(moment, at + SETTLING) if moment else None
-    if is_finished(situation, at):
-        enrolment.state = EnrolmentState.finished
+def _owed(situation: Situation, at: datetime) -> list[Owed]:
+    return [
+        Owed(item.step, situation, item.due_at, item.reason)
+        for item in plan(situation, at)
+        if item.due_at is not None and item.is_due(at)
+    ]
+
+
+def _set_next(situation: Situation, at: datetime) -> None:
+    if situation.enrolment is None:
+        return
+    to_come = plan(situation, at)
+    moment = ask_again_at(situation, at, to_come)
+    situation.enrolment.next_at = max(moment, at + SETTLING) if moment else None
+    if is_finished(situation, at, to_come):
+        situation.enrolment.state = EnrolmentState.finished

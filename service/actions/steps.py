@@ -3,7 +3,7 @@
 from flask_babel import gettext as _
 
 from service.actions.events import tell
-from service.actions.writing import locked, revive, write
+from service.actions.writing import Owed, locked, revive, write
 from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
@@ -26,7 +26,7 @@ def send_now(departure: Departure, name: str, by: Provider) -> OutboxMessage:
         raise Refused(why_not(reason))
     if not can_be_threaded(step, situation):
         raise Refused(_("The mail that it reminds of has not been sent yet."))
-    mail = write(step, situation, at, context={"by_hand": True})
+    mail = write(Owed(step, situation, at, context={"by_hand": True}))
     if mail is None:
         raise Conflict(_("This mail is already written. Somebody of your team was faster."))
     if mail.skip_reason is not None:
@@ -44,7 +44,7 @@ def skip(departure: Departure, name: str, by: Provider) -> None:
     item = next((item for item in plan(situation, now()) if item.step is step), None)
     if item is None:
         raise Conflict(_("This mail is already written. Somebody of your team was faster."))
-    write(step, situation, item.due_at or now(), skip_reason=SkipReason.by_provider)
+    write(Owed(step, situation, item.due_at or now(), SkipReason.by_provider))
     tell(departure, EventKind.step_skipped, by, name)
     revive(situation.enrolment)
     db.session.flush()

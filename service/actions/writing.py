@@ -1,13 +1,16 @@
-"""Write the mail of one step down, with the link it opens, while its departure is held."""
+"""Write the mails of steps down, with the links they open, while their departures are held."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from service.clock import now
 from service.extensions import db
 from service.mail import outbox, situations, suppressions
+from service.mail.rows import among
 from service.models import (
     Departure,
     Enrolment,
@@ -42,37 +45,61 @@ def locked_all(departures: Sequence[Departure]) -> list[Situation]:
     return list(situations.of_all(departures).values())
 
 
-def write(
-    step: Step,
-    situation: Situation,
-    due_at: datetime,
-    *,
-    skip_reason: SkipReason | None = None,
-    context: dict[str, bool] | None = None,
-    suppressed: suppressions.Found | None = None,
-) -> OutboxMessage | None:
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One step of one departure that is to be written down: when it is due, and why not to go."""
+
+    step: Step
+    situation: Situation
+    due_at: datetime
+    skip_reason: SkipReason | None = None
+    context: dict[str, bool] | None = None
+
+
+def write(owed: Owed) -> OutboxMessage | None:
     """Write a step's row once, and the link it opens when it is to go."""
-    departure = situation.departure
-    mail = outbox.write(
+    mails = write_all([owed], suppressions.find_all([owed.situation.departure.contact.email]))
+    return mails[0] if mails else None
+
+
+def write_all(owed: Sequence[Owed], suppressed: suppressions.Found) -> list[OutboxMessage]:
+    """Do what `write` does for many steps in a handful of queries; return the mails that are new.
+
+    `suppressed` is what suppressions.find_all says to the contacts.
+    """
+    rows = [_row(item, suppressed) for item in owed]
+    by_key = {row["key"]: item for row, item in zip(rows, owed, strict=True)}
+    found = outbox.add(rows)
+    query = select(OutboxMessage).where(among(OutboxMessage.id, found)).order_by(OutboxMessage.id)
+    mails = db.session.scalars(query).all() if found else []
+    fresh = []
+    for mail in mails:
+        step, situation = by_key[mail.key].step, by_key[mail.key].situation
+        situation.mails[step.name] = mail
+        if mail.state is MailState.queued and step.invites_to:
+            fresh += _invite(situation, step.invites_to)
+    if fresh:
+        db.session.execute(insert(Invitation), fresh)
+    return list(mails)
+
+
+def _row(owed: Owed, suppressed: suppressions.Found) -> outbox.Row:
+    step, situation, departure = owed.step, owed.situation, owed.situation.departure
+    return outbox.row(
         step.kind,
         departure.contact,
         subject=f"departure:{departure.id}",
         step=step.name,
         cycle=situation.cycles.get(step.name, 0),
-        due_at=due_at,
-        expires_at=due_at + step.lasts,
+        due_at=owed.due_at,
+        expires_at=owed.due_at + step.lasts,
         departure=departure,
         sender=departure.responsible,
         reply_to=sent(situation, step.under) if step.under else None,
-        context=context,
-        skip_reason=skip_reason,
+        context=owed.context,
+        skip_reason=owed.skip_reason,
         suppressed=suppressed,
     )
-    if mail is not None:
-        situation.mails[step.name] = mail
-        if mail.state is MailState.queued and step.invites_to:
-            _invite(situation, step.invites_to)
-    return mail
 
 
 def sent(situation: Situation, name: str) -> OutboxMessage | None:
@@ -87,12 +114,13 @@ def revive(enrolment: Enrolment | None) -> None:
         enrolment.state, enrolment.next_at = EnrolmentState.active, now()
 
 
-def _invite(situation: Situation, kind: InvitationKind) -> None:
-    """Make the row behind the mail's link, or open it again for a mail sent by hand."""
+def _invite(situation: Situation, kind: InvitationKind) -> list[dict[str, Any]]:
+    """Open the row behind the mail's link again, or return the new one, to be inserted."""
+    closes_at = now() + kind.open_for
     invitation = situation.invitations.get(kind)
-    if invitation is None:
-        invitation = Invitation(departure_id=situation.departure.id, kind=kind)
-        situation.invitations[kind] = invitation
-        db.session.add(invitation)
-    invitation.closes_at = now() + kind.open_for
-    invitation.revoked_at = None
+    if invitation is not None:
+        invitation.closes_at, invitation.revoked_at = closes_at, None
+        return []
+    row = {"departure_id": situation.departure.id, "kind": kind, "closes_at": closes_at}
+    situation.invitations[kind] = Invitation(**row)
+    return [row]

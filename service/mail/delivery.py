@@ -7,9 +7,10 @@ apart, on one machine or on many.
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 
 from service import database
 from service.clock import now
@@ -18,6 +19,7 @@ from service.extensions import db
 from service.mail import breaker
 from service.mail.courier import Courier
 from service.mail.packing import packer
+from service.mail.rows import from_now, rarely
 from service.models import MailState, OutboxMessage, Priority
 
 BATCH = 100  # ids per hint
@@ -47,15 +49,17 @@ def deliver(ids: Sequence[int], goes_on: bool = False) -> list[int]:
 
 def _are_many() -> bool:
     """Say whether so much is due that somebody who packs for the lines is worth a fork."""
-    due = select(OutboxMessage.id).where(
-        OutboxMessage.state == MailState.queued,
-        OutboxMessage.priority.in_(Priority),
-        OutboxMessage.due_at <= now(),
-    )
+    due = select(OutboxMessage.id).where(*_is_due(now()))
     with database.reading():
         found = db.session.scalars(due.limit(MANY)).all()
         db.session.rollback()
     return len(found) == MANY
+
+
+def _is_due(at: Any) -> tuple[ColumnElement[bool], ...]:
+    """Return what a mail fulfils that is due; names every column of the index."""
+    is_queued = rarely(OutboxMessage.state == MailState.queued)
+    return (is_queued, OutboxMessage.priority.in_(Priority), OutboxMessage.due_at <= at)
 
 
 def _on_each_connection(carry: Callable[[], bool]) -> list[bool]:
@@ -76,6 +80,11 @@ def _on_each_connection(carry: Callable[[], bool]) -> list[bool]:
     with ThreadPoolExecutor(connections, "mail") as pool:
         lanes = [pool.submit(in_its_context) for _ in range(connections)]
     return [lane.result() for lane in lanes]
+
+
+def waits() -> ColumnElement[bool]:
+    """Return whether a mail is due, as a value of SQL."""
+    return exists().where(*_is_due(from_now()))
 
 
 def due_batches(limit: int = 2_000) -> list[list[int]]:

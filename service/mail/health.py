@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal_column, select, union_all
+from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select, union_all
 
 from service.current import settings
 from service.extensions import db
 from service.mail import breaker, rate
+from service.mail.rows import from_now, rarely
 from service.models import Breaker, MailState, OutboxMessage, Outcome, Priority, RateBucket
 
 COUNTED = 50_000
@@ -25,6 +26,7 @@ BOUNCES = 0.02  # of what went out; mailbox providers begin to refuse senders no
 ENOUGH = 50  # mails, before a share means anything …
 MANY = 5  # … or as many bounces, whatever the share is of
 HOUR, DAY, WEEK = 1, 24, 168
+A_DAY = timedelta(hours=DAY)
 CAME_BACK = (Outcome.soft_bounced, Outcome.hard_bounced, Outcome.complained)
 SLOWED = 20  # domains that are named
 WORDS = 300  # of the server, that a mail repeats
@@ -160,10 +162,16 @@ def troubles(at: datetime) -> list[Trouble]:
     return _troubles(at, server(at), oldest_due_at(at), found["due"], _share(found, DAY))
 
 
-def due(at: datetime) -> Conditions:
+def waits() -> ColumnElement[bool]:
+    """Return whether there can be any trouble beside late mails, as a value of SQL."""
+    came_back = _came_back_since(from_now(-A_DAY))
+    return or_(exists().where(Breaker.failures > 0), exists().where(*came_back))
+
+
+def due(at: Any) -> Conditions:
     """Return what a mail fulfils that is to go by `at`; names every column of the index."""
     return (
-        OutboxMessage.state == MailState.queued,
+        rarely(OutboxMessage.state == MailState.queued),
         OutboxMessage.priority.in_(list(Priority)),
         OutboxMessage.due_at <= at,
     )
@@ -218,11 +226,12 @@ def _ended(at: datetime, hours: int) -> dict[str, Conditions]:
     return {
         f"sent {hours}": [of_state == MailState.sent, OutboxMessage.ended_at >= since],
         f"failed {hours}": [of_state == MailState.failed, OutboxMessage.ended_at >= since],
-        f"came back {hours}": [
-            OutboxMessage.outcome.in_(CAME_BACK),
-            OutboxMessage.outcome_at >= since,
-        ],
+        f"came back {hours}": _came_back_since(since),
     }
+
+
+def _came_back_since(since: Any) -> Conditions:
+    return [rarely(OutboxMessage.outcome.in_(CAME_BACK)), OutboxMessage.outcome_at >= since]
 
 
 def _share(found: Mapping[str, int], hours: int) -> Share:

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import ARRAY, ColumnElement, bindparam, func, select
 
+from service.clock import now
 from service.database import insert_into
 from service.extensions import db
 from service.models import Breaker, RampUp, RateBucket
+from service.models.types import UtcDateTime
 
 Row = TypeVar("Row", Breaker, RampUp, RateBucket)
 
@@ -33,3 +36,30 @@ def among(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
         each = func.json_each(json.dumps(list(values))).table_valued("value")
         is_listed = column.in_(select(each.c.value))
     return is_listed
+
+
+def from_now(away: timedelta = timedelta(0)) -> ColumnElement[datetime]:
+    """Return a moment so far `away` from when the statement is run: it can be made once.
+
+    To PostgreSQL it is said in the text, so that the driver never prepares the statement: a plan
+    made for any moment takes most rows to be due, and reads the table.
+    """
+    return bindparam(
+        "moment",
+        callable_=lambda: now() + away,
+        type_=UtcDateTime(),
+        unique=True,
+        literal_execute=db.engine.name == "postgresql",
+    )
+
+
+def rarely(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Say that few rows fulfil `condition`, so that they are looked up by its index.
+
+    SQLite's statistics know how many rows a value has on average, not that one value is rare:
+    after an ANALYZE it would read a whole table of queued mails for the few that are being sent.
+    """
+    is_rare: ColumnElement[bool] = condition
+    if db.engine.name == "sqlite":
+        is_rare = func.unlikely(condition)
+    return is_rare

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from service.clock import now
 from service.current import company
@@ -39,6 +40,22 @@ class _Known(NamedTuple):
 def of(departure: Departure) -> Situation:
     """Return the situation of one departure."""
     return of_all([departure])[departure.id]
+
+
+def departures_of(enrolments: Sequence[int]) -> list[Departure]:
+    """Return the departures of these enrolments, in the same order, with all whom they concern."""
+    query = (
+        select(Enrolment.id, Departure)
+        .join(Departure, Departure.id == Enrolment.departure_id)
+        .where(among(Enrolment.id, enrolments))
+        .options(
+            joinedload(Departure.client),
+            joinedload(Departure.contact),
+            joinedload(Departure.responsible),
+        )
+    )
+    found = {row[0]: row[1] for row in db.session.execute(query)}
+    return [found[enrolment_id] for enrolment_id in enrolments]
 
 
 def of_all(departures: Sequence[Departure]) -> dict[int, Situation]:

@@ -4,6 +4,7 @@ Pure: rows come in, decisions go out. The clock that sends and the page that for
 same `plan`, so what the page says is what happens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -47,15 +48,19 @@ def plan(situation: Situation, at: datetime) -> list[Planned]:
     return [planned(step, situation, at) for step in steps]
 
 
-def ask_again_at(situation: Situation, at: datetime) -> datetime | None:
+def ask_again_at(
+    situation: Situation, at: datetime, known: Sequence[Planned] | None = None
+) -> datetime | None:
     """Return when to ask for the plan again; None when nothing is left to be decided by time.
+
+    `known` is the plan, for who has asked for it already.
 
     What waits for the world (a written mail to be sent, an answer) is asked daily at the step's
     own time of day: such delays are whole days, so no step can come due in between. What a person
     has to do first (a stage, a date) asks for itself, in the transaction that does it.
     """
     moments = []
-    for item in plan(situation, at):
+    for item in plan(situation, at) if known is None else known:
         if item.due_at is not None:
             moments.append(item.due_at)
         elif item.is_waiting and _may_happen(item.step, situation):
@@ -63,9 +68,10 @@ def ask_again_at(situation: Situation, at: datetime) -> datetime | None:
     return min(moments, default=None)
 
 
-def is_finished(situation: Situation, at: datetime) -> bool:
-    """Say whether nothing can come any more, however long one waits."""
-    return all(item.due_at is None and not item.is_waiting for item in plan(situation, at))
+def is_finished(situation: Situation, at: datetime, known: Sequence[Planned] | None = None) -> bool:
+    """Say whether nothing can come any more, however long one waits; `known` is the plan."""
+    to_come = plan(situation, at) if known is None else known
+    return all(item.due_at is None and not item.is_waiting for item in to_come)
 
 
 def why_over(situation: Situation) -> SkipReason | None:

@@ -142,8 +142,8 @@ def test_advancing_twice_writes_each_mail_once(session):
     with on("2026-11-21"):
         departure = recorded()
         enrolment = db.session.scalars(select(Enrolment)).one()
-        protocols.advance([enrolment])
-        protocols.advance([enrolment])
+        protocols.advance([enrolment.id])
+        protocols.advance([enrolment.id])
         protocols.advance_one(departure)
 
     assert [step for step, _state, _reason in rows(departure)] == [
