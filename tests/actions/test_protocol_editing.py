@@ -221,7 +221,8 @@ def test_a_person_may_pause_and_it_says_who_did(house):
     protocols.resume(departure, house.by)
     tick()
     assert [mail.step for mail in mails()] == ["thank_you"]
-    query = select(Event.kind, Event.provider_id).where(Event.kind != EventKind.recorded)
+    query = select(Event.kind, Event.provider_id).order_by(Event.id)
+    query = query.where(Event.kind != EventKind.recorded)
     assert [kind.value for kind, by in db.session.execute(query) if by == house.by.id] == [
         "protocol_paused",
         "protocol_resumed",
