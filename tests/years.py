@@ -60,6 +60,17 @@ DEFAULT = (
 )
 
 
+@dataclass(frozen=True, order=True)
+class Entry:
+    """What became of one mail of a life: sent or skipped, at which local time, for which reason."""
+
+    life: int
+    mail: str
+    state: str
+    at: str = ""
+    reason: str = ""
+
+
 @dataclass
 class Life:
     """One departure and what happens to it; delays count from the mail that they answer."""
@@ -108,8 +119,26 @@ def a_world(random: Random, count: int, zone: str) -> World:
         begin = gaps[-1][1] + timedelta(days=random.randint(9, 45), hours=random.randint(0, 23))
     world = World(ZoneInfo(zone), gaps)
     protocols = [DEFAULT, SHORT, *(_own(random) for _each in range(4))]
-    world.lives = [_life(number, random, random.choice(protocols)) for number in range(count)]
+    sittings = [_sitting(random) for _each in range(count // 4)]
+    world.lives = [
+        _life(number, random, random.choice(protocols), random.choice(sittings))
+        for number in range(count)
+    ]
     return world
+
+
+def _sitting(random: Random) -> datetime:
+    """When somebody records departures, several one after the other: often before a DST night."""
+    span = (LAST - FIRST).days
+    day = FIRST + timedelta(days=random.choice([random.randint(0, span), random.randint(55, 80)]))
+    return datetime(day.year, day.month, day.day, random.randint(6, 20), 19, tzinfo=UTC)
+
+
+def changes_of_clocks(zone: ZoneInfo) -> list[datetime]:
+    """Return the hours of the year after which the clocks on the wall show another time."""
+    hours = [datetime(2027, 1, 1, tzinfo=UTC) + timedelta(hours=number) for number in range(8760)]
+    offsets = [hour.astimezone(zone).utcoffset() for hour in hours]
+    return [hours[place] for place in range(1, 8760) if offsets[place] != offsets[place - 1]]
 
 
 def _own(random: Random) -> tuple[Row, ...]:
@@ -132,7 +161,7 @@ def _own(random: Random) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _life(number: int, random: Random, rows: tuple[Row, ...]) -> Life:
+def _life(number: int, random: Random, rows: tuple[Row, ...], recorded_at: datetime) -> Life:
     def chance(share: float) -> bool:
         return random.random() < share
 
@@ -140,16 +169,13 @@ def _life(number: int, random: Random, rows: tuple[Row, ...]) -> Life:
         found = start + timedelta(days=random.randint(0, most), hours=random.randint(0, 23))
         return found.replace(minute=random.choice([7, 23, 41]))
 
-    span = (LAST - FIRST).days
-    day = FIRST + timedelta(days=random.choice([random.randint(0, span), random.randint(55, 80)]))
-    recorded_at = datetime(day.year, day.month, day.day, random.randint(6, 20), 19, tzinfo=UTC)
     held_at = later(recorded_at, 40)
     held_until = later(held_at + timedelta(hours=1), 30) if chance(0.7) else None
     return Life(
         number,
         rows,
         recorded_at,
-        day + timedelta(days=random.randint(-20, 60)),
+        recorded_at.date() + timedelta(days=random.randint(-20, 60)),
         chance(0.2),
         chance(0.8),
         timedelta(days=random.randint(0, 25), hours=5, minutes=13) if chance(0.6) else None,
@@ -163,13 +189,15 @@ def _life(number: int, random: Random, rows: tuple[Row, ...]) -> Life:
     )
 
 
-Fate = tuple[str, str, str]  # sent or skipped, the local time, the reason
+def plan(world: World) -> list[Entry]:
+    """What must become of each step of all lives."""
+    return sorted(entry for life in world.lives for entry in fates(life, world))
 
 
-def fates(life: Life, world: World) -> dict[str, Fate]:
+def fates(life: Life, world: World) -> list[Entry]:
     """What must become of each step: those that never come to a decision are left out."""
     sent: dict[str, datetime] = {}
-    found: dict[str, Fate] = {}
+    found: list[Entry] = []
     waiting = {row.name: row for row in life.rows}
     while waiting:
         ready = [
@@ -184,9 +212,14 @@ def fates(life: Life, world: World) -> dict[str, Fate]:
         reason = _reason(row, life, world, sent, due, moment)
         if not reason:
             sent[row.name] = moment
-        local = moment.astimezone(world.zone).strftime("%Y-%m-%d %H:%M")
-        found[row.name] = ("skipped" if reason else "sent", local, reason)
+        state = "skipped" if reason else "sent"
+        found.append(Entry(life.number, row.name, state, on_the_wall(moment, world), reason))
     return found
+
+
+def on_the_wall(moment: datetime, world: World) -> str:
+    """What the calendar and the clock of the company show."""
+    return moment.astimezone(world.zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _decided(
