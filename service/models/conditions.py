@@ -1,10 +1,11 @@
 """What a step may ask before it goes, each as a question about a situation. Pure.
 
-A condition that does not hold at that moment says why not.
+A condition that does not hold at that moment says why not; that reason is one of its own.
 """
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 
 from service.models.departures import Reason
 from service.models.outbox import SkipReason
@@ -13,56 +14,71 @@ from service.models.steps import Condition
 from service.models.surveys import InvitationKind
 
 
-def _unanswered(situation: Situation, _at: datetime) -> SkipReason | None:
-    return SkipReason.answered if situation.answered_at else None
+class _Question(NamedTuple):
+    """Whether a condition holds, and what is said when it does not."""
+
+    holds: Callable[[Situation, datetime], bool]
+    otherwise: SkipReason
 
 
-def _survey_open(situation: Situation, at: datetime) -> SkipReason | None:
-    return SkipReason.closed if situation.is_closed(InvitationKind.survey, at) else None
+def why_not(condition: Condition, situation: Situation, at: datetime) -> SkipReason | None:
+    """Return why `condition` does not hold at `at`, or None when it does."""
+    question = _QUESTIONS[condition]
+    return None if question.holds(situation, at) else question.otherwise
 
 
-def _testimonial_open(situation: Situation, at: datetime) -> SkipReason | None:
-    return SkipReason.closed if situation.is_closed(InvitationKind.testimonial, at) else None
+def reason_of(condition: Condition) -> SkipReason:
+    """Return what is said when `condition` does not hold."""
+    return _QUESTIONS[condition].otherwise
 
 
-def _no_testimonial(situation: Situation, _at: datetime) -> SkipReason | None:
-    return SkipReason.testimonial_given if situation.has_testimonial else None
+def _unanswered(situation: Situation, _at: datetime) -> bool:
+    return situation.answered_at is None
 
 
-def _no_recovery(situation: Situation, _at: datetime) -> SkipReason | None:
+def _answered(situation: Situation, _at: datetime) -> bool:
+    return situation.answered_at is not None
+
+
+def _survey_open(situation: Situation, at: datetime) -> bool:
+    return not situation.is_closed(InvitationKind.survey, at)
+
+
+def _testimonial_open(situation: Situation, at: datetime) -> bool:
+    return not situation.is_closed(InvitationKind.testimonial, at)
+
+
+def _no_testimonial(situation: Situation, _at: datetime) -> bool:
+    return not situation.has_testimonial
+
+
+def _no_recovery(situation: Situation, _at: datetime) -> bool:
     recovery = situation.recovery
-    is_open = recovery is not None and recovery.closed_at is None
-    return SkipReason.recovery_open if is_open else None
+    return recovery is None or recovery.closed_at is not None
 
 
-def _no_quality_reason(situation: Situation, _at: datetime) -> SkipReason | None:
+def _no_quality_reason(situation: Situation, _at: datetime) -> bool:
     """Both sides' reasons count: the provider's own guess and what the client said."""
     told = situation.response.reasons if situation.response else set()
-    reasons = situation.departure.reasons | told
-    return SkipReason.quality_reason if any(r.is_about_quality for r in reasons) else None
+    return not any(reason.is_about_quality for reason in situation.departure.reasons | told)
 
 
-def _answered(situation: Situation, _at: datetime) -> SkipReason | None:
-    return None if situation.answered_at else SkipReason.not_answered
+def _not_ended_by_us(situation: Situation, _at: datetime) -> bool:
+    return Reason.ended_by_us not in situation.departure.reasons
 
 
-def _not_ended_by_us(situation: Situation, _at: datetime) -> SkipReason | None:
-    is_ours = Reason.ended_by_us in situation.departure.reasons
-    return SkipReason.ended_by_us if is_ours else None
+def _keep_in_touch(situation: Situation, _at: datetime) -> bool:
+    return situation.departure.contact.keep_in_touch
 
 
-def _keep_in_touch(situation: Situation, _at: datetime) -> SkipReason | None:
-    return None if situation.departure.contact.keep_in_touch else SkipReason.keep_in_touch_off
-
-
-CONDITIONS: dict[Condition, Callable[[Situation, datetime], SkipReason | None]] = {
-    Condition.unanswered: _unanswered,
-    Condition.answered: _answered,
-    Condition.survey_open: _survey_open,
-    Condition.testimonial_open: _testimonial_open,
-    Condition.no_testimonial: _no_testimonial,
-    Condition.no_recovery: _no_recovery,
-    Condition.no_quality_reason: _no_quality_reason,
-    Condition.not_ended_by_us: _not_ended_by_us,
-    Condition.keep_in_touch: _keep_in_touch,
+_QUESTIONS: dict[Condition, _Question] = {
+    Condition.unanswered: _Question(_unanswered, SkipReason.answered),
+    Condition.answered: _Question(_answered, SkipReason.not_answered),
+    Condition.survey_open: _Question(_survey_open, SkipReason.closed),
+    Condition.testimonial_open: _Question(_testimonial_open, SkipReason.closed),
+    Condition.no_testimonial: _Question(_no_testimonial, SkipReason.testimonial_given),
+    Condition.no_recovery: _Question(_no_recovery, SkipReason.recovery_open),
+    Condition.no_quality_reason: _Question(_no_quality_reason, SkipReason.quality_reason),
+    Condition.not_ended_by_us: _Question(_not_ended_by_us, SkipReason.ended_by_us),
+    Condition.keep_in_touch: _Question(_keep_in_touch, SkipReason.keep_in_touch_off),
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from service.clock import local_moment
-from service.models.conditions import CONDITIONS
+from service.models import conditions
 from service.models.departures import EnrolmentState, Stage
 from service.models.outbox import MailState, OutboxMessage, SkipReason
 from service.models.situations import Situation
@@ -94,7 +94,7 @@ def why_over(situation: Situation) -> SkipReason | None:
 
 def why_not(step: Step, situation: Situation, at: datetime) -> SkipReason | None:
     """Return the first of the step's conditions that does not hold at `at`, as a reason."""
-    reasons = (CONDITIONS[name](situation, at) for name in step.conditions)
+    reasons = (conditions.why_not(name, situation, at) for name in step.conditions)
     return next((reason for reason in reasons if reason is not None), None)
 
 
@@ -111,7 +111,7 @@ def why_not_by_hand(step: Step, situation: Situation, at: datetime) -> SkipReaso
         return SkipReason.returned
     if step.anchor is Anchor.answer and situation.answered_at is None:
         return SkipReason.not_answered
-    reasons = (CONDITIONS[name](situation, at) for name in step.nature.needs)
+    reasons = (conditions.why_not(name, situation, at) for name in step.nature.needs)
     return next((reason for reason in reasons if reason is not None), None)
 
 

@@ -46,7 +46,7 @@ class Unit(StrEnum):
 
 
 class Condition(StrEnum):
-    """What a step may ask before it goes; what each one looks at is in plans.CONDITIONS."""
+    """What a step may ask before it goes; what each one looks at is in conditions.py."""
 
     unanswered = "unanswered"
     answered = "answered"

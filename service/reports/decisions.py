@@ -19,32 +19,20 @@ from service.models import (
     MailState,
     OutboxMessage,
     Outcome,
-    SkipReason,
     WaitReason,
 )
+from service.models.conditions import reason_of
 from service.models.labels import label, why_later
 from service.models.plans import date_of, due_at_of
 from service.models.situations import Situation
 from service.models.step_names import step_name
 from service.models.step_words import condition_in_words, counted_from, later, moved_on
-from service.models.steps import Anchor, Condition, Step
+from service.models.steps import Anchor, Step
 from service.reports import mailings, moments, refusals
 from service.reports.evidence import SLACK, Evidence
 
 BACK = (Outcome.soft_bounced, Outcome.hard_bounced)
 TRIED = (MailState.sent, MailState.uncertain, MailState.failed)
-# The reason that each condition gives when it does not hold.
-REASONS = {
-    Condition.unanswered: SkipReason.answered,
-    Condition.answered: SkipReason.not_answered,
-    Condition.survey_open: SkipReason.closed,
-    Condition.testimonial_open: SkipReason.closed,
-    Condition.no_testimonial: SkipReason.testimonial_given,
-    Condition.no_recovery: SkipReason.recovery_open,
-    Condition.no_quality_reason: SkipReason.quality_reason,
-    Condition.not_ended_by_us: SkipReason.ended_by_us,
-    Condition.keep_in_touch: SkipReason.keep_in_touch_off,
-}
 
 
 def why(mail: OutboxMessage, known: Evidence) -> list[str]:
@@ -188,7 +176,7 @@ def _conditions(mail: OutboxMessage, step: Step) -> Iterator[str]:
     if mail.state in TRIED:
         failing = None
     else:
-        failing = next((one for one in asked if REASONS[one] is mail.skip_reason), None)
+        failing = next((one for one in asked if reason_of(one) is mail.skip_reason), None)
         if failing is None:
             return
     for condition in asked:

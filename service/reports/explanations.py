@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from service.clock import now
 from service.mail.kinds import RULES
-from service.models.conditions import CONDITIONS
+from service.models import conditions
 from service.models.departures import Departure
 from service.models.forecasts import Forecast
 from service.models.labels import why_later, why_not
@@ -104,7 +104,7 @@ def _quiet(due_at: datetime, goes_at: datetime) -> list[str]:
 
 
 def _condition(condition: Condition, situation: Situation, item: Forecast) -> str:
-    holds = CONDITIONS[condition](situation, item.due_at) is None
+    holds = conditions.why_not(condition, situation, item.due_at) is None
     said = condition_in_words(condition)
     return f"✓ {said}" if holds else said
 
