@@ -76,13 +76,13 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
         db.session.commit()
     if waiting is None:
         return None
-    uploads.purge(settings().data_dir / uploads.FOLDER, now())
     tally, errors = _work(waiting, holder, is_stopping)
     receiving.wake_reader()
     if waiting.mails or waiting.troubles:
         troubles.watch()
     leases.give_back(NAME, holder)
     db.session.commit()
+    uploads.purge(settings().data_dir / uploads.FOLDER, now())
     if errors:
         raise ExceptionGroup("some mails could not be written", errors)
     if tally != Tally():
