@@ -38,9 +38,7 @@ MOST = 48  # parcels at hand, which are in memory
 BUNDLE = 8  # parcels passed on in one go
 ROOM = 1024 * 1024  # octets on the way; what anybody may have
 GLANCE = 0.2  # seconds after which who waits for a parcel looks whether it is to end
-RARELY = (
-    50_000  # new objects after which garbage is looked for: a claim makes more than the default
-)
+RARELY = 50_000  # new objects until garbage is looked for; a claim makes more than the default
 PATIENCE = 5.0  # seconds that a packer has for its end, which it needs when it is just claiming
 
 

@@ -142,13 +142,13 @@ class Stock:
     def _add(self, drafts: Sequence[Draft] | None) -> bool:
         """Take in what was drawn, urgent ones in front; False when nothing was to be had."""
         self.is_all = drafts is None
-        for one in drafts or ():
-            if not one.is_urgent:
-                self.drafts.append(one)
-        urgent = [one for one in drafts or () if one.is_urgent]
+        if drafts is None:
+            return False
+        self.drafts += [one for one in drafts if not one.is_urgent]
+        urgent = [one for one in drafts if one.is_urgent]
         packed = [parcel for one in urgent if (parcel := pack(self.claims, one))]
         self.parcels.extendleft(reversed(packed))
-        return not self.is_all
+        return True
 
     def _how_many(self) -> int:
         """Return how many mails this line carries in about a second, as far as one knows."""
