@@ -49,7 +49,7 @@ def test_each_address_is_found_once_in_the_order_of_the_text():
     [
         "[x](javascript:alert(1))",
         "[x](data:text/html;base64,PHNjcmlwdD4=)",
-        "[x](vbscript:x) [y](file:///etc/passwd) [z](//other.example/)",
+        "[x](vbscript:x) [y](ftp://other.example/x) [z](//other.example/)",
         "[write to us](mailto:ana@norte.example)",
         "[choose]({{ preferences_link }})\n\n{{ preferences_link }}",
         "[the archive](http://localhost/news) [home](http://localhost) [q](HTTP://LOCALHOST?x)",
