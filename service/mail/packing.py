@@ -238,7 +238,7 @@ def _pack_and_exit(ids: Sequence[int], owner: str, lines: _Lines) -> None:
         code = 0
     except BrokenPipeError:
         pass  # the lines are gone
-    except Exception as error:
+    except Exception as error:  # the lines hear of it, and end the job
         log.exception("packer_broke")
         with suppress(OSError):
             lines.parcels.send(f"{type(error).__name__}: {error}")
