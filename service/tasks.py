@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-from service import receiving
-from service.actions import protocols
-from service.extensions import db, queue
+from service import advancing, receiving
+from service.extensions import queue
 from service.mail import delivery
-from service.models import Enrolment
 
 
 def deliver(ids: Sequence[int]) -> None:
@@ -16,12 +14,17 @@ def deliver(ids: Sequence[int]) -> None:
         queue.wake("service.tasks.deliver", left)
 
 
-def advance(enrolment_id: int) -> None:
-    """Write down what one departure's protocol owes now."""
-    enrolment = db.session.get(Enrolment, enrolment_id)
-    if enrolment is not None:
-        protocols.advance_one(enrolment.departure)
-    db.session.commit()
+def advance(enrolment_ids: Sequence[int]) -> None:
+    """Write down what these departures' protocols owe now, and have others do so for what is left.
+
+    A chunk is a job, so that who waits for a mail that is written already never waits for long.
+    """
+    try:
+        advancing.advance(enrolment_ids)
+    finally:  # one that raised is set aside, and holds nobody back
+        left = advancing.left()
+        if left:
+            queue.wake("service.tasks.advance", left)
 
 
 def read_inbox() -> None:

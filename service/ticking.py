@@ -1,6 +1,7 @@
-"""The clock's round: sweep up, write what the protocol owes, wake the workers. A door: it commits.
+"""The clock's round: sweep up, find what is due, wake the workers. A door: it commits.
 
-Any number of clocks may run; a lease in the database lets one of them tick. Nothing here sends.
+Any number of clocks may run; a lease in the database lets one of them tick. Nothing here sends,
+and whatever is to be done for each departure is a worker's.
 """
 
 import logging
@@ -24,7 +25,6 @@ from service.imports import uploads
 from service.mail import conditions, delivery, health, postponing, sweeper
 from service.models import (
     Contact,
-    Enrolment,
     MailKind,
     MailState,
     OutboxMessage,
@@ -35,20 +35,21 @@ from service.models import (
 from service.reports import future
 
 LEASE = timedelta(seconds=60)
-SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is asked again
+LONG_QUEUE = 25  # hints: the mails that are due get no more than 20 of a round
 NAME = "tick"
 HOLDER = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tally:
     """What one round did."""
 
     swept: int = 0  # mails of workers that died, given back
-    written: int = 0  # mails that are to go
-    skipped: int = 0  # mails that are not, with their reason
+    due: int = 0  # departures that the workers are to advance, a chunk of them at most
+    written: int = 0  # greetings that are to go
+    skipped: int = 0  # greetings that are not, with their reason
     hinted: int = 0  # jobs left for the workers
 
 
@@ -67,21 +68,22 @@ class Foreseen:
 def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) -> Tally | None:
     """Do one round; None when another clock is at it.
 
-    An enrolment that raises an error is set aside for an hour, so that it holds nobody's mail
-    back; the errors are raised once the round is done. A long round ends early, between two
-    transactions, when `is_stopping` says so.
+    A long round ends early, between two transactions, when `is_stopping` says so. What raised an
+    error is raised once the round is done.
     """
-    waiting = _look() if leases.take(NAME, holder, LEASE) else None
-    if waiting is None or any(waiting):  # else the lease begins and ends in one transaction
+    if not leases.take(NAME, holder, LEASE, is_brief=True):
         db.session.commit()
-    if waiting is None:
         return None
-    tally, errors = _work(waiting, holder, is_stopping)
-    receiving.wake_reader()
-    if waiting.mails or waiting.troubles:
-        troubles.watch()
-    leases.give_back(NAME, holder)
+    waiting = _look()
+    due = protocols.due(now()) if waiting.enrolments else []
+    is_long = _is_long(waiting) and leases.take(NAME, holder, LEASE)
     db.session.commit()
+    tally, errors = Tally(due=len(due), hinted=_wake_for_departures(due)), list[Exception]()
+    if is_long:
+        _work(waiting, holder, is_stopping, tally, errors)
+        leases.give_back(NAME, holder)
+        db.session.commit()
+    receiving.wake_reader()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
     if errors:
         raise ExceptionGroup("some mails could not be written", errors)
@@ -109,27 +111,34 @@ def rehearse(at: datetime) -> list[Foreseen]:
         db.session.rollback()
 
 
+def _is_long(waiting: Row[Any]) -> bool:
+    """Say whether there is more to do than to hint at departures: that takes transactions."""
+    return any(is_so for job, is_so in waiting._mapping.items() if job != "enrolments")
+
+
 def _work(
-    waiting: Row[Any], holder: str, is_stopping: Callable[[], bool]
-) -> tuple[Tally, list[Exception]]:
+    waiting: Row[Any],
+    holder: str,
+    is_stopping: Callable[[], bool],
+    tally: Tally,
+    errors: list[Exception],
+) -> None:
     """Do those jobs that wait."""
-    swept, mails, errors, hinted = 0, list[MailState](), list[Exception](), 0
     if waiting.leases:
-        swept = sweeper.sweep()
+        tally.swept = sweeper.sweep()
         db.session.commit()
     if waiting.answers:
         api_answers.forget_old()
         db.session.commit()
-    if waiting.enrolments:
-        _advance_all(holder, is_stopping, mails, errors)
     if waiting.greetings:
-        _greet_all(holder, is_stopping, mails, errors)
+        _greet_all(holder, is_stopping, tally, errors)
     if waiting.issues:
-        hinted = _send_newsletters(holder, is_stopping)
-    if any(waiting):
-        hinted += _wake()
-    skipped = mails.count(MailState.skipped)
-    return Tally(swept, len(mails) - skipped, skipped, hinted), errors
+        tally.hinted += _send_newsletters(holder, is_stopping)
+    if waiting.mails or tally != Tally():
+        tally.hinted += _wake_for_mails()
+    if waiting.mails or waiting.troubles:
+        troubles.watch()
+        db.session.commit()
 
 
 def _look() -> Row[Any]:
@@ -154,34 +163,18 @@ def _question(_engine: Engine) -> Any:
     )
 
 
-def _advance_all(
-    holder: str,
-    is_stopping: Callable[[], bool],
-    states: list[MailState],
-    errors: list[Exception],
-) -> None:
-    """Advance what is due, chunk by chunk, each in a transaction that renews the lease."""
-    while not is_stopping() and leases.take(NAME, holder, LEASE) and (ids := protocols.due(now())):
-        try:
-            states += _advance(ids)
-        except Exception:
-            db.session.rollback()
-            log.exception("a chunk of %s departures failed; one by one now", len(ids))
-            for enrolment_id in ids:
-                _advance_alone(enrolment_id, states, errors)
-    db.session.commit()
-
-
 def _greet_all(
     holder: str,
     is_stopping: Callable[[], bool],
-    states: list[MailState],
+    tally: Tally,
     errors: list[Exception],
 ) -> None:
     """Write the greetings whose day it is, chunk by chunk; what raises is asked again next time."""
     try:
         for written in greetings.write_due(now()):
-            states += written.values()
+            skipped = list(written.values()).count(MailState.skipped)
+            tally.skipped += skipped
+            tally.written += len(written) - skipped
             db.session.commit()
             if is_stopping() or not leases.take(NAME, holder, LEASE):
                 break  # the next round goes on: what is written already is not written twice
@@ -192,23 +185,6 @@ def _greet_all(
     db.session.commit()
 
 
-def _advance(found: Sequence[int]) -> list[MailState]:
-    states = [mail.state for mail in protocols.advance(found)]
-    db.session.commit()
-    return states
-
-
-def _advance_alone(enrolment_id: int, states: list[MailState], errors: list[Exception]) -> None:
-    try:
-        states += _advance([enrolment_id])
-    except Exception as error:
-        db.session.rollback()
-        log.exception("departure of enrolment %s set aside", enrolment_id)
-        errors.append(error)
-        db.session.get_one(Enrolment, enrolment_id).next_at = now() + SET_ASIDE
-        db.session.commit()
-
-
 def _send_newsletters(holder: str, is_stopping: Callable[[], bool]) -> int:
     """Write the mails of the newsletters that are due, chunk by chunk; return the hints left.
 
@@ -217,14 +193,21 @@ def _send_newsletters(holder: str, is_stopping: Callable[[], bool]) -> int:
     hinted = 0
     while not is_stopping() and leases.take(NAME, holder, LEASE) and issues.write_next(now()):
         db.session.commit()
-        hinted += _wake()
+        hinted += _wake_for_mails()
     issues.finish(now())
     db.session.commit()
     return hinted
 
 
-def _wake() -> int:
-    """Hint at what is due, less the hints that wait already: the workers may just be busy."""
+def _wake_for_departures(due: Sequence[int]) -> int:
+    """Hint at the departures that are due; in a long queue there is such a hint already."""
+    if not due or queue.waiting() >= LONG_QUEUE:
+        return 0
+    return int(queue.wake("service.tasks.advance", due))
+
+
+def _wake_for_mails() -> int:
+    """Hint at the mails that are due, less the hints that wait: the workers may just be busy."""
     batches = delivery.due_batches()
     db.session.commit()
     fresh = batches[queue.waiting() :] if batches else []

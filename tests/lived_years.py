@@ -6,7 +6,7 @@ for: all else is the same. What must come of it is told elsewhere (tests/years.p
 """
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -87,7 +87,7 @@ class Year:
         self.changes = years.changes_of_clocks(world.zone)
         self.coming: list[tuple[datetime, int, Callable[[], None]]] = []
         self.numbers = count()
-        self.hints: list[int] = []  # mails that a worker was woken for
+        self.hints = defaultdict[str, list[int]](list)  # what a worker was woken for, by the task
         self.numbers_of: dict[int, int] = {}  # each life's number, by its departure's id
         self.ids: dict[int, int] = {}  # and the other way round
         self.protocols: dict[tuple[Row, ...], int] = {}
@@ -104,8 +104,7 @@ class Year:
 
     def wake(self, task: str, *about: Any) -> bool:
         """Take the place of Redis: keep a hint for the worker, who is next."""
-        assert task == "service.tasks.deliver"
-        self.hints += about[0]
+        self.hints[task] += about[0]
         return True
 
     def run(self) -> None:
@@ -145,9 +144,11 @@ class Year:
 
     def work(self) -> None:
         """Be the worker who was woken: hand over what is due. People answer it later."""
-        if not self.hints:
+        while due := self.hints.pop("service.tasks.advance", []):
+            tasks.advance(due)
+        ids = self.hints.pop("service.tasks.deliver", [])
+        if not ids:
             return
-        ids, self.hints = self.hints, []
         if self.is_in_full():
             tasks.deliver(ids)
             assert not self.hints, "mails are due, and the worker is done"

@@ -1,18 +1,18 @@
 """The clock's round: each step once, nobody held back, hints that can be lost."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from threading import Thread
 
-import pytest
 import time_machine
 from sqlalchemy import select
 
-from service import ticking
-from service.actions import departures, protocols
+from service import advancing, tasks, ticking
+from service.actions import departures
 from service.actions.departures import Facts
 from service.extensions import db, queue
-from service.models import Departure, Enrolment, MailState, OutboxMessage
+from service.models import MailState, OutboxMessage
 from tests import builders
+from tests.rounds import a_round
 
 THEN = "2026-11-21T12:00:00Z"
 
@@ -31,16 +31,6 @@ def steps() -> list[str]:
     return list(db.session.scalars(select(OutboxMessage.step).order_by(OutboxMessage.id)))
 
 
-def test_a_round_advances_more_departures_than_one_chunk_holds(session, monkeypatch):
-    monkeypatch.setattr(protocols, "CHUNK", 3)
-    monkeypatch.setattr(protocols.due, "__defaults__", (3,))
-    some_departures(7)
-    with time_machine.travel(THEN, tick=False):
-        tally = ticking.tick()
-
-    assert tally.written == 14
-
-
 def test_a_second_clock_does_nothing_while_the_first_is_at_it(session):
     some_departures(1)
     with time_machine.travel(THEN, tick=False):
@@ -57,10 +47,10 @@ def test_a_clock_that_died_is_followed_by_another_within_a_minute(session):
         ticking.leases.take(ticking.NAME, "dead", ticking.LEASE)
         db.session.commit()
         clock.shift(60)
-        assert ticking.tick("next").written == 2
+        assert ticking.tick("next").due == 1
 
 
-def test_clocks_that_tick_at_once_write_each_step_once(app, session):
+def test_clocks_and_workers_that_are_at_it_at_once_write_each_step_once(app, session):
     some_departures(5)
     with time_machine.travel(THEN, tick=False):
 
@@ -68,6 +58,7 @@ def test_clocks_that_tick_at_once_write_each_step_once(app, session):
             with app.app_context():
                 for _round in range(3):
                     ticking.tick(name)
+                    advancing.advance_all()
 
         clocks = [Thread(target=clock, args=[f"clock {number}"]) for number in range(4)]
         for thread in clocks:
@@ -83,46 +74,43 @@ def test_a_clock_that_steps_back_a_day_sends_nothing_twice(session):
     some_departures(1)
     for moment in (THEN, "2026-11-20T12:00:00Z", "2026-11-21T13:00:00Z", "2026-11-22T12:00:00Z"):
         with time_machine.travel(moment, tick=False):
-            ticking.tick()
+            a_round()
 
     assert sorted(steps()) == ["survey_invitation", "thank_you"]
 
 
-def test_one_departure_that_fails_holds_nobody_back_and_is_not_hidden(session, monkeypatch):
-    some_departures(3)
-    plan = protocols.plan
-
-    def broken_for_one(situation, at):
-        if situation.departure.id == 2:
-            raise RuntimeError("a bug")
-        return plan(situation, at)
-
-    monkeypatch.setattr(protocols, "plan", broken_for_one)
-    with time_machine.travel(THEN, tick=False):
-        with pytest.raises(ExceptionGroup):
-            ticking.tick()
-        set_aside = db.session.scalars(
-            select(Enrolment).join(Departure).where(Departure.id == 2)
-        ).one()
-        assert set_aside.next_at == datetime.now(UTC) + timedelta(hours=1)
-
-    assert len(steps()) == 4
-
-
-def test_a_round_hints_at_what_nobody_hinted_at(session, redis_url):
+def test_a_round_hints_at_mails_that_nobody_hinted_at(session, redis_url):
     queue.jobs.connection.flushall()
     some_departures(1)
     with time_machine.travel(THEN, tick=False):
-        ticking.tick()
+        advancing.advance_all()
         queue.jobs.connection.flushall()
-        assert ticking.tick().hinted == 1
-        assert ticking.tick().hinted == 0  # the first hint still waits
+        assert ticking.tick() == ticking.Tally(hinted=1)
+        assert ticking.tick() == ticking.Tally()  # the first hint still waits
 
     assert {row.state for row in db.session.scalars(select(OutboxMessage))} == {MailState.queued}
 
 
-def test_a_clock_that_is_told_to_end_leaves_the_rest_to_the_next(session):
+def test_a_round_hints_at_the_departures_that_are_due_until_they_are_advanced(session, redis_url):
+    queue.jobs.connection.flushall()
+    some_departures(3)
+    with time_machine.travel(THEN, tick=False):
+        assert ticking.tick() == ticking.Tally(due=3, hinted=1)
+        queue.jobs.connection.flushall()  # a hint can be lost
+        assert ticking.tick() == ticking.Tally(due=3, hinted=1)
+        assert steps() == []
+        tasks.advance(*queue.jobs.jobs[0].args)
+        queue.jobs.connection.flushall()
+        assert ticking.tick().due == 0
+
+    assert len(steps()) == 6
+
+
+def test_hints_at_departures_do_not_pile_up_while_no_worker_comes(session, redis_url):
+    queue.jobs.connection.flushall()
     some_departures(1)
-    with time_machine.travel(THEN):
-        assert ticking.tick(is_stopping=lambda: True) == ticking.Tally()
-        assert ticking.tick().written == 2
+    with time_machine.travel(THEN, tick=False):
+        for _round in range(40):
+            ticking.tick()
+
+    assert queue.waiting() == ticking.LONG_QUEUE

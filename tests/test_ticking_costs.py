@@ -4,10 +4,11 @@ import pytest
 import time_machine
 from sqlalchemy import select, text, update
 
-from service import ticking
+from service import advancing, ticking
 from service.extensions import db
 from service.models import Invitation, MailState, OutboxMessage
 from tests.explaining import asked, plan_of
+from tests.rounds import a_round
 from tests.test_ticking import THEN, some_departures
 
 LARGE = {  # of 100,000 mails that all wait for their day, as ANALYZE writes it
@@ -34,19 +35,28 @@ def statements_of_a_round() -> list[str]:
 def test_a_round_with_nothing_to_do_asks_once_beside_its_lease(session):
     some_departures(3)
     with time_machine.travel(THEN, tick=False):
-        ticking.tick()
+        a_round()
         let_all_be_sent()
         words = [statement.split()[0] for statement in statements_of_a_round()]
 
-    assert words == ["INSERT", "SELECT", "UPDATE"]
+    assert words == ["INSERT", "SELECT"]
 
 
-def test_a_round_takes_the_same_few_statements_however_many_are_due(session):
-    counts = []
+def test_a_round_asks_once_more_for_the_departures_that_are_due_however_many(session):
     for number in (2, 20):
         some_departures(number)
         with time_machine.travel(THEN, tick=False):
-            counts.append(len(statements_of_a_round()))
+            words = [statement.split()[0] for statement in statements_of_a_round()]
+        assert words == ["INSERT", "SELECT", "SELECT"]
+
+
+def test_advancing_takes_the_same_few_statements_however_many_are_due(session):
+    counts = []
+    for number in (2, 20):
+        some_departures(number)
+        with time_machine.travel(THEN, tick=False), asked() as found:
+            advancing.advance()
+        counts.append(len(found))
         let_all_be_sent()
 
     assert counts[0] == counts[1] < 30

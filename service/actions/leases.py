@@ -21,14 +21,17 @@ _GIVING_BACK = (
 )
 
 
-def take(name: str, holder: str, length: timedelta) -> bool:
+def take(name: str, holder: str, length: timedelta, is_brief: bool = False) -> bool:
     """Take or renew the lease `name` for `length` from now; says whether `holder` has it.
+
+    A brief one ends with the caller's transaction, which keeps others out while it lasts.
 
     One statement, so that of two who ask at once one gets it. A lease that ends later than any
     could (its holder's clock ran ahead) counts as run out, or nothing would be done until then.
     """
     moment = now()
-    times = {"at": moment, "ends": moment + length, "far": moment + 2 * length}
+    ends = moment if is_brief else moment + length
+    times = {"at": moment, "ends": ends, "far": moment + 2 * length}
     said = {"of": name, "by": holder, **times}
     return db.session.scalar(_taking(db.engine), said) is not None
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, select, update
 
 from service.actions.events import tell
 from service.actions.writing import Owed, locked, locked_all, revive, write_all
@@ -17,7 +17,7 @@ from service.current import company
 from service.errors import Refused
 from service.extensions import db
 from service.mail import situations, suppressions
-from service.mail.rows import from_now
+from service.mail.rows import among, from_now
 from service.models import (
     Departure,
     Enrolment,
@@ -41,9 +41,22 @@ from service.models.plans import (
 from service.models.protocols import fitting
 from service.models.situations import Situation
 from service.models.step_names import protocol_name
+from service.models.types import UtcDateTime
 
-CHUNK = 200  # enrolments per transaction of the clock
+CHUNK = 200  # enrolments per transaction, and per hint
 SETTLING = timedelta(minutes=1)  # the soonest that an enrolment is asked again
+
+
+def _is_due(at: Any) -> tuple[ColumnElement[bool], ...]:
+    return (Enrolment.state == EnrolmentState.active, Enrolment.next_at <= at)
+
+
+_DUE = (
+    select(Enrolment.id)
+    .where(*_is_due(bindparam("at", type_=UtcDateTime())))
+    .order_by(Enrolment.next_at, Enrolment.id)
+    .limit(CHUNK)
+)
 
 
 def choices() -> Sequence[Protocol]:
@@ -73,20 +86,20 @@ def waits() -> ColumnElement[bool]:
     return exists().where(*_is_due(from_now()))
 
 
-def due(at: datetime, limit: int = CHUNK) -> list[int]:
-    """Return the enrolments to be asked by `at`, the longest due first, locked from other clocks.
+def due(at: datetime) -> list[int]:
+    """Return the enrolments to be asked by `at`, the longest due first, a chunk at most.
 
-    Their ids alone, along the index: whatever else there is to know is loaded for just these.
+    Their ids alone, along the index: it is what a round of the clock asks.
     """
-    table = Enrolment.__table__
-    query = (
-        select(table.c.id)
-        .where(*_is_due(at))
-        .order_by(table.c.next_at, table.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # SQLite: BEGIN IMMEDIATE does it
-    )
-    return list(db.session.scalars(query))
+    return list(db.session.scalars(_DUE, {"at": at}))
+
+
+def take(at: datetime, ids: Sequence[int] | None = None) -> list[int]:
+    """Return what `due` does, of `ids` alone when they are given, locked from other workers."""
+    query = _DUE.with_for_update(skip_locked=True)  # SQLite: BEGIN IMMEDIATE does it
+    if ids is not None:
+        query = query.where(among(Enrolment.id, ids))
+    return list(db.session.scalars(query, {"at": at}))
 
 
 def advance(enrolments: Sequence[int], at: datetime | None = None) -> list[OutboxMessage]:
@@ -266,10 +279,6 @@ def _is_early(mail: OutboxMessage, situation: Situation) -> bool:
     if isinstance(anchor, SkipReason):
         return False
     return anchor is None or due_at_of(step, anchor, situation) > now()
-
-
-def _is_due(at: Any) -> tuple[ColumnElement[bool], ...]:
-    return (Enrolment.state == EnrolmentState.active, Enrolment.next_at <= at)
 
 
 def _owed(situation: Situation, at: datetime) -> list[Owed]:

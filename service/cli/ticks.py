@@ -8,9 +8,10 @@ from flask.cli import with_appcontext
 from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
 
-from service import ticking
+from service import advancing, ticking
 from service.clock import now
 from service.current import company
+from service.models import MailState
 from service.models.labels import label, why_later, why_not
 
 
@@ -34,6 +35,8 @@ def moment(_context: click.Context, _option: click.Parameter, text: str | None) 
 def tick(dry_run: bool, at: datetime | None) -> None:
     """Do once what the clock does each round: write down the mails that are due, wake the workers.
 
+    The clock has a worker write what the farewell protocols owe; here it is done at once.
+
     For a time to come, --dry-run lists all that goes until then as the page "What goes out" does:
     as if the clock runs, each mail goes when it is due, and nobody answers meanwhile. For now it
     lists this very round, with the daily cap.
@@ -45,13 +48,17 @@ def tick(dry_run: bool, at: datetime | None) -> None:
     if dry_run:
         _rehearse(at or now())
         return
+    states = advancing.advance_all()
     tally = ticking.tick()
     if tally is None:
-        raise click.ClickException("another clock is at it; nothing was done")
+        raise click.ClickException("another clock is at it; only departures were advanced")
+    skipped = states.count(MailState.skipped)
+    written = len(states) - skipped + tally.written
+    skipped += tally.skipped
     click.echo(
-        ngettext("%(num)d mail is to go.", "%(num)d mails are to go.", tally.written)
+        ngettext("%(num)d mail is to go.", "%(num)d mails are to go.", written)
         + " "
-        + ngettext("%(num)d is skipped.", "%(num)d are skipped.", tally.skipped)
+        + ngettext("%(num)d is skipped.", "%(num)d are skipped.", skipped)
     )
 
 

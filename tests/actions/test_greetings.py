@@ -127,6 +127,17 @@ def test_a_round_that_breaks_off_goes_on_without_greeting_anybody_twice(session,
     assert tick_at(DAY).written == 3
 
 
+def test_a_clock_that_is_told_to_end_leaves_the_rest_to_the_next(session, monkeypatch):
+    monkeypatch.setattr(greetings, "CHUNK", 3)
+    switched_on()
+    for _number in range(8):
+        builders.a_contact()
+    db.session.commit()
+    with time_machine.travel(DAY, tick=False):
+        assert ticking.tick(is_stopping=lambda: True).written == 3
+        assert ticking.tick().written == 5
+
+
 def test_what_a_week_without_the_clock_missed_is_not_sent(session):
     switched_on()
     switched_on("birthday")

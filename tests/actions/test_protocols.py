@@ -384,13 +384,13 @@ def test_nobody_can_send_a_reminder_of_what_never_went(session):
 
 
 @pytest.mark.parametrize("database", ["postgresql"])  # SQLite lets one writer in at a time
-def test_two_clocks_share_the_work_on_a_database_that_can_lock(app, database):
+def test_two_workers_share_the_work_on_a_database_that_can_lock(app, database):
     with on("2026-11-21"):
         recorded()
         db.session.commit()
-        first = protocols.due(datetime.now(UTC))
+        first = protocols.take(datetime.now(UTC))
         with app.app_context():
-            second = protocols.due(datetime.now(UTC))
+            second = protocols.take(datetime.now(UTC))
             db.session.rollback()
 
     assert (len(first), len(second)) == (1, 0)

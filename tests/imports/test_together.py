@@ -6,7 +6,6 @@ from threading import Barrier
 
 from sqlalchemy import func, select
 
-from service import ticking
 from service.actions import imports
 from service.clock import today
 from service.extensions import db
@@ -14,6 +13,7 @@ from service.imports import read
 from service.models import Client, Departure, Enrolment, MailKind, OutboxMessage
 from tests.builders import a_company
 from tests.imports.lists import DATA, HEADER, WHO
+from tests.rounds import a_round
 
 TODAY = today("Europe/Madrid")
 
@@ -49,7 +49,7 @@ def test_the_clock_writes_the_mails_of_those_whose_protocol_starts_only(session)
     imports.carry_out(read(f"{HEADER};servicio;fin\n{rows}{WHO};;\n".encode(), imports.known()))
     session.commit()
 
-    ticking.tick()
+    a_round()
 
     found = session.scalars(select(OutboxMessage)).all()
     assert {mail.contact.email for mail in found} == {"a@b.example"}

@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 
-from service import ticking
+from service import advancing, ticking
 from service.actions import departures, leases
 from service.actions.departures import Facts
 from service.clock import today
-from service.extensions import db
+from service.extensions import db, queue
 from service.mail import outbox
 from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import a_company, a_contact, a_departure
@@ -110,21 +110,21 @@ def many_leave(count: int) -> None:
 
 
 @contextmanager
-def nobody_else_writes() -> Iterator[None]:
-    """Hold what a round of the clock needs, so that it stays in the middle of it."""
+def nobody_else_writes(table: str) -> Iterator[None]:
+    """Hold a table, so that whoever writes to it stays in the middle of it."""
     with db.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("LOCK TABLE outbox IN EXCLUSIVE MODE"))
+            connection.execute(text(f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
         else:
             connection.execute(text("SELECT 1"))  # BEGIN IMMEDIATE
         yield
 
 
-def test_a_clock_that_is_told_to_end_finishes_what_it_writes_and_frees_its_lease(settings, session):
+def test_a_clock_that_is_told_to_end_finishes_its_round_and_frees_its_lease(settings, session):
     many_leave(5)
     with private_directory() as home:
         log = home / "log"
-        with nobody_else_writes():
+        with nobody_else_writes("leases"):
             with log.open("wb") as out:
                 clock = start(
                     [sys.executable, "worker.py", "clock"],
@@ -139,6 +139,19 @@ def test_a_clock_that_is_told_to_end_finishes_what_it_writes_and_frees_its_lease
             time.sleep(0.3)
             assert clock.poll() is None, log.read_text()
         assert clock.wait(PROMISE) == 0
-    written = db.session.scalar(select(func.count()).select_from(OutboxMessage))
-    assert written in (0, 5)  # a chunk is one transaction: all of it or nothing
+    assert queue.waiting() == 1  # the hint at those who are due
     assert leases.take(ticking.NAME, "the next clock", ticking.LEASE)
+
+
+def test_a_worker_that_is_told_to_end_finishes_the_departures_it_advances(settings, session):
+    many_leave(5)
+    with a_worker(settings, 9) as worker:
+        due = advancing.left()
+        with nobody_else_writes("enrolments"):
+            queue.wake("service.tasks.advance", due)
+            wait_for(lambda: jobs_of(worker))
+            tell_to_end(worker, with_its_jobs=True)
+            time.sleep(0.3)
+            assert worker.poll() is None
+        assert worker.wait(PROMISE) == 0
+    assert states().total() == 5

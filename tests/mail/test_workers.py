@@ -112,8 +112,7 @@ def test_advancing_writes_what_a_departure_owes_and_commits(session):
     departure = a_departure()
     enrolment = protocols.enrol(departure)
     session.commit()
-    tasks.advance(enrolment.id)
-    tasks.advance(0)
+    tasks.advance([enrolment.id, 0])
     session.rollback()
     kinds = session.scalars(select(OutboxMessage.kind)).all()
     assert set(kinds) == {MailKind.thank_you, MailKind.survey_invitation}

@@ -21,6 +21,7 @@ from service.reports import explanations, future
 from service.reports.future import Query
 from tests import builders
 from tests.explaining import asked
+from tests.rounds import a_round
 
 RECORDED = "2026-11-02T12:00:00Z"
 A_YEAR_ON = datetime(2027, 11, 2, 12, tzinfo=UTC)
@@ -50,7 +51,7 @@ def happens_until(end: datetime) -> list[tuple[str, str, SkipReason | None]]:
     """Let the clock run hour by hour, each mail going as it is written; what came of it."""
     with time_machine.travel(now(), tick=False) as clock:
         while now() < end:
-            ticking.tick()
+            a_round()
             gone = OutboxMessage.state == MailState.queued
             values = {"state": MailState.sent, "ended_at": now()}
             db.session.execute(update(OutboxMessage).where(gone).values(values))
@@ -141,7 +142,7 @@ def test_a_mail_that_does_not_go_says_why(app, a_farewell):
 
 def test_a_mail_that_is_written_and_waits_stands_there_with_what_follows_it(a_farewell):
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
-        ticking.tick()
+        a_round()
         found = future.lines(now(), A_YEAR_ON)
 
     assert found[0].mail.kind is MailKind.survey_invitation

@@ -1,0 +1,85 @@
+"""What a worker does about departures whose time has come: write down what they are owed. A door.
+
+The clock's round finds them and leaves a hint. They stay due until somebody has advanced them, so
+the next round finds again what a lost hint was about.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rq.timeouts import BaseTimeoutException
+
+from service.actions import protocols
+from service.clock import now
+from service.extensions import db
+from service.models import Enrolment, MailState
+
+SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is asked again
+
+log = logging.getLogger(__name__)
+
+
+def advance(ids: Sequence[int] | None = None) -> list[MailState]:
+    """Advance those of the enrolments `ids` that are due, a chunk at most, and commit.
+
+    Without `ids` those that have been due for longest. Returns the states of the new mails. An
+    enrolment that raises an error is set aside for an hour, so that it holds nobody's mail back;
+    when the others are done, an ExceptionGroup is raised.
+    """
+    found = protocols.take(now(), ids)
+    try:
+        return _advance(found)
+    except BaseTimeoutException:
+        raise
+    except Exception:
+        db.session.rollback()
+        log.exception("a chunk of %s departures failed; one by one now", len(found))
+    return _advance_one_by_one(found)
+
+
+def advance_all() -> list[MailState]:
+    """Advance whatever is due, chunk by chunk; return and raise what advance() does."""
+    states, errors = list[MailState](), list[Exception]()
+    while left():
+        try:
+            states += advance()
+        except ExceptionGroup as group:
+            errors += group.exceptions
+    _raise(errors)
+    return states
+
+
+def left() -> list[int]:
+    """Return the enrolments that are due and that nobody is at, a chunk at most."""
+    found = protocols.take(now())
+    db.session.commit()
+    return found
+
+
+def _advance(ids: Sequence[int]) -> list[MailState]:
+    states = [mail.state for mail in protocols.advance(ids)] if ids else []
+    db.session.commit()
+    return states
+
+
+def _advance_one_by_one(ids: Sequence[int]) -> list[MailState]:
+    states, errors = list[MailState](), list[Exception]()
+    for enrolment_id in ids:
+        try:
+            states += _advance(protocols.take(now(), [enrolment_id]))
+        except BaseTimeoutException:
+            raise
+        except Exception as error:
+            db.session.rollback()
+            log.exception("departure of enrolment %s set aside", enrolment_id)
+            errors.append(error)
+            db.session.get_one(Enrolment, enrolment_id).next_at = now() + SET_ASIDE
+            db.session.commit()
+    _raise(errors)
+    return states
+
+
+def _raise(errors: Sequence[Exception]) -> None:
+    if errors:
+        raise ExceptionGroup("some mails could not be written", errors)
