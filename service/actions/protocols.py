@@ -46,15 +46,17 @@ from service.models.types import UtcDateTime
 CHUNK = 200  # enrolments per transaction, and per hint
 SETTLING = timedelta(minutes=1)  # the soonest that an enrolment is asked again
 
+_ENROLMENTS = Enrolment.__table__.c  # as a table: a round of the clock is mostly this question
+
 
 def _is_due(at: Any) -> tuple[ColumnElement[bool], ...]:
-    return (Enrolment.state == EnrolmentState.active, Enrolment.next_at <= at)
+    return (_ENROLMENTS.state == EnrolmentState.active, _ENROLMENTS.next_at <= at)
 
 
 _DUE = (
-    select(Enrolment.id)
+    select(_ENROLMENTS.id)
     .where(*_is_due(bindparam("at", type_=UtcDateTime())))
-    .order_by(Enrolment.next_at, Enrolment.id)
+    .order_by(_ENROLMENTS.next_at, _ENROLMENTS.id)
     .limit(CHUNK)
 )
 
@@ -87,10 +89,7 @@ def waits() -> ColumnElement[bool]:
 
 
 def due(at: datetime) -> list[int]:
-    """Return the enrolments to be asked by `at`, the longest due first, a chunk at most.
-
-    Their ids alone, along the index: it is what a round of the clock asks.
-    """
+    """Return the ids of a chunk of enrolments to be asked by `at`, the longest due first."""
     return list(db.session.scalars(_DUE, {"at": at}))
 
 
@@ -98,7 +97,7 @@ def take(at: datetime, ids: Sequence[int] | None = None) -> list[int]:
     """Return what `due` does, of `ids` alone when they are given, locked from other workers."""
     query = _DUE.with_for_update(skip_locked=True)  # SQLite: BEGIN IMMEDIATE does it
     if ids is not None:
-        query = query.where(among(Enrolment.id, ids))
+        query = query.where(among(_ENROLMENTS.id, ids))
     return list(db.session.scalars(query, {"at": at}))
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
+from rq import Worker
 from sqlalchemy import select, text
 
 from service import advancing, ticking
@@ -146,6 +147,7 @@ def test_a_clock_that_is_told_to_end_finishes_its_round_and_frees_its_lease(sett
 def test_a_worker_that_is_told_to_end_finishes_the_departures_it_advances(settings, session):
     many_leave(5)
     with a_worker(settings, 9) as worker:
+        wait_for(lambda: worker.pid in [it.pid for it in Worker.all(queue=queue.jobs)])
         due = advancing.left()
         with nobody_else_writes("enrolments"):
             queue.wake("service.tasks.advance", due)
