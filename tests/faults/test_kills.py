@@ -6,12 +6,15 @@ FAULT_SEED repeats the blows of an earlier run, as far as chance is ours.
 import os
 import random
 import time
+from datetime import timedelta
 
 import pytest
 import redis
 
+from service.clock import today
 from service.models import MailState
 from tests.faults.installs import Install, an_install, hint_in_batches, open_mails, reckon, states
+from tests.faults.test_together import record_all, times_written
 from tests.mail.deliveries import mails
 from tests.mail.scripted_process import ScriptedProcess, scripted_process
 
@@ -19,6 +22,8 @@ SEED = int(os.environ.get("FAULT_SEED") or random.randrange(1_000_000))
 BLOWS = ("job", "packer", "worker", "worker and job", "clock")
 WEIGHTS = (6, 4, 2, 2, 1)
 MOST_SECONDS = 600
+LEAVING = 250  # departures: more than one job advances
+NO_SERVER = 9  # nobody listens there: what is written waits
 
 
 class Killer:
@@ -123,3 +128,26 @@ def test_no_mail_is_lost_and_at_most_one_doubled_per_kill(settings):
 @pytest.mark.parametrize("seed", range(10))
 def test_a_thousand_mails_and_fifty_kills_lose_nothing(settings, seed):
     none_is_lost(settings, 1_000, 50, seed, 0.01)
+
+
+@pytest.mark.usefixtures("session")
+def test_workers_that_are_killed_while_they_advance_leave_each_step_written_once(settings):
+    print(f"FAULT_SEED={SEED}")
+    chance, kills = random.Random(SEED), 0
+    with an_install(settings, NO_SERVER) as install:
+        record_all(today("Europe/Madrid") - timedelta(days=1), LEAVING)
+        install.work(2)
+        install.until_ready()
+        for _blow in range(6):
+            install.tick_here()
+            install.until(lambda: install.is_at_work() or all_are_written(), "a hint is taken up")
+            time.sleep(chance.uniform(0, 0.1))
+            kills += sum(worker.kill_children() for worker in install.workers)
+        assert kills, "no job was killed"
+        install.until(lambda: install.tick_here() or all_are_written(), "the rest is written")
+        assert set(times_written()) == {1}
+
+
+def all_are_written() -> bool:
+    """Whether each departure has the two mails that it is owed."""
+    return len(times_written()) == 2 * LEAVING

@@ -20,12 +20,22 @@ DEPARTURES = 30
 ROUNDS = ((0, 2), (4, 3), (4, 4))
 
 
-def record_all(end_on: date) -> None:
-    """Record all departures at once, as an import does."""
+def record_all(end_on: date, count: int = DEPARTURES) -> None:
+    """Record so many departures at once, as an import does."""
     a_company()
-    for _ in range(DEPARTURES):
+    for _ in range(count):
         departures.record(a_contact(), Facts(service="SEO", end_on=end_on))
     db.session.commit()
+
+
+def times_written() -> list[int]:
+    """Return how often each step of each departure is written down."""
+    query = select(func.count(OutboxMessage.id))
+    with reading():
+        found = db.session.scalars(query.group_by(OutboxMessage.departure_id, OutboxMessage.step))
+        times = list(found)
+        db.session.rollback()
+    return times
 
 
 @pytest.mark.usefixtures("session")
@@ -41,10 +51,6 @@ def test_two_clocks_and_four_workers_do_each_step_once(settings):
             install.until(
                 lambda count=count: states() == {MailState.sent: count}, f"{count} mails go"
             )
-        with reading():
-            query = select(func.count(OutboxMessage.id))
-            query = query.group_by(OutboxMessage.departure_id, OutboxMessage.step)
-            assert set(db.session.scalars(query)) == {1}
-            db.session.rollback()
+        assert set(times_written()) == {1}
         assert set(smtp.taken().values()) == {1}
         reckon(smtp, deaths=0)
