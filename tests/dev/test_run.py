@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
@@ -121,9 +121,10 @@ def launch(clone: Path, port: int) -> Iterator[Callable[..., Launched]]:
 
     yield one_more
     for run in launched:
-        if run.process.poll() is None:
-            run.process.kill()
-            run.process.wait()
+        for pid, _line in processes_in(run.clone):  # faketime, say, does not take its child along
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        run.process.wait()
 
 
 def get(port: int, path: str) -> http.client.HTTPResponse:
