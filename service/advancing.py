@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from rq.timeouts import BaseTimeoutException
+from sqlalchemy.exc import OperationalError
 
 from service.actions import protocols
 from service.clock import now
@@ -16,6 +17,7 @@ from service.extensions import db
 from service.models import Enrolment, MailState
 
 SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is asked again
+NOBODYS_FAULT = (BaseTimeoutException, OperationalError)  # no time, or no database
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +27,13 @@ def advance(ids: Sequence[int] | None = None) -> list[MailState]:
 
     Without `ids` those that have been due for longest. Returns the states of the new mails. An
     enrolment that raises an error is set aside for an hour, so that it holds nobody's mail back;
-    when the others are done, an ExceptionGroup is raised.
+    when the others are done, an ExceptionGroup is raised. When the database is away or locked, its
+    OperationalError is: whoever is due stays so.
     """
     found = protocols.take(now(), ids)
     try:
         return _advance(found)
-    except BaseTimeoutException:
+    except NOBODYS_FAULT:
         raise
     except Exception:
         db.session.rollback()
@@ -68,7 +71,7 @@ def _advance_one_by_one(ids: Sequence[int]) -> list[MailState]:
     for enrolment_id in ids:
         try:
             states += _advance(protocols.take(now(), [enrolment_id]))
-        except BaseTimeoutException:
+        except NOBODYS_FAULT:
             raise
         except Exception as error:
             db.session.rollback()

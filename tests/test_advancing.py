@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from service import advancing, tasks
 from service.actions import protocols
@@ -81,6 +82,22 @@ def test_one_departure_that_fails_holds_nobody_back_and_is_not_hidden(
         assert set_aside.next_at == datetime.now(UTC) + timedelta(hours=1)
 
     assert len(steps()) == 6
+
+
+def test_a_database_that_is_away_is_nobodys_fault_and_sets_nobody_aside(session, monkeypatch):
+    some_departures(2)
+
+    def away(_ids):
+        raise OperationalError("COMMIT", {}, Exception("gone"))
+
+    with time_machine.travel(THEN, tick=False):
+        due = advancing.left()
+        with monkeypatch.context() as patched:
+            patched.setattr(protocols, "advance", away)
+            with pytest.raises(OperationalError):
+                advancing.advance(due)
+        db.session.rollback()
+        assert advancing.left() == due
 
 
 def test_all_at_once_tells_of_failures_when_the_others_are_done(session, chunks_of_three, a_bug):
