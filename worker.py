@@ -5,9 +5,11 @@ Any number of both may run: all work is claimed in the database, so that two nev
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from dotenv import load_dotenv
 from flask import Flask
@@ -58,6 +60,18 @@ class MailWorker(Worker):
         """Let a job note SIGTERM; Ctrl-C reaches the worker, which passes it on."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         stopping.listen()
+
+    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
+        """Signal the job at hand, and those that it forked.
+
+        A job that was forked just now is still in the worker's own process group, which RQ would
+        signal: the worker, and whoever started it, such as a shell or a test run.
+        """
+        with suppress(ProcessLookupError):
+            if os.getpgid(self.horse_pid) == self.horse_pid:
+                super().kill_horse(sig)
+            else:
+                os.kill(self.horse_pid, sig)
 
     def handle_warm_shutdown_request(self) -> None:
         """Tell the job at hand."""
