@@ -67,7 +67,7 @@ class MailWorker(Worker):
         A job that was forked just now is still in the worker's own process group, which RQ would
         signal: the worker, and whoever started it, such as a shell or a test run.
         """
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):  # it is over already
             if os.getpgid(self.horse_pid) == self.horse_pid:
                 super().kill_horse(sig)
             else:

@@ -21,10 +21,16 @@ def advance(enrolment_ids: Sequence[int]) -> None:
     """
     try:
         advancing.advance(enrolment_ids)
-    finally:  # one that raised is set aside, and holds nobody back
-        left = advancing.left()
-        if left:
-            queue.wake("service.tasks.advance", left)
+    except ExceptionGroup:  # those that raised are set aside, and hold nobody back
+        _have_the_next_advanced()
+        raise
+    _have_the_next_advanced()  # not when the database is away: the clock's next round hints again
+
+
+def _have_the_next_advanced() -> None:
+    left = advancing.left()
+    if left:
+        queue.wake("service.tasks.advance", left)
 
 
 def read_inbox() -> None:

@@ -84,7 +84,10 @@ def test_one_departure_that_fails_holds_nobody_back_and_is_not_hidden(
     assert len(steps()) == 6
 
 
-def test_a_database_that_is_away_is_nobodys_fault_and_sets_nobody_aside(session, monkeypatch):
+def test_a_database_that_is_away_sets_nobody_aside_and_is_not_asked_again_at_once(
+    session, monkeypatch
+):
+    queue.jobs.connection.flushall()
     some_departures(2)
 
     def away(_ids):
@@ -95,8 +98,9 @@ def test_a_database_that_is_away_is_nobodys_fault_and_sets_nobody_aside(session,
         with monkeypatch.context() as patched:
             patched.setattr(protocols, "advance", away)
             with pytest.raises(OperationalError):
-                advancing.advance(due)
+                tasks.advance(due)
         db.session.rollback()
+        assert queue.waiting() == 0
         assert advancing.left() == due
 
 
