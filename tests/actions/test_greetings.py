@@ -54,6 +54,15 @@ def switched_on(public_id: str = "season", **more) -> None:
         db.session.commit()
 
 
+def a_season_for(readers: int, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    """A season's greeting that is on, for so many readers, written a `chunk` at a time."""
+    monkeypatch.setattr(greetings, "CHUNK", chunk)
+    switched_on()
+    for _number in range(readers):
+        builders.a_contact()
+    db.session.commit()
+
+
 def tick_at(moment: str) -> ticking.Tally:
     with time_machine.travel(moment, tick=False):
         return ticking.tick()
@@ -94,11 +103,7 @@ def test_a_season_is_wished_once_a_year_however_often_the_clock_ticks(session):
 
 
 def test_two_clocks_at_once_write_each_greeting_once(app, session, monkeypatch):
-    monkeypatch.setattr(greetings, "CHUNK", 3)
-    switched_on()
-    for _number in range(8):
-        builders.a_contact()
-    db.session.commit()
+    a_season_for(8, monkeypatch, chunk=3)
     with time_machine.travel(DAY, tick=False):
 
         def clock(name: str) -> None:
@@ -115,11 +120,7 @@ def test_two_clocks_at_once_write_each_greeting_once(app, session, monkeypatch):
 
 
 def test_a_round_that_breaks_off_goes_on_without_greeting_anybody_twice(session, monkeypatch):
-    monkeypatch.setattr(greetings, "CHUNK", 2)
-    switched_on()
-    for _number in range(5):
-        builders.a_contact()
-    db.session.commit()
+    a_season_for(5, monkeypatch, chunk=2)
     with time_machine.travel(DAY, tick=False):
         next(greetings.write_due(now()))
         db.session.commit()
@@ -128,11 +129,7 @@ def test_a_round_that_breaks_off_goes_on_without_greeting_anybody_twice(session,
 
 
 def test_a_clock_that_is_told_to_end_leaves_the_rest_to_the_next(session, monkeypatch):
-    monkeypatch.setattr(greetings, "CHUNK", 3)
-    switched_on()
-    for _number in range(8):
-        builders.a_contact()
-    db.session.commit()
+    a_season_for(8, monkeypatch, chunk=3)
     with time_machine.travel(DAY, tick=False):
         assert ticking.tick(is_stopping=lambda: True).written == 3
         assert ticking.tick().written == 5
