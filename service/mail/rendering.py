@@ -128,7 +128,8 @@ def _sample_for(topic: Topic, kind: MailKind, to: Provider, house: House) -> Ren
         rendered,
         to=_recipient(row),
         message_id=row.message_id or "",
-        extra_headers={"Auto-Submitted": "auto-generated"},
+        replies_also_to=None,  # nobody answers a sample, so an answer would be about no mail
+        extra_headers=_headers_of_all(row),
     )
 
 
@@ -164,8 +165,7 @@ def _our_reply_address(topic: Topic, look: Look) -> Address | None:
 
 
 def _extra_headers(topic: Topic, said: Content, house: House) -> dict[str, str]:
-    row = topic.row
-    extra = {"Auto-Submitted": "auto-generated"}
+    row, extra = topic.row, _headers_of_all(topic.row)
     if RULES[row.kind].is_reminder and row.reply_to and row.reply_to.message_id:
         extra["In-Reply-To"] = extra["References"] = row.reply_to.message_id
     if not RULES[row.kind].is_transactional:
@@ -174,7 +174,12 @@ def _extra_headers(topic: Topic, said: Content, house: House) -> dict[str, str]:
         by_mail = f"mailto:{quote(to, safe='@+')}?subject=unsubscribe"
         extra["List-Unsubscribe"] = f"<{by_post}>, <{by_mail}>"
         extra["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return {name: headers.checked(name, value) for name, value in extra.items()}
+
+
+def _headers_of_all(row: OutboxMessage) -> dict[str, str]:
+    extra = {"Auto-Submitted": "auto-generated"}
     if settings().postmark_login:
         extra[f"{postmark.METADATA}{postmark.NAME}"] = row.public_id
         extra["X-PM-KeepID"] = "true"  # our Message-ID stays, so answers say what they answer
-    return {name: headers.checked(name, value) for name, value in extra.items()}
+    return extra

@@ -1,12 +1,18 @@
-"""A mail of every kind as it could be, for previews: rows that are never added to the database."""
+"""A mail of every kind as it could be, for previews: rows that are never added to the database.
+
+They are whole all the same: what a saved row has, whatever the settings ask of it, they have too.
+"""
 
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, TypeVar
 
 from flask_babel import force_locale
 from flask_babel import gettext as _
+from sqlalchemy import inspect
 
 from service.clock import now, today
+from service.extensions import Model
 from service.mail.health import Trouble, TroubleKind
 from service.mail.kinds import RULES
 from service.mail.placeholders import OF_NO_DEPARTURE
@@ -30,8 +36,12 @@ from service.models import (
     Response,
     Testimonial,
 )
+from service.models.clients import name_key
+
+Row = TypeVar("Row", bound=Model)
 
 NOWHERE = "sample"  # the id in the links of a preview: no row has it
+NO_MAIL = "A" * 22  # sixteen zero octets: the form of a mail's public id, and no mail has it
 
 
 def sample(
@@ -46,8 +56,17 @@ def sample(
     `like` is whose names and dates it has; its links lead nowhere all the same.
     """
     with force_locale(language):
-        departure = _departure(sender, house, like)
-        row = OutboxMessage(kind=kind, language=language, departure=departure, context={})
+        departure = _departure(sender, house, like, language)
+        row = _whole(
+            OutboxMessage,
+            public_id=NO_MAIL,
+            key=f"sample:{kind}",
+            kind=kind,
+            language=language,
+            departure=departure,
+            priority=RULES[kind].priority,
+            due_at=now(),
+        )
         if kind.value in OF_NO_DEPARTURE:
             row.departure = None
         if kind is MailKind.alert_mail_trouble:
@@ -58,25 +77,43 @@ def sample(
             row.contact, row.sender = departure.contact, sender
         closes_at = now() + timedelta(days=60)
         survey, testimonial = (
-            Invitation(public_id=NOWHERE, departure=departure, kind=what, closes_at=closes_at)
+            _whole(
+                Invitation, public_id=NOWHERE, departure=departure, kind=what, closes_at=closes_at
+            )
             for what in (InvitationKind.survey, InvitationKind.testimonial)
         )
         return Topic(
             row,
             invitation=survey,
             testimonial_invitation=testimonial,
-            response=_response(departure, failed=kind is MailKind.alert_low_score),
-            testimonial=_testimonial(departure),
-            link=ProviderLink(public_id=NOWHERE, expires_at=now() + timedelta(days=2)),
-            issue=NewsletterIssue(public_id=NOWHERE, texts={}),
+            response=_response(departure, language, failed=kind is MailKind.alert_low_score),
+            testimonial=_testimonial(departure, language),
+            link=_whole(ProviderLink, public_id=NOWHERE, expires_at=now() + timedelta(days=2)),
+            issue=_whole(NewsletterIssue, public_id=NOWHERE, number=1, due_at=now(), texts={}),
             conversation=_conversation(departure) if kind is MailKind.alert_door_open else None,
         )
 
 
+def _whole(model: type[Row], **values: Any) -> Row:
+    """Return a row with `values`, and what a database would give it when it is saved: defaults."""
+    row = model(**values)
+    context = SimpleNamespace(get_current_parameters=lambda: values)  # what defaults may ask
+    for attribute in inspect(model).column_attrs:
+        default: Any = attribute.columns[0].default
+        if default is not None and getattr(row, attribute.key) is None:
+            given = default.arg(context) if default.is_callable else default.arg
+            setattr(row, attribute.key, given)
+    return row
+
+
 def _conversation(departure: Departure) -> Conversation:
-    return Conversation(
+    return _whole(
+        Conversation,
         public_id=NOWHERE,
         contact=departure.contact,
+        asked_on=now().date(),
+        asked_at=now(),
+        changed_at=now(),
         message=_("Could we talk about the new shop?"),
         channel=Channel.phone,
         phone="600 000 001",
@@ -90,20 +127,30 @@ def _trouble() -> dict[str, Any]:
     return Trouble(TroubleKind.server, since, 12, words="Connection refused").figures
 
 
-def _departure(responsible: Provider, house: Company, like: Departure | None) -> Departure:
+def _departure(
+    responsible: Provider, house: Company, like: Departure | None, language: str
+) -> Departure:
     three_years_ago = today(house.time_zone) - timedelta(days=3 * 366)
-    client = Client(
-        name=like.client.name if like else "Bodegas Ruy Díaz",
+    client_name = like.client.name if like else "Bodegas Ruy Díaz"
+    client = _whole(
+        Client,
+        public_id=NOWHERE,
+        name=client_name,
+        name_key=name_key(client_name),
         started_on=like.client.started_on if like else three_years_ago,
     )
-    contact = Contact(
+    contact = _whole(
+        Contact,
         public_id=NOWHERE,
         client=client,
         name=like.contact.name if like else "Jimena Ruy Díaz",
         email="jimena@ruydiaz.example",
+        email_key="jimena@ruydiaz.example",
+        language=language,
         phone="600 000 000",
     )
-    return Departure(
+    return _whole(
+        Departure,
         public_id=NOWHERE,
         client=client,
         contact=contact,
@@ -113,10 +160,13 @@ def _departure(responsible: Provider, house: Company, like: Departure | None) ->
     )
 
 
-def _response(departure: Departure, *, failed: bool) -> Response:
-    response = Response(
+def _response(departure: Departure, language: str, *, failed: bool) -> Response:
+    response = _whole(
+        Response,
         public_id=NOWHERE,
         departure=departure,
+        language=language,
+        saved_at=now(),
         score=4 if failed else 9,
         satisfaction=2 if failed else 5,
         handover=3 if failed else 5,
@@ -129,10 +179,12 @@ def _response(departure: Departure, *, failed: bool) -> Response:
     return response
 
 
-def _testimonial(departure: Departure) -> Testimonial:
-    return Testimonial(
+def _testimonial(departure: Departure, language: str) -> Testimonial:
+    return _whole(
+        Testimonial,
         public_id=NOWHERE,
         departure=departure,
+        language=language,
         quote=_(
             "They looked after our shop for three years as if it were theirs. When we left, they "
             "handed over everything in order, and without hurry."

@@ -1,0 +1,78 @@
+"""A sample is a whole row: whatever the settings ask of a mail, a preview of it can answer."""
+
+from dataclasses import fields
+
+import pytest
+from sqlalchemy import inspect
+
+from service.config import LANGUAGES
+from service.extensions import Model, db
+from service.mail import rendering, verp, warming
+from service.mail.samples import NO_MAIL, sample
+from service.models import MailKind
+from tests.builders import a_company, a_provider
+
+SETTINGS = {
+    "nothing": {},
+    "a bounce address": {"mail_bounce_address": "rebotes@norte.example"},
+    "postmark": {"postmark_login": "postmark:secret"},
+    "both": {
+        "mail_bounce_address": "rebotes@norte.example",
+        "postmark_login": "postmark:secret",
+    },
+}
+
+
+def rows_of(kind: MailKind) -> list[Model]:
+    """The rows of a sample of `kind`, signed by somebody of the team."""
+    topic = sample(kind, "es", a_provider(), a_company())
+    rows = [getattr(topic, field.name) for field in fields(topic)]
+    rows += [row.contact for row in rows[:1] if row.contact]
+    return [row for row in rows if isinstance(row, Model)]
+
+
+@pytest.mark.parametrize("kind", MailKind)
+def test_a_sample_lacks_nothing_but_the_ids_that_a_database_gives(session, kind):
+    for row in rows_of(kind):
+        lacking = [
+            column.key
+            for column in inspect(type(row)).column_attrs
+            if not column.columns[0].nullable
+            and not column.columns[0].primary_key
+            and not column.columns[0].foreign_keys
+            and getattr(row, column.key) is None
+        ]
+        assert lacking == [], type(row).__name__
+    db.session.rollback()
+
+
+@pytest.mark.parametrize("named", SETTINGS)
+def test_a_worker_is_warmed_whatever_is_set(remade, named):
+    app = remade(**SETTINGS[named])
+    with app.app_context():
+        warming.warm()
+
+
+def test_a_sample_shows_the_headers_that_the_settings_add(remade):
+    with remade(**SETTINGS["both"]).app_context():
+        house = rendering.the_house()
+        topic = sample(MailKind.survey_invitation, "es", a_provider(), house.company)
+        mail = rendering.render_topic(topic, house)
+        assert mail.replies_also_to == (house.look.name, verp.address(NO_MAIL))
+        assert mail.extra_headers["X-PM-Metadata-mail"] == NO_MAIL
+        db.session.rollback()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sample_that_somebody_asked_for_is_answered_to_people_alone(remade, language):
+    with remade(**SETTINGS["both"]).app_context():
+        marta = a_provider()
+        house = rendering.the_house()
+        asked = sample(MailKind.test_mail, language, marta, house.company)
+        asked.row.context = {"sample": MailKind.survey_invitation}
+        mail = rendering.render_topic(asked, house)
+        assert mail.to == (marta.name, marta.email)
+        assert mail.replies_also_to is None
+        assert "List-Unsubscribe" not in mail.extra_headers
+        assert mail.extra_headers["X-PM-KeepID"] == "true"
+        db.session.rollback()
