@@ -56,6 +56,7 @@ class Courier:
         self.halved: dict[str, int] = {}  # how often which bucket's rate is halved
         self.is_limited = False  # some rate holds for some mail
         self.put_back: Counter[str] = Counter()  # mails whose domain has no slot yet, by bucket
+        self.dead: set[str] = set()  # addresses that the server has just refused for good
         self.counts: Counter[str] = Counter()
 
     def carry(self) -> bool:
@@ -113,6 +114,9 @@ class Courier:
     def _has_its_turn(self, claims: Claims, parcel: Parcel) -> bool:
         """Wait until no rate holds the mail back; False when it is given back for later."""
         claims.hold(parcel.row_id)
+        if parcel.envelope.recipient in self.dead:  # it was prepared before we knew
+            claims.release([parcel.row_id])  # whoever claims it next finds the address suppressed
+            return False
         self.time.check()
         if time.monotonic() - self.looked_at > FRESH:
             self._look_at_limits()
@@ -174,7 +178,11 @@ class Courier:
         return line
 
     def _refused(self, claims: Claims, parcel: Parcel, refusal: Refusal) -> None:
+        log.warning("mail_refused outbox=%s words=%s", parcel.row_id, refusal.words)
+        self._note(claims, parcel, "refused", outcomes.refused(parcel.tried, refusal))
         if outcomes.is_dead(refusal):
+            claims.write()  # first: the suppression takes back whatever is on its way to them
+            self.dead.add(parcel.envelope.recipient)
             suppressions.add(
                 parcel.envelope.recipient,
                 SuppressionReason.hard_bounce,
@@ -187,8 +195,6 @@ class Courier:
             bucket = rate.bucket_of(parcel.envelope.recipient)
             rate.slow_down(bucket if refusal.about is About.recipient else rate.SERVER)
             self._look_at_limits()
-        log.warning("mail_refused outbox=%s words=%s", parcel.row_id, refusal.words)
-        self._note(claims, parcel, "refused", outcomes.refused(parcel.tried, refusal))
         self._answered()
 
     def _note(self, claims: Claims, parcel: Parcel, what: str, changes: outcomes.Changes) -> None:

@@ -9,15 +9,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from service.clock import now
 from service.current import settings
 from service.database import insert_into
 from service.extensions import db
 from service.mail.kinds import Rules
-from service.mail.rows import among
+from service.mail.rows import among, rarely
 from service.models import (
+    Contact,
+    MailState,
+    OutboxMessage,
     Provider,
     Suppression,
     SuppressionChange,
@@ -105,7 +108,37 @@ def put_in(row: Mapping[str, Any], **logged: Any) -> bool:
     if db.session.scalar(new.returning(Suppression.id)) is None:
         return False
     db.session.execute(insert(SuppressionChange).values({**change_of(row), **logged}))
+    if row["address"]:
+        take_back([row["address"]])
     return True
+
+
+def take_back(emails: Iterable[str]) -> None:
+    """Give back the mails to `emails` that a worker holds and has not begun to hand over.
+
+    They were claimed, and perhaps prepared, before the address was suppressed. Their holder learns
+    at the mark before the first byte that they are its own no more; the next claim asks again.
+    """
+    keys = {email_key(email) for email in emails}
+    reader = or_(Contact.email_key.in_(keys), func.lower(Provider.email).in_(keys))
+    held = (
+        select(OutboxMessage.id)
+        .outerjoin(OutboxMessage.contact)
+        .outerjoin(OutboxMessage.provider)
+        .where(rarely(OutboxMessage.state == MailState.sending), reader)
+        .where(OutboxMessage.handing_over_at.is_(None))
+        .with_for_update(skip_locked=True, of=OutboxMessage)  # one that is locked is just leaving
+    )
+    ids = db.session.scalars(held).all()
+    if not ids:
+        return
+    db.session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id.in_(ids), OutboxMessage.state == MailState.sending)
+        .where(OutboxMessage.handing_over_at.is_(None))
+        .values(state=MailState.queued, lease_owner=None, lease_until=None),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def change_of(row: Mapping[str, Any]) -> dict[str, Any]:

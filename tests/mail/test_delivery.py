@@ -287,3 +287,21 @@ def test_a_mail_put_back_after_it_was_announced_never_gets_another_s_words(sessi
     to = [mail.split(b"\r\nTo: ")[1].split(b"<")[1].split(b">")[0] for mail in server.mails]
     assert to == [b"ana@daz.example", b"ruy@daz.example"]
     assert server.connections == 2
+
+
+def test_a_dead_address_gets_no_further_mail_of_the_same_job(session):
+    ana = a_contact(email="gone@cruz.example")
+    ids = [a_mail(contact=ana, subject=f"mail {number}").id for number in range(3)]
+    other = a_mail().id
+    with speaking_to(RCPT=["550 5.1.1 unknown", "250 ok"]) as server:
+        deliver(*ids, other)
+        deliver(*ids)
+
+    assert server.verbs().count("RCPT") == 2  # the dead one once, and the other reader
+    assert [state_of(row_id) for row_id in [*ids, other]] == [
+        MailState.failed,
+        MailState.skipped,
+        MailState.skipped,
+        MailState.sent,
+    ]
+    assert {fresh(row_id).skip_reason for row_id in ids[1:]} == {SkipReason.suppressed}

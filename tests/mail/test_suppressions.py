@@ -6,6 +6,7 @@ from sqlalchemy import event, func, select
 from service.clock import now
 from service.extensions import db
 from service.mail import delivery, outbox, suppressions
+from service.mail.claims import LostLease
 from service.mail.kinds import RULES, Rules
 from service.models import (
     ConsentPurpose,
@@ -18,7 +19,7 @@ from service.models import (
     SuppressionScope,
 )
 from tests.builders import a_contact, a_provider
-from tests.mail.deliveries import a_mail, fresh
+from tests.mail.deliveries import a_courier_that_dies, a_mail, fresh, mails
 
 ANA = "ana@cruz.example"
 UNSUBSCRIBED = SuppressionReason.unsubscribed
@@ -181,3 +182,32 @@ def test_an_erased_address_stays_suppressed_and_nothing_says_whose_it_was(sessio
     assert [change.why for change in changes()] == ["", "", "", "stays"]
     assert suppressions.add(ANA, UNSUBSCRIBED).address is None
     assert db.session.scalar(select(func.count(Suppression.id))) == 2
+
+
+def test_a_mail_that_was_prepared_before_an_address_said_no_does_not_leave_after_it(ana):
+    (row_id,) = mails(1, contact=ana)
+    with a_courier_that_dies(row_id) as claims:
+        suppressions.add(ANA.upper(), UNSUBSCRIBED, scope=SuppressionScope.everything)
+        db.session.commit()
+        with pytest.raises(LostLease):
+            claims.leave(row_id)
+    delivery.deliver([row_id])
+    row = fresh(row_id)
+    assert (row.state, row.skip_reason) == (MailState.skipped, SkipReason.suppressed)
+
+
+def test_a_mail_that_has_begun_to_leave_stays_with_whoever_sends_it(ana):
+    (row_id,) = mails(1, contact=ana)
+    with a_courier_that_dies(row_id) as claims:
+        claims.leave(row_id)
+        suppressions.add(ANA, UNSUBSCRIBED, scope=SuppressionScope.everything)
+        db.session.commit()
+        assert fresh(row_id).state is MailState.sending
+
+
+def test_mails_to_others_stay_with_whoever_holds_them(ana):
+    (row_id,) = mails(1)
+    with a_courier_that_dies(row_id) as claims:
+        suppressions.add(ANA, UNSUBSCRIBED)
+        db.session.commit()
+        claims.leave(row_id)

@@ -100,6 +100,7 @@ def carry_out(reading: Reading, *, file: str = "", by: Provider | None = None) -
         db.session.execute(adding, [{"public_id": new_public_id(), **row} for row in rows])
         changes = [suppressions.change_of(row) for row in rows]
         db.session.execute(insert(SuppressionChange), changes)
+        suppressions.take_back(row["address"] for row in rows if row["address"])
     return done
 
 
