@@ -9,7 +9,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any, NoReturn, TypeVar
 
 from dotenv import load_dotenv
 from flask import Flask
@@ -20,6 +22,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from service import ticking
+from service.actions import worker_starts
 from service.app import create_app
 from service.config import SettingError, Settings
 from service.extensions import db, queue
@@ -28,6 +31,8 @@ from service.reachability import unreachable
 
 ROUND = 5  # seconds between two ticks: what nobody hinted at leaves within 10
 STOPPING = {signal.SIGTERM, signal.SIGINT}
+
+Noted = TypeVar("Noted")
 
 log = logging.getLogger("service.worker")
 
@@ -55,6 +60,15 @@ def main() -> int:
 
 class MailWorker(Worker):
     """RQ's worker, whose jobs end after the mail in hand when it is told to stop."""
+
+    start_id: int | None = None  # of the row that says how its start went
+
+    def bootstrap(self, *words: Any, **more: Any) -> None:
+        """Register at Redis, and write down that the worker has come up."""
+        super().bootstrap(*words, **more)
+        noted(worker_starts.ready, self.start_id)
+        db.engine.dispose()  # a connection must not be shared with the jobs, which are forks
+        log.info("worker_ready queue=%s", queue.name)
 
     def setup_work_horse_signals(self) -> None:
         """Let a job note SIGTERM; Ctrl-C reaches the worker, which passes it on."""
@@ -85,16 +99,50 @@ def work_until_stopped(app: Flask, settings: Settings) -> None:
     while not answers(connection):  # whatever is due stays in the database meanwhile
         time.sleep(2)
     with app.app_context():
+        start_id = noted(worker_starts.begin)
+        for number in STOPPING:  # until RQ takes them over
+            signal.signal(number, end)
         try:
-            warming.warm()
-        except SQLAlchemyError as error:
-            log.warning("database_away error=%s", type(error).__name__)
-        db.engine.dispose()  # a connection must not be shared with the jobs, which are forks
-        jobs = Queue(queue.name, connection=connection, serializer=JSONSerializer)
-        worker = MailWorker([jobs], connection=connection, serializer=JSONSerializer)
-        worker.log_job_description = False
-        log.info("worker_ready queue=%s", queue.name)
-        worker.work(logging_level="WARNING")
+            warm()
+            jobs = Queue(queue.name, connection=connection, serializer=JSONSerializer)
+            worker = MailWorker([jobs], connection=connection, serializer=JSONSerializer)
+            worker.log_job_description = False
+            worker.start_id = start_id
+            worker.work(logging_level="WARNING")
+        except SystemExit:
+            noted(worker_starts.forget, start_id)
+            raise
+        except Exception as error:
+            noted(worker_starts.failed, start_id, error)
+            raise
+
+
+def warm() -> None:
+    """Fill the caches that jobs inherit; jobs work without them, so what is raised is logged."""
+    try:
+        warming.warm()
+    except SQLAlchemyError as error:
+        log.warning("database_away error=%s", type(error).__name__)
+    except Exception:
+        log.exception("warming_failed")
+    db.session.rollback()
+
+
+def noted(note: Callable[..., Noted], *words: object) -> Noted | None:
+    """Write something down and commit; without a database it is logged and left out."""
+    try:
+        result = note(*words)
+        db.session.commit()
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        log.warning("database_away error=%s", type(error).__name__)
+        return None
+    return result
+
+
+def end(_number: int, _frame: object) -> NoReturn:
+    """End a worker that is just starting."""
+    raise SystemExit(0)
 
 
 def answers(connection: Redis) -> bool:

@@ -1,7 +1,7 @@
 """The clock's round: sweep up, find what is due, wake the workers. A door: it commits.
 
-Any number of clocks may run; a lease in the database lets one of them tick. Nothing here sends,
-and whatever is to be done for each departure is a worker's.
+Any number of clocks may run; a lease in the database lets one of them tick. Nothing here sends but
+the alert that no worker starts, and whatever is to be done for each departure is a worker's.
 """
 
 import logging
@@ -83,6 +83,8 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
         _work(waiting, holder, is_stopping, tally, errors)
         leases.give_back(NAME, holder)
         db.session.commit()
+    if waiting.troubles:
+        _send_without_a_worker()
     receiving.wake_reader()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
     if errors:
@@ -212,6 +214,19 @@ def _wake_for_mails() -> int:
     db.session.commit()
     fresh = batches[queue.waiting() :] if batches else []
     return sum(queue.wake("service.tasks.deliver", ids) for ids in fresh)
+
+
+def _send_without_a_worker() -> None:
+    """Hand over the alert that no worker starts, as long as the mail server can be reached."""
+    ids = troubles.without_a_worker()
+    db.session.commit()
+    if not ids:
+        return
+    try:
+        delivery.deliver(ids)
+    except Exception:  # whatever keeps the workers down may keep us from it; the page says it too
+        db.session.rollback()
+        log.exception("alert_not_sent")
 
 
 def _foresee(written: Sequence[int], at: datetime) -> list[Foreseen]:

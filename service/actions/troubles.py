@@ -1,17 +1,20 @@
 """Tell the owners when the mail is in trouble, once a trouble. Flushes, never commits.
 
 An alert about a mail server that is away waits in the outbox like any mail; the first page and
-/metrics say it meanwhile.
+/metrics say it meanwhile. One about workers that do not start is for the clock to hand over.
 """
 
 import secrets
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+
 from service.actions import alerts, leases
 from service.clock import now
+from service.extensions import db
 from service.mail import health, outbox
 from service.mail.health import Trouble, TroubleKind
-from service.models import MailKind, OutboxMessage
+from service.models import MailKind, MailState, OutboxMessage
 
 LOOK = timedelta(seconds=55)  # between two looks, whatever the number of clocks and their pace
 SILENCE = timedelta(days=1)  # about one kind of trouble, once it was told
@@ -29,6 +32,17 @@ def watch() -> list[OutboxMessage]:
         if _is_news(trouble)
         for mail in _tell(trouble, moment)
     ]
+
+
+def without_a_worker() -> list[int]:
+    """Return the alerts that are due and say that no worker starts, so that none may take them."""
+    alerts_due = select(OutboxMessage).where(
+        OutboxMessage.state == MailState.queued,
+        OutboxMessage.kind == MailKind.alert_mail_trouble,
+        OutboxMessage.due_at <= now(),
+    )
+    found = db.session.scalars(alerts_due)
+    return [row.id for row in found if row.context.get("trouble") == TroubleKind.worker]
 
 
 def _is_news(trouble: Trouble) -> bool:

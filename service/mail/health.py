@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select,
 
 from service.current import settings
 from service.extensions import db
-from service.mail import breaker, rate
+from service.mail import breaker, rate, worker_starts
 from service.mail.rows import from_now, rarely
+from service.mail.worker_starts import FailedStarts
 from service.models import Breaker, MailState, OutboxMessage, Outcome, Priority, RateBucket
 
 COUNTED = 50_000
@@ -38,6 +39,7 @@ class TroubleKind(StrEnum):
     """What the owner hears of."""
 
     server = "server"  # the mail server cannot be reached
+    worker = "worker"  # a worker ends each time it is started
     late = "late"  # nobody takes what is due
     bounces = "bounces"  # too much comes back
 
@@ -48,9 +50,9 @@ class Trouble:
 
     kind: TroubleKind
     since: datetime
-    count: int = 0  # mails that are due, or that came back
+    count: int = 0  # mails that are due, or that came back; starts that failed
     of: int = 0  # mails that went out
-    words: str = ""  # the server's
+    words: str = ""  # the server's, or the error's
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -116,6 +118,7 @@ class Health:
     shares: Mapping[int, Share]  # by their hours
     server: Server
     slowed: Sequence[RateBucket]
+    failed_starts: FailedStarts | None = None  # of workers, when they are trouble
 
     @property
     def lag(self) -> timedelta:
@@ -131,11 +134,14 @@ class Health:
     @property
     def troubles(self) -> list[Trouble]:
         """What is wrong."""
-        return _troubles(self.at, self.server, self.oldest_due_at, self.due, self.shares[DAY])
+        day = self.shares[DAY]
+        return _troubles(
+            self.at, self.server, self.failed_starts, self.oldest_due_at, self.due, day
+        )
 
 
 def look(at: datetime) -> Health:
-    """Return how the mail is at `at`; four queries."""
+    """Return how the mail is at `at`; five queries."""
     named: dict[str, Conditions] = {"due": due(at)}
     for state in (MailState.queued, MailState.sending, MailState.uncertain, MailState.failed):
         named[state] = [OutboxMessage.state == state]
@@ -153,19 +159,22 @@ def look(at: datetime) -> Health:
         shares={hours: _share(found, hours) for hours in (HOUR, DAY, WEEK)},
         server=server(at),
         slowed=_slowed(at),
+        failed_starts=worker_starts.failed(at),
     )
 
 
 def troubles(at: datetime) -> list[Trouble]:
-    """Return what is wrong at `at`; three queries, for those who ask every minute."""
+    """Return what is wrong at `at`; four queries, for those who ask every minute."""
     found = counts({"due": due(at), **_ended(at, DAY)})
-    return _troubles(at, server(at), oldest_due_at(at), found["due"], _share(found, DAY))
+    starts, day = worker_starts.failed(at), _share(found, DAY)
+    return _troubles(at, server(at), starts, oldest_due_at(at), found["due"], day)
 
 
 def waits() -> ColumnElement[bool]:
     """Return whether there can be any trouble beside late mails, as a value of SQL."""
     came_back = _came_back_since(from_now(-A_DAY))
-    return or_(exists().where(Breaker.failures > 0), exists().where(*came_back))
+    is_failing = exists().where(Breaker.failures > 0)
+    return or_(is_failing, exists().where(*came_back), worker_starts.waits())
 
 
 def due(at: Any) -> Conditions:
@@ -256,9 +265,16 @@ def _is_held_back(at: datetime) -> bool:
 
 
 def _troubles(
-    at: datetime, line: Server, oldest: datetime | None, due_now: int, day: Share
+    at: datetime,
+    line: Server,
+    starts: FailedStarts | None,
+    oldest: datetime | None,
+    due_now: int,
+    day: Share,
 ) -> list[Trouble]:
     found = []
+    if starts is not None:
+        found.append(Trouble(TroubleKind.worker, starts.since, starts.count, words=starts.error))
     if line.failing_since is not None and at - line.failing_since > UNREACHED:
         found.append(Trouble(TroubleKind.server, line.failing_since, due_now, words=line.words))
     is_late = oldest is not None and at - oldest > LATE and not line.is_failing

@@ -64,6 +64,7 @@ from service.models.surveys import (
 )
 from service.models.testimonials import Testimonial, TestimonialState
 from service.models.texts import MailText
+from service.models.workers import WorkerStart
 
 __all__ = [
     "END_STATES",
@@ -139,5 +140,6 @@ __all__ = [
     "Testimonial",
     "TestimonialState",
     "WaitReason",
+    "WorkerStart",
     "image_is_used",
 ]

@@ -181,6 +181,7 @@ def test_a_batch_costs_the_same_queries_whatever_its_size(app):
     ("kind", "subject", "said"),
     [
         (TroubleKind.server, "Your mail server could not be reached", "535 wrong password"),
+        (TroubleKind.worker, "A mail worker does not start", "535 wrong password"),
         (TroubleKind.late, "Mails are waiting too long", "1,234"),
         (TroubleKind.bounces, "Too many mails come back", "5,678"),
     ],

@@ -30,6 +30,7 @@ def test_a_service_whose_parts_answer_is_ready(client):
         "status": "ok",
         "database": "ok",
         "redis": "ok",
+        "worker": "ok",
         "queue": "ok",
         "queue_age_seconds": 0,
     }

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import now
 from service.extensions import db, queue
-from service.mail import health
+from service.mail import health, worker_starts
 
 blueprint = Blueprint("health", __name__)
 
@@ -23,11 +23,12 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """The database, Redis and the queue; 503 with the name of what is not well."""
-    age = _queue_age()
+    """The database, Redis, the workers and the queue; 503 with the name of what is not well."""
+    age, does_start = _queue_age(), _does_a_worker_start()
     parts = {
         "database": "ok" if age is not None else "away",
         "redis": "ok" if _redis_answers() else "away",
+        "worker": {True: "ok", False: "does not start", None: "unknown"}[does_start],
         "queue": "ok" if age is not None and age <= OLDEST_DUE.total_seconds() else "late",
     }
     is_well = all(state == "ok" for state in parts.values())
@@ -44,6 +45,15 @@ def _queue_age() -> int | None:
         db.session.rollback()
         return None
     return 0 if oldest is None else int((moment - oldest).total_seconds())
+
+
+def _does_a_worker_start() -> bool | None:
+    """Say whether workers come up when they are started; None without a database."""
+    try:
+        return worker_starts.failed(now()) is None
+    except SQLAlchemyError:
+        db.session.rollback()
+        return None
 
 
 def _redis_answers() -> bool:

@@ -120,6 +120,11 @@ def _mails(found: Health) -> Iterator[Metric]:
         found.server.is_failing,
     )
     yield GaugeMetricFamily(
+        "hasta_luego_worker_failed_starts",
+        "Starts of workers that failed in a row, from the third on.",
+        found.failed_starts.count if found.failed_starts else 0,
+    )
+    yield GaugeMetricFamily(
         "hasta_luego_mail_slowed_domains",
         "Domains that asked for slower mail.",
         len(found.slowed),

@@ -1,0 +1,49 @@
+"""Whether a worker comes up, told from its last starts. Reads only."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, func, or_, select
+
+from service.extensions import db
+from service.mail.rows import from_now
+from service.models import WorkerStart
+
+FAILURES = 3  # in a row, before it is more than a hiccup
+STARTING = timedelta(minutes=1)  # one that is not ready after so long was killed
+RECENT = timedelta(days=1)  # an older start says nothing about today
+
+
+@dataclass(frozen=True, slots=True)
+class FailedStarts:
+    """The starts that failed since the last one that came up."""
+
+    count: int
+    since: datetime
+    error: str  # of the latest that could say why
+
+
+def failed(at: datetime) -> FailedStarts | None:
+    """Return the failed starts of the last day, if at least three failed in a row; one query."""
+    is_over = or_(WorkerStart.error != "", WorkerStart.began_at <= at - STARTING)
+    since_the_last_good = (_came_after_the_last_good(), WorkerStart.began_at >= at - RECENT)
+    last_error = (
+        select(WorkerStart.error)
+        .where(*since_the_last_good, WorkerStart.error != "")
+        .order_by(WorkerStart.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(func.count(), func.min(WorkerStart.began_at), last_error)
+    count, since, error = db.session.execute(query.where(*since_the_last_good, is_over)).one()
+    return FailedStarts(count, since, error or "") if count >= FAILURES else None
+
+
+def waits() -> ColumnElement[bool]:
+    """Return whether a start of today has not come up, as a value of SQL."""
+    return exists().where(_came_after_the_last_good(), WorkerStart.began_at >= from_now(-RECENT))
+
+
+def _came_after_the_last_good() -> ColumnElement[bool]:
+    last_good = select(func.max(WorkerStart.id)).where(WorkerStart.ready_at.is_not(None))
+    return WorkerStart.id > func.coalesce(last_good.scalar_subquery(), 0)
