@@ -1,4 +1,4 @@
-"""The doors of what comes in: a mail, however it came, and the mailbox it may lie in. They commit.
+"""The doors of what comes in: a mail, however it came, the arrivals and the mailbox. They commit.
 
 A mail is taken once, whatever it holds; only a database that is away lets it come again.
 """
@@ -11,7 +11,7 @@ import time
 from datetime import timedelta
 
 from rq.timeouts import BaseTimeoutException
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -20,13 +20,13 @@ from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
 from service.mail import inbox
-from service.models import InboundDoor, InboundKind, Lease
+from service.models import InboundArrival, InboundDoor, InboundKind, Lease
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)  # the database, now or for a while
 EVERY = timedelta(minutes=1)  # how often the mailbox is asked
 AFTER_TROUBLE = timedelta(minutes=5)
 HINTS = timedelta(seconds=20)  # how often a worker is asked to, while none has come to it
-LONGEST = 20.0  # seconds that one visit to the mailbox may take
+LONGEST = 20.0  # seconds that one visit to the mailbox, or one reading of arrivals, may take
 LEASE, HINT = "inbox", "inbox hint"
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,44 @@ def take(octets: bytes, door: InboundDoor, recipients: tuple[str, ...] = ()) -> 
         db.session.commit()
     log.info("mail_came_in door=%s kind=%s", door, kind or "known")
     return kind
+
+
+def arrivals_wait() -> ColumnElement[bool]:
+    """Return whether a mail of the pipe waits to be read, as a value of SQL."""
+    return exists().where(InboundArrival.id.is_not(None))
+
+
+def read_arrivals() -> int:
+    """Take the mails that service.pipe wrote down, the oldest first; return how many.
+
+    Each is deleted after its commit, so one that is read twice counts once. One that raises is
+    logged and stays; it holds up nobody behind it. Ends after 20 seconds: the clock hints again.
+    """
+    taken, until = 0, time.monotonic() + LONGEST
+    for number in db.session.scalars(select(InboundArrival.id).order_by(InboundArrival.id)).all():
+        if time.monotonic() > until:
+            break
+        taken += _take_arrival(number)
+    return taken
+
+
+def _take_arrival(number: int) -> bool:
+    arrival = db.session.get(InboundArrival, number)
+    if arrival is None:
+        return False  # another worker had it
+    octets, recipients = arrival.octets, tuple(arrival.recipients)
+    db.session.rollback()
+    try:
+        take(octets, InboundDoor.pipe, recipients)
+    except (*AWAY, BaseTimeoutException):
+        raise
+    except Exception:
+        db.session.rollback()
+        log.exception("arrival_not_taken id=%s", number)
+        return False
+    db.session.execute(delete(InboundArrival).where(InboundArrival.id == number))
+    db.session.commit()
+    return True
 
 
 def wake_reader() -> bool:

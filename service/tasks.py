@@ -36,3 +36,8 @@ def _have_the_next_advanced() -> None:
 def read_inbox() -> None:
     """Take the mails that lie unread in the mailbox, unless somebody did within the minute."""
     receiving.read_inbox()
+
+
+def read_arrivals() -> None:
+    """Take the mails that a mail server has handed over to service.pipe."""
+    receiving.read_arrivals()

@@ -36,6 +36,7 @@ from service.reports import future
 
 LEASE = timedelta(seconds=60)
 LONG_QUEUE = 25  # hints: the mails that are due get no more than 20 of a round
+HINTED = {"enrolments", "arrivals"}  # of which a round does nothing itself
 NAME = "tick"
 HOLDER = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
 
@@ -85,6 +86,8 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
         db.session.commit()
     if waiting.troubles:
         _send_without_a_worker()
+    if waiting.arrivals and queue.waiting() < LONG_QUEUE:
+        tally.hinted += queue.wake("service.tasks.read_arrivals")
     receiving.wake_reader()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
     if errors:
@@ -114,8 +117,8 @@ def rehearse(at: datetime) -> list[Foreseen]:
 
 
 def _is_long(waiting: Row[Any]) -> bool:
-    """Say whether there is more to do than to hint at departures: that takes transactions."""
-    return any(is_so for job, is_so in waiting._mapping.items() if job != "enrolments")
+    """Say whether there is more to do than to leave hints: that takes transactions."""
+    return any(is_so for job, is_so in waiting._mapping.items() if job not in HINTED)
 
 
 def _work(
@@ -162,6 +165,7 @@ def _question(_engine: Engine) -> Any:
         issues.waits().label("issues"),
         delivery.waits().label("mails"),
         health.waits().label("troubles"),
+        receiving.arrivals_wait().label("arrivals"),
     )
 
 

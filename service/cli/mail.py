@@ -8,10 +8,8 @@ from flask.cli import AppGroup
 
 from service import receiving
 from service.extensions import db
-from service.mail.incoming import LARGEST
 from service.models import InboundDoor
-
-EX_TEMPFAIL = 75  # sysexits.h: the mail server keeps the mail and brings it again
+from service.pipe import EX_TEMPFAIL, NoMail, read
 
 group = AppGroup("mail", help="Mail that goes out and comes in.")
 
@@ -29,16 +27,15 @@ def receive(recipients: tuple[str, ...]) -> None:
 
     \b
     Example: flask --app wsgi mail receive < message.eml
-    From Postfix call deployment/postfix-receive, which never lets a bounce be bounced; the line
-    for master.cf is in docs/deployment.md.
+    From Postfix call deployment/postfix-receive, which starts faster, leaves the reading to a
+    worker, and never lets a bounce be bounced; the line for master.cf is in docs/deployment.md.
 
     Ends with 0 when the mail is kept, with 75 when it has to be brought again.
     """
-    octets = sys.stdin.buffer.read(LARGEST)
-    while sys.stdin.buffer.read(LARGEST):
-        pass  # a mail server takes a reader that stops early for a failure
-    if not octets.strip():
-        raise click.UsageError("there is no mail on standard input")
+    try:
+        octets = read(sys.stdin.buffer)
+    except NoMail:
+        raise click.UsageError("there is no mail on standard input") from None
     try:
         receiving.take(octets, InboundDoor.pipe, recipients)
     except Exception as error:  # whatever it is, the mail must not be lost, nor bounced back

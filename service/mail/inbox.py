@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
 from imap_tools.errors import ImapToolsError
 
-from service.mail.incoming import LARGEST
+from service.pipe import LARGEST
 
 TIMEOUT = 5.0  # seconds, for connecting and for each answer
 MOST_AT_ONCE = 100

@@ -17,8 +17,8 @@ from email.parser import BytesHeaderParser
 from email.utils import parseaddr
 
 from service.mail.markup import words_of
+from service.pipe import LARGEST
 
-LARGEST = 1024 * 1024  # octets that are read, and kept, of one mail
 MOST_NESTED = 40
 MOST_BOUNDARIES = 2000
 MOST_WORK = 2_000_000  # the parser looks at each line once per part that is still open

@@ -17,7 +17,7 @@ from service.models.departures import (
     Stage,
 )
 from service.models.greetings import Circle, Greeting, Occasion
-from service.models.inbound import Evidence, InboundDoor, InboundKind, InboundMail
+from service.models.inbound import Evidence, InboundArrival, InboundDoor, InboundKind, InboundMail
 from service.models.newsletters import (
     OPEN_ISSUES,
     IssueState,
@@ -96,6 +96,7 @@ __all__ = [
     "EventKind",
     "Evidence",
     "Greeting",
+    "InboundArrival",
     "InboundDoor",
     "InboundKind",
     "InboundMail",

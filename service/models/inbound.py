@@ -1,15 +1,16 @@
 """What came back by mail or webhook: bounces, complaints, replies, and what nobody could read."""
 
+from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
 from service.models.clients import Contact
 from service.models.outbox import OutboxMessage
 from service.models.providers import Provider
-from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, UtcDateTime, words
 
 
 class InboundDoor(StrEnum):
@@ -80,3 +81,14 @@ class InboundMail(Model):
     outbox: Mapped[OutboxMessage | None] = relationship()
     contact: Mapped[Contact | None] = relationship()
     looked_by: Mapped[Provider | None] = relationship()
+
+
+class InboundArrival(Model):
+    """A mail that service.pipe wrote down, with plain SQL, and that a worker has yet to read."""
+
+    __tablename__ = "inbound_arrivals"
+
+    id: Mapped[PrimaryKey]
+    octets: Mapped[bytes] = mapped_column(LargeBinary)
+    recipients: Mapped[list[str]] = mapped_column(JSON)  # the envelope's
+    arrived_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())

@@ -21,12 +21,12 @@ def script(tmp_path: Path) -> Path:
 
 
 def install(home: Path, exit_code: int) -> None:
-    """Put a program in the place of flask that keeps what it is told, and ends like that."""
-    flask = home / ".venv" / "bin" / "flask"
-    flask.parent.mkdir(parents=True)
+    """Put a program in the place of Python that keeps what it is told, and ends like that."""
+    python = home / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
     keep = 'printf "%s\\n" "$PWD" "$@" > told; cat > mail'
-    flask.write_text(f"#!/bin/sh\n{keep}; exit {exit_code}\n")
-    flask.chmod(0o755)
+    python.write_text(f"#!/bin/sh\n{keep}; exit {exit_code}\n")
+    python.chmod(0o755)
 
 
 def pipe(script: Path) -> int:
@@ -38,7 +38,7 @@ def test_the_command_gets_the_mail_and_the_address_as_it_was(script, tmp_path):
     install(tmp_path, 0)
 
     assert pipe(script) == 0
-    words = ["--app", "wsgi", "mail", "receive", f"--recipient={TO}"]
+    words = ["-m", "service.pipe", "--", TO]
     assert (tmp_path / "told").read_text().splitlines() == [str(tmp_path), *words]
     assert (tmp_path / "mail").read_bytes() == b"a mail"
 
