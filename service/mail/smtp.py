@@ -3,6 +3,7 @@
 What is said on a line is in dialogues.py. Nothing here touches the database.
 """
 
+import base64
 import smtplib
 import socket
 import ssl
@@ -24,6 +25,8 @@ from service.mail.dialogues import (
 )
 from service.mail.failures import Unreachable
 from service.mail.messages import Address
+
+AUTHENTICATED = 235  # RFC 4954, section 6
 
 
 class Message(flask_mail.Message):
@@ -126,7 +129,7 @@ class Connection(flask_mail.Connection):
                 host.starttls(context=ssl.create_default_context())
             host.ehlo_or_helo_if_needed()
             if self.mail.username and self.mail.password:
-                host.login(self.mail.username, self.mail.password)
+                _log_in(host, self.mail.username, self.mail.password)
         except BROKEN as error:
             if host is not None:
                 host.close()
@@ -176,6 +179,25 @@ class Connection(flask_mail.Connection):
         sender = envelope_from if envelope_from is not None else message.from_
         address = sender if isinstance(sender, str) else sender[1]
         self.hand_over(message.as_bytes(), Envelope(address, message.to[1]))
+
+
+def _log_in(host: smtplib.SMTP, username: str, password: str) -> None:
+    """Log in; raises smtplib's errors.
+
+    smtplib encodes a login as ASCII and fails on others with a UnicodeError; PLAIN has UTF-8
+    (RFC 4616, section 2).
+    """
+    if (username + password).isascii():
+        host.login(username, password)
+        return
+    if "PLAIN" not in str(host.esmtp_features.get("auth", "")).upper().split():
+        raise smtplib.SMTPNotSupportedError(
+            "the login has letters that are not ASCII, for which the server has to offer AUTH PLAIN"
+        )
+    secret = base64.b64encode(f"\0{username}\0{password}".encode()).decode()
+    code, words = host.docmd("AUTH", f"PLAIN {secret}")
+    if code != AUTHENTICATED:
+        raise smtplib.SMTPAuthenticationError(code, words)
 
 
 @cache

@@ -1,6 +1,7 @@
 """The dialogue with the server: every stage can fail, and each failure says what it means."""
 
 import time
+from base64 import b64decode
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -306,6 +307,33 @@ def test_a_login_that_fails_means_unreachable(answer):
     offer = "250-scripted.test\r\n250 AUTH PLAIN"
     with scripted(EHLO=offer, AUTH=answer) as server, pytest.raises(Unreachable):
         hand_over(server, **LOGIN)
+
+
+SPANISH_LOGIN = {"MAIL_USERNAME": "norte", "MAIL_PASSWORD": "sésamo"}
+
+
+def test_a_password_that_is_not_ascii_is_said_in_utf_8():
+    with scripted(EHLO="250-scripted.test\r\n250 AUTH LOGIN PLAIN") as server:
+        hand_over(server, **SPANISH_LOGIN)
+    [said] = [line for line in server.commands if line.startswith("AUTH")]
+    assert b64decode(said.split()[2]) == "\0norte\0sésamo".encode()
+
+
+@pytest.mark.parametrize("offer", ["250 AUTH LOGIN", "250 HELP"])
+def test_a_server_that_takes_no_such_password_is_unreachable(offer):
+    with (
+        scripted(EHLO=f"250-scripted.test\r\n{offer}") as server,
+        pytest.raises(Unreachable, match="AUTH PLAIN"),
+    ):
+        hand_over(server, **SPANISH_LOGIN)
+    assert server.verbs() == ["EHLO"]
+
+
+@pytest.mark.parametrize("answer", ["535 wrong", "454 not now", *LOST])
+def test_such_a_login_that_fails_means_unreachable(answer):
+    offer = "250-scripted.test\r\n250 AUTH PLAIN"
+    with scripted(EHLO=offer, AUTH=answer) as server, pytest.raises(Unreachable):
+        hand_over(server, **SPANISH_LOGIN)
 
 
 def test_a_server_without_login_is_told_no_password():
