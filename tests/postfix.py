@@ -69,6 +69,7 @@ PORTS = {
     ],
     "ascii": ["smtpd_discard_ehlo_keywords=8bitmime,smtputf8"],
     "full": [],
+    "outside": ["mynetworks=192.0.2.0/24"],  # who comes here is a stranger
     "elsewhere": [
         f"myhostname=mx.{ELSEWHERE}",
         "smtpd_recipient_restrictions=check_recipient_access,static:{{550 5.1.1 User unknown}}",
@@ -107,18 +108,22 @@ class Postfix:
         self.ports = {name: free_port() for name in PORTS}
 
     def configure(self) -> None:
-        """Write its settings and make its mailboxes."""
+        """Make its folders and write its settings."""
         self.home.chmod(0o755)  # its programs run as others than root
         for folder in ("queue", "data", "boxes", "sasl"):
             (self.home / folder).mkdir()
         shutil.chown(self.home / "data", "postfix")
         shutil.chown(self.boxes, OWNER)
         self.log.touch()
-        (self.home / "main.cf").write_text(MAIN.format(home=self.home, host=HOST))
-        (self.home / "master.cf").write_text(SERVICES + "".join(map(self._smtpd, PORTS)))
         there = [f"{self._on_the_wire(each)} {each}/\n" for each in MAILBOXES]
         there += [f"{each} {each}/\n" for each in MAILBOXES if not each.isascii()]
         (self.home / "mailboxes").write_text("".join(there))
+        self.write_settings()
+
+    def write_settings(self) -> None:
+        """Write its settings, whatever was changed in them since."""
+        (self.home / "main.cf").write_text(MAIN.format(home=self.home, host=HOST))
+        (self.home / "master.cf").write_text(SERVICES + "".join(map(self._smtpd, PORTS)))
         to = f"{ELSEWHERE} smtp:[127.0.0.1]:{self.ports['elsewhere']}\n"
         (self.home / "transport").write_text(to)
         self.run("postmap", str(self.home / "transport"))
