@@ -152,13 +152,19 @@ class Postfix:
     def start(self) -> None:
         """Start it and wait until it greets.
 
-        Its master alone, so that it is our child and dies with us; its children see that and end.
+        Its master is our child, but forgets to die with us when it changes its user. A shell that
+        reads from us until we are gone ends it then.
         """
         self.run("postfix", "check")  # makes the queue
         master = self.run("postconf", "-h", "daemon_directory").strip() + "/master"
         with self.log.open("ab") as out:
             command = [master, "-c", str(self.home), "-d"]
             self.process = start(command, stdout=out, stderr=out, start_new_session=True)
+        self._tether = subprocess.Popen(
+            ["sh", "-c", f"cat; kill {self.process.pid}"],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         wait_until(lambda: self.run("postfix", "status"), self.process, self.log)
 
     def reload(self) -> None:
@@ -167,6 +173,8 @@ class Postfix:
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         """End it."""
+        self._tether.kill()
+        self._tether.communicate()
         stop(self.process, how)
 
     def said(self) -> str:
