@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.processes import PR_SET_PDEATHSIG
 
 ROOT = Path(__file__).resolve().parent.parent
-LOADED = ("service.app", "service.mail.warming", "gunicorn.app.wsgiapp", "gunicorn.workers.gthread")
+LOADED = ("tests.loaded", "gunicorn.app.wsgiapp", "gunicorn.workers.gthread")
 
 _context = get_context("forkserver")
 _context.set_forkserver_preload(list(LOADED))

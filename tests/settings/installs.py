@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from http.client import HTTPConnection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -19,7 +20,15 @@ from service.app import create_app
 from service.clock import now
 from service.extensions import db
 from service.mail import suppressions
-from service.models import InboundDoor, Recovery, Stage, SuppressionReason
+from service.models import (
+    InboundDoor,
+    MailKind,
+    MailState,
+    OutboxMessage,
+    Recovery,
+    Stage,
+    SuppressionReason,
+)
 from service.models.audiences import Audience, Who
 from service.models.recurrences import Frequency
 from tests import forked
@@ -73,10 +82,19 @@ class Install:
 
     def flask(self, *words: str) -> int:
         """Run a command to its end, and return its exit code."""
+        return self.exit_code(self.start_flask(*words))
+
+    def start_flask(self, *words: str) -> BaseProcess:
+        """Start a command."""
         command = ["-m", "flask", "--app", "wsgi", *words]
         process = forked.start(command, self.environment, self.log)
+        self.stack.callback(forked.stop, process)
+        return process
+
+    def exit_code(self, process: BaseProcess) -> int:
+        """Wait for the end of a command and return its exit code."""
         process.join(120)
-        assert process.exitcode is not None, f"flask {' '.join(words)} does not end: {self.said()}"
+        assert process.exitcode is not None, f"it does not end: {self.said()}"
         return process.exitcode
 
     def said(self) -> str:
@@ -147,7 +165,11 @@ def seed(language: str) -> None:
         a_protocol()
         a_question()
         a_contact(email="eva@cruz.example")
-        added(Recovery(departure=a_departure(stage=Stage.closed)))
+        departure = a_departure(stage=Stage.closed)
+        added(Recovery(departure=departure))
+        letter = {"key": "letter", "kind": MailKind.closing_letter, "language": language}
+        over = {"state": MailState.sent, "due_at": now(), "ended_at": now()}
+        added(OutboxMessage(contact=departure.contact, departure=departure, **letter, **over))
         suppressions.add("nobody@nunez.example", SuppressionReason.by_provider)
         inbound.receive(A_REPLY, InboundDoor.pipe, ())
         draft, planned = (newsletters.create(name, owner) for name in ("Soria", "Teruel"))
