@@ -22,7 +22,13 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-pytest_plugins = ["tests.servers", "tests.skips", "tests.live", "tests.postfix"]
+pytest_plugins = [
+    "tests.servers",
+    "tests.skips",
+    "tests.live",
+    "tests.postfix",
+    "tests.dovecot",
+]
 
 
 BEGIN_IDS_ANEW = """SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)

@@ -93,7 +93,7 @@ class Supervised:
         """Return the processes that it forked, and those that an earlier one left behind."""
         self.orphans = {pid for pid in self.orphans if _lives(pid)}
         with suppress(OSError):
-            return self.orphans | set(_forks_of(self.process.pid))
+            return self.orphans | set(forks_of(self.process.pid))
         return self.orphans
 
     def kill(self) -> None:
@@ -116,7 +116,7 @@ class Supervised:
         killed = 0
         for child in self.children():
             with suppress(OSError):
-                for pid in _forks_of(child):
+                for pid in forks_of(child):
                     os.kill(pid, signal.SIGKILL)
                     killed += 1
         return killed
@@ -134,7 +134,8 @@ class Supervised:
             Path("/dev/shm", name).unlink(missing_ok=True)
 
 
-def _forks_of(pid: int) -> list[int]:
+def forks_of(pid: int) -> list[int]:
+    """Return the processes that a process has forked and that live."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 

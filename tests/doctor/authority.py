@@ -53,9 +53,10 @@ def authority(home: Path) -> Path:
 
 
 def certificate(home: Path, host: str, days: int = 90) -> Path:
-    """Write a certificate for `host` (a name, or 127.0.0.1) that ends in `days`, with its key."""
-    local = x509.IPAddress(ip_address("127.0.0.1"))
-    names = x509.SubjectAlternativeName([local if host == "127.0.0.1" else x509.DNSName(host)])
+    """Write a certificate for `host` (a name or an address) that ends in `days`, with its key."""
+    is_address = host.startswith("127.")
+    name = x509.IPAddress(ip_address(host)) if is_address else x509.DNSName(host)
+    names = x509.SubjectAlternativeName([name])
     found = _certificate(host, datetime.now(UTC) + timedelta(days=days), names)
     key = _key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path = home / f"{host}.{days}.pem"

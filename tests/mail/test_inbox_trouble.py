@@ -1,0 +1,44 @@
+"""A server that stalls, or that gives no mail and takes no mark, costs neither time nor mails."""
+
+import time
+
+import pytest
+import time_machine
+
+from service import receiving
+from service.mail import inbox
+from tests.imap_server import imap
+from tests.mail.coming_in import answer
+
+
+@pytest.fixture
+def database() -> str:
+    """One kind is enough: what the server does is the same on each."""
+    return "sqlite"
+
+
+@pytest.fixture
+def server(bouncing, monkeypatch):
+    """An IMAP server that does as a test wants it, which MAIL_INBOX_URL names."""
+    monkeypatch.setattr(inbox, "TIMEOUT", 0.5)
+    with imap() as server:
+        bouncing(mail_inbox_url=server.url)
+        yield server
+
+
+@pytest.mark.parametrize("command", ["greeting", "AUTHENTICATE", "UID SEARCH", "UID FETCH"])
+def test_a_server_that_stalls_holds_nobody_up_and_is_left_alone_for_a_while(
+    server, command, caplog
+):
+    server.put(answer(None))
+    server.trouble[command] = "stall"
+    began = time.monotonic()
+    assert receiving.read_inbox() == 0
+    assert time.monotonic() - began < 2.5
+    assert "inbox_away" in caplog.text
+
+    server.trouble.clear()
+    with time_machine.travel(time.time() + 120):
+        assert receiving.read_inbox() == 0
+    with time_machine.travel(time.time() + 330):
+        assert receiving.read_inbox() == 1
