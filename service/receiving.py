@@ -142,6 +142,9 @@ def _visit(url: str) -> int:
             if time.monotonic() > until:
                 break
             octets = box.fetch(uid)
+            if octets is None:  # it stays unread, for the next visit or for a person
+                log.warning("inbox_mail_not_given")
+                continue
             if octets:
                 take(octets, InboundDoor.imap)
             box.mark(uid)

@@ -66,17 +66,22 @@ class Inbox:
         with _spoken():
             return self._box.uids("UNSEEN", charset=None)[:MOST_AT_ONCE]
 
-    def fetch(self, uid: str) -> bytes:
-        """Return the first LARGEST octets of a mail, without marking it; raises InboxAway."""
+    def fetch(self, uid: str) -> bytes | None:
+        """Return the first LARGEST octets of a mail, without marking it; raises InboxAway.
+
+        None when the server does not give it: it is gone, or the server cannot read it.
+        """
         with _spoken():
-            _ok, answer = self._box.client.uid("fetch", uid, f"(BODY.PEEK[]<0.{LARGEST}>)")
+            _status, answer = self._box.client.uid("fetch", uid, f"(BODY.PEEK[]<0.{LARGEST}>)")
             parts = [part[1] for part in answer or [] if isinstance(part, tuple)]
-            return bytes(parts[0]) if parts else b""
+            return bytes(parts[0]) if parts else None
 
     def mark(self, uid: str) -> None:
-        """Mark a mail as read; raises InboxAway."""
+        """Mark a mail as read; raises InboxAway, also when the server refuses."""
         with _spoken():
-            self._box.client.uid("store", uid, "+FLAGS.SILENT", r"(\Seen)")
+            status, answer = self._box.client.uid("store", uid, "+FLAGS.SILENT", r"(\Seen)")
+            if status != "OK":
+                raise imaplib.IMAP4.error(f"not marked as read: {answer}")
 
 
 @contextmanager

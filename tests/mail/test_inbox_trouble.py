@@ -42,3 +42,22 @@ def test_a_server_that_stalls_holds_nobody_up_and_is_left_alone_for_a_while(
         assert receiving.read_inbox() == 0
     with time_machine.travel(time.time() + 330):
         assert receiving.read_inbox() == 1
+
+
+def test_a_mail_that_the_server_does_not_give_is_not_marked_as_read(server, caplog):
+    server.put(answer(None))
+    server.trouble["UID FETCH"] = "no"
+    assert receiving.read_inbox() == 0
+    assert server.mails[1].flags == set()
+    assert "inbox_mail_not_given" in caplog.text
+
+    server.trouble.clear()
+    with time_machine.travel(time.time() + 61):
+        assert receiving.read_inbox() == 1
+
+
+def test_a_mark_that_the_server_refuses_is_said_in_the_log(server, caplog):
+    server.put(answer(None))
+    server.trouble["UID STORE"] = "no"
+    assert receiving.read_inbox() == 0
+    assert "not marked as read: [b'not now']" in caplog.text
