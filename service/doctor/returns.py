@@ -3,31 +3,22 @@
 import http.client
 import imaplib
 import re
-import ssl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
 from email.message import Message
 from ipaddress import ip_address
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
-from imap_tools import (
-    AND,
-    BaseMailBox,
-    H,
-    ImapToolsError,
-    MailBox,
-    MailBoxUnencrypted,
-)
+from imap_tools import AND, BaseMailBox, H, ImapToolsError
 
 from service.doctor import https
 from service.doctor.moments import moment_of
 from service.doctor.names import Address
+from service.mail import inbox
 
-PATIENCE = 4  # seconds for each answer of the mailbox's server
 PAUSE = 0.3  # seconds between two looks
 _CAUGHT = re.compile(r"/mails/([0-9T]+-[0-9a-f]+)\b")
 _IN_BRACKETS = re.compile(r"\[(?:IPv6:)?([0-9a-fA-F.:]+)\]")
@@ -85,31 +76,11 @@ def from_catcher(url: str, mark: str, seconds: float) -> Returned | None:
 def from_mailbox(url: str, message_id: str, seconds: float) -> Returned | None:
     """Return the mail, taken out of the mailbox; None when it does not come. Raises Unread."""
     try:
-        with _opened(url) as box:
+        with inbox.dialogue(url) as box:
             octets = _when_there(lambda: _taken_out(box, message_id), seconds)
-    except (OSError, ImapToolsError, imaplib.IMAP4.error) as error:
+    except (OSError, ImapToolsError, imaplib.IMAP4.error, inbox.InboxAway) as error:
         raise Unread(" ".join(str(error).split())[:300]) from error
     return Returned(octets, is_caught=False) if octets else None
-
-
-@contextmanager
-def _opened(url: str) -> Iterator[BaseMailBox]:
-    """Yield the mailbox of MAIL_INBOX_URL; imap-tools by itself would not verify the server."""
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port
-    if parts.scheme == "imaps":
-        context = ssl.create_default_context()
-        box: BaseMailBox = MailBox(host, port or 993, PATIENCE, ssl_context=context)
-    else:
-        box = MailBoxUnencrypted(host, port or 143, PATIENCE)
-    folder = unquote(parts.path.strip("/")) or "INBOX"
-    try:
-        yield box.login(unquote(parts.username or ""), unquote(parts.password or ""), folder)
-    finally:
-        with suppress(OSError, ImapToolsError, imaplib.IMAP4.error):
-            box.logout()
-        with suppress(OSError):
-            box.client.shutdown()
 
 
 def _taken_out(box: BaseMailBox, message_id: str) -> bytes | None:

@@ -87,6 +87,13 @@ class Inbox:
 @contextmanager
 def opened(url: str) -> Iterator[Inbox]:
     """Yield the mailbox at `url`; raises InboxAway."""
+    with dialogue(url) as box:
+        yield Inbox(box)
+
+
+@contextmanager
+def dialogue(url: str) -> Iterator[BaseMailBox]:
+    """Yield a connection that is logged in and has selected the folder; raises InboxAway."""
     place = Place.of(url)
     with _spoken():
         box = _connected(place)
@@ -95,7 +102,7 @@ def opened(url: str) -> Iterator[Inbox]:
             is_plain = (place.username + place.password).isascii()
             log_in = box.login if is_plain else box.login_utf8
             log_in(place.username, place.password, place.folder)
-        yield Inbox(box)
+        yield box
     finally:
         with suppress(*_BROKEN):
             box.logout()

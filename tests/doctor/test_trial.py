@@ -15,10 +15,9 @@ from service.catcher.pages import create_pages
 from service.doctor import dkim, returns, trial
 from service.doctor.cases import Evidence
 from service.doctor.findings import Check, State
-from tests.doctor.authority import authority, certificate, serving_with
 from tests.doctor.cases import a_case, of
-from tests.doctor.imap_server import imap_server
 from tests.doctor.signing import published, rsa_key, signed
+from tests.dovecot import ELSEWHERE, MISNAMED, Account
 from tests.mail.scripted_server import ScriptedServer, scripted
 
 
@@ -53,13 +52,9 @@ def relay(put, **signature) -> Iterator[Relay]:
 
 
 @pytest.fixture
-def mailbox():
-    with imap_server() as room:
-        yield room
-
-
-def inbox(room, password: str = "secret") -> str:
-    return f"imap://bounces:{password}@127.0.0.1:{room.port}/INBOX"
+def mailbox(account) -> Account:
+    """The mailbox of the bounce address, on a real IMAP server."""
+    return account
 
 
 def tried(server, **environment):
@@ -69,8 +64,8 @@ def tried(server, **environment):
     return found, evidence
 
 
-def with_mailbox(room, **more):
-    return {"MAIL_BOUNCE_ADDRESS": "bounces@norte.es", "MAIL_INBOX_URL": inbox(room), **more}
+def with_mailbox(account, **more):
+    return {"MAIL_BOUNCE_ADDRESS": "bounces@norte.es", "MAIL_INBOX_URL": account.url(), **more}
 
 
 def test_the_mail_goes_to_the_bounce_address_and_is_taken_out_of_the_mailbox(mailbox):
@@ -82,7 +77,7 @@ def test_the_mail_goes_to_the_bounce_address_and_is_taken_out_of_the_mailbox(mai
             "RCPT TO:<bounces@norte.es>",
         ]
     assert [(each.check, each.state) for each in found] == [(Check.trial, State.good)]
-    assert len(mailbox.mails) == 1
+    assert mailbox.marked() == [False], "the other mail lies there as before"
     mail = evidence.returned.mail
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["Message-ID"].startswith("<doctor.")
@@ -150,7 +145,7 @@ def test_a_mail_that_is_refused_is_bad_with_the_servers_words(mailbox):
 
 
 def test_a_mailbox_that_lets_nobody_in_is_bad_and_its_password_is_not_told(mailbox):
-    settings = with_mailbox(mailbox, MAIL_INBOX_URL=inbox(mailbox, "open-sesame"))
+    settings = with_mailbox(mailbox, MAIL_INBOX_URL=mailbox.url(password="open-sesame"))
     with scripted() as server:
         ((state, words),) = of(Check.trial, tried(server, **settings)[0])
     assert state is State.bad
@@ -171,16 +166,18 @@ def test_a_place_that_does_not_answer_is_bad(mailbox, setting):
     assert setting in words
 
 
-def test_an_imap_server_is_told_the_password_only_behind_a_good_certificate(tmp_path, monkeypatch):
-    context = serving_with(certificate(tmp_path, "127.0.0.1"))
-    with imap_server(context) as room:
-        room.put(b"Message-ID: <1@x>\r\n\r\nHola.\r\n")
-        url = f"imaps://bounces:secret@127.0.0.1:{room.port}"
-        with pytest.raises(returns.Unread, match="certificate"):
-            returns.from_mailbox(url, "<1@x>", 0.1)
-        assert room.logins == 0
-        monkeypatch.setenv("SSL_CERT_FILE", str(authority(tmp_path)))
-        assert returns.from_mailbox(url, "<1@x>", 0.1).octets.endswith(b"Hola.\r\n")
+@pytest.mark.parametrize("is_tls", [True, False])
+def test_an_imap_server_is_told_the_password_only_behind_a_good_certificate(
+    mailbox, monkeypatch, is_tls
+):
+    mailbox.put(b"Message-ID: <1@x>\r\n\r\nHola.\r\n")
+    monkeypatch.setenv("SSL_CERT_FILE", str(mailbox.server.authority))
+    with pytest.raises(returns.Unread, match="certificate"):
+        returns.from_mailbox(mailbox.url(host=MISNAMED, is_tls=is_tls), "<1@x>", 0.1)
+    assert mailbox.username not in mailbox.server.said()
+    url = mailbox.url(host=ELSEWHERE, is_tls=is_tls)
+    assert returns.from_mailbox(url, "<1@x>", 0.1).octets.endswith(b"Hola.\r\n")
+    assert mailbox.marked() == [], "it was taken out"
 
 
 def test_the_time_of_the_server_that_took_it_is_evidence(mailbox):
