@@ -1,9 +1,10 @@
-"""All of a production machine: systemd's programs, PostgreSQL, Redis, Postfix and its pipe."""
+"""All of a production machine: systemd's programs, PostgreSQL, Redis, Postfix and Dovecot."""
 
 import re
 import time
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
 
@@ -15,20 +16,25 @@ from service.actions.departures import Facts
 from service.clock import today
 from service.extensions import db
 from service.models import OutboxMessage, Outcome
+from tests.actions.test_inbound import a_sent_mail
 from tests.builders import a_company, a_contact, a_provider
 from tests.deployment.installed import BOUNCES, configure, handing_over_to
 from tests.deployment.programs import Running, filled_in, from_units, running
 from tests.deployment.test_programs import is_ready, named, where_it_is_noon
+from tests.dovecot import Account
 from tests.live import free_port
+from tests.mail.coming_in import dsn, verp_of
 from tests.mail.mails import parsed
 from tests.postfix import CERTIFICATES, ELSEWHERE, LOGIN, Postfix
 
 PASSWORD = "una tarde de otoño"
-WORKERS = {"SSL_CERT_FILE": str(CERTIFICATES / "ca.pem")}  # the authority of Postfix's certificate
 
 
-def by_postfix(postfix: Postfix) -> dict[str, str]:
-    """Return the settings of a machine whose mail goes out and comes back by this Postfix."""
+def by_postfix(postfix: Postfix, account: Account) -> dict[str, str]:
+    """Return the settings of a machine whose mail goes out and comes back by this Postfix.
+
+    What comes back to an older bounce address lies in a mailbox of this Dovecot.
+    """
     username, password = LOGIN
     return {
         "MAIL_PORT": str(postfix.ports["login"]),
@@ -36,7 +42,17 @@ def by_postfix(postfix: Postfix) -> dict[str, str]:
         "MAIL_USERNAME": username,
         "MAIL_PASSWORD": password,
         "MAIL_BOUNCE_ADDRESS": BOUNCES,
+        "MAIL_INBOX_URL": account.url(is_tls=True),
     }
+
+
+def trusting(home: Path, account: Account) -> dict[str, str]:
+    """Return what has a worker trust the authorities of both servers' certificates."""
+    both = home / "authorities.pem"
+    both.write_bytes(
+        b"".join(map(Path.read_bytes, (CERTIFICATES / "ca.pem", account.server.authority)))
+    )
+    return {"SSL_CERT_FILE": str(both)}
 
 
 def people_leave(*addresses: str) -> None:
@@ -93,14 +109,19 @@ def comes_back(address: str, worker: Running, seconds: float = 60) -> OutboxMess
 
 @pytest.mark.parametrize("database", ["postgresql"])
 def test_a_farewell_goes_out_and_what_comes_back_is_on_the_page_of_its_mail(
-    settings, session, postfix: Postfix, install
+    settings, session, postfix: Postfix, install, account: Account, bouncing, tmp_path
 ):
-    nobody, port = f"nadie@{ELSEWHERE}", free_port()
+    nobody, gone, port = f"nadie@{ELSEWHERE}", "gone@ruy.example", free_port()
     people_leave("ana@daz.example", nobody)
-    environment = filled_in(settings, port) | by_postfix(postfix)
+    bouncing(mail_bounce_address=BOUNCES)
+    sent_before = a_sent_mail(contact=a_contact(email=gone))
+    account.put(dsn(sent_before, to=verp_of(sent_before)))
+    db.session.commit()
+    environment = filled_in(settings, port) | by_postfix(postfix, account)
     configure(install, environment)
     programs = named(from_units(), "web", "worker", "clock")
-    with handing_over_to(install, postfix), running(programs, environment | WORKERS) as started:
+    trust = trusting(tmp_path, account)
+    with handing_over_to(install, postfix), running(programs, environment | trust) as started:
         web, worker, _clock = started
         is_ready(web, port)
 
@@ -108,10 +129,11 @@ def test_a_farewell_goes_out_and_what_comes_back_is_on_the_page_of_its_mail(
         assert b"with ESMTPSA id" in octets
         assert parsed(octets)["Return-Path"].startswith("<bounces+")
 
-        row = comes_back(nobody, worker)
-        assert row.outcome is Outcome.hard_bounced
         browser = Behind(port)
         browser.log_in()
-        page = browser.open(f"/deliveries/{row.public_id}")
-        assert "550 5.1.1" in page
-        assert nobody in page
+        for address in (nobody, gone):  # by Postfix's pipe, and from the mailbox
+            row = comes_back(address, worker)
+            assert row.outcome is Outcome.hard_bounced
+            page = browser.open(f"/deliveries/{row.public_id}")
+            assert "550 5.1.1" in page
+            assert address in page

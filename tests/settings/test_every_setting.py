@@ -26,7 +26,7 @@ from service.models import MailKind
 from tests import forked
 from tests.conftest import settings_for
 from tests.dns_server import dns_server
-from tests.imap_server import imap
+from tests.dovecot import Dovecot
 from tests.live import ROOT, free_port
 from tests.mailboxes import Mailbox, smtp
 from tests.processes import private_directory
@@ -144,7 +144,11 @@ def fill(url: str, home: Path) -> None:
 
 @pytest.fixture(scope="module")
 def servers(
-    valkey_server: str, postgres_server: "Postgres", smtp_server: Mailbox, tmp_path_factory
+    valkey_server: str,
+    postgres_server: "Postgres",
+    smtp_server: Mailbox,
+    dovecot_server: Dovecot,
+    tmp_path_factory,
 ) -> Iterator[Servers]:
     """The servers that the rows name."""
     trusted = ("--certificate", str(CERTIFICATES / "trusted.pem"))
@@ -161,10 +165,10 @@ def servers(
         smtp(*trusted, "--implicit-tls") as tls,
         smtp("--login", "norte:right") as asking,
         dns_server({}) as dns,
-        imap() as inbox,
     ):
         boxes = (smtp_server, starttls, guarded, tls, asking)
-        yield Servers(*boxes, dns.port, inbox.url, valkey_server, filled)
+        inbox_url = dovecot_server.account("adios@norte.example").url()
+        yield Servers(*boxes, dns.port, inbox_url, valkey_server, filled)
 
 
 @pytest.mark.parametrize("name", [*ROWS, "all of them"])
