@@ -8,11 +8,12 @@ from typing import Any
 from flask import Flask
 from limits.storage import MemoryStorage
 
-from service import cli, database, logs, web
+from service import blueprints, commands, database, logs
 from service.config import Settings
 from service.extensions import babel, csrf, db, limiter, migrate, queue
 from service.mail.smtp import mail
 from service.tokens import Signer
+from service.web import language
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,16 +36,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     babel.init_app(
         app,
         default_translation_directories=str(ROOT / "translations"),
-        locale_selector=web.language.select_language,
-        timezone_selector=web.language.select_time_zone,
+        locale_selector=language.select_language,
+        timezone_selector=language.select_time_zone,
     )
     csrf.init_app(app)
     limiter.init_app(app)
     rest_limiter()
     mail.init_app(app)
     queue.init_app(app, settings.redis_url)
-    web.register(app)
-    cli.register(app)
+    blueprints.register(app)
+    commands.register(app)
     return app
 
 

@@ -8,7 +8,6 @@ import click
 from flask.cli import with_appcontext
 from flask_babel import gettext as _
 
-from service.cli.mail import group
 from service.doctor import examinations, places
 from service.doctor.cases import DOMAIN, SELECTOR, describe
 from service.doctor.examinations import Report
@@ -40,7 +39,7 @@ def a_selector(_context: click.Context, _option: click.Parameter, text: str | No
     return text and text.lower()
 
 
-@group.command()
+@click.command()
 @click.option(
     "--domain",
     metavar="DOMAIN",

@@ -1,11 +1,11 @@
 """Who is logged in, and what their role lets them do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, current_app, g, redirect, request, session, url_for
+from flask import Blueprint, Flask, abort, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from service.extensions import db
@@ -37,10 +37,14 @@ def load_provider() -> None:
         g.provider = provider
 
 
+def let_anyone_in(app: Flask, blueprints: Iterable[Blueprint]) -> None:
+    """Have the pages of `blueprints` served without looking whose session a request brings."""
+    app.extensions["public_blueprints"] = frozenset(blueprint.name for blueprint in blueprints)
+
+
 def _is_for_anyone() -> bool:
     """Say whether the page asked for is a public one, a file, or the API, which takes tokens."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    is_public = view is not None and view.__module__.startswith("service.web.public.")
+    is_public = request.blueprint in current_app.extensions["public_blueprints"]
     return request.endpoint == "static" or is_public or problems.are_spoken()
 
 

@@ -1,0 +1,133 @@
+"""Hang the pages, the API, the error pages and the headers on the app."""
+
+from flask import Flask
+
+from service.web import dates, errors, language, navigation, security, step_words, theme
+from service.web.api import openapi, problems
+from service.web.api import suppressions as api_suppressions
+from service.web.provider import (
+    access,
+    api_tokens,
+    calendars,
+    clients,
+    consents,
+    conversations,
+    deliveries,
+    departures,
+    doctor,
+    future,
+    greeting_texts,
+    greetings,
+    imports,
+    inbound_mails,
+    mails,
+    newsletter_audiences,
+    newsletter_images,
+    newsletter_issues,
+    newsletter_texts,
+    newsletters,
+    protocol_steps,
+    protocols,
+    providers,
+    questions,
+    recoveries,
+    results,
+    returns,
+    samples,
+    sessions,
+    settings,
+    steps,
+    suppression_lists,
+    suppressions,
+    testimonials,
+    texts,
+    today,
+)
+from service.web.public import calendars as public_calendars
+from service.web.public import (
+    doors,
+    feeds,
+    health,
+    inbound,
+    logos,
+    metrics,
+    preferences,
+    surveys,
+)
+from service.web.public import newsletter_links as public_newsletter_links
+from service.web.public import newsletters as public_newsletters
+from service.web.public import testimonials as public_testimonials
+
+PROVIDER = (
+    sessions,
+    today,
+    results,
+    departures,
+    steps,
+    clients,
+    consents,
+    testimonials,
+    greetings,
+    greeting_texts,
+    questions,
+    mails,
+    texts,
+    protocols,
+    protocol_steps,
+    newsletters,
+    newsletter_texts,
+    newsletter_audiences,
+    newsletter_images,
+    newsletter_issues,
+    doctor,
+    deliveries,
+    future,
+    suppressions,
+    suppression_lists,
+    inbound_mails,
+    recoveries,
+    conversations,
+    returns,
+    imports,
+    samples,
+    settings,
+    providers,
+    calendars,
+    api_tokens,
+)
+# Their links carry the authority and set no cookie, so there is nothing for a forged form to abuse.
+PUBLIC = (
+    surveys,
+    public_testimonials,
+    preferences,
+    doors,
+    public_newsletters,
+    public_newsletter_links,
+    public_calendars,
+    feeds,
+    health,
+    metrics,
+    logos,
+    inbound,
+)
+
+API = (openapi, api_suppressions)
+
+
+def register(app: Flask) -> None:
+    """Hang every blueprint, error page and header on the app."""
+    security.register(app)
+    language.register(app)
+    theme.register(app)
+    step_words.register(app)
+    dates.register(app)
+    navigation.register(app)
+    access.register(app)
+    errors.register(app)
+    problems.register(app)
+    for module in (*PROVIDER, *PUBLIC, *API):
+        app.register_blueprint(module.blueprint)
+    access.let_anyone_in(app, [module.blueprint for module in PUBLIC])
+    app.register_blueprint(
+        texts.blueprint, name="protocol_texts", url_prefix="/protocols/<protocol>/texts"
+    )

@@ -1,0 +1,24 @@
+"""Hang the flask commands on the app: each noun is a group, and the clock's round stands alone."""
+
+from flask import Flask
+
+from service.cli import (
+    clients,
+    doctor,
+    mail,
+    providers,
+    results,
+    suppressions,
+    testimonials,
+    ticks,
+)
+
+GROUPS = (providers, clients, results, testimonials, suppressions, mail)
+
+
+def register(app: Flask) -> None:
+    """Hang the commands on the app."""
+    mail.group.add_command(doctor.doctor)
+    for module in GROUPS:
+        app.cli.add_command(module.group)
+    app.cli.add_command(ticks.tick)
