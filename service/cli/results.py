@@ -1,22 +1,17 @@
 """The matrix, one row per departure, as a file."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from shutil import copyfileobj
-from tempfile import NamedTemporaryFile, TemporaryFile
-from typing import IO
 
 import click
 from flask_babel import force_locale
 
 from service.current import company
-from service.reports.matrix import Table, matrix
+from service.reports.matrix import matrix
 from service.reports.windows import Window
 from service.reports.writers import FORMATS
+from service.reports.writers.files import opened, progress
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -60,39 +55,3 @@ def export(
 
 def _day(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
-
-
-@contextmanager
-def progress(table: Table, label: str) -> Iterator[Table]:
-    """Show how far the writing is, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield table
-        return
-    with click.progressbar(
-        table.rows, length=table.count, file=sys.stderr, label=label, show_pos=True
-    ) as rows:
-        yield replace(table, rows=iter(rows))
-
-
-@contextmanager
-def opened(out: Path | None) -> Iterator[IO[bytes]]:
-    """Open `out` so that it changes only when all of it is there; without it, standard output."""
-    if out is None:
-        with TemporaryFile() as whole:
-            yield whole
-            whole.seek(0)
-            copyfileobj(whole, sys.stdout.buffer)
-        return
-    try:
-        with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False) as file:
-            unfinished = Path(file.name)
-            try:
-                yield file
-            except BaseException:
-                unfinished.unlink()
-                raise
-        mode = out.stat().st_mode & 0o777 if out.exists() else 0o600  # it holds personal data
-        unfinished.chmod(mode)
-        unfinished.replace(out)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {out}: {error.strerror}") from None

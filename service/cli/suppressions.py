@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 
 from service.actions.imports import suppressions as lists
 from service.cli.clients import end_if_refused, list_problems, watched
-from service.cli.results import opened, progress
 from service.clock import now
 from service.current import company
 from service.errors import Refused
@@ -17,6 +16,7 @@ from service.imports.suppressions import read_file
 from service.models.labels import reason_of_suppression
 from service.reports.suppressions import table
 from service.reports.writers import FORMATS
+from service.reports.writers.files import opened, progress
 
 
 @click.group("suppressions")

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from flask_babel import gettext as _
@@ -20,9 +18,9 @@ from service.models import (
 )
 from service.models.labels import label, reason_of_return
 from service.reports.lines import Line
+from service.reports.writers.tables import Cell
 
 BETWEEN = " | "  # between several reasons in one cell, as an import reads them
-Cell = str | int | Decimal | date | datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,18 @@ def find_contact(public_id: str) -> Contact | None:
     return db.session.scalar(query.options(joinedload(Contact.client)))
 
 
+def departures_of(client: Client) -> Sequence[Departure]:
+    """Return a client's departures, the latest first."""
+    query = select(Departure).where(Departure.client_id == client.id)
+    return db.session.scalars(query.order_by(Departure.notice_on.desc(), Departure.id)).all()
+
+
+def services() -> Sequence[str]:
+    """Return the services that departures are about, in order."""
+    query = select(Departure.service).where(Departure.service != "").distinct()
+    return db.session.scalars(query.order_by(Departure.service)).all()
+
+
 def at_risk_beside(client: Client) -> Sequence[Client]:
     """Return the clients of the same group that are not leaving: when one goes, look at these."""
     if not client.group:

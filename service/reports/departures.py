@@ -1,6 +1,5 @@
 """Lists of departures: searched, filtered, sorted, a page at a time. A fixed number of queries."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -102,12 +101,6 @@ def page(query: Query) -> Page[Line]:
     return Page([Line(*row) for row in rows], count, number)
 
 
-def services() -> Sequence[str]:
-    """Return the services that departures are about, in order."""
-    query = select(Departure.service).where(Departure.service != "").distinct()
-    return db.session.scalars(query.order_by(Departure.service)).all()
-
-
 def find(public_id: str) -> Departure | None:
     """Return one departure with its people, or None."""
     query = select(Departure).where(Departure.public_id == public_id)
@@ -117,12 +110,6 @@ def find(public_id: str) -> Departure | None:
         joinedload(Departure.responsible),
     )
     return db.session.scalar(query.options(*people))
-
-
-def of_client(client: Client) -> Sequence[Departure]:
-    """Return a client's departures, the latest first."""
-    query = select(Departure).where(Departure.client_id == client.id)
-    return db.session.scalars(query.order_by(Departure.notice_on.desc(), Departure.id)).all()
 
 
 def _narrowed(statement: Select[*tuple[Any, ...]], query: Query) -> Select[*tuple[Any, ...]]:

@@ -1,25 +1,15 @@
-"""The matrix as a table: a head, and one row of plain cells per departure. Writers take it on."""
+"""The matrix as a table: a head, and one row of plain cells per departure."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from service.extensions import db
 from service.models import Question
-from service.reports.cells import Cell, columns
+from service.reports.cells import columns
 from service.reports.lines import count, lines
 from service.reports.windows import Window
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What a writer writes: names, how many rows there will be, and the rows, to be read once."""
-
-    head: list[str]
-    count: int
-    rows: Iterator[list[Cell]]
+from service.reports.writers.tables import Table
 
 
 def matrix(window: Window, zone: ZoneInfo, language: str) -> Table:

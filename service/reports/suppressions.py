@@ -22,9 +22,8 @@ from service.models import (
     SuppressionScope,
 )
 from service.models.labels import why_suppressed
-from service.reports.cells import Cell
-from service.reports.matrix import Table
 from service.reports.paging import Page, cut, page_within
+from service.reports.writers.tables import Cell, Table
 
 SORTS: dict[str, Any] = {
     "address": func.lower(Suppression.address),

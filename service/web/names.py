@@ -1,8 +1,9 @@
-"""What languages and roles are called on pages."""
+"""What languages, roles and reasons are called on pages."""
 
 from flask_babel import gettext as _
 
-from service.models import Role
+from service.models import Reason, Role
+from service.models.labels import label
 
 LANGUAGE_NAMES = {"es": "Español", "en": "English"}  # each in itself, so that anyone finds theirs
 
@@ -21,3 +22,8 @@ def role_choices() -> list[tuple[str, str]]:
         Role.viewer: _("Viewer: reads"),
     }
     return [(role.value, may[role]) for role in reversed(Role)]
+
+
+def reason_choices() -> list[tuple[str, str]]:
+    """Return the reasons in the order of the contract."""
+    return [(reason.value, label(reason)) for reason in Reason]

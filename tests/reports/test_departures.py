@@ -8,7 +8,7 @@ from sqlalchemy import event
 from service.clock import now
 from service.extensions import db
 from service.models import Reason, Recovery, Stage
-from service.reports import departures
+from service.reports import clients, departures
 from service.reports.departures import Query
 from service.reports.paging import PER_PAGE
 from tests import builders
@@ -143,7 +143,7 @@ def test_a_page_costs_the_same_queries_however_long_it_is(session):
 
 
 def test_services_to_choose_from_are_those_that_ended(three):
-    assert list(departures.services()) == ["SEO", "Web"]
+    assert list(clients.services()) == ["SEO", "Web"]
 
 
 def test_the_moment_of_the_answer_stands_beside_the_score(three):

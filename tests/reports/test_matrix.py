@@ -24,9 +24,10 @@ from service.models import (
     TestimonialState,
 )
 from service.reports import lines as lines_module
-from service.reports.matrix import Table, matrix
+from service.reports.matrix import matrix
 from service.reports.windows import Window
 from service.reports.writers import delimited, excel
+from service.reports.writers.tables import Table
 from tests.builders import a_departure, a_provider, a_response, added, an_invitation
 
 MADRID = ZoneInfo("Europe/Madrid")

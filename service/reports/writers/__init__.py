@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from service.reports.matrix import Table
 from service.reports.writers import delimited, excel
+from service.reports.writers.tables import Table
 
 
 @dataclass(frozen=True, slots=True)

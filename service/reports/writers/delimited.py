@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import IO
 
-from service.reports.cells import Cell
-from service.reports.matrix import Table
+from service.reports.writers.tables import Cell, Table
 
 RISKY = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # the wide ones count too
 

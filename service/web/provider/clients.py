@@ -12,12 +12,12 @@ from service.errors import Refused
 from service.extensions import db
 from service.models import Client, Contact, Provider, Role
 from service.models.yearly import parts_of
-from service.reports import clients, departures
+from service.reports import clients
 from service.web.dates import days, months
+from service.web.lists import searched
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider.access import current_provider, requires
-from service.web.provider.departure_forms import people_choices
-from service.web.provider.departures import searched
+from service.web.provider.people import people_choices
 from service.web.theme import current_company
 from service.web.zones import time_zones
 
@@ -47,7 +47,7 @@ def show(public_id: str) -> str:
     return render_template(
         "provider/clients/show.html",
         client=client,
-        departures=departures.of_client(client),
+        departures=clients.departures_of(client),
         at_risk=clients.at_risk_beside(client),
         language_names=LANGUAGE_NAMES,
     )
@@ -166,7 +166,7 @@ def _client_page(client: Client, form: ClientForm) -> str:
         client=client,
         form=form,
         groups=clients.groups(),
-        services=departures.services(),
+        services=clients.services(),
     )
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from forms.departures import EditForm, FactsForm, RecordForm
 from service.actions import clients, protocols
@@ -11,25 +10,11 @@ from service.actions.departures import Facts, seen
 from service.clock import today
 from service.extensions import db
 from service.models import Client, Contact, Departure, Protocol, Provider, Reason
-from service.models.labels import label
 from service.models.step_names import protocol_name
-from service.web.names import LANGUAGE_NAMES
+from service.web.names import LANGUAGE_NAMES, reason_choices
 from service.web.provider.access import current_provider
+from service.web.provider.people import people_choices
 from service.web.theme import current_company
-
-
-def reason_choices() -> list[tuple[str, str]]:
-    """Return the reasons in the order of the contract."""
-    return [(reason.value, label(reason)) for reason in Reason]
-
-
-def people_choices(also: Provider | None = None) -> list[tuple[str, str]]:
-    """Return who may be responsible: the active ones, and who is already."""
-    active = select(Provider).where(Provider.is_active).order_by(Provider.name, Provider.id)
-    people = list(db.session.scalars(active))
-    if also is not None and also not in people:
-        people.append(also)
-    return [("", _("Nobody")), *((str(person.id), person.name) for person in people)]
 
 
 def protocol_choices() -> list[tuple[str, str]]:

@@ -18,6 +18,8 @@ from service.mail import situations
 from service.models import Departure, Role, Stage
 from service.models.bases import widest
 from service.reports import answers, clients, conversations, departures, protocols, timeline
+from service.web.lists import searched
+from service.web.names import reason_choices
 from service.web.provider import departure_forms
 from service.web.provider.access import current_provider, requires
 from service.web.provider.acts import do
@@ -38,8 +40,8 @@ def index() -> str:
         "provider/departures/index.html",
         query=query,
         found=departures.page(query),
-        services=departures.services(),
-        reasons=departure_forms.reason_choices(),
+        services=clients.services(),
+        reasons=reason_choices(),
         stages=list(Stage),
     )
 
@@ -179,11 +181,6 @@ def the_departure(public_id: str) -> Departure:
     return departures.find(public_id) or abort(404)
 
 
-def searched() -> str:
-    """Return what ?q= looks for."""
-    return (tidied(request.args.get("q")) or "")[:200]
-
-
 def _to(departure: Departure) -> Response:
     return redirect(url_for("departures.show", public_id=departure.public_id), 303)
 
@@ -210,7 +207,7 @@ def _record_page(form: RecordForm) -> str:
         "provider/departures/new.html",
         form=form,
         client_names=clients.names(),
-        services=departures.services(),
+        services=clients.services(),
     )
 
 
@@ -219,7 +216,7 @@ def _edit_page(departure: Departure, form: EditForm, *, is_stale: bool = False) 
         "provider/departures/edit.html",
         form=form,
         departure=departure,
-        services=departures.services(),
+        services=clients.services(),
         was=actions.seen(departure) if is_stale else form.was.data,
     )
 

@@ -12,9 +12,9 @@ from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import Protocol, Reason, Role
 from service.models.step_names import protocol_name
-from service.reports import departures, protocol_pictures, protocols
+from service.reports import clients, protocol_pictures, protocols
+from service.web.names import reason_choices
 from service.web.provider.access import current_provider, requires
-from service.web.provider.departure_forms import reason_choices
 
 blueprint = Blueprint("protocols", __name__, url_prefix="/protocols")
 
@@ -204,7 +204,7 @@ def _rules_page(form: RulesForm, protocol: Protocol) -> str:
         "provider/protocols/rules.html",
         form=form,
         protocol=protocol,
-        services=departures.services(),
+        services=clients.services(),
     )
 
 

@@ -15,11 +15,11 @@ from service.errors import Conflict
 from service.extensions import db
 from service.models import Departure, MailKind, OutboxMessage, Return, ReturnReason, Role, Stage
 from service.models.labels import label, reason_of_return
-from service.reports import conversations, departures, returns
+from service.reports import clients, conversations, returns
 from service.web.provider.access import current_provider, requires
 from service.web.provider.acts import do
 from service.web.provider.departures import the_departure
-from service.web.provider.results import chosen, name_of, periods, rows_of
+from service.web.provider.periods import chosen, name_of, periods, rows_of
 from service.web.theme import current_company
 
 blueprint = Blueprint("returns", __name__)
@@ -180,5 +180,5 @@ def _page(departure: Departure, form: ReturnForm) -> str:
         departure=departure,
         form=form,
         known=actions.of(departure),
-        services=departures.services(),
+        services=clients.services(),
     )

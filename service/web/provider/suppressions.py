@@ -30,8 +30,8 @@ from service.models.labels import (
 )
 from service.reports import suppressions
 from service.reports.writers import FORMATS
+from service.web.lists import searched
 from service.web.provider.access import current_provider, requires
-from service.web.provider.departures import searched
 from service.web.theme import current_company
 
 blueprint = Blueprint("suppressions", __name__, url_prefix="/suppressions")
