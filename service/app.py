@@ -11,6 +11,7 @@ from limits.storage import MemoryStorage
 from service import blueprints, commands, database, logs
 from service.config import Settings
 from service.extensions import babel, csrf, db, limiter, migrate, queue
+from service.mail import conditions, situations
 from service.mail.smtp import mail
 from service.tokens import Signer
 from service.web import language
@@ -44,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     rest_limiter()
     mail.init_app(app)
     queue.init_app(app, settings.redis_url)
+    conditions.ask_also(app, situations.stopped)
     blueprints.register(app)
     commands.register(app)
     return app

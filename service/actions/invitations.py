@@ -5,6 +5,7 @@ from sqlalchemy import select
 from service.clock import now
 from service.extensions import db
 from service.models import Departure, Invitation, InvitationKind, Recovery, Response
+from service.models.conditions import names_no_quality
 
 
 def deserves_testimonial(response: Response) -> bool:
@@ -15,7 +16,7 @@ def deserves_testimonial(response: Response) -> bool:
     departure = response.departure
     if response.submitted_at is None or departure.is_over:
         return False
-    if any(reason.is_about_quality for reason in departure.reasons | response.reasons):
+    if not names_no_quality(departure, response):
         return False
     is_open = select(Recovery.id).where(
         Recovery.departure_id == departure.id, Recovery.closed_at.is_(None)

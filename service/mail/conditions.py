@@ -1,16 +1,20 @@
-"""Ask again, when a mail is claimed, whether it may still go. Reads only."""
+"""Ask again, when a mail is claimed, whether it may still go. Reads only.
+
+What only a subject can tell, such as a step's own conditions, it is asked for: `ask_also`.
+"""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from flask import Flask, current_app
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from service.current import company
 from service.extensions import db
-from service.mail import greetings, outbox, situations, suppressions
+from service.mail import greetings, outbox, suppressions
 from service.mail.rows import among
 from service.models import (
     Contact,
@@ -25,8 +29,14 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
-from service.models.plans import why_not_now
-from service.models.situations import Situation
+
+# Takes claimed rows and the time; returns those that may not go any more, by id, each with why.
+Asked = Callable[[Sequence[OutboxMessage], datetime], dict[int, SkipReason]]
+
+
+def ask_also(app: Flask, asked: Asked) -> None:
+    """Have `asked` called at each claim, for those mails that nothing else keeps back."""
+    app.extensions.setdefault("asked_at_claims", []).append(asked)
 
 
 def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
@@ -74,36 +84,27 @@ def _introduce(rows: Sequence[OutboxMessage]) -> None:
 
 def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
     """Return, for each row that may not go any more, why; in as few queries as for one."""
-    departures = {row.departure.id: row.departure for row in rows if row.step and row.departure}
-    known = situations.without_mails(list(departures.values())) if departures else {}
     emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
     unwanted = suppressions.find_all(emails)
     gone = _withdrawn(rows) | _of_issues(rows) | greetings.stopped(rows, at)
     _house = company()  # held, so that the gate finds it in the session for every row
     found = {}
     for row in rows:
-        situation = known.get(row.departure_id or 0) if row.step else None
-        reason = gone.get(row.id) or _reason(row, situation, unwanted, at)
+        reason = gone.get(row.id) or _reason(row, unwanted, at)
         if reason is not None:
             found[row.id] = reason
+    for asked in current_app.extensions["asked_at_claims"]:
+        found |= asked([row for row in rows if row.id not in found], at)
     return found
 
 
-def _reason(
-    row: OutboxMessage,
-    situation: Situation | None,
-    unwanted: suppressions.Found,
-    at: datetime,
-) -> SkipReason | None:
+def _reason(row: OutboxMessage, unwanted: suppressions.Found, at: datetime) -> SkipReason | None:
     if row.expires_at is not None and row.expires_at <= at:
         return SkipReason.expired
     reader = row.contact or row.provider
     if reader is None or (row.provider is not None and not row.provider.is_active):
         return SkipReason.withdrawn
-    closed = outbox.why_not(row.kind, reader, row.departure, row.step or "", unwanted, at)
-    if closed is not None or situation is None:
-        return closed
-    return why_not_now(row, situation, at)
+    return outbox.why_not(row.kind, reader, row.departure, row.step or "", unwanted, at)
 
 
 def _withdrawn(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:

@@ -1,6 +1,7 @@
 """The addresses in mails. They begin with BASE_URL, never with what a request said its host was."""
 
 from hashlib import sha256
+from typing import Protocol
 
 from service.current import settings, sign
 from service.models import (
@@ -18,30 +19,54 @@ from service.models import (
 )
 from service.tokens import Purpose
 
+# What a path by which somebody is let in begins with.
+BEGINS = {
+    Purpose.survey: "/s/",
+    Purpose.answer: "/r/",
+    Purpose.testimonial: "/t/",
+    Purpose.quote: "/q/",
+    Purpose.preferences: "/p/",
+    Purpose.door: "/d/",
+    Purpose.password: "/password/",
+}
+
+
+class Named(Protocol):
+    """What a link can name."""
+
+    @property
+    def public_id(self) -> str:
+        """The id that a token holds."""
+
+
+def path_of(purpose: Purpose, of: Named) -> str:
+    """Return the path of the link that names `of` for `purpose`, without BASE_URL."""
+    return BEGINS[purpose] + sign(purpose, of.public_id)
+
 
 def survey(invitation: Invitation) -> str:
     """Return the link that answers the survey; it never shows earlier answers."""
-    return _page(f"/s/{sign(Purpose.survey, invitation.public_id)}")
+    return _page(path_of(Purpose.survey, invitation))
 
 
 def answer(response: Response) -> str:
     """Return the link that shows an answer and changes it."""
-    return _page(f"/r/{sign(Purpose.answer, response.public_id)}")
+    return _page(path_of(Purpose.answer, response))
 
 
 def testimonial(invitation: Invitation) -> str:
     """Return the link that writes a testimonial and withdraws it; it never shows earlier words."""
-    return _page(f"/t/{sign(Purpose.testimonial, invitation.public_id)}")
+    return _page(path_of(Purpose.testimonial, invitation))
 
 
 def quote(of: Testimonial) -> str:
     """Return the link that shows a testimonial to who wrote it, changes and confirms it."""
-    return _page(f"/q/{sign(Purpose.quote, of.public_id)}")
+    return _page(path_of(Purpose.quote, of))
 
 
 def preferences(contact: Contact) -> str:
     """Return the link to the mail preferences; it never expires."""
-    return _page(f"/p/{sign(Purpose.preferences, contact.public_id)}")
+    return _page(path_of(Purpose.preferences, contact))
 
 
 def one_click(preferences_link: str, purpose: ConsentPurpose | None = None) -> str:
@@ -52,7 +77,7 @@ def one_click(preferences_link: str, purpose: ConsentPurpose | None = None) -> s
 def door(contact: Contact, mail: OutboxMessage | None = None) -> str:
     """Return the link to the open door; it says in which `mail` it stands, if in one."""
     known = f"?m={mark(mail)}" if mail is not None and mail.public_id else ""
-    return _page(f"/d/{sign(Purpose.door, contact.public_id)}{known}")
+    return _page(path_of(Purpose.door, contact) + known)
 
 
 def mark(mail: OutboxMessage) -> str:
@@ -86,7 +111,7 @@ def calendar(provider: Provider) -> str:
 
 def password(link: ProviderLink) -> str:
     """Return the link that chooses a password, once."""
-    return _page(f"/password/{sign(Purpose.password, link.public_id)}")
+    return _page(path_of(Purpose.password, link))
 
 
 def departure(of: Departure) -> str:

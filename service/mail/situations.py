@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -20,10 +21,11 @@ from service.models import (
     Protocol,
     Recovery,
     Response,
+    SkipReason,
     Testimonial,
 )
 from service.models.built_ins import BUILT_INS, DEFAULT
-from service.models.plans import Planned, plan
+from service.models.plans import Planned, plan, why_not_now
 from service.models.situations import Situation
 from service.models.steps import Step
 
@@ -90,6 +92,17 @@ def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
     for row in db.session.scalars(invitations.execution_options(populate_existing=True)):
         found[row.departure_id].invitations[row.kind] = row
     return found
+
+
+def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
+    """Return the mails among `rows` whose step may not go any more, by id, each with why."""
+    asked = [row for row in rows if row.step and row.departure]
+    if not asked:
+        return {}
+    departures = {row.departure.id: row.departure for row in asked if row.departure}
+    known = without_mails(list(departures.values()))
+    reasons = {row.id: why_not_now(row, known[row.departure_id or 0], at) for row in asked}
+    return {row_id: reason for row_id, reason in reasons.items() if reason is not None}
 
 
 def foretold(situation: Situation) -> list[Planned]:

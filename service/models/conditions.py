@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-from service.models.departures import Reason
+from service.models.departures import Departure, Reason
 from service.models.outbox import SkipReason
 from service.models.situations import Situation
 from service.models.steps import Condition
-from service.models.surveys import InvitationKind
+from service.models.surveys import InvitationKind, Response
 
 
 class _Question(NamedTuple):
@@ -30,6 +30,12 @@ def why_not(condition: Condition, situation: Situation, at: datetime) -> SkipRea
 def reason_of(condition: Condition) -> SkipReason:
     """Return what is said when `condition` does not hold."""
     return _QUESTIONS[condition].otherwise
+
+
+def names_no_quality(departure: Departure, response: Response | None) -> bool:
+    """Say whether neither side names quality or service: not our guess, nor the client's answer."""
+    told = response.reasons if response else set()
+    return not any(reason.is_about_quality for reason in departure.reasons | told)
 
 
 def _unanswered(situation: Situation, _at: datetime) -> bool:
@@ -58,9 +64,7 @@ def _no_recovery(situation: Situation, _at: datetime) -> bool:
 
 
 def _no_quality_reason(situation: Situation, _at: datetime) -> bool:
-    """Both sides' reasons count: the provider's own guess and what the client said."""
-    told = situation.response.reasons if situation.response else set()
-    return not any(reason.is_about_quality for reason in situation.departure.reasons | told)
+    return names_no_quality(situation.departure, situation.response)
 
 
 def _not_ended_by_us(situation: Situation, _at: datetime) -> bool:

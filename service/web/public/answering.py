@@ -15,10 +15,10 @@ from forms.surveys import OwnQuestion, SurveyForm, made_for, own_data
 from service.actions import invitations, responses
 from service.actions.responses import Answers
 from service.clock import now
-from service.current import sign
 from service.database import only_reading
 from service.errors import Conflict, Gone
 from service.extensions import db
+from service.mail import links
 from service.models import Departure, Invitation, Reason, Response, Testimonial
 from service.tokens import Purpose
 
@@ -150,9 +150,9 @@ def written(keep: Callable[[], T]) -> T:
 
 def next_steps(response: Response) -> dict[str, str]:
     """Return the links that fit after a sent answer. Makes no row: those stand there already."""
-    links = {
-        "talk": f"/d/{sign(Purpose.door, response.departure.contact.public_id)}",
-        "preferences": f"/p/{sign(Purpose.preferences, response.departure.contact.public_id)}",
+    found = {
+        "talk": links.path_of(Purpose.door, response.departure.contact),
+        "preferences": links.path_of(Purpose.preferences, response.departure.contact),
     }
     invitation = invitations.testimonial_invitation(response.departure)
     if (
@@ -161,8 +161,8 @@ def next_steps(response: Response) -> dict[str, str]:
         and invitations.deserves_testimonial(response)
         and not _has_testimonial(response.departure_id)
     ):
-        links["testimonial"] = f"/t/{sign(Purpose.testimonial, invitation.public_id)}"
-    return links
+        found["testimonial"] = links.path_of(Purpose.testimonial, invitation)
+    return found
 
 
 def _has_testimonial(departure_id: int) -> bool:
