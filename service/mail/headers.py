@@ -16,6 +16,9 @@ import idna
 from flask_mail import BadHeaderError
 
 MAX_LINE = 998  # octets without CRLF (RFC 5322, 2.1.1)
+# Postmark gives mails a Message-ID of its own, so ours is carried through in its metadata.
+POSTMARK_METADATA = "X-PM-Metadata-"
+POSTMARK_NAME = "mail"
 _SHORT = 72
 _ONE_WORD = 36  # octets that one encoded word holds with room for the header's name (RFC 2047, 2)
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\\\"@]+@[^\s<>()\[\],;:\\\"@]+")

@@ -8,12 +8,12 @@ from urllib.parse import quote
 from service.current import company, settings
 from service.mail import headers, links, own_words, verp
 from service.mail.contents import Content, Unwritable, content
+from service.mail.headers import POSTMARK_METADATA, POSTMARK_NAME
 from service.mail.kinds import RULES
 from service.mail.looks import PRODUCT, Look, logo_of, look_of
 from service.mail.moulds import mould
 from service.mail.samples import sample
 from service.mail.topics import Topic, load
-from service.mail.webhooks import postmark
 from service.mail.wire import Encoded, Picture
 from service.mail.words import one_line
 from service.models import Company, MailKind, OutboxMessage, Provider
@@ -180,6 +180,6 @@ def _extra_headers(topic: Topic, said: Content, house: House) -> dict[str, str]:
 def _headers_of_all(row: OutboxMessage) -> dict[str, str]:
     extra = {"Auto-Submitted": "auto-generated"}
     if settings().postmark_login:
-        extra[f"{postmark.METADATA}{postmark.NAME}"] = row.public_id
+        extra[POSTMARK_METADATA + POSTMARK_NAME] = row.public_id
         extra["X-PM-KeepID"] = "true"  # our Message-ID stays, so answers say what they answer
     return extra

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.mail.bounces import best_status
+from service.mail.headers import POSTMARK_NAME
 from service.mail.webhooks.events import Forged, Told, mapping, parsed, told
 from service.models import InboundKind
 
-# Postmark gives mails a Message-ID of its own, so ours is carried through in its metadata.
-METADATA = "X-PM-Metadata-"
-NAME = "mail"
 _BOUNCES = {
     "HardBounce": InboundKind.hard_bounce,
     "BadEmailAddress": InboundKind.hard_bounce,
@@ -59,7 +57,7 @@ def _event(event: Mapping[str, Any]) -> Told | None:
         return None
     words = str(event.get("Details") or event.get("Description") or event.get("Name") or "")
     carried = mapping(event.get("Metadata"))
-    ids = tuple(str(value) for name, value in carried.items() if name.lower() == NAME)
+    ids = tuple(str(value) for name, value in carried.items() if name.lower() == POSTMARK_NAME)
     return told(
         kind,
         "postmark",
