@@ -81,9 +81,13 @@ def record(
     says otherwise. Without `sends_mails` its protocol begins stopped. Raises Refused when the end
     lies before the notice.
     """
-    departure = _new(contact, facts, by)
-    departure.is_history = is_long_ago(facts.end_on) if is_history is None else is_history
-    departure.stage = Stage.closed if departure.is_history else Stage.notice
+    is_history = is_long_ago(facts.end_on) if is_history is None else is_history
+    columns = columns_of(facts, by, today(company().time_zone), is_history=is_history)
+    _check_days(columns["notice_on"], facts.end_on)
+    departure = Departure(
+        client=contact.client, contact=contact, responsible=facts.responsible, **columns
+    )
+    departure.reasons = set(facts.reasons)
     db.session.add(departure)
     bases.recount([contact.client_id])
     tell(departure, EventKind.recorded, by, facts.source)
@@ -94,6 +98,23 @@ def record(
             tell(departure, EventKind.protocol_stopped, by)
     db.session.flush()
     return departure
+
+
+def columns_of(facts: Facts, by: Provider | None, day: date, *, is_history: bool) -> dict[str, Any]:
+    """Return the columns of a departure recorded on `day`, but for the people it concerns."""
+    return {
+        "service": facts.service,
+        "notice_on": _notice_on(facts, day),
+        "end_on": facts.end_on,
+        "monthly_value": facts.monthly_value,
+        "acquisition_cost": facts.acquisition_cost,
+        "margin": facts.margin,
+        "notes": facts.notes,
+        "source": facts.source,
+        "is_history": is_history,
+        "stage": Stage.closed if is_history else Stage.notice,
+        "recorded_by_id": by.id if by else None,
+    }
 
 
 def is_long_ago(end_on: date | None) -> bool:
@@ -112,7 +133,7 @@ def twin(client: Client, facts: Facts) -> Departure | None:
     )
     days = or_(
         Departure.end_on == facts.end_on if facts.end_on else Departure.end_on.is_(None),
-        Departure.notice_on == (facts.notice_on or _notice_on(facts)),
+        Departure.notice_on == _notice_on(facts, today(company().time_zone)),
     )
     found = db.session.scalars(query.where(days).order_by(Departure.id)).all()
     wanted = name_key(facts.service)
@@ -181,30 +202,9 @@ def remove(departure: Departure) -> None:
     bases.recount([client_id])
 
 
-def _new(contact: Contact, facts: Facts, by: Provider | None) -> Departure:
-    notice_on = facts.notice_on or _notice_on(facts)
-    _check_days(notice_on, facts.end_on)
-    departure = Departure(
-        client=contact.client,
-        contact=contact,
-        responsible=facts.responsible,
-        service=facts.service,
-        notice_on=notice_on,
-        end_on=facts.end_on,
-        monthly_value=facts.monthly_value,
-        acquisition_cost=facts.acquisition_cost,
-        margin=facts.margin,
-        notes=facts.notes,
-        source=facts.source,
-        recorded_by_id=by.id if by else None,
-    )
-    departure.reasons = set(facts.reasons)
-    return departure
-
-
-def _notice_on(facts: Facts) -> date:
-    day = today(company().time_zone)
-    return min(day, facts.end_on) if facts.end_on else day
+def _notice_on(facts: Facts, day: date) -> date:
+    """Return the day of the notice; not told, it is `day`, or the end if that was earlier."""
+    return facts.notice_on or (min(day, facts.end_on) if facts.end_on else day)
 
 
 def _check_days(notice_on: date, end_on: date | None) -> None:

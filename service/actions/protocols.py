@@ -73,14 +73,20 @@ def enrol(departure: Departure, protocol: Protocol | None = None) -> Enrolment:
     Adds, does not flush.
     """
     protocol = protocol or fitting(choices(), departure.service, departure.reasons)
-    enrolment = Enrolment(
-        departure=departure,
-        protocol_id=protocol.id if protocol else None,
-        enrolled_at=now(),
-        next_at=now(),
-    )
+    enrolment = Enrolment(departure=departure, **beginning(protocol))
     db.session.add(enrolment)
     return enrolment
+
+
+def beginning(protocol: Protocol | None) -> dict[str, Any]:
+    """Return the columns of an enrolment that begins now, but for its departure."""
+    moment = now()
+    return {
+        "protocol_id": protocol.id if protocol else None,
+        "state": EnrolmentState.active,
+        "enrolled_at": moment,
+        "next_at": moment,
+    }
 
 
 def waits() -> ColumnElement[bool]:

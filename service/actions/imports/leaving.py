@@ -1,12 +1,12 @@
 """Write the departures of a list: new ones in bulk, on their protocol; changed ones told of."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 
-from service.actions import departures, protocols
+from service.actions import departures, events, protocols
+from service.actions.departures import Facts
 from service.actions.imports.bulk import insert_all, insert_quietly
 from service.actions.imports.drafts import DepartureDraft
 from service.actions.imports.plans import service_of
@@ -23,11 +23,11 @@ from service.models import (
     EventKind,
     Protocol,
     Provider,
-    Stage,
 )
 from service.models.protocols import fitting
 
 SOURCE = "import"
+APART = {"reasons", "responsible_id"}  # a row each, or known by its id
 
 
 def insert_departures(
@@ -36,13 +36,20 @@ def insert_departures(
     contact_ids: dict[int, int],
     by: Provider | None,
 ) -> None:
-    """Do in bulk what departures.record does for one (a test holds the two together)."""
+    """Insert new departures with their reasons, events and enrolments: a statement for each."""
     rows, day = [], today(company().time_zone)
     for draft in drafts:
         contact = draft.contact
         client_id = client_ids[contact.client.key]
         contact_id = contact.standing.id if contact.standing else contact_ids[id(contact)]
-        rows.append({"client_id": client_id, "contact_id": contact_id, **_values(draft, by, day)})
+        rows.append(
+            {
+                "client_id": client_id,
+                "contact_id": contact_id,
+                "responsible_id": draft.values.get("responsible_id"),
+                **departures.columns_of(_facts(draft), by, day, is_history=draft.is_history),
+            }
+        )
     ids = insert_all(Departure, rows)
     pairs = list(zip(drafts, ids, strict=True))
     reasons = [
@@ -51,34 +58,19 @@ def insert_departures(
         for reason in sorted(draft.values.get("reasons", ()))
     ]
     insert_quietly(DepartureReason, reasons)
-    insert_quietly(Event, [_event(id_, EventKind.recorded, by, SOURCE) for id_ in ids])
+    insert_quietly(Event, [events.row(id_, EventKind.recorded, by, SOURCE) for id_ in ids])
     known = protocols.choices()
     enrolments = [
-        _enrolment(id_, fitting(known, service_of(draft), draft.values.get("reasons", ())))
+        _beginning(id_, fitting(known, service_of(draft), draft.values.get("reasons", ())))
         for draft, id_ in pairs
         if draft.starts
     ]
     insert_quietly(Enrolment, enrolments)
 
 
-def _values(draft: DepartureDraft, by: Provider | None, day: date) -> dict[str, Any]:
-    told = {name: value for name, value in draft.values.items() if name != "reasons"}
-    end_on = told.get("end_on")
-    return {
-        "notice_on": min(day, end_on) if end_on else day,
-        "end_on": None,
-        "monthly_value": None,
-        "acquisition_cost": None,
-        "margin": None,
-        "responsible_id": None,
-        "notes": "",
-        **told,
-        "service": service_of(draft),
-        "is_history": draft.is_history,
-        "stage": Stage.closed if draft.is_history else Stage.notice,
-        "source": SOURCE,
-        "recorded_by_id": by.id if by else None,
-    }
+def _facts(draft: DepartureDraft) -> Facts:
+    told = {name: value for name, value in draft.values.items() if name not in APART}
+    return Facts(**{**told, "service": service_of(draft), "source": SOURCE})
 
 
 def update_departures(drafts: Sequence[DepartureDraft], by: Provider | None) -> None:
@@ -98,10 +90,10 @@ def update_departures(drafts: Sequence[DepartureDraft], by: Provider | None) -> 
             departure.is_history = False
             begun.append(departure)
     changed = [
-        _event(id_, EventKind.changed, by, ",".join(names))
+        events.row(id_, EventKind.changed, by, ",".join(names))
         for id_, (_row, names) in touched.items()
     ]
-    resumed = [_event(departure.id, EventKind.protocol_resumed, by) for departure in begun]
+    resumed = [events.row(departure.id, EventKind.protocol_resumed, by) for departure in begun]
     insert_quietly(Event, changed + resumed)
     _begin(begun)
     _count_anew([row for row, names in touched.values() if {"end_on", "notice_on"} & set(names)])
@@ -117,7 +109,7 @@ def _begin(begun: Sequence[Departure]) -> None:
         enrolment.enrolled_at = now()
     known = protocols.choices()
     fresh = [
-        _enrolment(row.id, fitting(known, row.service, row.reasons))
+        _beginning(row.id, fitting(known, row.service, row.reasons))
         for row in begun
         if row.id not in enrolments
     ]
@@ -141,23 +133,5 @@ def _enrolments(rows: Sequence[Departure]) -> dict[int, Enrolment]:
     return found
 
 
-def _enrolment(departure_id: int, protocol: Protocol | None) -> dict[str, Any]:
-    moment = now()
-    return {
-        "departure_id": departure_id,
-        "protocol_id": protocol.id if protocol else None,
-        "state": EnrolmentState.active,
-        "enrolled_at": moment,
-        "next_at": moment,
-    }
-
-
-def _event(
-    departure_id: int, kind: EventKind, by: Provider | None, detail: str = ""
-) -> dict[str, Any]:
-    return {
-        "departure_id": departure_id,
-        "kind": kind,
-        "provider_id": by.id if by else None,
-        "detail": detail,
-    }
+def _beginning(departure_id: int, protocol: Protocol | None) -> dict[str, Any]:
+    return {"departure_id": departure_id, **protocols.beginning(protocol)}
