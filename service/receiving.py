@@ -27,6 +27,7 @@ EVERY = timedelta(minutes=1)  # how often the mailbox is asked
 AFTER_TROUBLE = timedelta(minutes=5)
 HINTS = timedelta(seconds=20)  # how often a worker is asked to, while none has come to it
 LONGEST = 20.0  # seconds that one visit to the mailbox, or one reading of arrivals, may take
+MOST_BROKEN = 3  # mails at which the server of a mailbox ends the dialogue, in one visit
 LEASE, HINT = "inbox", "inbox hint"
 
 log = logging.getLogger(__name__)
@@ -136,17 +137,35 @@ def _holder() -> str:
 
 
 def _visit(url: str) -> int:
-    taken, until = 0, time.monotonic() + LONGEST
-    with inbox.opened(url) as box:
-        for uid in box.unread():
-            if time.monotonic() > until:
-                break
-            octets = box.fetch(uid)
-            if octets is None:  # it stays unread, for the next visit or for a person
-                log.warning("inbox_mail_not_given")
-                continue
-            if octets:
-                take(octets, InboundDoor.imap)
-            box.mark(uid)
-            taken += 1
-    return taken
+    """Take the unread mails, for LONGEST seconds; raises InboxAway.
+
+    Some servers end the dialogue over a mail that they cannot read themselves. A new dialogue then
+    passes it by, so that it holds up nobody behind it.
+    """
+    taken, until, broken = 0, time.monotonic() + LONGEST, list[str]()
+    while True:
+        fetching = None
+        try:
+            with inbox.opened(url) as box:
+                for uid in box.unread():
+                    if time.monotonic() > until:
+                        break
+                    if uid in broken:
+                        continue
+                    fetching = uid
+                    octets = box.fetch(uid)
+                    fetching = None
+                    if octets is None:  # it stays unread, for the next visit or for a person
+                        log.warning("inbox_mail_not_given")
+                        continue
+                    if octets:
+                        take(octets, InboundDoor.imap)
+                    box.mark(uid)
+                    taken += 1
+            return taken
+        except inbox.InboxAway as trouble:
+            is_slow = isinstance(trouble.__cause__, TimeoutError)
+            if fetching is None or is_slow or len(broken) == MOST_BROKEN:
+                raise
+            log.warning("inbox_broke_at_a_mail")
+            broken.append(fetching)

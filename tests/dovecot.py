@@ -190,6 +190,10 @@ class Account:
             waiting.chmod(0o644)
             waiting.rename(directory / "new" / waiting.name)
 
+    def spoil(self, number: int) -> None:
+        """Let the server see a mail and not read it, as after a copy by somebody else."""
+        self._paths("INBOX")[number].chmod(0)
+
     def marked(self, folder: str = "INBOX") -> list[bool]:
         """Return whether each mail is marked as read, in the order of their delivery."""
         return [",S" in path.name.rpartition(":2")[2] for path in self._paths(folder)]

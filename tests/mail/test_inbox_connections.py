@@ -170,6 +170,14 @@ def test_a_line_that_breaks_half_way_loses_nothing_and_doubles_nothing(
     assert (kept(), sum(mailbox.marked())) == (10, 10)
 
 
+def test_a_mail_that_the_server_cannot_read_holds_up_nobody_behind_it(bouncing, mailbox, caplog):
+    bouncing(mail_inbox_url=mailbox.url())
+    mailbox.spoil(1)
+    assert receiving.read_inbox() == 2
+    assert (kept(), mailbox.marked()) == (2, [True, False, True])
+    assert "inbox_broke_at_a_mail" in caplog.text
+
+
 def test_a_server_that_went_and_came_back_is_read_on(bouncing, clock, monkeypatch):
     with dovecot() as server:
         account = server.account("rebotes")
