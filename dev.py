@@ -2,7 +2,7 @@
 """Everything a day's work needs, from a bare Python 3.11-3.13.
 
 python3 dev.py run           start the service with all it needs; Ctrl-C stops it
-python3 dev.py test [...]    run the tests; arguments go to pytest
+python3 dev.py test [...]    run the tests, --quick some of them; other words go to pytest
 python3 dev.py lint          ruff, mypy and the layers
 python3 dev.py lock [...]    pin the newest allowed versions; arguments go to `uv pip compile`
 python3 dev.py texts         gather the texts into translations/, to be translated, and compile
@@ -70,8 +70,8 @@ def run(words: list[str]) -> int:
 def test(words: list[str]) -> int:
     """Run the tests: all but the long ones, on all processors, unless the words say otherwise."""
     environment.ensure("test")
-    if not words:
-        words = ["-n", str(os.cpu_count() or 1), "-m", "not long"]
+    if words in ([], ["--quick"]):
+        words = ["-n", str(os.cpu_count() or 1), "-m", "not long", *words]
     return python("-m", "pytest", *words)
 
 

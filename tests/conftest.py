@@ -25,6 +25,7 @@ if os.environ.get("CI"):
 pytest_plugins = [
     "tests.servers",
     "tests.skips",
+    "tests.order",
     "tests.live",
     "tests.postfix",
     "tests.dovecot",
