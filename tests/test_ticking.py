@@ -7,7 +7,7 @@ import time_machine
 from sqlalchemy import select
 
 from service import advancing, tasks, ticking
-from service.actions import departures
+from service.actions import departures, leases
 from service.actions.departures import Facts
 from service.extensions import db, queue
 from service.models import MailState, OutboxMessage
@@ -34,7 +34,7 @@ def steps() -> list[str]:
 def test_a_second_clock_does_nothing_while_the_first_is_at_it(session):
     some_departures(1)
     with time_machine.travel(THEN, tick=False):
-        assert ticking.leases.take(ticking.NAME, "first", ticking.LEASE)
+        assert leases.take(ticking.NAME, "first", ticking.LEASE)
         db.session.commit()
         assert ticking.tick("second") is None
 
@@ -44,7 +44,7 @@ def test_a_second_clock_does_nothing_while_the_first_is_at_it(session):
 def test_a_clock_that_died_is_followed_by_another_within_a_minute(session):
     some_departures(1)
     with time_machine.travel(THEN, tick=False) as clock:
-        ticking.leases.take(ticking.NAME, "dead", ticking.LEASE)
+        leases.take(ticking.NAME, "dead", ticking.LEASE)
         db.session.commit()
         clock.shift(60)
         assert ticking.tick("next").due == 1
