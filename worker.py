@@ -22,11 +22,10 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from service import ticking
-from service.actions import worker_starts
 from service.app import create_app
 from service.config import SettingError, Settings
 from service.extensions import db, queue
-from service.mail import stopping, warming
+from service.mail import stopping, warming, worker_starts
 from service.reachability import unreachable
 
 ROUND = 5  # seconds between two ticks: what nobody hinted at leaves within 10
@@ -66,7 +65,7 @@ class MailWorker(Worker):
     def bootstrap(self, *words: Any, **more: Any) -> None:
         """Register at Redis, and write down that the worker has come up."""
         super().bootstrap(*words, **more)
-        noted(worker_starts.ready, self.start_id)
+        noted(worker_starts.came_up, self.start_id)
         db.engine.dispose()  # a connection must not be shared with the jobs, which are forks
         log.info("worker_ready queue=%s", queue.name)
 
@@ -113,7 +112,7 @@ def work_until_stopped(app: Flask, settings: Settings) -> None:
             noted(worker_starts.forget, start_id)
             raise
         except Exception as error:
-            noted(worker_starts.failed, start_id, error)
+            noted(worker_starts.broke, start_id, error)
             raise
 
 

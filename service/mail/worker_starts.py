@@ -1,10 +1,15 @@
-"""Whether a worker comes up, told from its last starts. Reads only."""
+"""Whether workers come up: how each start goes is written down, and the last ones are read.
 
+Flushes, never commits. A start that could not be recorded, because the database was away, is None.
+"""
+
+import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 
+from service.clock import now
 from service.extensions import db
 from service.mail.rows import from_now
 from service.models import WorkerStart
@@ -12,6 +17,8 @@ from service.models import WorkerStart
 FAILURES = 3  # in a row, before it is more than a hiccup
 STARTING = timedelta(minutes=1)  # one that is not ready after so long was killed
 RECENT = timedelta(days=1)  # an older start says nothing about today
+KEPT = timedelta(days=2)
+LONGEST_ERROR = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,38 @@ class FailedStarts:
     count: int
     since: datetime
     error: str  # of the latest that could say why
+
+
+def begin() -> int:
+    """Record that a worker begins to start now, and forget starts of more than two days ago."""
+    db.session.execute(delete(WorkerStart).where(WorkerStart.began_at < now() - KEPT))
+    start = WorkerStart(host=socket.gethostname()[:60])
+    db.session.add(start)
+    db.session.flush()
+    return start.id
+
+
+def came_up(start_id: int | None) -> None:
+    """Record that the worker takes jobs from now on."""
+    db.session.execute(update(WorkerStart).where(WorkerStart.id == start_id).values(ready_at=now()))
+
+
+def broke(start_id: int | None, error: Exception) -> None:
+    """Record why a worker ended before it was ready: the kind of error and its first line."""
+    first_line = str(error).partition("\n")[0]
+    words = f"{type(error).__name__}: {first_line}"[:LONGEST_ERROR]
+    db.session.execute(
+        update(WorkerStart)
+        .where(WorkerStart.id == start_id, WorkerStart.ready_at.is_(None))
+        .values(error=words)
+    )
+
+
+def forget(start_id: int | None) -> None:
+    """Forget a start that somebody stopped before it was ready: nothing went wrong."""
+    db.session.execute(
+        delete(WorkerStart).where(WorkerStart.id == start_id, WorkerStart.ready_at.is_(None))
+    )
 
 
 def failed(at: datetime) -> FailedStarts | None:

@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 import worker
 from service import ticking
-from service.actions import troubles, worker_starts
+from service.actions import troubles
 from service.clock import now
 from service.extensions import db
-from service.mail import health, warming
+from service.mail import health, warming, worker_starts
 from service.mail.health import TroubleKind
 from service.models import MailKind, MailState, OutboxMessage, WorkerStart
 from tests.builders import a_company, a_provider, added, logged_in
@@ -84,15 +84,15 @@ def test_starts_of_the_day_before_yesterday_say_nothing_and_are_forgotten(sessio
 
 def test_ready_wins_over_whatever_ends_the_worker_later(session):
     start = worker_starts.begin()
-    worker_starts.ready(start)
-    worker_starts.failed(start, ValueError("later"))
+    worker_starts.came_up(start)
+    worker_starts.broke(start, ValueError("later"))
     worker_starts.forget(start)
     assert db.session.scalars(select(WorkerStart.error)).all() == [""]
 
 
 def test_an_error_is_kept_in_one_line(session):
     start = worker_starts.begin()
-    worker_starts.failed(start, ValueError("no key\nand much more"))
+    worker_starts.broke(start, ValueError("no key\nand much more"))
     assert db.session.scalars(select(WorkerStart.error)).all() == [KEYLESS]
 
 
