@@ -21,7 +21,7 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from service import ticking
+from service import scheduler
 from service.app import create_app
 from service.config import SettingError, Settings
 from service.extensions import db, queue
@@ -162,7 +162,7 @@ def tick_until_stopped(app: Flask) -> None:
     while True:
         with app.app_context():
             try:
-                ticking.tick(is_stopping=lambda: bool(signal.sigpending() & STOPPING))
+                scheduler.tick(is_stopping=lambda: bool(signal.sigpending() & STOPPING))
             except OperationalError as error:
                 log.warning("database_away error=%s", type(error.orig).__name__)
             except ExceptionGroup as group:  # each was logged, and its departure set aside

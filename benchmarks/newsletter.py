@@ -14,7 +14,7 @@ from sqlalchemy import select
 from benchmarks import _installs, _peers
 from benchmarks._installs import Install
 from benchmarks._peers import Sink
-from service import ticking
+from service import scheduler
 from service.actions import newsletters
 from service.extensions import db
 from service.models import Audience, Contact, OutboxMessage, Provider
@@ -62,7 +62,7 @@ def measured(install: Install, sink: Sink) -> float:
     marta = db.session.scalars(select(Provider)).one()
     newsletters.schedule(newsletter, None, Frequency.once, by=marta, was=newsletter.version)
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
     written = time.time()
     counts = sink.wait_for(READERS, seconds=300)
     took = counts.last_at - began

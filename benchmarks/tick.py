@@ -21,7 +21,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select, text, update
 
 from benchmarks import _installs
-from service import tasks, ticking
+from service import scheduler, tasks
 from service.actions import protocols
 from service.clock import now
 from service.extensions import db, queue
@@ -80,14 +80,14 @@ def the_query() -> None:
 
 def the_tick() -> None:
     """A round that finds them and wakes a worker."""
-    tally = ticking.tick()
+    tally = scheduler.tick()
     demand(tally.due if tally else 0, DUE)
     demand(queue.waiting(), 1)
 
 
 def the_idle_tick() -> None:
     """A round that finds nothing to do."""
-    if ticking.tick() != ticking.Tally():
+    if scheduler.tick() != scheduler.Tally():
         raise SystemExit("something was due")
 
 

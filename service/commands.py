@@ -2,16 +2,8 @@
 
 from flask import Flask
 
-from service.cli import (
-    clients,
-    doctor,
-    mail,
-    providers,
-    results,
-    suppressions,
-    testimonials,
-    ticks,
-)
+from service import tick
+from service.cli import clients, doctor, mail, providers, results, suppressions, testimonials
 
 GROUPS = (providers, clients, results, testimonials, suppressions, mail)
 
@@ -21,4 +13,4 @@ def register(app: Flask) -> None:
     mail.group.add_command(doctor.doctor)
     for module in GROUPS:
         app.cli.add_command(module.group)
-    app.cli.add_command(ticks.tick)
+    app.cli.add_command(tick.tick)

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from service.actions import inbound, leases
+from service import named_leases
+from service.actions import inbound
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
@@ -103,7 +104,7 @@ def wake_reader() -> bool:
     if settings().mail_inbox_url is None:
         return False
     until = db.session.scalar(select(Lease.until).where(Lease.name == LEASE))
-    is_time = (until is None or until <= now()) and leases.take(HINT, _holder(), HINTS)
+    is_time = (until is None or until <= now()) and named_leases.take(HINT, _holder(), HINTS)
     db.session.commit()
     return is_time and queue.wake("service.tasks.read_inbox")
 
@@ -118,7 +119,7 @@ def read_inbox() -> int:
     if url is None:
         return 0
     holder = _holder()
-    is_ours = leases.take(LEASE, holder, AFTER_TROUBLE)  # shortened below when there was none
+    is_ours = named_leases.take(LEASE, holder, AFTER_TROUBLE)  # shortened below when there was none
     db.session.commit()
     if not is_ours:
         return 0
@@ -127,7 +128,7 @@ def read_inbox() -> int:
     except inbox.InboxAway as trouble:
         log.warning("inbox_away words=%s", trouble)
         return 0
-    leases.take(LEASE, holder, EVERY)
+    named_leases.take(LEASE, holder, EVERY)
     db.session.commit()
     return taken
 

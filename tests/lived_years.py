@@ -18,7 +18,7 @@ from unittest.mock import patch
 import time_machine
 from sqlalchemy import func, select, update
 
-from service import tasks, ticking
+from service import scheduler, tasks
 from service.actions import departures, protocols, recoveries, responses, stages
 from service.actions.departures import Facts
 from service.clock import now
@@ -129,11 +129,11 @@ class Year:
 
     def tick(self) -> None:
         if self.is_in_full():
-            ticking.tick()
+            scheduler.tick()
             return
-        newsletters = patch.object(ticking, "_send_newsletters", lambda *_: 0)
-        with newsletters, patch.object(ticking.troubles, "watch", list):
-            ticking.tick()
+        newsletters = patch.object(scheduler, "_send_newsletters", lambda *_: 0)
+        with newsletters, patch.object(scheduler.troubles, "watch", list):
+            scheduler.tick()
 
     def next_tick(self) -> datetime:
         """When the clock ticks next: never while it is down."""

@@ -1,9 +1,9 @@
 """A round of the clock with what the workers then write: all but the sending."""
 
-from service import advancing, ticking
+from service import advancing, scheduler
 
 
 def a_round() -> None:
     """Tick once, and advance the departures that are due as the worker does who was woken."""
-    assert ticking.tick() is not None, "another clock is at it"
+    assert scheduler.tick() is not None, "another clock is at it"
     advancing.advance_all()

@@ -6,7 +6,7 @@ import sys
 import pytest
 from sqlalchemy import func, select
 
-from service import receiving, tasks, ticking
+from service import receiving, scheduler, tasks
 from service.actions import inbound
 from service.extensions import db, queue
 from service.models import InboundArrival, InboundDoor, InboundMail, Outcome
@@ -55,7 +55,7 @@ def test_a_bounce_is_kept_and_a_worker_reads_it(bouncing, settings):
 def test_the_clock_wakes_a_worker_for_what_arrived(bouncing, settings):
     a_piped_bounce(settings)
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
 
     assert [job.func_name for job in queue.jobs.jobs] == ["service.tasks.read_arrivals"]
 

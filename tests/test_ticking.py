@@ -6,8 +6,8 @@ from threading import Thread
 import time_machine
 from sqlalchemy import select
 
-from service import advancing, tasks, ticking
-from service.actions import departures, leases
+from service import advancing, named_leases, scheduler, tasks
+from service.actions import departures
 from service.actions.departures import Facts
 from service.extensions import db, queue
 from service.models import MailState, OutboxMessage
@@ -34,9 +34,9 @@ def steps() -> list[str]:
 def test_a_second_clock_does_nothing_while_the_first_is_at_it(session):
     some_departures(1)
     with time_machine.travel(THEN, tick=False):
-        assert leases.take(ticking.NAME, "first", ticking.LEASE)
+        assert named_leases.take(scheduler.NAME, "first", scheduler.LEASE)
         db.session.commit()
-        assert ticking.tick("second") is None
+        assert scheduler.tick("second") is None
 
     assert steps() == []
 
@@ -44,10 +44,10 @@ def test_a_second_clock_does_nothing_while_the_first_is_at_it(session):
 def test_a_clock_that_died_is_followed_by_another_within_a_minute(session):
     some_departures(1)
     with time_machine.travel(THEN, tick=False) as clock:
-        leases.take(ticking.NAME, "dead", ticking.LEASE)
+        named_leases.take(scheduler.NAME, "dead", scheduler.LEASE)
         db.session.commit()
         clock.shift(60)
-        assert ticking.tick("next").due == 1
+        assert scheduler.tick("next").due == 1
 
 
 def test_clocks_and_workers_that_are_at_it_at_once_write_each_step_once(app, session):
@@ -57,7 +57,7 @@ def test_clocks_and_workers_that_are_at_it_at_once_write_each_step_once(app, ses
         def clock(name: str) -> None:
             with app.app_context():
                 for _round in range(3):
-                    ticking.tick(name)
+                    scheduler.tick(name)
                     advancing.advance_all()
 
         clocks = [Thread(target=clock, args=[f"clock {number}"]) for number in range(4)]
@@ -85,8 +85,8 @@ def test_a_round_hints_at_mails_that_nobody_hinted_at(session, redis_url):
     with time_machine.travel(THEN, tick=False):
         advancing.advance_all()
         queue.jobs.connection.flushall()
-        assert ticking.tick() == ticking.Tally(hinted=1)
-        assert ticking.tick() == ticking.Tally()  # the first hint still waits
+        assert scheduler.tick() == scheduler.Tally(hinted=1)
+        assert scheduler.tick() == scheduler.Tally()  # the first hint still waits
 
     assert {row.state for row in db.session.scalars(select(OutboxMessage))} == {MailState.queued}
 
@@ -95,13 +95,13 @@ def test_a_round_hints_at_the_departures_that_are_due_until_they_are_advanced(se
     queue.jobs.connection.flushall()
     some_departures(3)
     with time_machine.travel(THEN, tick=False):
-        assert ticking.tick() == ticking.Tally(due=3, hinted=1)
+        assert scheduler.tick() == scheduler.Tally(due=3, hinted=1)
         queue.jobs.connection.flushall()  # a hint can be lost
-        assert ticking.tick() == ticking.Tally(due=3, hinted=1)
+        assert scheduler.tick() == scheduler.Tally(due=3, hinted=1)
         assert steps() == []
         tasks.advance(*queue.jobs.jobs[0].args)
         queue.jobs.connection.flushall()
-        assert ticking.tick().due == 0
+        assert scheduler.tick().due == 0
 
     assert len(steps()) == 6
 
@@ -111,6 +111,6 @@ def test_hints_at_departures_do_not_pile_up_while_no_worker_comes(session, redis
     some_departures(1)
     with time_machine.travel(THEN, tick=False):
         for _round in range(40):
-            ticking.tick()
+            scheduler.tick()
 
-    assert queue.waiting() == ticking.LONG_QUEUE
+    assert queue.waiting() == scheduler.LONG_QUEUE

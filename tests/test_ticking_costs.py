@@ -4,7 +4,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, text, update
 
-from service import advancing, ticking
+from service import advancing, scheduler
 from service.extensions import db
 from service.models import Invitation, MailState, OutboxMessage
 from tests.explaining import asked, plan_of
@@ -28,7 +28,7 @@ def let_all_be_sent() -> None:
 def statements_of_a_round() -> list[str]:
     """What a round asks, without the beginning of transactions."""
     with asked() as found:
-        assert ticking.tick() is not None
+        assert scheduler.tick() is not None
     return [statement for statement, _values in found if not statement.startswith("BEGIN")]
 
 
@@ -66,7 +66,7 @@ def test_advancing_takes_the_same_few_statements_however_many_are_due(session):
 
 def test_what_a_round_looks_for_is_looked_up_by_an_index(session):
     with asked() as found:
-        ticking.tick()
+        scheduler.tick()
     question = next(pair for pair in found if "EXISTS" in pair[0])
     if db.engine.name == "sqlite":
         let_the_outbox_look_large()
@@ -81,7 +81,7 @@ def test_what_a_round_looks_for_is_looked_up_by_an_index(session):
 def test_mails_of_dead_workers_are_found_by_an_index_in_a_large_outbox(session, database):
     let_the_outbox_look_large()
     with asked() as found:
-        ticking.sweeper.sweep()
+        scheduler.sweeper.sweep()
     sweep = next(pair for pair in found if "FROM outbox" in pair[0])
 
     assert "SCAN outbox" not in plan_of(*sweep)

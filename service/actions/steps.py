@@ -7,8 +7,8 @@ from service.actions.writing import Owed, locked, revive, write
 from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
+from service.labels import why_not
 from service.models import Departure, EventKind, MailState, OutboxMessage, Provider, SkipReason
-from service.models.labels import why_not
 from service.models.plans import can_be_threaded, plan, why_not_by_hand
 from service.models.situations import Situation
 from service.models.steps import Step

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from service.actions import alerts, leases
+from service import named_leases
+from service.actions import alerts
 from service.clock import now
 from service.extensions import db
 from service.mail import health, outbox
@@ -23,7 +24,7 @@ STALE = timedelta(days=1)  # a day later it is no news
 
 def watch() -> list[OutboxMessage]:
     """Look for trouble, at most once a minute; return the mails that are owed about it."""
-    if not leases.take("troubles", secrets.token_hex(8), LOOK):
+    if not named_leases.take("troubles", secrets.token_hex(8), LOOK):
         return []
     moment = now()
     return [
@@ -52,7 +53,7 @@ def _is_news(trouble: Trouble) -> bool:
     """
     if trouble.kind is TroubleKind.server:
         return True
-    return leases.take(f"told:{trouble.kind}", secrets.token_hex(8), SILENCE)
+    return named_leases.take(f"told:{trouble.kind}", secrets.token_hex(8), SILENCE)
 
 
 def _tell(trouble: Trouble, moment: datetime) -> list[OutboxMessage]:

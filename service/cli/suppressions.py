@@ -13,7 +13,7 @@ from service.current import company
 from service.errors import Refused
 from service.extensions import db
 from service.imports.suppressions import read_file
-from service.models.labels import reason_of_suppression
+from service.labels import reason_of_suppression
 from service.reports.suppressions import table
 from service.reports.writers import FORMATS
 from service.reports.writers.files import opened, progress

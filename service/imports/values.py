@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from service.imports.cells import Cell
 from service.imports.columns import plain
 from service.imports.problems import BadValue
+from service.labels import label
 from service.models import Reason
-from service.models.labels import label
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2100, 12, 31)
 FIRST_SERIAL, LAST_SERIAL = 10_000, 73_050  # Excel's numbers of days in 1927 and 2099

@@ -19,6 +19,7 @@ from flask_babel import (
 )
 
 from service.clock import today
+from service.labels import channel_name, day_part_name, label
 from service.mail import links
 from service.mail.topics import Topic
 from service.mail.words import one_line, quoted
@@ -35,7 +36,6 @@ from service.models import (
     Testimonial,
 )
 from service.models.greetings import Occasion
-from service.models.labels import channel_name, day_part_name, label
 from service.models.yearly import years_since
 
 QUOTE_OCTETS = 1600  # per quotation; three of them, in two parts, encoded, fit below 60 kB

@@ -7,8 +7,8 @@ from sqlalchemy import LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.extensions import Model
-from service.models.hours import QuietHours
 from service.models.types import CreatedAt, Moment, PrimaryKey
+from service.quiet_hours import QuietHours
 
 DEFAULT_ACCENT = "#0f6b5c"
 DAILY_CAP = 4

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flask_babel import gettext as _
 
-from service.models.labels import label
+from service.labels import label
 from service.models.outbox import MailKind
 from service.models.step_names import step_name
 from service.models.steps import EVERY_DAY, Anchor, Step, Unit

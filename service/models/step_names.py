@@ -4,7 +4,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
-from service.models.labels import label
+from service.labels import label
 from service.models.protocols import Protocol
 from service.models.steps import Step
 

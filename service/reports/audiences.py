@@ -12,7 +12,7 @@ from service.extensions import db
 from service.mail import audiences
 from service.mail.audiences import Reader
 from service.models import Audience, Client, Departure, SkipReason
-from service.reports.paging import PER_PAGE, Page, page_within
+from service.paging import PER_PAGE, Page, page_within
 
 MOST_CHOICES = 200  # services and groups that a form offers
 

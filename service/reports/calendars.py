@@ -17,6 +17,7 @@ from sqlalchemy.orm import lazyload
 from service.clock import now, today
 from service.current import company
 from service.extensions import db
+from service.labels import channel_name
 from service.mail import links
 from service.mail.words import one_line
 from service.models import (
@@ -31,8 +32,7 @@ from service.models import (
     Recovery,
     Stage,
 )
-from service.models.labels import channel_name
-from service.models.workdays import after
+from service.workdays import after
 
 BACK = timedelta(days=60)  # how far back; calendars drop what is no longer in the feed
 MOST = 1000  # of each kind

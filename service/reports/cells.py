@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from service.labels import label, reason_of_return
 from service.models import (
     MailKind,
     Question,
@@ -16,7 +17,6 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
-from service.models.labels import label, reason_of_return
 from service.reports.lines import Line
 from service.reports.writers.tables import Cell
 

@@ -9,8 +9,8 @@ from sqlalchemy.orm import aliased
 
 from service.extensions import db
 from service.models import Client, Departure, Stage
-from service.reports.statistics import churn_rate
 from service.reports.windows import first_of
+from service.statistics import churn_rate
 
 STAYED = (Stage.retained,)
 STILL_HERE = (Stage.retained, Stage.returned)

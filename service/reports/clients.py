@@ -11,8 +11,8 @@ from service.clock import now
 from service.current import company
 from service.extensions import db
 from service.models import Client, Contact, Departure, Stage
+from service.paging import Page, cut, page_within
 from service.reports import bases
-from service.reports.paging import Page, cut, page_within
 
 SORTS: dict[str, Any] = {
     "name": Client.name_key,

@@ -8,7 +8,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from service.extensions import db
 from service.models import Contact, Conversation, ConversationState, Departure
-from service.reports.paging import Page, cut, page_within
+from service.paging import Page, cut, page_within
 
 TO_COME = (ConversationState.open, ConversationState.planned)
 OVER = (ConversationState.held, ConversationState.declined)

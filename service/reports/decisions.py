@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from service.clock import local_moment
+from service.labels import label, why_later
 from service.mail import postponing
 from service.mail.kinds import RULES
 from service.models import (
@@ -22,7 +23,6 @@ from service.models import (
     WaitReason,
 )
 from service.models.conditions import reason_of
-from service.models.labels import label, why_later
 from service.models.plans import date_of, due_at_of
 from service.models.situations import Situation
 from service.models.step_names import step_name

@@ -10,9 +10,9 @@ from sqlalchemy.orm import joinedload
 from service.extensions import db
 from service.mail import health
 from service.models import Contact, Departure, MailState, OutboxMessage, Outcome
+from service.paging import Page, cut, page_within
 from service.reports import mail_queries
 from service.reports.mail_queries import COUNTED, LOOKED_THROUGH, Query
-from service.reports.paging import Page, cut, page_within
 
 PER_PAGE = 50
 PEOPLE = 50  # whose mails a search reads

@@ -25,7 +25,7 @@ from service.models import (
     ResponseReason,
     Stage,
 )
-from service.reports.paging import Page, cut, page_within
+from service.paging import Page, cut, page_within
 
 # What the filter `state` may ask for besides a stage.
 GROUPS = {

@@ -6,11 +6,11 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 
 from service.clock import now
+from service.labels import why_later, why_not
 from service.mail.kinds import RULES
 from service.models import conditions
 from service.models.departures import Departure
 from service.models.forecasts import Forecast
-from service.models.labels import why_later, why_not
 from service.models.outbox import WaitReason
 from service.models.plans import date_of
 from service.models.situations import Situation

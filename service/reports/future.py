@@ -39,8 +39,8 @@ from service.models.forecasts import Forecast
 from service.models.recurrences import upcoming
 from service.models.situations import Situation
 from service.models.yearly import next_on
+from service.paging import Page, page_within
 from service.reports import greetings
-from service.reports.paging import Page, page_within
 
 PER_PAGE = 50
 MOST_ISSUES = 366  # of one newsletter: a daily one, for a year

@@ -27,7 +27,7 @@ from service.models import (
 )
 from service.models.bases import midnight, oldest_day
 from service.models.yearly import next_on
-from service.reports.paging import PER_PAGE, Page, page_within
+from service.paging import PER_PAGE, Page, page_within
 
 GOING = "going"
 _STOPPING = (*suppressions.WIDE, SuppressionScope.greetings)

@@ -6,8 +6,8 @@ from flask_babel import format_datetime
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from service.labels import label, reason_of_return
 from service.models import Event, EventKind, MailKind, ReturnReason, Stage
-from service.models.labels import label, reason_of_return
 
 # Field names in "changed" events, as forms call them.
 FIELDS = {

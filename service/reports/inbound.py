@@ -15,7 +15,7 @@ from service.models import (
     InboundMail,
     OutboxMessage,
 )
-from service.reports.paging import Page, cut, page_within
+from service.paging import Page, cut, page_within
 
 COUNTED = 5000
 # Kinds that a person has to look at; the others were acted upon, and only tell of it.

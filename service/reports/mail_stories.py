@@ -7,8 +7,8 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from service.extensions import db
+from service.labels import label, why_not
 from service.models import InboundKind, InboundMail, MailState, OutboxMessage, Outcome
-from service.models.labels import label, why_not
 from service.reports.timeline import Item, said
 
 GOOD = (Outcome.delivered, InboundKind.delivered)

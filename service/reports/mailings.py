@@ -9,6 +9,7 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from service.labels import basis_label, label
 from service.mail.kinds import RULES
 from service.models import (
     Audience,
@@ -24,7 +25,6 @@ from service.models import (
 from service.models.audiences import Who
 from service.models.bases import consent_of
 from service.models.greetings import LATE, circle_label, greeting_label
-from service.models.labels import basis_label, label
 from service.reports import moments
 from service.reports.evidence import Evidence
 

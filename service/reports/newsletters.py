@@ -18,7 +18,7 @@ from service.models import (
     SkipReason,
     image_is_used,
 )
-from service.reports.paging import Page, cut, page_within
+from service.paging import Page, cut, page_within
 
 
 @dataclass(frozen=True, slots=True)

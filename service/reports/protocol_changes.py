@@ -28,7 +28,7 @@ from service.models import (
 from service.models.plans import Planned, plan
 from service.models.situations import Situation
 from service.models.steps import Step
-from service.reports.paging import PER_PAGE, Page, page_within
+from service.paging import PER_PAGE, Page, page_within
 
 CHUNK = 200  # departures looked at together
 MOST = 5000  # departures looked at, the newest first: about a millisecond each

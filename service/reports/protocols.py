@@ -13,7 +13,7 @@ from service.mail.following import is_in_it
 from service.models import Departure, Enrolment, Protocol, ProtocolVersion
 from service.models.step_names import step_name
 from service.models.steps import Step
-from service.reports.paging import Page, cut, page_within
+from service.paging import Page, cut, page_within
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import joinedload
 
 from service.extensions import db
 from service.models import Departure, Recovery, Response
-from service.reports.paging import Page, cut, page_within
+from service.paging import Page, cut, page_within
 
 
 def page(state: str, number: int) -> Page[tuple[Recovery, Response | None]]:

@@ -19,8 +19,8 @@ from service.models import (
     Response,
     ResponseReason,
 )
-from service.reports.statistics import NetPromoterScore, Share
 from service.reports.windows import Window, first_of
+from service.statistics import NetPromoterScore, Share
 
 SENT = Response.submitted_at.is_not(None)  # a partial answer is nobody's yet
 

@@ -21,9 +21,9 @@ from service.models import (
     ReturnReason,
     Stage,
 )
-from service.reports.paging import Page, cut, page_within
-from service.reports.statistics import Share
+from service.paging import Page, cut, page_within
 from service.reports.windows import Window
+from service.statistics import Share
 
 # Mails that nobody asked for and nobody is owed: with these we get in touch.
 IN_TOUCH = [kind for kind, rules in RULES.items() if not rules.is_transactional]

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
+from service.labels import why_suppressed
 from service.mail import suppressions
 from service.mail.kinds import RULES
 from service.models import (
@@ -21,8 +22,7 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
-from service.models.labels import why_suppressed
-from service.reports.paging import Page, cut, page_within
+from service.paging import Page, cut, page_within
 from service.reports.writers.tables import Cell, Table
 
 SORTS: dict[str, Any] = {

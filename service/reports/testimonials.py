@@ -9,7 +9,7 @@ from sqlalchemy.orm import contains_eager
 
 from service.extensions import db
 from service.models import Client, Departure, Testimonial, TestimonialState
-from service.reports.paging import Page, cut, page_within
+from service.paging import Page, cut, page_within
 
 SORTS = {
     "submitted": Testimonial.submitted_at,

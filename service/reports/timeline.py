@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from service.clock import now
 from service.extensions import db
+from service.labels import label, why_later, why_not
 from service.mail import postponing, situations
 from service.models import (
     Contact,
@@ -23,7 +24,6 @@ from service.models import (
     Provider,
     SkipReason,
 )
-from service.models.labels import label, why_later, why_not
 from service.models.plans import Planned, can_be_threaded, why_not_by_hand
 from service.models.situations import Situation
 from service.models.step_names import step_name

@@ -31,8 +31,8 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
-from service.models.workdays import late_at
 from service.reports import bases
+from service.workdays import late_at
 
 MOST = 6  # of each kind; the page links to the rest
 NEWS = timedelta(days=7)  # how long an answer is news

@@ -2,8 +2,8 @@
 
 from flask_babel import gettext as _
 
+from service.labels import label
 from service.models import Reason, Role
-from service.models.labels import label
 
 LANGUAGE_NAMES = {"es": "Español", "en": "English"}  # each in itself, so that anyone finds theirs
 

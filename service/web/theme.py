@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from service.colours import Palette, palette
 from service.current import company
+from service.labels import label
 from service.models.companies import Company
-from service.models.labels import label
 
 SHEETS = ("tokens.css", "base.css", "public.css")
 

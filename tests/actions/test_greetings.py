@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from service import ticking
+from service import scheduler
 from service.actions import greetings
 from service.actions.greetings import Plan
 from service.clock import now
@@ -63,9 +63,9 @@ def a_season_for(readers: int, monkeypatch: pytest.MonkeyPatch, chunk: int) -> N
     db.session.commit()
 
 
-def tick_at(moment: str) -> ticking.Tally:
+def tick_at(moment: str) -> scheduler.Tally:
     with time_machine.travel(moment, tick=False):
-        return ticking.tick()
+        return scheduler.tick()
 
 
 def mails() -> list[OutboxMessage]:
@@ -109,7 +109,7 @@ def test_two_clocks_at_once_write_each_greeting_once(app, session, monkeypatch):
         def clock(name: str) -> None:
             with app.app_context():
                 for _round in range(3):
-                    ticking.tick(name)
+                    scheduler.tick(name)
 
         clocks = [Thread(target=clock, args=[f"clock {number}"]) for number in range(3)]
         for thread in clocks:
@@ -131,8 +131,8 @@ def test_a_round_that_breaks_off_goes_on_without_greeting_anybody_twice(session,
 def test_a_clock_that_is_told_to_end_leaves_the_rest_to_the_next(session, monkeypatch):
     a_season_for(8, monkeypatch, chunk=3)
     with time_machine.travel(DAY, tick=False):
-        assert ticking.tick(is_stopping=lambda: True).written == 3
-        assert ticking.tick().written == 5
+        assert scheduler.tick(is_stopping=lambda: True).written == 3
+        assert scheduler.tick().written == 5
 
 
 def test_what_a_week_without_the_clock_missed_is_not_sent(session):
@@ -151,7 +151,7 @@ def test_switching_on_after_the_hour_mails_nobody_today(session):
     with time_machine.travel("2026-12-18T10:30:00+01:00", tick=False):
         greetings.switch(greetings.find("season"), is_on=True)
         db.session.commit()
-        assert ticking.tick().written == 0
+        assert scheduler.tick().written == 0
     assert tick_at("2026-12-19T09:00:00+01:00").written == 0
     assert tick_at("2027-12-18T10:00:00+01:00").written == 1
 
@@ -298,7 +298,7 @@ def test_it_goes_out_in_the_language_of_each_with_the_way_out(session, mailbox):
         builders.a_contact(name=name, language=language, birthday="12-18")
     db.session.commit()
     with time_machine.travel(DAY, tick=False):
-        ticking.tick()
+        scheduler.tick()
         delivery.deliver([mail.id for mail in mails()])
     assert outcomes() == {"sent": 2}
     got = {str(mail.message["Subject"]): mail.message for mail in mailbox.messages()}
@@ -334,7 +334,7 @@ def test_a_rehearsal_tells_of_it_and_writes_nothing(session):
     switched_on()
     builders.a_contact(name="Ana", client=builders.a_client(name="Ría"))
     db.session.commit()
-    found = ticking.rehearse(datetime.fromisoformat(DAY).astimezone(UTC))
+    found = scheduler.rehearse(datetime.fromisoformat(DAY).astimezone(UTC))
     assert [(mail.kind, mail.to) for mail in found] == [(MailKind.greeting, "× 1")]
     assert mails() == []
 

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
-from service import ticking
+from service import scheduler
 from service.actions import issues, newsletters
 from service.clock import now
 from service.errors import Conflict, Refused
@@ -77,13 +77,13 @@ def test_each_reader_gets_it_once_and_then_it_is_sent(marta):
     for _ in range(3):
         a_contact()
     issue = scheduled(a_newsletter(marta), marta)
-    ticking.tick()
+    scheduler.tick()
     assert states(issue) == {"queued": 3}
-    ticking.tick()
+    scheduler.tick()
     assert states(issue) == {"queued": 3}
     delivery.deliver([], goes_on=True)
     assert states(issue) == {"sent": 3}
-    ticking.tick()
+    scheduler.tick()
     assert fresh(issue).state is IssueState.sent
     assert issue.newsletter.state is NewsletterState.ended
 
@@ -100,7 +100,7 @@ def test_a_writer_that_is_killed_between_two_chunks_is_followed_where_it_stopped
     issues.write_next(now())
     db.session.rollback()  # killed before the commit
     assert states(issue) == {"queued": 2}
-    ticking.tick()
+    scheduler.tick()
     assert states(issue) == {"queued": 5}
     to = list(db.session.scalars(select(OutboxMessage.contact_id).order_by(OutboxMessage.id)))
     assert to == [contact.id for contact in contacts]
@@ -110,11 +110,11 @@ def test_a_place_that_was_lost_doubles_nobody(marta):
     for _ in range(4):
         a_contact()
     issue = scheduled(a_newsletter(marta), marta)
-    ticking.tick()
+    scheduler.tick()
     row = fresh(issue)
     row.written_to, row.written_at = 0, None  # as if the whole of it was done twice
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
     assert states(issue) == {"queued": 4}
 
 
@@ -137,7 +137,7 @@ def test_clocks_at_once_write_each_mail_once(app, marta, monkeypatch):
         thread.start()
     for thread in threads:
         thread.join(60)
-    ticking.tick()
+    scheduler.tick()
     assert states(issue) == {"queued": 7}
 
 
@@ -157,13 +157,13 @@ def test_a_paused_issue_stands_still_and_goes_on_to_exactly_those_still_owed(
     delivery.deliver([first])
     issues.pause(issue)
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
     delivery.deliver([], goes_on=True)
     assert states(issue) == {"sent": 1, "queued": 1}
     a_contact()  # came while it was paused, and is one of the audience
     issues.resume(issue)
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
     delivery.deliver([], goes_on=True)
     assert states(issue) == {"sent": 6}
     assert len(set(sent_to(smtp_server))) == len(sent_to(smtp_server)) == 6
@@ -172,7 +172,7 @@ def test_a_paused_issue_stands_still_and_goes_on_to_exactly_those_still_owed(
 def test_a_mail_in_hand_when_the_pause_came_waits_if_it_comes_back(marta):
     a_contact()
     issue = scheduled(a_newsletter(marta), marta)
-    ticking.tick()
+    scheduler.tick()
     issues.pause(issue)
     row = db.session.scalars(select(OutboxMessage)).one()
     row.due_at = now()  # given back by a worker whose server asked for patience
@@ -187,7 +187,7 @@ def test_a_cancelled_issue_sends_no_more_for_good(marta):
         a_contact()
     newsletter = a_newsletter(marta)
     issue = scheduled(newsletter, marta)
-    ticking.tick()
+    scheduler.tick()
     first = db.session.scalars(select(OutboxMessage.id)).first()
     db.session.commit()
     delivery.deliver([first])
@@ -205,24 +205,24 @@ def test_pausing_before_it_begins_keeps_it_from_beginning(marta):
     issue = scheduled(a_newsletter(marta), marta)
     issues.pause(issue)
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
     assert states(issue) == {}
     issues.resume(issue)
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
     assert states(issue) == {"queued": 1}
 
 
 def test_who_asked_for_no_more_meanwhile_gets_none(marta):
     ana = a_contact()
     issue = scheduled(a_newsletter(marta), marta)
-    ticking.tick()
+    scheduler.tick()
     suppressions.add(ana.email, SuppressionReason.unsubscribed)
     db.session.commit()
     delivery.deliver([], goes_on=True)
     row = db.session.scalars(select(OutboxMessage)).one()
     assert (row.state, row.skip_reason) == (MailState.skipped, SkipReason.suppressed)
-    ticking.tick()
+    scheduler.tick()
     assert fresh(issue).state is IssueState.sent
 
 
@@ -230,7 +230,7 @@ def test_it_cannot_be_edited_while_it_is_being_sent(marta):
     a_contact()
     newsletter = a_newsletter(marta)
     issue = scheduled(newsletter, marta)
-    ticking.tick()
+    scheduler.tick()
     with pytest.raises(Conflict, match="Se está enviando"):
         newsletters.save_text(newsletter, "es", Text("x", "y"), newsletter.version)
     assert fresh(issue).texts == TEXTS
@@ -243,7 +243,7 @@ def test_what_is_edited_before_its_day_goes_out_as_edited(marta):
     newsletters.save_text(newsletter, "es", Text("Otra cosa", "Distinta."), newsletter.version)
     db.session.commit()
     with time_machine.travel("2099-01-01T10:00:00Z", tick=False):
-        ticking.tick()
+        scheduler.tick()
     assert fresh(issue).texts["es"]["subject"] == "Otra cosa"
 
 
@@ -299,9 +299,9 @@ def test_a_series_keeps_its_hour_across_both_changes_of_the_clock(marta):
     days = [date(2026, 10, 24), date(2026, 10, 31), date(2027, 3, 27), date(2027, 4, 3)]
     for day in days:
         with time_machine.travel(f"{day}T12:00:00Z", tick=False):
-            ticking.tick()
+            scheduler.tick()
             delivery.deliver([], goes_on=True)
-            ticking.tick()
+            scheduler.tick()
     begun = db.session.scalars(
         select(NewsletterIssue.due_at)
         .where(NewsletterIssue.state == IssueState.sent)
@@ -323,7 +323,7 @@ def test_after_a_time_out_only_the_newest_goes_and_the_others_are_written_down(m
             newsletter, marta, datetime.fromisoformat("2026-11-02T09:00"), Frequency.weekly
         )
     with time_machine.travel("2026-11-24T08:00:00Z", tick=False):
-        ticking.tick()
+        scheduler.tick()
     assert fresh(first).state is IssueState.skipped
     found = db.session.execute(
         select(NewsletterIssue.due_at, NewsletterIssue.state).order_by(NewsletterIssue.due_at)
@@ -345,11 +345,11 @@ def test_an_issue_waits_for_the_one_before_it(marta):
             newsletter, marta, datetime.fromisoformat("2026-11-02T09:00"), Frequency.daily
         )
     with time_machine.travel("2026-11-02T12:00:00Z", tick=False):
-        ticking.tick()
+        scheduler.tick()
         issues.pause(first)
         db.session.commit()
     with time_machine.travel("2026-11-03T12:00:00Z", tick=False):
-        ticking.tick()
+        scheduler.tick()
         assert len(states(first)) == 1
         written = select(OutboxMessage.issue_id).where(OutboxMessage.issue_id.is_not(None))
         assert db.session.scalars(written).all() == [first.id]

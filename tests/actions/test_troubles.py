@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from service import ticking
-from service.actions import leases, troubles
+from service import named_leases, scheduler
+from service.actions import troubles
 from service.clock import now
 from service.extensions import db
 from service.mail import health
@@ -90,14 +90,14 @@ def test_two_troubles_are_two_mails(owner):
 
 def test_the_clock_looks_after_it(owner):
     some_mails(1, MailState.queued, due_at=ago(minutes=16))
-    ticking.tick()
+    scheduler.tick()
     alerts = select(OutboxMessage).where(OutboxMessage.kind == MailKind.alert_mail_trouble)
     assert [mail.provider_id for mail in db.session.scalars(alerts)] == [owner.id]
 
 
 def test_a_second_clock_that_looks_in_the_same_minute_finds_it_done(owner):
     some_mails(1, MailState.queued, due_at=ago(minutes=16))
-    assert leases.take("troubles", "another", troubles.LOOK)
+    assert named_leases.take("troubles", "another", troubles.LOOK)
     assert told() == []
 
 

@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from flask import Flask
 
-from service import ticking
-from service.actions import departures, leases
+from service import named_leases, scheduler
+from service.actions import departures
 from service.actions.departures import Facts
 from service.extensions import db
 from service.mail import suppressions
@@ -96,7 +96,7 @@ def test_a_round_writes_what_is_due_once(tick, a_farewell):
 
 
 def test_a_round_says_so_when_another_clock_is_at_it(tick, a_farewell):
-    leases.take(ticking.NAME, "another", ticking.LEASE)
+    named_leases.take(scheduler.NAME, "another", scheduler.LEASE)
     db.session.commit()
     result = tick()
 

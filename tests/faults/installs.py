@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from service import ticking
+from service import scheduler
 from service.config import Settings
 from service.database import reading
 from service.extensions import db, queue
@@ -117,7 +117,7 @@ class Install:
         """Tick in this process, beside the clocks that run."""
         with self.wall.seen_here():
             try:
-                ticking.tick()
+                scheduler.tick()
             except OperationalError:
                 db.session.rollback()  # as the clock does: the next round finds the same
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from service import ticking
+from service import scheduler
 from service.clock import today
 from service.imports import reading as reading_module
 from service.imports import too_large, uploads
@@ -211,7 +211,7 @@ def test_a_list_is_kept_for_a_day(browser_of, settings):
     os.utime(path, (yesterday, yesterday))
 
     assert browser.get(address).status_code == 410
-    ticking.tick()
+    scheduler.tick()
     assert not path.exists()
 
 

@@ -10,10 +10,10 @@ from sqlalchemy import event
 
 from service.clock import now, today
 from service.extensions import db
+from service.labels import WHY_NOT
 from service.mail import conditions, outbox
 from service.mail.kinds import RULES, Rules
 from service.models import ConsentPurpose, MailKind, SkipReason
-from service.models.labels import WHY_NOT
 from tests.builders import a_company, a_contact
 from tests.mail import deliveries
 from tests.mail.mails import ALL, a_mail, html_of, parsed, text_of

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from service.current import read_token
+from service.labels import LABELS
 from service.mail import links
 from service.mail.contents import LINK
 from service.mail.kinds import RULES
 from service.models import MailKind
-from service.models.labels import LABELS
 from service.tokens import Purpose
 from tests.builders import a_contact, a_departure, a_response, an_invitation
 

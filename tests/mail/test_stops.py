@@ -14,8 +14,8 @@ import pytest
 from rq import Worker
 from sqlalchemy import select, text
 
-from service import advancing, ticking
-from service.actions import departures, leases
+from service import advancing, named_leases, scheduler
+from service.actions import departures
 from service.actions.departures import Facts
 from service.clock import today
 from service.extensions import db, queue
@@ -80,7 +80,7 @@ def tell_to_end(worker: subprocess.Popen[bytes], with_its_jobs: bool) -> None:
 def test_workers_that_are_told_to_end_finish_the_mail_in_hand(settings, session, server):
     mails_that_nobody_was_told_of()
     with a_worker(settings, server.port) as one, a_worker(settings, server.port) as other:
-        ticking.tick()
+        scheduler.tick()
         wait_for(lambda: jobs_of(one) and jobs_of(other) and len(server.mails) > 3)
         told_at = time.monotonic()
         tell_to_end(one, with_its_jobs=False)
@@ -95,7 +95,7 @@ def test_workers_that_are_told_to_end_finish_the_mail_in_hand(settings, session,
 
     server.pauses = {}
     with a_worker(settings, server.port):
-        ticking.tick()
+        scheduler.tick()
         wait_for(lambda: states() == {MailState.sent: MAILS})
     assert set(message_ids(server.mails).values()) == {1}
     assert len(server.mails) == MAILS
@@ -141,7 +141,7 @@ def test_a_clock_that_is_told_to_end_finishes_its_round_and_frees_its_lease(sett
             assert clock.poll() is None, log.read_text()
         assert clock.wait(PROMISE) == 0
     assert queue.waiting() == 1  # the hint at those who are due
-    assert leases.take(ticking.NAME, "the next clock", ticking.LEASE)
+    assert named_leases.take(scheduler.NAME, "the next clock", scheduler.LEASE)
 
 
 def test_a_worker_that_is_told_to_end_finishes_the_departures_it_advances(settings, session):

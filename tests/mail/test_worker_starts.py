@@ -9,7 +9,7 @@ import redis
 from sqlalchemy import select
 
 import worker
-from service import ticking
+from service import scheduler
 from service.actions import troubles
 from service.clock import now
 from service.extensions import db
@@ -113,11 +113,11 @@ def test_the_owner_hears_of_it_by_mail_though_no_worker_runs(session, mailbox):
     a_company(language="en")
     owner = a_provider(language="en")
     some_starts(KEYLESS, KEYLESS, KEYLESS)
-    ticking.tick()
+    scheduler.tick()
     (mail,) = mailbox.wait_for(1)
     assert mail.rcpt_tos == [owner.email]
     assert mail.message["Subject"] == "A mail worker does not start"
-    ticking.tick()  # told once a day, not once a round
+    scheduler.tick()  # told once a day, not once a round
     assert len(mailbox.messages()) == 1
 
 
@@ -127,7 +127,7 @@ def test_an_alert_that_finds_no_mail_server_waits_for_the_next_round(session, ap
     some_starts(KEYLESS, KEYLESS, KEYLESS)
     state = app.extensions["mail"]
     before, state.port = state.port, 1
-    ticking.tick()
+    scheduler.tick()
     state.port = before
     (mail,) = db.session.scalars(select(OutboxMessage))
     assert (mail.kind, mail.state) == (MailKind.alert_mail_trouble, MailState.queued)

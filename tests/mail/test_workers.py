@@ -10,7 +10,7 @@ import redis
 import time_machine
 from sqlalchemy import select
 
-from service import tasks, ticking
+from service import scheduler, tasks
 from service.actions import protocols
 from service.clock import now
 from service.extensions import db, queue
@@ -40,7 +40,7 @@ def tick_after_the_lease(row) -> None:
     """Tick and deliver in this process, once the dead worker's lease and the pause are over."""
     for minutes in (0, 3):
         with time_machine.travel(now() + AFTER_THE_LEASE + timedelta(minutes=minutes)):
-            ticking.tick()
+            scheduler.tick()
             delivery.deliver([row.id])
 
 
@@ -78,7 +78,7 @@ def test_two_workers_with_the_same_hints_send_each_mail_once(settings, session, 
         late = a_mail(due_at=now() + timedelta(seconds=0.5))
         time.sleep(0.6)
         redis.Redis.from_url(settings.redis_url).flushall()
-        assert ticking.tick().hinted == 1
+        assert scheduler.tick().hinted == 1
         wait_for(lambda: fresh(late).state is MailState.sent)
     assert message_ids([mail.raw for mail in mailbox.messages()]) == {
         fresh(row_id).message_id: 1 for row_id in [*ids, late.id]
@@ -89,11 +89,11 @@ def test_without_redis_the_mail_waits_for_the_clock(app, settings, session, mail
     try:
         queue.init_app(app, "unix:///nonexistent/valkey.sock")
         row = a_mail()
-        ticking.tick()
+        scheduler.tick()
         assert "redis_away" in caplog.text
     finally:
         queue.init_app(app, settings.redis_url)
-    assert ticking.tick().hinted == 1
+    assert scheduler.tick().hinted == 1
     tasks.deliver([row.id])
     assert fresh(row).state is MailState.sent
     assert len(mailbox.messages()) == 1

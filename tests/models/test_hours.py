@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.models.hours import QuietHours
+from service.quiet_hours import QuietHours
 
 NIGHT = QuietHours(time(21), time(8))
 SIESTA = QuietHours(time(14), time(16, 30))

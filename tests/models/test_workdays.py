@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from service.models.workdays import after, late_at
+from service.workdays import after, late_at
 
 MADRID = "Europe/Madrid"
 

@@ -8,7 +8,7 @@ import time_machine
 from flask_babel import force_locale
 from sqlalchemy import delete, select
 
-from service import ticking
+from service import scheduler
 from service.actions import (
     consents,
     deliveries,
@@ -338,7 +338,7 @@ def test_a_newsletter_says_which_issue_and_to_whom(marta, clock):
     db.session.flush()
     newsletters.schedule(newsletter, None, Frequency.once, by=marta, was=newsletter.version)
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
     told = why(gone(the_mail("newsletter")))
 
     assert "Issue 1 of the newsletter “Novedades”, due on Nov 19, 2026" in told

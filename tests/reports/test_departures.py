@@ -8,9 +8,9 @@ from sqlalchemy import event
 from service.clock import now
 from service.extensions import db
 from service.models import Reason, Recovery, Stage
+from service.paging import PER_PAGE
 from service.reports import clients, departures
 from service.reports.departures import Query
-from service.reports.paging import PER_PAGE
 from tests import builders
 
 

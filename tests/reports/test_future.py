@@ -6,15 +6,15 @@ import pytest
 import time_machine
 from sqlalchemy import select, update
 
-from service import ticking
+from service import scheduler
 from service.actions import departures, newsletters
 from service.actions.departures import Facts
 from service.clock import now
 from service.extensions import db
+from service.labels import why_not
 from service.mail import suppressions
 from service.models import Audience, MailKind, MailState, OutboxMessage, SuppressionReason
 from service.models.audiences import Who
-from service.models.labels import why_not
 from service.models.outbox import SkipReason
 from service.models.recurrences import Frequency
 from service.reports import explanations, future
@@ -84,7 +84,8 @@ def test_the_page_and_the_command_tell_the_same_for_the_same_moment(a_farewell):
     with time_machine.travel(RECORDED, tick=False):
         of_the_page = [(x.kind, x.contact.name, x.reason) for x in future.lines(now(), until)]
         of_the_command = [
-            (mail.kind, mail.to.partition(" <")[0], mail.reason) for mail in ticking.rehearse(until)
+            (mail.kind, mail.to.partition(" <")[0], mail.reason)
+            for mail in scheduler.rehearse(until)
         ]
 
     assert of_the_page == of_the_command
@@ -94,7 +95,7 @@ def test_the_page_and_the_command_tell_the_same_for_the_same_moment(a_farewell):
 
 def test_what_is_due_now_is_told_as_the_round_itself_does(a_farewell):
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
-        of_the_round = {(mail.kind, mail.reason) for mail in ticking.rehearse(now())}
+        of_the_round = {(mail.kind, mail.reason) for mail in scheduler.rehearse(now())}
         assert {(line.kind, line.reason) for line in future.lines(now(), now())} == of_the_round
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.reports.statistics import NetPromoterScore, Share, churn_rate
+from service.statistics import NetPromoterScore, Share, churn_rate
 
 few = st.integers(0, 500)
 

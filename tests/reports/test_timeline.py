@@ -10,6 +10,7 @@ from sqlalchemy import select
 from service.actions import departures, protocols, steps
 from service.actions.departures import Facts
 from service.extensions import db
+from service.labels import LABELS, WHY_LATER, WHY_NOT
 from service.mail import delivery
 from service.models import (
     Company,
@@ -24,7 +25,6 @@ from service.models import (
     Stage,
     WaitReason,
 )
-from service.models.labels import LABELS, WHY_LATER, WHY_NOT
 from service.reports import happenings, timeline
 from tests import builders
 

@@ -4,7 +4,7 @@ import pytest
 
 from service.extensions import db
 from service.models import Role
-from service.reports.paging import PER_PAGE
+from service.paging import PER_PAGE
 from tests import builders
 
 

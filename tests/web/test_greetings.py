@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from service import ticking
+from service import scheduler
 from service.actions import greetings
 from service.extensions import db
 from service.mail.rendering import render
@@ -138,7 +138,7 @@ def test_its_text_begins_built_in_is_edited_goes_out_and_is_restored(page):
         builders.a_contact(name="Ana López", client=client)
         db.session.commit()
     with time_machine.travel("2026-12-18T10:00:00Z", tick=False):
-        ticking.tick()
+        scheduler.tick()
         mail = render(db.session.query(OutboxMessage).one())
     assert mail.subject == "Para Ana"
     assert decoded(mail.text).startswith("Van 2 ")

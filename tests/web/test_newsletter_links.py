@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import delete, inspect, select
 
-from service import ticking
+from service import scheduler
 from service.actions import newsletters
 from service.clock import now
 from service.extensions import db
@@ -66,7 +66,7 @@ def begun(newsletter, marta) -> NewsletterIssue:
         a_contact(language=language, name="Ana")
     issue = newsletters.schedule(newsletter, None, Frequency.once, by=marta, was=newsletter.version)
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
     return issue
 
 

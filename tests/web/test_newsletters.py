@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select
 
-from service import ticking
+from service import scheduler
 from service.actions import newsletter_images, newsletters
 from service.clock import now, today
 from service.extensions import db
@@ -96,7 +96,7 @@ def test_from_a_name_to_a_mail_in_the_readers_language(page, marta):
     assert "Send it to 1 person?" in said
     version = re.search(r'name="version" value="(\d+)"', said)[1]
     page.post(address(newsletter, "/schedule"), data={**asked, "version": version})
-    ticking.tick()
+    scheduler.tick()
     mail = render(db.session.scalars(select(OutboxMessage)).one())
     issue = db.session.scalars(select(NewsletterIssue)).one()
     assert mail.subject == "Novedades"
@@ -142,7 +142,7 @@ def test_what_is_typed_while_it_is_being_sent_is_refused_and_kept(page, marta):
     newsletter = a_newsletter(marta)
     newsletters.schedule(newsletter, None, Frequency.once, by=marta, was=newsletter.version)
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
     answer = page.post(
         address(newsletter, "/text?language=en"), data={"subject": "Mine", "body": "My words."}
     )
@@ -397,7 +397,7 @@ def test_an_issue_is_paused_resumed_and_cancelled_on_its_page(page, marta):
     issue = newsletters.schedule(newsletter, None, Frequency.once, by=marta, was=newsletter.version)
     there = f"/newsletter-issues/{issue.public_id}"
     db.session.commit()
-    ticking.tick()
+    scheduler.tick()
     assert 'http-equiv="refresh"' in page.get(there).text
     assert "Paused." in said_on(page.get(page.post(f"{there}/pause").location))
     assert 'http-equiv="refresh"' not in page.get(there).text

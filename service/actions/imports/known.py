@@ -6,8 +6,8 @@ from sqlalchemy import select
 from service.config import LANGUAGES
 from service.extensions import db
 from service.imports import Known, plain
+from service.labels import label
 from service.models import Provider, Reason
-from service.models.labels import label
 
 
 def known() -> Known:

@@ -18,8 +18,8 @@ from service.imports.moments import read_moment
 from service.imports.problems import BadValue, Problem, Problems, shortened
 from service.imports.suppressions.columns import Column, Header
 from service.imports.values import read_lines, read_text
+from service.labels import reason_of_suppression, scope_of_suppression
 from service.models import SuppressionReason, SuppressionScope
-from service.models.labels import reason_of_suppression, scope_of_suppression
 
 MOST_WORDS = 2000
 _HASH = re.compile(r"[0-9a-f]{64}")

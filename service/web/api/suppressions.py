@@ -7,9 +7,9 @@ from flask import Response, jsonify, url_for
 
 from forms.suppressions import AddBody, LiftBody
 from service.actions import suppressions as actions
+from service.labels import why_suppressed
 from service.mail import suppressions as kept
 from service.models import ApiScope, Suppression, SuppressionScope
-from service.models.labels import why_suppressed
 from service.reports import suppressions
 from service.web.api import access, bodies
 from service.web.api.problems import Fault, Problem

@@ -12,15 +12,15 @@ from service.actions.consents import Elsewhere
 from service.clock import local_moment, now, today
 from service.errors import Refused
 from service.extensions import db
-from service.models import ConsentPurpose, Contact, Role, SuppressionScope
-from service.models.bases import PURPOSES, last_day
-from service.models.labels import (
+from service.labels import (
     CONSENT_CHANNELS,
     basis_label,
     scope_of_suppression,
     source_of_suppression,
     why_not,
 )
+from service.models import ConsentPurpose, Contact, Role, SuppressionScope
+from service.models.bases import PURPOSES, last_day
 from service.reports import bases
 from service.web.provider.access import current_provider, requires
 from service.web.provider.clients import the_contact

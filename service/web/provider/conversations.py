@@ -11,12 +11,12 @@ from service.actions import conversations as actions
 from service.clock import local_moment, now
 from service.errors import Conflict, Refused
 from service.extensions import db
+from service.labels import channel_name, conversation_state, day_part_name
 from service.models import Conversation, Role
-from service.models.labels import channel_name, conversation_state, day_part_name
-from service.models.workdays import late_at
 from service.reports import conversations
 from service.web.provider.access import current_provider, requires
 from service.web.theme import current_company
+from service.workdays import late_at
 
 blueprint = Blueprint("conversations", __name__, url_prefix="/conversations")
 

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from service.actions import protocols
 from service.clock import local_moment, now
 from service.extensions import db
+from service.labels import why_not
 from service.models import MailKind, Provider, Role
 from service.models.greetings import greeting_label
-from service.models.labels import why_not
 from service.models.steps import NATURES
 from service.reports import explanations, future
 from service.reports.future import Line, Query

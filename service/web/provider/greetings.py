@@ -12,9 +12,9 @@ from service.actions.greetings import Plan
 from service.clock import now
 from service.errors import Conflict
 from service.extensions import db
+from service.labels import why_not
 from service.models import Circle, Greeting, Occasion, Role, SkipReason
 from service.models.greetings import circle_label, greeting_label
-from service.models.labels import why_not
 from service.models.yearly import parts_of
 from service.reports import greetings as reports
 from service.web.dates import days, months

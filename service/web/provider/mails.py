@@ -22,13 +22,13 @@ from werkzeug.wrappers import Response
 from service.actions import test_mails
 from service.config import LANGUAGES
 from service.extensions import db
+from service.labels import label
 from service.mail import own_texts, rendering
 from service.mail.kinds import RULES
 from service.mail.rendering import Rendering
 from service.mail.samples import sample
 from service.mail.wire import decoded
 from service.models import MailKind, Role
-from service.models.labels import label
 from service.reports import texts
 from service.web.provider.access import current_provider, requires
 

@@ -8,9 +8,9 @@ from forms.newsletters import AudienceForm
 from service.actions import newsletters as actions
 from service.errors import Conflict
 from service.extensions import db
+from service.labels import label
 from service.models import Audience, Newsletter, Reason, Role, SkipReason
 from service.models.audiences import Side, Who
-from service.models.labels import label
 from service.reports import audiences, clients
 from service.web.lists import searched
 from service.web.names import LANGUAGE_NAMES

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 from service.actions import issues as actions
 from service.errors import Conflict
 from service.extensions import db
+from service.labels import label
 from service.models import IssueState, MailState, NewsletterIssue, Role
-from service.models.labels import label
 from service.reports import newsletters
 from service.web.provider.access import current_provider, requires
 

@@ -12,8 +12,8 @@ from service.actions import newsletters as actions
 from service.clock import local_moment, now
 from service.errors import Conflict, Refused
 from service.extensions import db
+from service.labels import issue_state, newsletter_state, why_not
 from service.models import OPEN_ISSUES, Newsletter, NewsletterState, Role
-from service.models.labels import issue_state, newsletter_state, why_not
 from service.models.recurrences import Frequency, frequency_of, rule_of, upcoming
 from service.reports import audiences, newsletters
 from service.web.lists import searched

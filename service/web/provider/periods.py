@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from forms.results import ResultsForm
 from service.clock import today
-from service.models.labels import label, reason_of_return
+from service.labels import label, reason_of_return
 from service.reports import returns
 from service.reports.windows import Window, first_of
 from service.web.theme import current_company

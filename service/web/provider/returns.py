@@ -13,8 +13,8 @@ from service.actions.returns import Facts
 from service.clock import today
 from service.errors import Conflict
 from service.extensions import db
+from service.labels import label, reason_of_return
 from service.models import Departure, MailKind, OutboxMessage, Return, ReturnReason, Role, Stage
-from service.models.labels import label, reason_of_return
 from service.reports import clients, conversations, returns
 from service.web.provider.access import current_provider, requires
 from service.web.provider.acts import do

@@ -4,8 +4,8 @@ from datetime import time
 from typing import Any
 
 from forms.protocols import StepForm
+from service.labels import label
 from service.models import MailKind, Protocol
-from service.models.labels import label
 from service.models.step_names import step_name
 from service.models.step_words import ANCHORS, CONDITIONS, UNITS, WEEKDAYS
 from service.models.steps import EVERY_DAY, NATURES, Anchor, Condition, Step, Unit

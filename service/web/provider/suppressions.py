@@ -21,13 +21,13 @@ from service.actions import suppressions as actions
 from service.clock import today
 from service.errors import Refused
 from service.extensions import db
-from service.models import Role, Suppression, SuppressionReason, SuppressionScope
-from service.models.labels import (
+from service.labels import (
     reason_of_suppression,
     scope_of_suppression,
     source_of_suppression,
     why_suppressed,
 )
+from service.models import Role, Suppression, SuppressionReason, SuppressionScope
 from service.reports import suppressions
 from service.reports.writers import FORMATS
 from service.web.lists import searched

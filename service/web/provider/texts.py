@@ -13,10 +13,10 @@ from service.config import LANGUAGES
 from service.current import company
 from service.errors import Conflict
 from service.extensions import db
+from service.labels import label
 from service.mail.text_checks import Faults
 from service.mail.texts import Text
 from service.models import MailKind, MailText, Role
-from service.models.labels import label
 from service.reports import texts as reports
 from service.reports.texts import OF_ALL, Place, Scope
 from service.web.names import LANGUAGE_NAMES

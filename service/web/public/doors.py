@@ -7,8 +7,8 @@ from forms.doors import DoorForm
 from service.actions import doors
 from service.actions.doors import Wish
 from service.extensions import csrf, db
+from service.labels import channel_name, day_part_name
 from service.models import Channel, DayPart
-from service.models.labels import channel_name, day_part_name
 from service.tokens import Purpose
 from service.web.public import limits
 from service.web.public.compression import compress

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from service import ticking
+from service import scheduler
 from service.actions import api_answers, api_tokens
 from service.clock import now
 from service.extensions import db
@@ -80,13 +80,13 @@ def test_each_program_has_its_own_keys(crm):
 def test_a_key_is_free_again_after_a_day_and_its_answer_gone(crm):
     crm.send(NEW, key="one")
     with time_machine.travel(now() + api_answers.KEPT - timedelta(minutes=1), tick=False):
-        ticking.tick()
+        scheduler.tick()
         assert crm.send({**NEW, "note": "x"}, key="one").status_code == 422
     with time_machine.travel(now() + api_answers.KEPT + timedelta(minutes=1), tick=False):
         answer = crm.send({**NEW, "note": "x"}, key="one")
         assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (200, False)
     with time_machine.travel(now() + 3 * api_answers.KEPT, tick=False):
-        ticking.tick()
+        scheduler.tick()
     assert how_many(ApiAnswer) == 0
 
 

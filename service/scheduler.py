@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select
 
-from service import receiving
-from service.actions import api_answers, greetings, issues, leases, protocols, troubles
+from service import named_leases, receiving
+from service.actions import api_answers, greetings, issues, protocols, troubles
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
@@ -72,17 +72,17 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
     A long round ends early, between two transactions, when `is_stopping` says so. What raised an
     error is raised once the round is done.
     """
-    if not leases.take(NAME, holder, LEASE, is_brief=True):
+    if not named_leases.take(NAME, holder, LEASE, is_brief=True):
         db.session.commit()
         return None
     waiting = _look()
     due = protocols.due(now()) if waiting.enrolments else []
-    is_long = _is_long(waiting) and leases.take(NAME, holder, LEASE)
+    is_long = _is_long(waiting) and named_leases.take(NAME, holder, LEASE)
     db.session.commit()
     tally, errors = Tally(due=len(due), hinted=_wake_for_departures(due)), list[Exception]()
     if is_long:
         _work(waiting, holder, is_stopping, tally, errors)
-        leases.give_back(NAME, holder)
+        named_leases.give_back(NAME, holder)
         db.session.commit()
     if waiting.troubles:
         _send_without_a_worker()
@@ -182,7 +182,7 @@ def _greet_all(
             tally.skipped += skipped
             tally.written += len(written) - skipped
             db.session.commit()
-            if is_stopping() or not leases.take(NAME, holder, LEASE):
+            if is_stopping() or not named_leases.take(NAME, holder, LEASE):
                 break  # the next round goes on: what is written already is not written twice
     except Exception as error:
         db.session.rollback()
@@ -197,7 +197,7 @@ def _send_newsletters(holder: str, is_stopping: Callable[[], bool]) -> int:
     The workers are at it from the first chunk on. Whatever ends this, the next round goes on.
     """
     hinted = 0
-    while not is_stopping() and leases.take(NAME, holder, LEASE) and issues.write_next(now()):
+    while not is_stopping() and named_leases.take(NAME, holder, LEASE) and issues.write_next(now()):
         db.session.commit()
         hinted += _wake_for_mails()
     issues.finish(now())

@@ -8,11 +8,11 @@ from flask.cli import with_appcontext
 from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
 
-from service import advancing, ticking
+from service import advancing, scheduler
 from service.clock import now
 from service.current import company
+from service.labels import label, why_later, why_not
 from service.models import MailState
-from service.models.labels import label, why_later, why_not
 
 
 def moment(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
@@ -49,7 +49,7 @@ def tick(dry_run: bool, at: datetime | None) -> None:
         _rehearse(at or now())
         return
     states = advancing.advance_all()
-    tally = ticking.tick()
+    tally = scheduler.tick()
     if tally is None:
         raise click.ClickException("another clock is at it; only departures were advanced")
     skipped = states.count(MailState.skipped)
@@ -65,14 +65,14 @@ def tick(dry_run: bool, at: datetime | None) -> None:
 def _rehearse(at: datetime) -> None:
     zone = ZoneInfo(company().time_zone)
     at = at if at.tzinfo else at.replace(tzinfo=zone)
-    foreseen = ticking.rehearse(at)
+    foreseen = scheduler.rehearse(at)
     if not foreseen:
         click.echo(_("Nothing is due then."))
     for mail in foreseen:
         click.echo(_line(mail))
 
 
-def _line(mail: ticking.Foreseen) -> str:
+def _line(mail: scheduler.Foreseen) -> str:
     """Return when, what, to whom, about which client, and what becomes of it."""
     parts = [format_datetime(mail.due_at, "yyyy-MM-dd HH:mm"), label(mail.kind), mail.to]
     if mail.client:
@@ -80,7 +80,7 @@ def _line(mail: ticking.Foreseen) -> str:
     return " | ".join([*parts, _fate(mail)])
 
 
-def _fate(mail: ticking.Foreseen) -> str:
+def _fate(mail: scheduler.Foreseen) -> str:
     """Say that it goes, or why not, or why only later."""
     if mail.reason:
         return str(_("skipped: %(why)s", why=why_not(mail.reason)))
