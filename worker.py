@@ -25,7 +25,7 @@ from service import scheduler
 from service.app import create_app
 from service.config import SettingError, Settings
 from service.extensions import db, queue
-from service.mail import stopping, warming, worker_starts
+from service.mail.delivery import shutdown, warming, worker_starts
 from service.reachability import unreachable
 
 ROUND = 5  # seconds between two ticks: what nobody hinted at leaves within 10
@@ -72,7 +72,7 @@ class MailWorker(Worker):
     def setup_work_horse_signals(self) -> None:
         """Let a job note SIGTERM; Ctrl-C reaches the worker, which passes it on."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        stopping.listen()
+        shutdown.listen()
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """Signal the job at hand, and those that it forked.

@@ -21,7 +21,8 @@ from service.app import create_app
 from service.clock import now, today
 from service.config import Settings
 from service.extensions import db, queue
-from service.mail import outbox, warming
+from service.mail import outbox
+from service.mail.delivery import warming
 from service.mail.kinds import RULES
 from service.models import (
     OPEN_STATES,

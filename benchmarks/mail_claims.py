@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 from benchmarks import _installs, _peers
 from benchmarks._installs import Install
 from service.clock import now
-from service.mail import claims, courier, outcomes
+from service.mail.delivery import leases, outcomes, sender
 from service.models import MailKind
 
 MAILS = 1_500  # per turn
@@ -88,9 +88,9 @@ def measure(ids: list[int], action: Callable[[list[int]], None]) -> float:
 def with_claims(ids: list[int]) -> None:
     """Claim and mark as a courier does."""
     tried = outcomes.Tries(MailKind.survey_invitation, 0, 0)
-    with claims.claiming() as held:
+    with leases.claiming() as held:
         for start in range(0, len(ids), 100):  # ids of one job
-            while taken := held.take(courier.MOST, ids[start : start + 100]):
+            while taken := held.take(sender.MOST, ids[start : start + 100]):
                 for row_id in taken:
                     held.leave(row_id)
                     held.note(row_id, outcomes.sent(tried, WORDS))
@@ -125,7 +125,7 @@ class Driver:
             say(self.begin)
             if done is not None:
                 say(self.sent, (self._at(), WORDS, done, owner))
-            rows = say(self.claim, (self._at(), courier.MOST, owner, until)).fetchall()
+            rows = say(self.claim, (self._at(), sender.MOST, owner, until)).fetchall()
             say("COMMIT")
             done = None
             if not rows:

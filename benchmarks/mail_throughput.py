@@ -14,7 +14,7 @@ from benchmarks import _installs, _peers
 from benchmarks._installs import Install
 from benchmarks._peers import Sink
 from service.extensions import db
-from service.mail import delivery
+from service.mail.delivery import delivery
 from service.models import OutboxMessage
 
 MAILS = 2_000  # per turn

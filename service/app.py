@@ -11,8 +11,9 @@ from limits.storage import MemoryStorage
 from service import blueprints, commands, database, logs
 from service.config import Settings
 from service.extensions import babel, csrf, db, limiter, migrate, queue
-from service.mail import conditions, situations
-from service.mail.smtp import mail
+from service.mail import situations
+from service.mail.delivery.smtp import mail
+from service.mail.policy import conditions
 from service.tokens import Signer
 from service.web import language
 

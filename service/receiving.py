@@ -20,7 +20,7 @@ from service.actions import inbound
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
-from service.mail import inbox
+from service.mail.inbound import mailbox
 from service.models import InboundArrival, InboundDoor, InboundKind, Lease
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)  # the database, now or for a while
@@ -125,7 +125,7 @@ def read_inbox() -> int:
         return 0
     try:
         taken = _visit(url)
-    except inbox.InboxAway as trouble:
+    except mailbox.InboxAway as trouble:
         log.warning("inbox_away words=%s", trouble)
         return 0
     named_leases.take(LEASE, holder, EVERY)
@@ -147,7 +147,7 @@ def _visit(url: str) -> int:
     while True:
         fetching = None
         try:
-            with inbox.opened(url) as box:
+            with mailbox.opened(url) as box:
                 for uid in box.unread():
                     if time.monotonic() > until:
                         break
@@ -164,7 +164,7 @@ def _visit(url: str) -> int:
                     box.mark(uid)
                     taken += 1
             return taken
-        except inbox.InboxAway as trouble:
+        except mailbox.InboxAway as trouble:
             is_slow = isinstance(trouble.__cause__, TimeoutError)
             if fetching is None or is_slow or len(broken) == MOST_BROKEN:
                 raise

@@ -22,7 +22,8 @@ from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
 from service.imports import uploads
-from service.mail import conditions, delivery, health, postponing, sweeper
+from service.mail.delivery import delivery, health, sweeper
+from service.mail.policy import conditions, quiet_hours
 from service.models import (
     Contact,
     MailKind,
@@ -63,7 +64,7 @@ class Foreseen:
     client: str
     due_at: datetime
     reason: SkipReason | None
-    wait: postponing.Wait | None
+    wait: quiet_hours.Wait | None
 
 
 def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) -> Tally | None:
@@ -242,7 +243,7 @@ def _foresee(written: Sequence[int], at: datetime) -> list[Foreseen]:
     rows = sorted(conditions.rows_of(sorted(ids)), key=lambda row: (row.due_at, row.id))
     going = [row for row in rows if row.state is MailState.queued]
     reasons = conditions.reasons(going, at)
-    waits = postponing.waits([row for row in going if row.id not in reasons], at)
+    waits = quiet_hours.waits([row for row in going if row.id not in reasons], at)
     return [
         _foreseen(row, row.skip_reason or reasons.get(row.id), waits.get(row.id)) for row in rows
     ]
@@ -254,12 +255,12 @@ def _of_the_future(line: future.Line) -> Foreseen:
     client = line.contact.client.name if line.contact else ""
     due_at = item.due_at if item else line.mail.due_at if line.mail else line.at
     is_later = line.reason is None and line.at > max(due_at, now())
-    wait = postponing.Wait(line.at, WaitReason.quiet_hours) if is_later else None
+    wait = quiet_hours.Wait(line.at, WaitReason.quiet_hours) if is_later else None
     return Foreseen(line.kind, to, client, due_at, line.reason, wait)
 
 
 def _foreseen(
-    row: OutboxMessage, reason: SkipReason | None, wait: postponing.Wait | None
+    row: OutboxMessage, reason: SkipReason | None, wait: quiet_hours.Wait | None
 ) -> Foreseen:
     reader: Contact | Provider | None = row.contact or row.provider
     to = f"{reader.name} <{reader.email}>" if reader else "?"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from service import advancing, receiving
 from service.extensions import queue
-from service.mail import delivery
+from service.mail.delivery import delivery
 
 
 def deliver(ids: Sequence[int]) -> None:

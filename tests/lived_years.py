@@ -23,7 +23,7 @@ from service.actions import departures, protocols, recoveries, responses, stages
 from service.actions.departures import Facts
 from service.clock import now
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import (
     Contact,
     Departure,

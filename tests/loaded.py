@@ -10,7 +10,7 @@ from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 
-import service.mail.warming  # noqa: F401
+import service.mail.delivery.warming  # noqa: F401
 from service.app import create_app
 from service.config import Settings
 

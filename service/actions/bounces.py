@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, case, or_, select, update
 from service.actions.events import tell
 from service.clock import now
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import (
     Contact,
     EventKind,

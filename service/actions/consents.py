@@ -8,7 +8,8 @@ from flask_babel import gettext as _
 from service.clock import now
 from service.errors import Refused
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
+from service.mail.policy.legal_basis import PURPOSES
 from service.models import (
     Consent,
     ConsentPurpose,
@@ -17,7 +18,6 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
-from service.models.bases import PURPOSES
 
 WORDING_VERSION = "2026-11"  # of all wordings together; raised when one of them changes
 OWN_WORDING = "own"  # the provider's own words, copied from where the consent was given

@@ -15,7 +15,7 @@ from service.current import company
 from service.errors import Conflict
 from service.extensions import db
 from service.mail import outbox
-from service.mail.greetings import readers_on, why_not
+from service.mail.policy.greetings import readers_on, why_not
 from service.models import (
     Circle,
     Contact,

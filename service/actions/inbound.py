@@ -17,10 +17,12 @@ from service.clock import now
 from service.database import insert_into
 from service.errors import Conflict
 from service.extensions import db
-from service.mail import headers, references, replies, suppressions
-from service.mail import incoming as reading
-from service.mail.bounces import Report, report_in
-from service.mail.incoming import Incoming
+from service.mail.inbound import incoming as reading
+from service.mail.inbound import references, replies
+from service.mail.inbound.bounces import Report, report_in
+from service.mail.inbound.incoming import Incoming
+from service.mail.policy import suppressions
+from service.mail.rendering import headers
 from service.models import (
     EventKind,
     Evidence,

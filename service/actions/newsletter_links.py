@@ -8,8 +8,8 @@ from sqlalchemy import Connection, select, update
 
 from service.errors import Refused
 from service.extensions import db
-from service.mail import issue_links, markdown, pictures, text_previews
-from service.mail.texts import Text
+from service.mail.rendering import issue_links, markdown, pictures, text_previews
+from service.mail.rendering.texts import Text
 from service.models import MailKind, Newsletter, NewsletterIssue, NewsletterLink, Provider
 
 KIND = MailKind.newsletter

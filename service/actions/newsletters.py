@@ -12,7 +12,7 @@ from service.current import company
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail import audiences
-from service.mail.texts import Text
+from service.mail.rendering.texts import Text
 from service.models import (
     Audience,
     IssueState,

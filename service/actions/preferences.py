@@ -12,7 +12,8 @@ from service.actions import bases, consents
 from service.clock import now
 from service.current import company
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
+from service.mail.policy.legal_basis import PURPOSES, consent_of, has_ended
 from service.models import (
     ConsentPurpose,
     Contact,
@@ -22,7 +23,6 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
-from service.models.bases import PURPOSES, consent_of, has_ended
 
 PAGE = "preferences page"
 

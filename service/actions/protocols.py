@@ -16,7 +16,8 @@ from service.clock import now
 from service.current import company
 from service.errors import Refused
 from service.extensions import db
-from service.mail import situations, suppressions
+from service.mail import situations
+from service.mail.policy import suppressions
 from service.mail.rows import among, from_now
 from service.models import (
     Departure,

@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from service.errors import Conflict
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import ApiToken, Provider, Suppression, SuppressionReason, SuppressionScope
 
 PROVIDER = "provider"  # the door that the team comes through

@@ -4,7 +4,7 @@ from typing import Any
 
 from service import clock
 from service.mail import outbox
-from service.mail.texts import Text
+from service.mail.rendering.texts import Text
 from service.models import Departure, MailKind, OutboxMessage, Provider
 
 

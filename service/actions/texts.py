@@ -8,7 +8,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from service.clock import now
 from service.errors import Conflict
 from service.extensions import db
-from service.mail.texts import Text
+from service.mail.rendering.texts import Text
 from service.models import MailText, Provider
 
 

@@ -13,8 +13,9 @@ from service import named_leases
 from service.actions import alerts
 from service.clock import now
 from service.extensions import db
-from service.mail import health, outbox
-from service.mail.health import Trouble, TroubleKind
+from service.mail import outbox
+from service.mail.delivery import health
+from service.mail.delivery.health import Trouble, TroubleKind
 from service.models import MailKind, MailState, OutboxMessage
 
 LOOK = timedelta(seconds=55)  # between two looks, whatever the number of clocks and their pace

@@ -5,8 +5,9 @@ from sqlalchemy import or_, select
 from service.actions import bounces, preferences
 from service.actions.inbound import OUTCOMES, Finding, note, written
 from service.extensions import db
-from service.mail import references, suppressions
-from service.mail.webhooks.events import Told
+from service.mail.inbound import references
+from service.mail.inbound.webhooks.events import Told
+from service.mail.policy import suppressions
 from service.models import (
     Contact,
     EventKind,

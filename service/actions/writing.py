@@ -9,7 +9,8 @@ from sqlalchemy import insert, select
 
 from service.clock import now
 from service.extensions import db
-from service.mail import outbox, situations, suppressions
+from service.mail import outbox, situations
+from service.mail.policy import suppressions
 from service.mail.rows import among
 from service.models import (
     Departure,

@@ -14,7 +14,7 @@ from service.doctor.examinations import Report
 from service.doctor.findings import Finding
 from service.errors import Refused
 from service.extensions import db
-from service.mail.headers import BadAddress, wire_address
+from service.mail.rendering.headers import BadAddress, wire_address
 
 MARGIN = 10  # columns, for the state
 

@@ -22,10 +22,10 @@ from service.doctor.names import Names, is_here
 from service.doctor.returns import Returned
 from service.errors import Refused
 from service.extensions import db, queue
-from service.mail import rendering
-from service.mail.contents import Unwritable
-from service.mail.headers import BadHeader, wire_address
-from service.mail.smtp import Connection
+from service.mail.delivery.smtp import Connection
+from service.mail.rendering import rendering
+from service.mail.rendering.context import Unwritable
+from service.mail.rendering.headers import BadHeader, wire_address
 
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 DOMAIN = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})+")

@@ -13,10 +13,10 @@ from service.doctor.cases import Case, Evidence
 from service.doctor.findings import Check, Finding, Phrase, Remedy, bad, good, unknown, warning
 from service.doctor.findings import phrase as _l
 from service.doctor.names import is_here
-from service.mail.dialogues import AUTH_CODES
-from service.mail.failures import Unreachable
-from service.mail.lint import MAX_OCTETS
-from service.mail.wire import words as readable
+from service.mail.delivery.failures import Unreachable
+from service.mail.delivery.session import AUTH_CODES
+from service.mail.rendering.lint import MAX_OCTETS
+from service.mail.rendering.wire import words as readable
 
 
 def check(case: Case, evidence: Evidence) -> Iterator[Finding]:

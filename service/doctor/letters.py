@@ -8,10 +8,10 @@ from email import message_from_bytes
 from service.doctor import places
 from service.doctor.findings import Check, Finding, Remedy, bad, good, warning
 from service.doctor.findings import phrase as _l
-from service.mail import lint, rendering
-from service.mail.rendering import House, Rendering
-from service.mail.samples import sample
-from service.mail.smtp import Message
+from service.mail.delivery.smtp import Message
+from service.mail.rendering import lint, rendering
+from service.mail.rendering.rendering import House, Rendering
+from service.mail.rendering.samples import sample
 from service.models import MailKind, Provider
 
 KIND = MailKind.survey_invitation

@@ -17,7 +17,7 @@ from imap_tools import AND, BaseMailBox, H, ImapToolsError
 from service.doctor import https
 from service.doctor.moments import moment_of
 from service.doctor.names import Address
-from service.mail import inbox
+from service.mail.inbound import mailbox
 
 PAUSE = 0.3  # seconds between two looks
 _CAUGHT = re.compile(r"/mails/([0-9T]+-[0-9a-f]+)\b")
@@ -76,9 +76,9 @@ def from_catcher(url: str, mark: str, seconds: float) -> Returned | None:
 def from_mailbox(url: str, message_id: str, seconds: float) -> Returned | None:
     """Return the mail, taken out of the mailbox; None when it does not come. Raises Unread."""
     try:
-        with inbox.dialogue(url) as box:
+        with mailbox.dialogue(url) as box:
             octets = _when_there(lambda: _taken_out(box, message_id), seconds)
-    except (OSError, ImapToolsError, imaplib.IMAP4.error, inbox.InboxAway) as error:
+    except (OSError, ImapToolsError, imaplib.IMAP4.error, mailbox.InboxAway) as error:
         raise Unread(" ".join(str(error).split())[:300]) from error
     return Returned(octets, is_caught=False) if octets else None
 

@@ -10,8 +10,8 @@ from service.doctor.findings import Check, Finding, Remedy, bad, good, unknown, 
 from service.doctor.findings import phrase as _l
 from service.doctor.moments import moment_of
 from service.doctor.returns import Returned, Unread, from_catcher, from_mailbox
-from service.mail.dialogues import Envelope
-from service.mail.failures import NotHandedOver
+from service.mail.delivery.failures import NotHandedOver
+from service.mail.delivery.session import Envelope
 
 ARRIVES_WITHIN = 5.0  # seconds that a person is let wait for it
 

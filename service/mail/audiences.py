@@ -11,8 +11,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 
 from service.extensions import db
-from service.mail import suppressions
 from service.mail.kinds import RULES
+from service.mail.policy import suppressions
+from service.mail.policy.legal_basis import midnight, oldest_day
 from service.models import (
     Audience,
     Client,
@@ -28,7 +29,6 @@ from service.models import (
     SkipReason,
 )
 from service.models.audiences import Side, Who
-from service.models.bases import midnight, oldest_day
 
 _RULES = RULES[MailKind.newsletter]
 

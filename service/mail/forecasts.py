@@ -13,7 +13,8 @@ from sqlalchemy.orm import joinedload
 
 from service.current import company
 from service.extensions import db
-from service.mail import outbox, postponing, situations, suppressions
+from service.mail import outbox, situations
+from service.mail.policy import quiet_hours, suppressions
 from service.models import (
     Company,
     Departure,
@@ -68,7 +69,7 @@ def _foretold(
         return outbox.why_not(step.kind, contact, departure, step.name, unwanted, moment)
 
     def hours(step: Step, moment: datetime) -> datetime:
-        return postponing.quiet_until(step.kind, contact, moment, house)
+        return quiet_hours.quiet_until(step.kind, contact, moment, house)
 
     return foretell(situation, at, until, gate, hours)
 

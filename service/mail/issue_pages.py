@@ -3,10 +3,10 @@
 from flask_babel import force_locale, gettext
 
 from service.current import settings
-from service.mail import rendering
-from service.mail.moulds import mould
-from service.mail.pictures import text_of
-from service.mail.wire import decoded
+from service.mail.rendering import rendering
+from service.mail.rendering.compiled import mould
+from service.mail.rendering.pictures import text_of
+from service.mail.rendering.wire import decoded
 from service.models import MailKind, NewsletterIssue
 
 _AS_PAGE = (("is_page", "yes"),)  # a choice of the template

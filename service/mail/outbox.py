@@ -15,8 +15,8 @@ from service.clock import now
 from service.current import company
 from service.database import insert_into
 from service.extensions import db, queue
-from service.mail import suppressions
 from service.mail.kinds import RULES
+from service.mail.policy import legal_basis, suppressions
 from service.models import (
     Contact,
     Departure,
@@ -25,7 +25,6 @@ from service.models import (
     OutboxMessage,
     Provider,
     SkipReason,
-    bases,
 )
 
 DUE_NOW = "outbox_due_now"  # in the session's info: ids to hint at after the commit
@@ -222,4 +221,4 @@ def why_not(
         return SkipReason.suppressed
     if rules.purpose is None:
         return None
-    return bases.why_not(to, rules.purpose, company(), at or now())
+    return legal_basis.why_not(to, rules.purpose, company(), at or now())

@@ -11,7 +11,8 @@ from sqlalchemy.orm import joinedload
 from service.clock import now
 from service.current import company
 from service.extensions import db
-from service.mail import outbox, postponing, suppressions
+from service.mail import outbox
+from service.mail.policy import quiet_hours, suppressions
 from service.mail.rows import among
 from service.models import (
     Departure,
@@ -125,7 +126,7 @@ def _as_it_goes(item: Planned, departure: Departure, unwanted: suppressions.Foun
     if reason is not None or item.due_at is None:
         return replace(item, reason=reason)
     asked_at = max(item.due_at, now())
-    goes_at = postponing.quiet_until(kind, contact, asked_at, company())
+    goes_at = quiet_hours.quiet_until(kind, contact, asked_at, company())
     return replace(item, due_at=goes_at if goes_at > asked_at else item.due_at)
 
 

@@ -35,7 +35,9 @@ class Company(Model):
     quiet_from: Mapped[time | None]  # local time of day; both or none
     quiet_until: Mapped[time | None]
     daily_cap: Mapped[int] = mapped_column(default=DAILY_CAP)  # mails a day that nobody asked for
-    basis_months: Mapped[int] = mapped_column(default=BASIS_MONTHS)  # models/bases.py counts them
+    basis_months: Mapped[int] = mapped_column(
+        default=BASIS_MONTHS
+    )  # mail/policy/legal_basis.py counts them
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[Moment | None]
 

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
+from service.mail.policy.legal_basis import PURPOSES, Permission, midnight, oldest_day, permission
 from service.models import (
     Client,
     Company,
@@ -18,7 +19,6 @@ from service.models import (
     SkipReason,
     SuppressionScope,
 )
-from service.models.bases import PURPOSES, Permission, midnight, oldest_day, permission
 
 SOON = timedelta(days=60)
 SPOKEN_OF = (*PURPOSES, ConsentPurpose.keep_in_touch)

@@ -19,7 +19,7 @@ from service.current import company
 from service.extensions import db
 from service.labels import channel_name
 from service.mail import links
-from service.mail.words import one_line
+from service.mail.rendering.sanitize import one_line
 from service.models import (
     Client,
     Contact,

@@ -8,7 +8,7 @@ from sqlalchemy import FromClause, Select, false, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
-from service.mail import health
+from service.mail.delivery import health
 from service.models import Contact, Departure, MailState, OutboxMessage, Outcome
 from service.paging import Page, cut, page_within
 from service.reports import mail_queries

@@ -15,8 +15,8 @@ from sqlalchemy.orm import joinedload
 
 from service.current import company
 from service.extensions import db
-from service.mail import suppressions
 from service.mail.kinds import RULES
+from service.mail.policy import suppressions
 from service.mail.rows import among
 from service.models import (
     END_STATES,

@@ -15,7 +15,8 @@ from sqlalchemy.orm import contains_eager, joinedload
 from service.clock import local_moment
 from service.current import company
 from service.extensions import db
-from service.mail import audiences, forecasts, postponing
+from service.mail import audiences, forecasts
+from service.mail.policy import quiet_hours
 from service.mail.rows import among
 from service.models import (
     OPEN_STATES,
@@ -163,7 +164,7 @@ def of_the_outbox(at: datetime, until: datetime, query: Query) -> Iterator[Line]
     house = company()
     for mail in db.session.scalars(mails):
         if mail.contact is not None:
-            goes_at = postponing.quiet_until(mail.kind, mail.contact, max(mail.due_at, at), house)
+            goes_at = quiet_hours.quiet_until(mail.kind, mail.contact, max(mail.due_at, at), house)
             yield Line(goes_at, mail.kind, None, mail.contact, mail.departure, mail=mail)
 
 

@@ -13,8 +13,9 @@ from sqlalchemy.orm import contains_eager
 
 from service.current import company
 from service.extensions import db
-from service.mail import suppressions
-from service.mail.greetings import readers, why_not
+from service.mail.policy import suppressions
+from service.mail.policy.greetings import readers, why_not
+from service.mail.policy.legal_basis import midnight, oldest_day
 from service.models import (
     Client,
     Company,
@@ -25,7 +26,6 @@ from service.models import (
     Suppression,
     SuppressionScope,
 )
-from service.models.bases import midnight, oldest_day
 from service.models.yearly import next_on
 from service.paging import PER_PAGE, Page, page_within
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, and_, inspect, or_, select, union_all
 
 from service.clock import local_moment
-from service.mail import health
+from service.mail.delivery import health
 from service.models import (
     Client,
     Contact,

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from service.labels import basis_label, label
 from service.mail.kinds import RULES
+from service.mail.policy.legal_basis import consent_of
 from service.models import (
     Audience,
     Basis,
@@ -23,7 +24,6 @@ from service.models import (
     OutboxMessage,
 )
 from service.models.audiences import Who
-from service.models.bases import consent_of
 from service.models.greetings import LATE, circle_label, greeting_label
 from service.reports import moments
 from service.reports.evidence import Evidence

@@ -7,6 +7,7 @@ from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
 
 from service.labels import source_of_suppression, why_not, why_suppressed
+from service.mail.policy.legal_basis import last_day
 from service.models import (
     Event,
     EventKind,
@@ -16,7 +17,6 @@ from service.models import (
     OutboxMessage,
     SkipReason,
 )
-from service.models.bases import last_day
 from service.reports import happenings, moments
 from service.reports.evidence import SLACK, Evidence
 

@@ -10,8 +10,8 @@ from sqlalchemy.orm import joinedload
 
 from service.extensions import db
 from service.labels import why_suppressed
-from service.mail import suppressions
 from service.mail.kinds import RULES
+from service.mail.policy import suppressions
 from service.models import (
     MailKind,
     OutboxMessage,

@@ -10,9 +10,9 @@ from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 from service.config import LANGUAGES
 from service.extensions import db
 from service.mail.kinds import RULES
-from service.mail.placeholders import OF_NO_DEPARTURE
-from service.mail.text_defaults import default
-from service.mail.texts import Text
+from service.mail.rendering.placeholders import OF_NO_DEPARTURE
+from service.mail.rendering.text_defaults import default
+from service.mail.rendering.texts import Text
 from service.models import Client, Contact, Departure, MailKind, MailText, Protocol
 from service.models.step_names import protocol_name
 

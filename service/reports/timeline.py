@@ -13,7 +13,8 @@ from sqlalchemy.orm import joinedload
 from service.clock import now
 from service.extensions import db
 from service.labels import label, why_later, why_not
-from service.mail import postponing, situations
+from service.mail import situations
+from service.mail.policy import quiet_hours
 from service.models import (
     Contact,
     Departure,
@@ -64,7 +65,7 @@ def of(departure: Departure) -> list[Item]:
     situation = situations.of(departure)
     past = [_told(event) for event in _events(departure) if not _is_shown(event, situation)]
     mails = _mails(departure)
-    waits = postponing.waits([mail for mail in mails if mail.state is MailState.queued], now())
+    waits = quiet_hours.waits([mail for mail in mails if mail.state is MailState.queued], now())
     stopped = suppressions.reasons_of(mails)
     known = evidence.of(mails)
     for mail in mails:
@@ -145,7 +146,7 @@ def _is_shown(event: Event, situation: Situation) -> bool:
 
 
 def _mailed(
-    mail: OutboxMessage, situation: Situation, wait: postponing.Wait | None, stopped: str
+    mail: OutboxMessage, situation: Situation, wait: quiet_hours.Wait | None, stopped: str
 ) -> Item:
     more: dict[str, Any] = {"step": mail.step if situation.step(mail.step) else None, "mail": mail}
     what, tag = _called(mail, situation), label(mail.state)

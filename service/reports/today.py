@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from service.clock import local_moment
 from service.current import company
 from service.extensions import db
-from service.mail import health
-from service.mail.health import Trouble
+from service.mail.delivery import health
+from service.mail.delivery.health import Trouble
 from service.models import (
     Client,
     Contact,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from service.actions import protocols
 from service.clock import now
 from service.extensions import db
-from service.mail import conditions
+from service.mail.policy import conditions
 from service.models import OutboxMessage, Reason, SkipReason
 from service.models.built_ins import SURVEY, THANK_YOU
 from service.models.steps import Unit

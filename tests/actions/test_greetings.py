@@ -13,10 +13,11 @@ from service.actions import greetings
 from service.actions.greetings import Plan
 from service.clock import now
 from service.extensions import db
-from service.mail import conditions, delivery, suppressions
-from service.mail.greetings import readers_on
-from service.mail.rendering import render
-from service.mail.wire import decoded
+from service.mail.delivery import delivery
+from service.mail.policy import conditions, suppressions
+from service.mail.policy.greetings import readers_on
+from service.mail.rendering.rendering import render
+from service.mail.rendering.wire import decoded
 from service.models import (
     Circle,
     Client,

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from service.actions import inbound
 from service.clock import now
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import (
     EventKind,
     Evidence,

@@ -12,8 +12,9 @@ from service.actions import issues, newsletters
 from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
-from service.mail import delivery, suppressions
-from service.mail.texts import Text
+from service.mail.delivery import delivery
+from service.mail.policy import suppressions
+from service.mail.rendering.texts import Text
 from service.models import (
     Audience,
     IssueState,

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from service.actions import departures, inbound, protocols
 from service.actions.departures import Facts
 from service.extensions import db
-from service.mail import conditions, delivery, parcels
+from service.mail.delivery import delivery, prepared
+from service.mail.policy import conditions
 from service.models import (
     Departure,
     EnrolmentState,
@@ -115,7 +116,7 @@ def test_a_mail_claimed_when_the_reply_came_waits_and_ends_as_nothing(farewell, 
     with a_courier_that_dies(mail_id) as claim:
         reply(farewell)
         db.session.commit()
-        assert parcels.draft(claim, claim.held()) == []
+        assert prepared.draft(claim, claim.held()) == []
         claim.write()
 
     mail = mails_of(farewell)["survey_invitation"]

@@ -10,7 +10,8 @@ from service.actions import departures, protocols, stages, steps
 from service.actions.departures import Facts
 from service.errors import Conflict, Refused
 from service.extensions import db
-from service.mail import situations, suppressions
+from service.mail import situations
+from service.mail.policy import suppressions
 from service.models import (
     Enrolment,
     EnrolmentState,

@@ -6,7 +6,7 @@ from sqlalchemy import update
 from service.actions import texts
 from service.errors import Conflict
 from service.extensions import db
-from service.mail.texts import Text
+from service.mail.rendering.texts import Text
 from service.models import MailText
 from tests.builders import a_provider, added
 

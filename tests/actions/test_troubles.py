@@ -10,7 +10,7 @@ from service import named_leases, scheduler
 from service.actions import troubles
 from service.clock import now
 from service.extensions import db
-from service.mail import health
+from service.mail.delivery import health
 from service.models import MailKind, MailState, OutboxMessage, Outcome, Priority, Role
 from tests.builders import a_company, a_provider
 from tests.explaining import asked

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from service.extensions import db
-from service.mail import links, outbox, rendering, wire
+from service.mail import links, outbox
 from service.mail.kinds import RULES
+from service.mail.rendering import rendering, wire
 from service.models import (
     InvitationKind,
     MailKind,

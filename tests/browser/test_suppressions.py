@@ -3,7 +3,7 @@
 import pytest
 
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import SuppressionReason
 from tests.browser.test_provider_pages import CORPUS, TARGETS, enter
 from tests.builders import a_company, a_provider

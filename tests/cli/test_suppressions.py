@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func, select
 
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import Suppression, SuppressionReason
 from tests.builders import a_company
 

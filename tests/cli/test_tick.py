@@ -10,7 +10,7 @@ from service import named_leases, scheduler
 from service.actions import departures
 from service.actions.departures import Facts
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import Company, OutboxMessage, SuppressionReason
 from tests import builders
 

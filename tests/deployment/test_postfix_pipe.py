@@ -17,7 +17,7 @@ from service.actions import departures
 from service.actions.departures import Facts
 from service.clock import today
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import (
     Enrolment,
     EnrolmentState,

@@ -7,9 +7,9 @@ from service.config import Settings
 from service.doctor.cases import Case
 from service.doctor.findings import Check, Finding, State
 from service.doctor.letters import Letter
-from service.mail.rendering import Rendering
-from service.mail.smtp import Connection, Mail
-from service.mail.wire import encoded
+from service.mail.delivery.smtp import Connection, Mail
+from service.mail.rendering.rendering import Rendering
+from service.mail.rendering.wire import encoded
 
 SENDER = "hola@norte.es"
 PUBLIC = "185.12.64.10"  # an address of the public internet, which nobody here asks anything

@@ -4,8 +4,8 @@ import pytest
 
 from service.doctor import letters
 from service.doctor.findings import Check, State
-from service.mail import lint, rendering
-from service.mail.wire import encoded
+from service.mail.rendering import lint, rendering
+from service.mail.rendering.wire import encoded
 from tests.builders import a_company
 from tests.doctor.cases import SENDER, a_letter, of
 

@@ -13,7 +13,7 @@ from service.clock import now
 from service.errors import Refused
 from service.extensions import db
 from service.imports.suppressions import Reading, read
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import Suppression, SuppressionChange, SuppressionReason, SuppressionScope
 from service.reports.suppressions import table
 from service.reports.writers import FORMATS

@@ -5,7 +5,7 @@ from flask_babel import force_locale
 
 from service.app import create_app
 from service.extensions import db, limiter
-from service.mail.rendering import render
+from service.mail.rendering.rendering import render
 from tests.builders import a_company
 from tests.conftest import settings_for
 from tests.mail.mails import ALL, a_mail, in_octets

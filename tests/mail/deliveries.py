@@ -9,7 +9,8 @@ from flask import current_app
 from service import database
 from service.clock import now
 from service.extensions import db
-from service.mail import claims, delivery, outbox
+from service.mail import outbox
+from service.mail.delivery import delivery, leases
 from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import a_contact, a_departure, a_provider
 from tests.mail.scripted_server import ScriptedServer, scripted
@@ -55,10 +56,10 @@ def deliver(*rows) -> list[int]:
 
 
 @contextmanager
-def a_courier_that_dies(*ids: int) -> Iterator[claims.Claims]:
+def a_courier_that_dies(*ids: int) -> Iterator[leases.Claims]:
     """The claims on these rows of somebody who never comes to give them back."""
     with database.statement_by_statement(db.engine) as connection:
-        theirs = claims.Claims(connection)
+        theirs = leases.Claims(connection)
         theirs.take(len(ids), ids)
         yield theirs
 

@@ -7,10 +7,10 @@ from email.message import EmailMessage
 
 from service.clock import now
 from service.extensions import db
-from service.mail import messages
-from service.mail.health import Trouble, TroubleKind
+from service.mail.delivery.health import Trouble, TroubleKind
 from service.mail.kinds import RULES
-from service.mail.rendering import Rendering, render
+from service.mail.rendering import messages
+from service.mail.rendering.rendering import Rendering, render
 from service.models import (
     Contact,
     InvitationKind,

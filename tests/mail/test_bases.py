@@ -11,8 +11,9 @@ from sqlalchemy import event
 from service.clock import now, today
 from service.extensions import db
 from service.labels import WHY_NOT
-from service.mail import conditions, outbox
+from service.mail import outbox
 from service.mail.kinds import RULES, Rules
+from service.mail.policy import conditions
 from service.models import ConsentPurpose, MailKind, SkipReason
 from tests.builders import a_company, a_contact
 from tests.mail import deliveries

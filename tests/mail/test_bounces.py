@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from service.mail import incoming
-from service.mail.bounces import kind_of, report_in
+from service.mail.inbound import incoming
+from service.mail.inbound.bounces import kind_of, report_in
 from service.models import InboundKind
 from tests.mail import coming_in
 

@@ -8,8 +8,8 @@ from rq.timeouts import JobTimeoutException
 
 from service.clock import now
 from service.extensions import db
-from service.mail import breaker, claims, delivery, sweeper
-from service.mail.dialogues import Dialogue
+from service.mail.delivery import breaker, delivery, leases, sweeper
+from service.mail.delivery.session import Dialogue
 from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import an_invitation
 from tests.mail.deliveries import a_mail, deliver, fresh, mails, speaking_to, state_of
@@ -123,7 +123,7 @@ def test_a_mail_that_breaks_every_line_does_not_keep_the_others_back(session):
 
 def test_whoever_lost_the_lease_does_not_send(session, monkeypatch):
     rows = mails(2)
-    original = claims.Claims.leave
+    original = leases.Claims.leave
 
     def stolen(claim, row_id):
         if row_id == rows[0]:
@@ -132,7 +132,7 @@ def test_whoever_lost_the_lease_does_not_send(session, monkeypatch):
             db.session.commit()
         original(claim, row_id)
 
-    monkeypatch.setattr(claims.Claims, "leave", stolen)
+    monkeypatch.setattr(leases.Claims, "leave", stolen)
     with speaking_to() as server:
         deliver(*rows)
     assert len(server.mails) == 1

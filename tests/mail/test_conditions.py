@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from service.clock import now
 from service.extensions import db
-from service.mail import delivery, suppressions
+from service.mail.delivery import delivery
+from service.mail.policy import suppressions
 from service.models import (
     Enrolment,
     EnrolmentState,

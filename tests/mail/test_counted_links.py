@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from service.mail import markdown
-from service.mail.pictures import text_of
-from service.mail.texts import Text
+from service.mail.rendering import markdown
+from service.mail.rendering.pictures import text_of
+from service.mail.rendering.texts import Text
 from service.models import MailKind
 
 KIND = MailKind.newsletter

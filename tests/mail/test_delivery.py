@@ -11,8 +11,10 @@ from sqlalchemy import text
 from service.clock import now
 from service.extensions import db
 from service.logs import masked
-from service.mail import courier, delivery, rendering, suppressions
-from service.mail.dialogues import Dialogue
+from service.mail.delivery import delivery, sender
+from service.mail.delivery.session import Dialogue
+from service.mail.policy import suppressions
+from service.mail.rendering import rendering
 from service.models import (
     MailKind,
     MailState,
@@ -272,7 +274,7 @@ def test_a_mail_put_back_after_it_was_announced_never_gets_another_s_words(sessi
     contacts = [a_contact(email=f"{name}@daz.example") for name in ("ana", "eva", "ruy")]
     ids = [a_mail(contact=contact).id for contact in contacts]
     db.session.commit()
-    has_its_turn = courier.Courier._has_its_turn
+    has_its_turn = sender.Courier._has_its_turn
 
     def but_not_eva(self, claims, parcel):
         if parcel.row_id != ids[1]:
@@ -280,7 +282,7 @@ def test_a_mail_put_back_after_it_was_announced_never_gets_another_s_words(sessi
         claims.release([parcel.row_id], now() + timedelta(hours=1))
         return False
 
-    monkeypatch.setattr(courier.Courier, "_has_its_turn", but_not_eva)
+    monkeypatch.setattr(sender.Courier, "_has_its_turn", but_not_eva)
     with speaking_to(EHLO="250-scripted.test\r\n250 PIPELINING") as server:
         deliver(*ids)
     assert [state_of(i) for i in ids] == [MailState.sent, MailState.queued, MailState.sent]

@@ -7,8 +7,8 @@ import pytest
 
 from service.clock import now
 from service.config import Rate
-from service.mail import breaker, health
-from service.mail.health import TroubleKind
+from service.mail.delivery import breaker, health
+from service.mail.delivery.health import TroubleKind
 from service.models import MailState, Outcome, Priority, RateBucket
 from tests.builders import added
 from tests.explaining import asked, plan_of

@@ -11,7 +11,7 @@ from service import receiving, tasks
 from service.actions import departures, inbound, protocols
 from service.actions.departures import Facts
 from service.extensions import db, queue
-from service.mail import inbox
+from service.mail.inbound import mailbox as inbox
 from service.models import (
     Departure,
     EnrolmentState,

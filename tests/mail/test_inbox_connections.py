@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from service import receiving
 from service.actions import inbound
 from service.extensions import db
-from service.mail import inbox
+from service.mail.inbound import mailbox as inbox
 from service.models import InboundMail
 from tests.dovecot import ELSEWHERE, EXPIRED, GOOD, MISNAMED, Account, dovecot
 from tests.mail.test_inbox import answers

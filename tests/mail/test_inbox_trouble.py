@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from service import receiving
-from service.mail import inbox
+from service.mail.inbound import mailbox
 from tests.imap_server import imap
 from tests.mail.coming_in import answer
 
@@ -20,7 +20,7 @@ def database() -> str:
 @pytest.fixture
 def server(bouncing, monkeypatch):
     """An IMAP server that does as a test wants it, which MAIL_INBOX_URL names."""
-    monkeypatch.setattr(inbox, "TIMEOUT", 0.5)
+    monkeypatch.setattr(mailbox, "TIMEOUT", 0.5)
     with imap() as server:
         bouncing(mail_inbox_url=server.url)
         yield server

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from service.mail import incoming, replies
-from service.mail.bounces import report_in
+from service.mail.inbound import incoming, replies
+from service.mail.inbound.bounces import report_in
 from tests.mail.coming_in import answer, arf, dsn
 
 BOMBS = {

@@ -7,8 +7,8 @@ import pytest
 from service.current import read_token
 from service.labels import LABELS
 from service.mail import links
-from service.mail.contents import LINK
 from service.mail.kinds import RULES
+from service.mail.rendering.context import LINK
 from service.models import MailKind
 from service.tokens import Purpose
 from tests.builders import a_contact, a_departure, a_response, an_invitation

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from service.mail import lint, moulds
-from service.mail.rendering import render
+from service.mail.rendering import compiled, lint
+from service.mail.rendering.rendering import render
 from service.models import MailKind
 from tests.mail.mails import a_mail
 from tests.mail.test_messages import a_message
@@ -123,7 +123,9 @@ def test_an_empty_part_or_a_gap_that_nobody_filled_is_a_fault():
 
 
 def test_a_mould_with_a_fault_is_never_filled(app, monkeypatch):
-    monkeypatch.setattr(moulds, "_INLINER", SimpleNamespace(inline=lambda html: html + "<script>"))
-    moulds.mould.cache_clear()
+    monkeypatch.setattr(
+        compiled, "_INLINER", SimpleNamespace(inline=lambda html: html + "<script>")
+    )
+    compiled.mould.cache_clear()
     with pytest.raises(lint.Unfit, match="another host"):
         render(a_mail(MailKind.thank_you))

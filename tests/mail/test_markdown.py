@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.mail.looks import look_of
-from service.mail.markdown import beginning, parts
-from service.mail.moulds import Mould, mould
-from service.mail.texts import Text
-from service.mail.wire import decoded
+from service.mail.rendering.branding import look_of
+from service.mail.rendering.compiled import Mould, mould
+from service.mail.rendering.markdown import beginning, parts
+from service.mail.rendering.texts import Text
+from service.mail.rendering.wire import decoded
 from service.models import Company, MailKind
 
 KIND = MailKind.survey_invitation

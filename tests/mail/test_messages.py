@@ -7,8 +7,8 @@ from email.utils import parseaddr
 
 import pytest
 
-from service.mail.headers import BadAddress, BadHeader, wire_address
-from service.mail.smtp import Message
+from service.mail.delivery.smtp import Message
+from service.mail.rendering.headers import BadAddress, BadHeader, wire_address
 
 LONG_LINK = "<https://adios.norte.example/p/" + "x" * 180 + "/one-click>"
 UNSUBSCRIBE = f"{LONG_LINK}, <mailto:baja@norte.example?subject=baja>"

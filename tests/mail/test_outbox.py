@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 
 from service.clock import now
 from service.extensions import queue
-from service.mail import outbox, suppressions
+from service.mail import outbox
+from service.mail.policy import suppressions
 from service.models import (
     MailKind,
     MailState,

@@ -7,9 +7,9 @@ from sqlalchemy import event
 
 from service.actions import test_mails
 from service.extensions import db
-from service.mail import conditions
-from service.mail.rendering import Rendering, render, render_many, render_topic, the_house
-from service.mail.topics import load
+from service.mail.policy import conditions
+from service.mail.rendering.related_rows import load
+from service.mail.rendering.rendering import Rendering, render, render_many, render_topic, the_house
 from service.models import MailKind, MailText
 from service.models.steps import NATURES
 from service.reports.texts import kinds

@@ -16,7 +16,8 @@ from flask import current_app
 from service import tasks
 from service.clock import now
 from service.extensions import db, queue
-from service.mail import conditions, delivery, packing, stopping
+from service.mail.delivery import delivery, prefetch_process, shutdown
+from service.mail.policy import conditions
 from service.models import MailKind, MailState
 from tests.builders import a_company, a_contact, a_response, an_invitation
 from tests.mail.deliveries import a_mail, mails, speaking_to, state_of
@@ -111,8 +112,8 @@ def test_several_lines_share_one_packer_and_no_mail_goes_twice(session, monkeypa
 
 
 def test_a_packer_counts_the_cap_over_all_that_it_has_passed_on(session, at, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(packing._Ahead, "most", 4)  # so that they meet in different claims
-    monkeypatch.setattr("service.mail.stock.FIRST", 4)
+    monkeypatch.setattr(prefetch_process._Ahead, "most", 4)  # so that they meet in different claims
+    monkeypatch.setattr("service.mail.delivery.prefetch.FIRST", 4)
     a_company(daily_cap=1)
     contact = a_contact(email="ana@daz.example")
     first = an_asked(contact, due_at=now() - timedelta(hours=2)).id
@@ -131,7 +132,7 @@ def test_trouble_of_the_packer_ends_the_job_and_nothing_is_kept_back(session, mo
 
     ids = mails(12)
     monkeypatch.setattr(conditions, "rows_of", breaks)
-    with pytest.raises(packing.PackerBroke, match="the database is away"):
+    with pytest.raises(prefetch_process.PackerBroke, match="the database is away"):
         delivery.deliver(ids, goes_on=True)
     assert states() == {MailState.queued: 12}
     assert owners_of_the_queued() == {(None, None)}
@@ -141,7 +142,7 @@ def test_a_packer_that_is_killed_ends_the_job_and_what_it_claimed_is_given_back(
     mails(80)
     with speaking_to() as server:
         server.pauses = {"body": 0.02}
-        with after(server, 5, kill_the_packers), pytest.raises(packing.PackerBroke):
+        with after(server, 5, kill_the_packers), pytest.raises(prefetch_process.PackerBroke):
             tasks.deliver([])
     taken = len(server.mails)
     assert 5 <= taken < 80
@@ -152,7 +153,7 @@ def test_a_packer_that_is_killed_ends_the_job_and_what_it_claimed_is_given_back(
 
 def test_a_job_that_is_told_to_end_takes_its_packer_along(session, monkeypatch):
     wanted = threading.Event()
-    monkeypatch.setattr(stopping, "_wanted", wanted)
+    monkeypatch.setattr(shutdown, "_wanted", wanted)
     ids = mails(80)
     with speaking_to() as server:
         server.pauses = {"body": 0.02}

@@ -7,10 +7,10 @@ from flask_babel import force_locale
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.mail import placeholders
 from service.mail.kinds import RULES
-from service.mail.text_checks import check
-from service.mail.texts import Text
+from service.mail.rendering import placeholders
+from service.mail.rendering.text_checks import check
+from service.mail.rendering.texts import Text
 from service.models import MailKind
 
 KIND = MailKind.thank_you

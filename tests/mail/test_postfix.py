@@ -11,8 +11,10 @@ from sqlalchemy import select
 
 from service.clock import now
 from service.extensions import db
-from service.mail import breaker, suppressions, verp
-from service.mail.rendering import render
+from service.mail import verp
+from service.mail.delivery import breaker
+from service.mail.policy import suppressions
+from service.mail.rendering.rendering import render
 from service.models import Breaker, MailState, Outcome, SuppressionReason
 from tests.builders import a_company, a_contact
 from tests.mail.deliveries import a_mail, deliver, fresh

@@ -10,7 +10,8 @@ from sqlalchemy import event
 
 from service.clock import now
 from service.extensions import db
-from service.mail import parcels, postponing
+from service.mail.delivery import prepared
+from service.mail.policy import quiet_hours
 from service.models import Contact, MailKind, MailState, OutboxMessage, SkipReason, WaitReason
 from tests.builders import a_company, a_contact, a_departure, a_provider, a_response, an_invitation
 from tests.mail.deliveries import a_courier_that_dies, a_mail, deliver, fresh, speaking_to, state_of
@@ -85,7 +86,7 @@ def test_what_somebody_waits_for_and_what_a_person_sends_goes_at_once(session, m
         a_mail(context={"by_hand": True}),
         a_mail(MailKind.test_mail, to=a_provider(), departure=None),
     ]
-    assert postponing.waits(rows, now()) == {}
+    assert quiet_hours.waits(rows, now()) == {}
     deliver(*rows)
     assert got(mailbox) == 3
 
@@ -157,10 +158,10 @@ def test_a_mail_that_did_not_arrive_takes_nobodys_place_and_one_that_may_have_do
     refused, row = an_asked(contact), an_asked(contact)
     with speaking_to(body="554 not like this"):
         deliver(refused)
-    assert postponing.waits([fresh(row)], now()) == {}
+    assert quiet_hours.waits([fresh(row)], now()) == {}
     fresh(refused).state = MailState.uncertain
     db.session.flush()
-    assert postponing.waits([fresh(row)], now())[row.id].why is WaitReason.daily_cap
+    assert quiet_hours.waits([fresh(row)], now())[row.id].why is WaitReason.daily_cap
 
 
 def test_rows_in_other_hands_make_a_mail_wait_some_minutes_and_not_a_day(session, mailbox, at):
@@ -170,7 +171,7 @@ def test_rows_in_other_hands_make_a_mail_wait_some_minutes_and_not_a_day(session
     ids = [ours.id, theirs.id]
     db.session.commit()
     with a_courier_that_dies(ids[0]) as one, a_courier_that_dies(ids[1]) as other:
-        drafts = [*parcels.draft(one, one.held()), *parcels.draft(other, other.held())]
+        drafts = [*prepared.draft(one, one.held()), *prepared.draft(other, other.held())]
     assert [one.row_id for one in drafts] == ids[1:]
     soon = fresh(ids[0]).due_at - now()
     assert timedelta(minutes=1) <= soon <= timedelta(minutes=10)  # theirs may still fail
@@ -209,7 +210,7 @@ def test_rows_further_back_in_a_claim_do_not_take_the_place_of_those_before_them
     ids = [row.id for row in rows]
     db.session.commit()
     with a_courier_that_dies(*ids) as claim:
-        assert [one.row_id for one in parcels.draft(claim, claim.held())] == ids[:2]
+        assert [one.row_id for one in prepared.draft(claim, claim.held())] == ids[:2]
 
 
 def test_what_waits_until_its_time_has_passed_expires_with_that_reason(session, mailbox, at):
@@ -235,7 +236,7 @@ def test_a_whole_claim_is_decided_in_two_queries(session, at):
 
     event.listen(db.engine, "before_cursor_execute", ask)
     try:
-        assert len(postponing.waits(rows, now())) == 14
+        assert len(quiet_hours.waits(rows, now())) == 14
     finally:
         event.remove(db.engine, "before_cursor_execute", ask)
     assert len(asked) <= 2, asked

@@ -13,7 +13,8 @@ from sqlalchemy import update
 from service.clock import now
 from service.config import DailyLimit, Rate
 from service.extensions import db
-from service.mail import delivery, rate, stopping
+from service.mail.delivery import delivery, shutdown
+from service.mail.policy import rate
 from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import a_contact, a_provider
 from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
@@ -170,7 +171,7 @@ def test_what_the_rate_holds_back_waits_in_the_outbox(session, limited):
 
 
 def test_a_job_that_runs_out_of_time_gives_the_rest_back_at_once(session, monkeypatch):
-    monkeypatch.setattr(stopping, "BUDGET", -1)
+    monkeypatch.setattr(shutdown, "BUDGET", -1)
     ids = mails(3)
     assert delivery.deliver(ids) == ids
     assert {(fresh(i).state, fresh(i).due_at < now()) for i in ids} == {(MailState.queued, True)}

@@ -6,10 +6,10 @@ from email.header import decode_header, make_header
 
 import pytest
 
-from service.mail.contents import Unwritable
-from service.mail.lint import check
-from service.mail.rendering import render
-from service.mail.words import clean, one_line, quoted, shortened
+from service.mail.rendering.context import Unwritable
+from service.mail.rendering.lint import check
+from service.mail.rendering.rendering import render
+from service.mail.rendering.sanitize import clean, one_line, quoted, shortened
 from service.models import MailKind
 from tests.builders import a_client, a_company, a_contact, a_provider
 from tests.mail.mails import a_mail, html_of, in_octets, parsed, received, text_of

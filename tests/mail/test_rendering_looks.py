@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.colours import contrast
-from service.mail.looks import look_of
+from service.mail.rendering.branding import look_of
 from service.models import Company, MailKind
 from tests.builders import a_company
 from tests.mail.mails import a_mail, html_of, received

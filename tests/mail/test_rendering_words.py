@@ -11,9 +11,9 @@ from sqlalchemy import event
 
 from service.clock import now, today
 from service.extensions import db
-from service.mail.contents import Unwritable, why_left
-from service.mail.health import Trouble, TroubleKind
-from service.mail.rendering import render, render_many
+from service.mail.delivery.health import Trouble, TroubleKind
+from service.mail.rendering.context import Unwritable, why_left
+from service.mail.rendering.rendering import render, render_many
 from service.models import MailKind, Reason
 from tests.builders import a_company, a_contact
 from tests.mail.mails import ALL, a_mail, html_of, in_octets, parsed, received, text_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.mail import incoming, replies
+from service.mail.inbound import incoming, replies
 from tests.mail.coming_in import answer
 
 

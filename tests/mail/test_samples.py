@@ -7,8 +7,10 @@ from sqlalchemy import inspect
 
 from service.config import LANGUAGES
 from service.extensions import Model, db
-from service.mail import rendering, verp, warming
-from service.mail.samples import NO_MAIL, sample
+from service.mail import verp
+from service.mail.delivery import warming
+from service.mail.rendering import rendering
+from service.mail.rendering.samples import NO_MAIL, sample
 from service.models import MailKind
 from tests.builders import a_company, a_provider
 

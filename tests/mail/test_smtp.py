@@ -8,8 +8,7 @@ from types import SimpleNamespace
 import flask_mail
 import pytest
 
-from service.mail.dialogues import Envelope
-from service.mail.failures import (
+from service.mail.delivery.failures import (
     About,
     LineBroke,
     PermanentRefusal,
@@ -17,7 +16,8 @@ from service.mail.failures import (
     Undecided,
     Unreachable,
 )
-from service.mail.smtp import Connection, Mail
+from service.mail.delivery.session import Envelope
+from service.mail.delivery.smtp import Connection, Mail
 from tests.mail.scripted_server import (
     CLOSE,
     HALF_CLOSE,

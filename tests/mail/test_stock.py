@@ -6,21 +6,22 @@ import pytest
 
 from service.clock import now
 from service.extensions import db
-from service.mail import claims, conditions, delivery, parcels
-from service.mail.stock import Stock
+from service.mail.delivery import delivery, leases, prepared
+from service.mail.delivery.prefetch import Stock
+from service.mail.policy import conditions
 from service.models import MailKind, MailState
 from tests.builders import a_company, a_contact, a_response, an_invitation
 from tests.mail.deliveries import a_mail, mails, speaking_to, state_of
 from tests.mail.test_postponing import an_asked, at  # noqa: F401
 
 
-def a_stock(claim: claims.Claims, ids: list[int], goes_on: bool = False) -> Stock:
+def a_stock(claim: leases.Claims, ids: list[int], goes_on: bool = False) -> Stock:
     return Stock(claim, ids, goes_on, lambda: True)
 
 
 def test_while_a_line_waits_the_next_claim_is_made_before_the_last_mail_is_gone(session):
     ids = mails(30)
-    with claims.claiming() as claim:
+    with leases.claiming() as claim:
         stock = a_stock(claim, ids)
         for _ in range(20):
             stock.take()
@@ -36,7 +37,7 @@ def test_while_a_line_waits_the_next_claim_is_made_before_the_last_mail_is_gone(
 
 def test_an_urgent_mail_goes_before_what_is_at_hand_already(session):
     ids = mails(25)
-    with claims.claiming() as claim:
+    with leases.claiming() as claim:
         stock = a_stock(claim, ids)
         for _ in range(21):
             stock.take()
@@ -58,7 +59,7 @@ def test_what_goes_wrong_while_a_mail_is_on_its_way_ends_the_work_after_that_mai
         raise RuntimeError("the database is away")
 
     ids = mails(25)
-    with claims.claiming() as claim:
+    with leases.claiming() as claim:
         stock = a_stock(claim, ids, goes_on=True)
         for _ in range(21):
             stock.take()
@@ -76,10 +77,10 @@ def test_the_cap_counts_what_the_same_line_has_at_hand_from_its_claim_before(ses
     contact = a_contact(email="ana@daz.example")
     ids = [an_asked(contact, due_at=now() - timedelta(hours=hours)).id for hours in (1, 2)]
     db.session.commit()
-    with claims.claiming() as claim:
-        first = parcels.draft(claim, claim.take(1, ids[:1]))
+    with leases.claiming() as claim:
+        first = prepared.draft(claim, claim.take(1, ids[:1]))
         assert [one.row_id for one in first] == ids[:1]
-        assert parcels.draft(claim, claim.take(1, ids[1:])) == []  # though it is due for longer
+        assert prepared.draft(claim, claim.take(1, ids[1:])) == []  # though it is due for longer
 
 
 def test_a_server_that_answers_slowly_gets_the_same_mails_in_the_same_order(session):

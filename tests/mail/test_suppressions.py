@@ -5,9 +5,11 @@ from sqlalchemy import event, func, select
 
 from service.clock import now
 from service.extensions import db
-from service.mail import delivery, outbox, suppressions
-from service.mail.claims import LostLease
+from service.mail import outbox
+from service.mail.delivery import delivery
+from service.mail.delivery.leases import LostLease
 from service.mail.kinds import RULES, Rules
+from service.mail.policy import suppressions
 from service.models import (
     ConsentPurpose,
     MailKind,

@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from service.clock import now
 from service.extensions import db
-from service.mail import claims, delivery, sweeper
-from service.mail.dialogues import Dialogue
+from service.mail.delivery import delivery, leases, sweeper
+from service.mail.delivery.session import Dialogue
 from service.models import MailKind, MailState, OutboxMessage
 from tests.mail.deliveries import a_courier_that_dies, a_mail, fresh, mails
 
@@ -87,7 +87,7 @@ def test_a_lease_is_renewed_while_its_worker_lives(session):
         until = lease_of(ids[1])
         claim.renew()
         assert lease_of(ids[1]) == until
-        clock.shift(claims.lease_time() * 0.5)
+        clock.shift(leases.lease_time() * 0.5)
         claim.renew()
         assert lease_of(ids[1]) > until
 
@@ -96,7 +96,7 @@ def test_a_lease_is_renewed_without_waiting_for_who_marks_a_row_of_the_same_job(
     ids = mails(2)
     with time_machine.travel(now(), tick=False) as clock, a_courier_that_dies(*ids) as claim:
         until = lease_of(ids[1])
-        clock.shift(claims.lease_time() * 0.5)
+        clock.shift(leases.lease_time() * 0.5)
         with being_marked(ids[0]):
             claim.renew()
         assert lease_of(ids[1]) > until

@@ -7,10 +7,10 @@ import pytest
 from service.config import LANGUAGES
 from service.extensions import db
 from service.mail.kinds import RULES
-from service.mail.rendering import render
-from service.mail.text_checks import check
-from service.mail.text_defaults import default
-from service.mail.wire import decoded
+from service.mail.rendering.rendering import render
+from service.mail.rendering.text_checks import check
+from service.mail.rendering.text_defaults import default
+from service.mail.rendering.wire import decoded
 from service.models import MailKind, MailText
 from tests.builders import a_company, added
 from tests.mail.mails import a_mail

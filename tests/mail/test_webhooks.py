@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from service.clock import now
-from service.mail.webhooks import mailgun, postmark, sendgrid, ses
-from service.mail.webhooks.events import Forged, Malformed, Told
-from service.mail.webhooks.fetching import Unfetched, fetch
+from service.mail.inbound.webhooks import mailgun, postmark, sendgrid, ses
+from service.mail.inbound.webhooks.events import Forged, Malformed, Told
+from service.mail.inbound.webhooks.fetching import Unfetched, fetch
 from service.models import InboundKind
 from tests.mail.signed_requests import (
     CERTIFICATE_URL,

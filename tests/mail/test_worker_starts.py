@@ -13,8 +13,8 @@ from service import scheduler
 from service.actions import troubles
 from service.clock import now
 from service.extensions import db
-from service.mail import health, warming, worker_starts
-from service.mail.health import TroubleKind
+from service.mail.delivery import health, warming, worker_starts
+from service.mail.delivery.health import TroubleKind
 from service.models import MailKind, MailState, OutboxMessage, WorkerStart
 from tests.builders import a_company, a_provider, added, logged_in
 from tests.live import ROOT, environment_of

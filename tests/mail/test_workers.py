@@ -14,7 +14,7 @@ from service import scheduler, tasks
 from service.actions import protocols
 from service.clock import now
 from service.extensions import db, queue
-from service.mail import delivery, stopping
+from service.mail.delivery import delivery, shutdown
 from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import a_departure
 from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
@@ -100,7 +100,7 @@ def test_without_redis_the_mail_waits_for_the_clock(app, settings, session, mail
 
 
 def test_a_job_out_of_time_leaves_a_hint_for_the_rest(session, monkeypatch):
-    monkeypatch.setattr(stopping, "BUDGET", -1)
+    monkeypatch.setattr(shutdown, "BUDGET", -1)
     ids = mails(2)
     before = queue.waiting()
     tasks.deliver(ids)

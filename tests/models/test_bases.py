@@ -6,8 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.models import Basis, Client, Company, ConsentPurpose, Contact, SkipReason
-from service.models.bases import (
+from service.mail.policy.legal_basis import (
     FEWEST_MONTHS,
     MOST_MONTHS,
     PURPOSES,
@@ -17,6 +16,7 @@ from service.models.bases import (
     permission,
     why_not,
 )
+from service.models import Basis, Client, Company, ConsentPurpose, Contact, SkipReason
 
 NEWS = ConsentPurpose.newsletter
 DAYS = st.dates(date(2000, 1, 1), date(2040, 12, 31))

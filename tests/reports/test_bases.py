@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from service.mail.policy.legal_basis import last_day
 from service.models import Contact
-from service.models.bases import last_day
 from service.reports import bases
 from tests import builders
 

@@ -25,7 +25,9 @@ from service.actions.departures import Facts
 from service.actions.events import tell
 from service.clock import now
 from service.extensions import db
-from service.mail import delivery, outbox, suppressions
+from service.mail import outbox
+from service.mail.delivery import delivery
+from service.mail.policy import suppressions
 from service.models import (
     Audience,
     Company,

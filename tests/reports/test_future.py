@@ -12,7 +12,7 @@ from service.actions.departures import Facts
 from service.clock import now
 from service.extensions import db
 from service.labels import why_not
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import Audience, MailKind, MailState, OutboxMessage, SuppressionReason
 from service.models.audiences import Who
 from service.models.outbox import SkipReason

@@ -11,7 +11,7 @@ from service.actions import departures, protocols, steps
 from service.actions.departures import Facts
 from service.extensions import db
 from service.labels import LABELS, WHY_LATER, WHY_NOT
-from service.mail import delivery
+from service.mail.delivery import delivery
 from service.models import (
     Company,
     Event,

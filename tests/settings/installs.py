@@ -19,7 +19,7 @@ from service.actions.passwords import hashed
 from service.app import create_app
 from service.clock import now
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import (
     InboundDoor,
     MailKind,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from service import current
 from service.clock import now, today
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import Consent, Role, SuppressionReason, SuppressionScope
 from service.tokens import Purpose
 from tests import builders

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from service.clock import now
 from service.config import Rate
 from service.extensions import db, queue
-from service.mail import outbox, suppressions
+from service.mail import outbox
+from service.mail.policy import suppressions
 from service.models import (
     Enrolment,
     Event,

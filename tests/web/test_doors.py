@@ -11,7 +11,7 @@ from service import current
 from service.clock import now
 from service.extensions import db
 from service.mail import links
-from service.mail.rendering import render
+from service.mail.rendering.rendering import render
 from service.models import (
     Channel,
     Conversation,

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from service import scheduler
 from service.actions import greetings
 from service.extensions import db
-from service.mail.rendering import render
-from service.mail.wire import decoded
+from service.mail.rendering.rendering import render
+from service.mail.rendering.wire import decoded
 from service.models import Contact, Greeting, MailText, OutboxMessage, Role
 from tests import builders
 

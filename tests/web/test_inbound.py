@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import select
 
 from service.extensions import db
-from service.mail import suppressions
-from service.mail.webhooks import ses
-from service.mail.webhooks.fetching import Unfetched
+from service.mail.inbound.webhooks import ses
+from service.mail.inbound.webhooks.fetching import Unfetched
+from service.mail.policy import suppressions
 from service.models import Evidence, InboundKind, InboundMail, OutboxMessage, Outcome
 from tests.actions.test_inbound import a_sent_mail
 from tests.builders import a_contact

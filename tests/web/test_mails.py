@@ -5,7 +5,7 @@ import re
 import pytest
 
 from service.extensions import db
-from service.mail.rendering import render
+from service.mail.rendering.rendering import render
 from service.models import MailKind, OutboxMessage
 from service.web.provider.mails import hashes
 from tests.builders import a_company, a_provider, logged_in

@@ -12,8 +12,8 @@ from service import scheduler
 from service.actions import newsletters
 from service.clock import now
 from service.extensions import db
-from service.mail.rendering import render
-from service.mail.wire import decoded
+from service.mail.rendering.rendering import render
+from service.mail.rendering.wire import decoded
 from service.models import (
     Newsletter,
     NewsletterIssue,

@@ -15,9 +15,9 @@ from service import scheduler
 from service.actions import newsletter_images, newsletters
 from service.clock import now, today
 from service.extensions import db
-from service.mail import suppressions
-from service.mail.rendering import render
-from service.mail.wire import decoded
+from service.mail.policy import suppressions
+from service.mail.rendering.rendering import render
+from service.mail.rendering.wire import decoded
 from service.models import (
     Audience,
     IssueState,

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from service import current
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import Consent, Event, EventKind, SuppressionReason, SuppressionScope
 from service.tokens import Purpose
 from tests.builders import a_company, a_contact, a_departure

@@ -10,7 +10,7 @@ from service.actions import protocols
 from service.actions.departures import Facts
 from service.clock import now
 from service.extensions import db
-from service.mail.rendering import render
+from service.mail.rendering.rendering import render
 from service.models import (
     Conversation,
     Departure,

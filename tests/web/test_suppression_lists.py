@@ -6,7 +6,7 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import Role, Suppression
 from tests.builders import a_company, a_contact, a_provider, logged_in
 from tests.imports.test_suppressions import CLEANED, SUBSCRIBED, UNSUBSCRIBED

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from service.extensions import db
-from service.mail import outbox, suppressions
+from service.mail import outbox
+from service.mail.policy import suppressions
 from service.models import (
     Enrolment,
     MailKind,

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from service.extensions import db
-from service.mail.rendering import render
-from service.mail.text_defaults import default
-from service.mail.wire import decoded
+from service.mail.rendering.rendering import render
+from service.mail.rendering.text_defaults import default
+from service.mail.rendering.wire import decoded
 from service.models import Enrolment, MailKind, MailText, OutboxMessage, Role
 from tests.builders import (
     a_client,

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from service.actions.imports.drafts import ContactDraft, Drafts
 from service.actions.imports.matching import match
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import Client, Consent, ConsentPurpose, Contact, Departure, Provider
 
 AT_ONCE = 5_000  # values in one IN: SQLite takes 32,766 and PostgreSQL 65,535

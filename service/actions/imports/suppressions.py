@@ -18,7 +18,7 @@ from service.database import insert_into
 from service.errors import Refused
 from service.extensions import db
 from service.imports.suppressions import Entry, Reading
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import (
     Contact,
     Provider,

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, Timezone, vText
 
-from service.mail.words import one_line
+from service.mail.rendering.sanitize import one_line
 from service.reports.calendars import Entry
 
 PRODUCT = "-//Hasta Luego//Hasta Luego//EN"

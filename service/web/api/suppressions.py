@@ -8,7 +8,7 @@ from flask import Response, jsonify, url_for
 from forms.suppressions import AddBody, LiftBody
 from service.actions import suppressions as actions
 from service.labels import why_suppressed
-from service.mail import suppressions as kept
+from service.mail.policy import suppressions as kept
 from service.models import ApiScope, Suppression, SuppressionScope
 from service.reports import suppressions
 from service.web.api import access, bodies

@@ -19,8 +19,8 @@ from service.labels import (
     source_of_suppression,
     why_not,
 )
+from service.mail.policy.legal_basis import PURPOSES, last_day
 from service.models import ConsentPurpose, Contact, Role, SuppressionScope
-from service.models.bases import PURPOSES, last_day
 from service.reports import bases
 from service.web.provider.access import current_provider, requires
 from service.web.provider.clients import the_contact

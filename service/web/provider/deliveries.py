@@ -14,7 +14,7 @@ from service.config import Rate
 from service.current import settings
 from service.extensions import db
 from service.labels import why_not
-from service.mail import health
+from service.mail.delivery import health
 from service.models import MailKind, OutboxMessage, Provider, Role
 from service.reports import decisions, deliveries, evidence, mail_stories, suppressions, timeline
 from service.reports.mail_queries import COUNTED, LISTS, TABS, Query

@@ -15,8 +15,8 @@ from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail import situations
+from service.mail.policy.legal_basis import widest
 from service.models import Departure, Role, Stage
-from service.models.bases import widest
 from service.reports import answers, clients, conversations, departures, protocols, timeline
 from service.web.lists import searched
 from service.web.names import reason_choices

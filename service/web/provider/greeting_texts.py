@@ -10,9 +10,9 @@ from service.config import LANGUAGES
 from service.current import company
 from service.errors import Conflict
 from service.extensions import db
-from service.mail.text_checks import Faults
-from service.mail.text_defaults import default
-from service.mail.texts import Text
+from service.mail.rendering.text_checks import Faults
+from service.mail.rendering.text_defaults import default
+from service.mail.rendering.texts import Text
 from service.models import Greeting, MailKind, Role
 from service.models.greetings import greeting_label
 from service.web.provider import text_pages

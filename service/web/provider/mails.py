@@ -23,11 +23,11 @@ from service.actions import test_mails
 from service.config import LANGUAGES
 from service.extensions import db
 from service.labels import label
-from service.mail import own_texts, rendering
 from service.mail.kinds import RULES
-from service.mail.rendering import Rendering
-from service.mail.samples import sample
-from service.mail.wire import decoded
+from service.mail.rendering import custom_texts, rendering
+from service.mail.rendering.rendering import Rendering
+from service.mail.rendering.samples import sample
+from service.mail.rendering.wire import decoded
 from service.models import MailKind, Role
 from service.reports import texts
 from service.web.provider.access import current_provider, requires
@@ -116,7 +116,7 @@ def _rendered_all(kinds: Sequence[MailKind], language: str) -> list[Rendering]:
     with db.session.no_autoflush:
         house = rendering.the_house()
         topics = [sample(kind, language, current_provider(), house.company) for kind in kinds]
-        own = own_texts.of_rows([topic.row for topic in topics])
+        own = custom_texts.of_rows([topic.row for topic in topics])
         for topic, text in zip(topics, own, strict=True):
             topic.own = text
         return [rendering.render_topic(topic, house) for topic in topics]

@@ -13,9 +13,9 @@ from service.config import LANGUAGES
 from service.current import company
 from service.errors import Conflict
 from service.extensions import db
-from service.mail import issue_links, pictures, placeholders, text_previews
-from service.mail.text_checks import Faults, check
-from service.mail.texts import LONGEST_BODY, Text
+from service.mail.rendering import issue_links, pictures, placeholders, text_previews
+from service.mail.rendering.text_checks import Faults, check
+from service.mail.rendering.texts import LONGEST_BODY, Text
 from service.models import MailKind, Newsletter, Role
 from service.reports import newsletters as reports
 from service.web.names import LANGUAGE_NAMES

@@ -7,9 +7,9 @@ from flask import Response, make_response, render_template
 from markupsafe import escape
 
 from service.current import settings
-from service.mail.rendering import Rendering
-from service.mail.text_checks import Faults
-from service.mail.wire import decoded
+from service.mail.rendering.rendering import Rendering
+from service.mail.rendering.text_checks import Faults
+from service.mail.rendering.wire import decoded
 from service.web.provider.mails import hashes, with_pictures_inside
 
 _BAR = (

@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 from forms.mail_texts import MailTextForm
 from service.actions import test_mails
 from service.extensions import db
-from service.mail import placeholders, text_previews
-from service.mail.text_checks import Faults, check
-from service.mail.texts import LONGEST_BODY, Text
+from service.mail.rendering import placeholders, text_previews
+from service.mail.rendering.text_checks import Faults, check
+from service.mail.rendering.texts import LONGEST_BODY, Text
 from service.models import MailKind
 from service.reports import texts as reports
 from service.web.names import LANGUAGE_NAMES

@@ -14,8 +14,8 @@ from service.current import company
 from service.errors import Conflict
 from service.extensions import db
 from service.labels import label
-from service.mail.text_checks import Faults
-from service.mail.texts import Text
+from service.mail.rendering.text_checks import Faults
+from service.mail.rendering.texts import Text
 from service.models import MailKind, MailText, Role
 from service.reports import texts as reports
 from service.reports.texts import OF_ALL, Place, Scope

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import now
 from service.extensions import db, queue
-from service.mail import health, worker_starts
+from service.mail.delivery import health, worker_starts
 
 blueprint = Blueprint("health", __name__)
 

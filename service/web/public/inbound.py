@@ -15,9 +15,9 @@ from service.actions import webhooks
 from service.clock import now
 from service.current import settings
 from service.extensions import csrf, db, limiter
-from service.mail.webhooks import mailgun, postmark, sendgrid, ses
-from service.mail.webhooks.events import Forged, Malformed, Told
-from service.mail.webhooks.fetching import Unfetched
+from service.mail.inbound.webhooks import mailgun, postmark, sendgrid, ses
+from service.mail.inbound.webhooks.events import Forged, Malformed, Told
+from service.mail.inbound.webhooks.fetching import Unfetched
 from service.models import InboundDoor
 
 blueprint = Blueprint("inbound", __name__, url_prefix="/inbound")

@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
-from service.mail import health
-from service.mail.health import Health
+from service.mail.delivery import health
+from service.mail.delivery.health import Health
 
 blueprint = Blueprint("metrics", __name__)
 

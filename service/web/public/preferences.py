@@ -12,8 +12,8 @@ from service import current
 from service.actions import preferences
 from service.clock import now
 from service.extensions import csrf, db
+from service.mail.policy.legal_basis import PURPOSES, Permission, permission
 from service.models import ConsentPurpose, Contact
-from service.models.bases import PURPOSES, Permission, permission
 from service.tokens import Purpose
 from service.web.language import speak
 from service.web.public import limits

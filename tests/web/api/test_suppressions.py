@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from service.extensions import db
-from service.mail import suppressions
+from service.mail.policy import suppressions
 from service.models import (
     MailState,
     SkipReason,
@@ -267,7 +267,7 @@ def test_lifting_one_leaves_the_others_and_cannot_be_done_twice(crm):
 
 def test_whoever_lifts_at_the_same_moment_as_the_team_is_told(crm, monkeypatch):
     public_id = suppressed()
-    monkeypatch.setattr("service.mail.suppressions.lift", lambda *_args, **_more: False)
+    monkeypatch.setattr("service.mail.policy.suppressions.lift", lambda *_args, **_more: False)
     answer = crm.send({"reason": "x"}, f"{SUPPRESSIONS}/{public_id}/lift")
     assert problem_of(answer)["status"] == 409
 

@@ -1,0 +1,1 @@
+"""From due rows to mails handed over."""

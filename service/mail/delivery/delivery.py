@@ -1,0 +1,109 @@
+"""Deliver what the outbox owes, over one or several connections; courier.py is one of them.
+
+Each connection claims its own rows, as if it were a worker of its own: the database keeps them
+apart, on one machine or on many.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from flask import Flask, current_app
+from sqlalchemy import ColumnElement, exists, select
+
+from service import database
+from service.clock import now
+from service.current import settings
+from service.extensions import db
+from service.mail.delivery import breaker
+from service.mail.delivery.prefetch_process import packer
+from service.mail.delivery.sender import Courier
+from service.mail.rows import from_now, rarely
+from service.models import MailState, OutboxMessage, Priority
+
+BATCH = 100  # ids per hint
+MANY = 150  # mails due: packing them takes several times as long as a fork
+TURN = 0.0005  # seconds that one line computes while another, which has its answer, waits
+
+
+def deliver(ids: Sequence[int], goes_on: bool = False) -> list[int]:
+    """Send those of `ids` that are due and unclaimed, and with `goes_on` whatever else is due.
+
+    Urgent mails of anybody go first. Each row is marked by itself and committed. When the server
+    cannot be reached the breaker opens, and the rows wait without having used an attempt. Returns
+    ids that are still due when the time of a job, or of the process, ran out.
+    """
+    db.session.commit()  # SQLite would keep our own connections out while the caller's is at work
+    if goes_on and _are_many():
+        with packer(ids) as found:
+            ended = _on_each_connection(lambda: Courier(ids, goes_on, found).carry())
+    else:
+        ended = _on_each_connection(lambda: Courier(ids, goes_on).carry())
+    if all(ended):
+        return []
+    due = [row_id for batch in due_batches(BATCH) for row_id in batch] if goes_on else list(ids)
+    db.session.rollback()
+    return due
+
+
+def _are_many() -> bool:
+    """Say whether so much is due that somebody who packs for the lines is worth a fork."""
+    due = select(OutboxMessage.id).where(*_is_due(now()))
+    with database.reading():
+        found = db.session.scalars(due.limit(MANY)).all()
+        db.session.rollback()
+    return len(found) == MANY
+
+
+def _is_due(at: Any) -> tuple[ColumnElement[bool], ...]:
+    """Return what a mail fulfils that is due; names every column of the index."""
+    is_queued = rarely(OutboxMessage.state == MailState.queued)
+    return (is_queued, OutboxMessage.priority.in_(Priority), OutboxMessage.due_at <= at)
+
+
+def _on_each_connection(carry: Callable[[], bool]) -> list[bool]:
+    """Run `carry` once per connection that the settings allow, all at a time; return what they say.
+
+    Everything is ended before anything is raised.
+    """
+    connections = settings().mail_connections
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def in_its_context() -> bool:
+        with app.app_context():  # and so in a session of its own, which nobody else looks at
+            return carry()
+
+    if connections == 1:
+        return [in_its_context()]
+    sys.setswitchinterval(TURN)
+    with ThreadPoolExecutor(connections, "mail") as pool:
+        lanes = [pool.submit(in_its_context) for _ in range(connections)]
+    return [lane.result() for lane in lanes]
+
+
+def waits() -> ColumnElement[bool]:
+    """Return whether a mail is due, as a value of SQL."""
+    return exists().where(*_is_due(from_now()))
+
+
+def due_batches(limit: int = 2_000) -> list[list[int]]:
+    """Return the ids of what is due in batches, as they are to go; none while the breaker is open.
+
+    A worker that is woken goes on with whatever is due, so these need not be all.
+    """
+    if breaker.is_open():
+        return []
+    ids: list[int] = []
+    for priority in Priority:
+        query = (
+            select(OutboxMessage.id)
+            .where(
+                OutboxMessage.state == MailState.queued,
+                OutboxMessage.priority == priority,
+                OutboxMessage.due_at <= now(),
+            )
+            .order_by(OutboxMessage.due_at, OutboxMessage.id)
+        )
+        ids += db.session.scalars(query.limit(limit - len(ids)))
+    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]

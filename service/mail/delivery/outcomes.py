@@ -1,0 +1,139 @@
+"""What becomes of a row after an attempt. Each function returns the columns to change.
+
+Decides, and writes nothing.
+"""
+
+import random
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from service.clock import now
+from service.mail.delivery.failures import About, Refusal, TemporaryRefusal
+from service.mail.delivery.leases import FREE
+from service.mail.kinds import RULES
+from service.models import MailKind, MailState, OutboxMessage, Outcome, SkipReason
+
+# Nearly eight hours in all, growing even when the jitter works against it.
+DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
+JITTER = 0.2
+_TOO_FAST = re.compile(r"\b4\.7\.\d+\b")
+WAIT_OF_A_PAUSE = timedelta(hours=1)  # until it is asked again; a resume asks at once
+_POLICY = re.compile(r"\b5\.(7\.\d+|2\.2|3\.\d+|4\.\d+)\b")
+
+Changes = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """What has been tried with a row so far."""
+
+    kind: MailKind
+    attempts: int
+    doubts: int
+
+    @classmethod
+    def of(cls, row: OutboxMessage) -> Self:
+        """Return what `row` says."""
+        return cls(row.kind, row.attempts, row.doubts)
+
+
+def sent(tried: Tries, words: str) -> Changes:
+    """The server took it. `handing_over_at` stays, as the time it did."""
+    return {
+        "state": MailState.sent,
+        "ended_at": now(),
+        "attempts": tried.attempts + 1,
+        "server_words": words,
+        "lease_owner": None,
+        "lease_until": None,
+    }
+
+
+def skipped(reason: SkipReason) -> Changes:
+    """It may not go any more; of a paused protocol, not yet: a pause ends no mail."""
+    if reason is SkipReason.paused:
+        return {"state": MailState.queued, "due_at": now() + WAIT_OF_A_PAUSE, **FREE}
+    return {"state": MailState.skipped, "skip_reason": reason, "ended_at": now(), **FREE}
+
+
+def failed(tried: Tries, words: str, outcome: Outcome | None = None) -> Changes:
+    """It will never go like this; a person may send it again."""
+    return {
+        "state": MailState.failed,
+        "outcome": outcome,
+        "outcome_at": now() if outcome else None,
+        "ended_at": now(),
+        "attempts": tried.attempts + 1,
+        "server_words": words,
+        **FREE,
+    }
+
+
+def refused(tried: Tries, refusal: Refusal) -> Changes:
+    """The server said no: later, or never again to this recipient.
+
+    A sender that it refuses is a matter of the settings, not of this mail, so there is time to
+    put it right.
+    """
+    if isinstance(refusal, TemporaryRefusal) or refusal.about is About.sender:
+        return put_off(tried, refusal.words)
+    is_bounce = refusal.about is About.recipient and refusal.code is not None
+    return failed(tried, refusal.words, Outcome.hard_bounced if is_bounce else None)
+
+
+def put_off(tried: Tries, words: str) -> Changes:
+    """Try again after a delay that grows, and give up after the last one."""
+    if tried.attempts >= len(DELAYS):
+        return failed(tried, words)
+    return {
+        "state": MailState.queued,
+        "due_at": now() + jittered(DELAYS[tried.attempts]),
+        "attempts": tried.attempts + 1,
+        "server_words": words,
+        **FREE,
+    }
+
+
+def postponed(words: str) -> Changes:
+    """The line broke before the mail left: no attempt was used, and others may go first."""
+    due_at = now() + jittered(DELAYS[0])
+    return {"state": MailState.queued, "due_at": due_at, "server_words": words, **FREE}
+
+
+def undecided(tried: Tries, words: str) -> Changes:
+    """Nobody can know whether it was taken: once more with the same Message-ID, or a person."""
+    again = RULES[tried.kind].goes_twice and tried.doubts == 0
+    then: Changes = {"state": MailState.uncertain, "ended_at": now()}
+    if again:
+        then = {"state": MailState.queued, "due_at": now() + jittered(DELAYS[0])}
+    return {
+        **then,
+        "doubts": tried.doubts + 1,
+        "attempts": tried.attempts + 1,
+        "server_words": words,
+        **FREE,
+    }
+
+
+def is_dead(refusal: Refusal) -> bool:
+    """Say whether a refusal means that the address does not exist.
+
+    A full mailbox (5.2.2, 552) and a policy against us (5.7.x) do not mean that (RFC 3463).
+    """
+    if refusal.about is not About.recipient or refusal.code is None or refusal.code < 500:
+        return False
+    return refusal.code != 552 and not _POLICY.search(refusal.words)
+
+
+def is_about_speed(refusal: Refusal) -> bool:
+    """Say whether a refusal asks us to send more slowly: 421, or 4.7.x (RFC 3463, 3.8)."""
+    return isinstance(refusal, TemporaryRefusal) and (
+        refusal.code == 421 or bool(_TOO_FAST.search(refusal.words))
+    )
+
+
+def jittered(delay: timedelta) -> timedelta:
+    """Return `delay`, a little sooner or later, so that not all come at once."""
+    return delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311

@@ -1,0 +1,179 @@
+"""What one line will carry next: claimed, drafted and packed ahead of it, a little at a time.
+
+A line waits much, for the server and for the database; whoever waits calls work() meanwhile, which
+does one small thing and returns. So nothing runs beside the line, and the line hardly stands still.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from service import database
+from service.clock import now
+from service.current import company, settings
+from service.extensions import db
+from service.mail.delivery import breaker
+from service.mail.delivery.leases import Claims
+from service.mail.delivery.prepared import Draft, Parcel, draft, pack
+from service.mail.policy import ramp_up, rate
+from service.mail.rendering import rendering
+from service.mail.rendering.headers import BadAddress, wire_address
+
+AHEAD = 1.0  # seconds of work claimed ahead: urgent mails wait no longer, conditions stay fresh
+FIRST = 25  # rows of the first claim, before the speed is known
+# Mails packed in one go: a processor is a third slower when it changes its work each time.
+UNIT = 16
+
+
+class Supply(Protocol):
+    """Where a line has its mails from."""
+
+    def take(self) -> Parcel | None:
+        """Return what goes next; None when nothing is left. Blocks when nothing is at hand."""
+
+    def take_at_hand(self) -> Parcel | None:
+        """Return what goes next when nothing has to be waited for."""
+
+    def work(self) -> bool:
+        """Do one small thing ahead, and never raise; False when there is none to do."""
+
+
+class Stock:
+    """The mails that are at hand for one line: those of `ids`, and with `goes_on` whatever is due.
+
+    Urgent ones of anybody go first. `may_claim` is asked before each claim.
+    """
+
+    most = 150  # rows of a claim, which are in memory
+    early = 0.2  # of a claim are left when the next is made, so that the line need not wait for it
+    least = 0  # are left in any case
+
+    def __init__(
+        self, claims: Claims, ids: Sequence[int], goes_on: bool, may_claim: Callable[[], bool]
+    ) -> None:
+        self.claims = claims
+        self.ids: Sequence[int] | None = ids
+        self.goes_on = goes_on
+        self.may_claim = may_claim
+        self.domain = _domain()
+        self.began = time.monotonic()
+        self.taken = 0  # parcels so far
+        self.drafts: deque[Draft] = deque()
+        self.parcels: deque[Parcel] = deque()
+        self.low = 0  # at so many parcels the next claim is made
+        self.is_all = False  # the last claim found nothing more
+        self.trouble: Exception | None = None
+
+    def take(self) -> Parcel | None:
+        """Return what goes next; None when nothing is left to be claimed. Raises work()'s trouble.
+
+        Blocks when nothing is at hand.
+        """
+        if self.trouble is not None:
+            raise self.trouble
+        while not self._has_parcel():
+            if not self._claim():
+                return None
+        self.taken += 1
+        return self.parcels.popleft()
+
+    def take_at_hand(self) -> Parcel | None:
+        """Return what goes next when no claim has to be made for it."""
+        return self.take() if self.trouble is None and self._has_parcel() else None
+
+    def work(self) -> bool:
+        """Do one small thing ahead; False when there is none to do.
+
+        Whoever calls it has a mail on the way, so trouble is kept until the next take().
+        """
+        if self.trouble is not None:
+            return False
+        try:
+            return self._pack_some() or self._claim_early()
+        except Exception as error:
+            self.trouble = error
+            return False
+
+    def _pack_some(self) -> bool:
+        """Make parcels of some drafts; False when there is none. Does not ask the database."""
+        if not self.drafts:
+            return False
+        for _ in range(min(UNIT, len(self.drafts))):
+            parcel = pack(self.claims, self.drafts.popleft())
+            if parcel is not None:
+                self.parcels.append(parcel)
+        return True
+
+    def _has_parcel(self) -> bool:
+        while not self.parcels and self._pack_some():
+            pass
+        return bool(self.parcels)
+
+    def _claim_early(self) -> bool:
+        if self.is_all or len(self.parcels) > self.low:
+            return False
+        return self._claim()
+
+    def _claim(self) -> bool:
+        """Claim about a second's work and draft what may go now; False when none is to be had."""
+        return self._add(self._drawn())
+
+    def _drawn(self) -> list[Draft] | None:
+        """Return drafts of the next claim; None when none is to be had."""
+        count = self._how_many()
+        self.low = max(int(count * self.early), self.least)
+        ids = self._claimed(count) if self.may_claim() else []
+        return self._allowed(draft(self.claims, ids)) if ids else None
+
+    def _claimed(self, count: int) -> list[int]:
+        ids = self.claims.take(count, self.ids, self.domain)
+        if not ids and self.ids is not None and self.goes_on:
+            self.ids = None
+            ids = self.claims.take(count, domain=self.domain)
+        return ids
+
+    def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """Give back what a new sender may not send today; urgent ones go whatever the limit."""
+        rest = [one for one in drafts if not one.is_urgent]
+        allowed = ramp_up.allow(len(rest))
+        if too_many := {one.row_id for one in rest[allowed.count :]}:
+            self.claims.release(list(too_many), allowed.others_at)
+        return [one for one in drafts if one.row_id not in too_many]
+
+    def _add(self, drafts: Sequence[Draft] | None) -> bool:
+        """Take in what was drawn, urgent ones in front; False when nothing was to be had."""
+        self.is_all = drafts is None
+        if drafts is None:
+            return False
+        self.drafts += [one for one in drafts if not one.is_urgent]
+        urgent = [one for one in drafts if one.is_urgent]
+        packed = [parcel for one in urgent if (parcel := pack(self.claims, one))]
+        self.parcels.extendleft(reversed(packed))
+        return True
+
+    def _how_many(self) -> int:
+        """Return how many mails this line carries in about a second, as far as one knows."""
+        limit = settings().mail_rate
+        allowed = AHEAD * limit.mails / limit.seconds if limit else self.most
+        seen = AHEAD * self.taken / (time.monotonic() - self.began) if self.taken else FIRST
+        return max(1, min(self.most, int(allowed), int(seen)))
+
+
+def may_claim() -> bool:
+    """Say whether the server is to be talked to at all, as far as anybody knows."""
+    with database.reading():
+        may = not breaker.is_open() and not rate.is_full(rate.slowed(now()))
+        db.session.rollback()
+    return may
+
+
+def _domain() -> str:
+    """Return the domain of our Message-IDs: the sender's."""
+    with database.reading():
+        address = rendering.sender_address(company())
+        db.session.rollback()
+    try:
+        return wire_address(address).rpartition("@")[2]
+    except BadAddress:
+        return "localhost"  # each mail will say what is wrong with its sender

@@ -1,0 +1,110 @@
+"""Turn claimed rows into drafts, and those into parcels: ready bytes with their envelope.
+
+A row that may not go any more is marked as skipped here, one that cannot be written as failed, one
+that may go only later is given back until then; the others go on. Opens no socket.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+
+from rq.timeouts import BaseTimeoutException
+
+from service import database
+from service.clock import now
+from service.extensions import db
+from service.mail import verp
+from service.mail.delivery import outcomes
+from service.mail.delivery.leases import Claims
+from service.mail.delivery.session import Envelope
+from service.mail.kinds import RULES
+from service.mail.policy import conditions, quiet_hours
+from service.mail.rendering import lint, messages, rendering
+from service.mail.rendering.context import Unwritable
+from service.mail.rendering.headers import BadHeader
+from service.mail.rendering.related_rows import Topic, load
+from service.mail.rendering.rendering import House, Rendering
+from service.models import OutboxMessage, Priority
+
+log = logging.getLogger(__name__)
+
+_FIELDS = tuple(field.name for field in fields(Rendering))  # what messages.octets() takes
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One mail as it goes out, and what has been tried with it."""
+
+    row_id: int
+    tried: outcomes.Tries
+    envelope: Envelope
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail that may go, with all that it will say: nothing more is asked of the database."""
+
+    topic: Topic
+    house: House
+
+    @property
+    def row_id(self) -> int:
+        """The row it is of."""
+        return self.topic.row.id
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether somebody waits for it."""
+        return RULES[self.topic.row.kind].priority is Priority.urgent
+
+
+def draft(claims: Claims, ids: Sequence[int]) -> list[Draft]:
+    """Return drafts of the rows just claimed that may go; leaves no transaction open."""
+    with database.reading(), _leaving_nothing_open():
+        house = rendering.the_house()  # first: it holds the company, which is asked for often
+        rows = conditions.rows_of(ids)
+        reasons = conditions.reasons(rows, now())
+        left = [row for row in rows if row.id not in reasons]
+        waits = quiet_hours.waits(left, now(), together=ids)
+        topics = load([row for row in left if row.id not in waits])
+    for row_id, reason in reasons.items():
+        claims.note(row_id, outcomes.skipped(reason))
+    for moment, row_ids in quiet_hours.by_moment(waits).items():
+        log.info("mails_postponed count=%s until=%s", len(row_ids), moment)
+        claims.release(row_ids, moment)
+    return [Draft(topic, house) for topic in topics]
+
+
+@contextmanager
+def _leaving_nothing_open() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        db.session.expunge_all()  # what was read is kept; to expire each object would cost more
+        db.session.rollback()
+
+
+def pack(claims: Claims, drawn: Draft) -> Parcel | None:
+    """Return the parcel of a draft; one that cannot be written is noted as failed, and is None."""
+    row = drawn.topic.row
+    try:
+        return _parcel(row, rendering.render_topic(drawn.topic, drawn.house))
+    except BaseTimeoutException:
+        raise
+    except (Unwritable, BadHeader, lint.Unfit) as fault:
+        words = str(fault)
+    except Exception as error:  # whatever a template may raise ends on its row, not in the batch
+        log.exception("rendering_broke outbox=%s kind=%s", row.id, row.kind)
+        words = f"{type(error).__name__}: {error}"
+    log.error("mail_unfit outbox=%s kind=%s faults=%s", row.id, row.kind, words)
+    claims.note(row.id, outcomes.failed(outcomes.Tries.of(row), words))
+    return None
+
+
+def _parcel(row: OutboxMessage, rendered: Rendering) -> Parcel:
+    octets = messages.octets(**{name: getattr(rendered, name) for name in _FIELDS})
+    lint.check(octets, row.kind)
+    envelope = Envelope(verp.address(row.public_id) or rendered.sender[1], rendered.to[1])
+    return Parcel(row.id, outcomes.Tries.of(row), envelope, octets)

@@ -1,0 +1,221 @@
+"""One connection's work: claim a few, ask again, render, hand over, record. Row by row.
+
+No database transaction is open while talking SMTP. Exactly once cannot be had over SMTP, so the
+moment before a mail leaves is committed: what is lost before it is sent again, what is lost after
+it goes where the kind's rules say.
+"""
+
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+from service import database
+from service.clock import now
+from service.current import settings
+from service.extensions import db
+from service.mail.delivery import breaker, outcomes, shutdown
+from service.mail.delivery.failures import About, LineBroke, Refusal, Undecided, Unreachable
+from service.mail.delivery.leases import Claims, LostLease, claiming
+from service.mail.delivery.prefetch import Stock, Supply, may_claim
+from service.mail.delivery.prefetch_process import Packer
+from service.mail.delivery.prepared import Parcel
+from service.mail.delivery.session import Dialogue
+from service.mail.delivery.shutdown import Enough, OutOfTime, Time
+from service.mail.delivery.smtp import mail
+from service.mail.policy import rate, suppressions
+from service.models import SuppressionReason, SuppressionScope
+
+log = logging.getLogger(__name__)
+
+LOSSES = 2  # lines that broke one after another: the server is in trouble, not the mail
+LINE_MAILS = 1000  # after so many mails, or seconds, a line is made anew: servers tire of old ones
+LINE_SECONDS = 300.0
+FRESH = 1.0  # seconds for which what others learnt about rates is taken as known
+
+
+class Courier:
+    """Carries mails over one connection: those of `ids`, and with `goes_on` whatever else is due.
+
+    Urgent ones of anybody go first. With `packer` it carries what that has.
+    """
+
+    def __init__(
+        self, ids: Sequence[int], goes_on: bool = False, packer: Packer | None = None
+    ) -> None:
+        self.ids = ids
+        self.goes_on = goes_on
+        self.packer = packer
+        self.connection = mail.connect()
+        self.time = Time()
+        self.looked_at = -math.inf  # when the limits were looked at
+        self.following: Parcel | None = None  # announced with the mail before it
+        self.losses = 0
+        self.has_answered = False
+        self.halved: dict[str, int] = {}  # how often which bucket's rate is halved
+        self.is_limited = False  # some rate holds for some mail
+        self.put_back: Counter[str] = Counter()  # mails whose domain has no slot yet, by bucket
+        self.dead: set[str] = set()  # addresses that the server has just refused for good
+        self.counts: Counter[str] = Counter()
+
+    def carry(self) -> bool:
+        """Deliver until nothing is due or the server is out of reach; False when time ran out."""
+        try:
+            with claiming(self.packer.owner if self.packer else "") as claims:
+                return self._carry(claims)
+        finally:
+            self.connection.close()
+            if self.counts:
+                log.info("carried %s", " ".join(f"{k}={n}" for k, n in sorted(self.counts.items())))
+
+    def _carry(self, claims: Claims) -> bool:
+        stock = self.packer or Stock(claims, self.ids, self.goes_on, self._may_claim)
+        self.connection.meanwhile = stock.work
+        try:
+            while parcel := self.following or stock.take():
+                self.following = None
+                self._turn(claims, parcel, stock)
+        except OutOfTime:
+            return False
+        except Enough:
+            pass
+        except Unreachable as error:
+            until = breaker.failed(error.words)
+            log.warning("smtp_unreachable until=%s words=%s", until, error.words)
+        return True
+
+    def _may_claim(self) -> bool:
+        """Say whether more is to be claimed."""
+        self.time.check()
+        return may_claim()
+
+    def _turn(self, claims: Claims, parcel: Parcel, stock: Supply) -> None:
+        """Hand one mail over and note what became of it. Raises Unreachable or Enough."""
+        if not self._has_its_turn(claims, parcel):
+            return
+        try:
+            words = self._hand_over(claims, parcel, stock)
+        except LostLease:
+            log.warning("lease_lost outbox=%s", parcel.row_id)
+            self.connection.drop()
+        except Refusal as refusal:
+            self._refused(claims, parcel, refusal)
+        except Undecided as doubt:
+            self._note(claims, parcel, "uncertain", outcomes.undecided(parcel.tried, doubt.words))
+            self._broke(doubt.words)
+        except LineBroke as error:
+            self._note(claims, parcel, "postponed", outcomes.postponed(error.words))
+            self._broke(error.words)
+        else:
+            self._note(claims, parcel, "sent", outcomes.sent(parcel.tried, words))
+            self._answered()
+
+    def _has_its_turn(self, claims: Claims, parcel: Parcel) -> bool:
+        """Wait until no rate holds the mail back; False when it is given back for later."""
+        claims.hold(parcel.row_id)
+        if parcel.envelope.recipient in self.dead:  # it was prepared before we knew
+            claims.release([parcel.row_id])  # whoever claims it next finds the address suppressed
+            return False
+        self.time.check()
+        if time.monotonic() - self.looked_at > FRESH:
+            self._look_at_limits()
+        bucket = rate.bucket_of(parcel.envelope.recipient)
+        limits = rate.limits_for(bucket, self.halved) if self.is_limited else {}
+        if limits:
+            claims.write()  # so that nothing stays unsaid while we wait
+            turn = rate.reserve(limits)
+            if not turn.is_reserved:
+                self._give_back(claims, parcel, turn, limits)
+                return False
+            if shutdown.wait(turn.wait):
+                raise OutOfTime
+        claims.renew()
+        return True
+
+    def _give_back(
+        self, claims: Claims, parcel: Parcel, turn: rate.Turn, limits: rate.Limits
+    ) -> None:
+        """Put one mail back, behind the others of its domain; raises Enough when none may go."""
+        if turn.bucket == rate.SERVER:
+            raise Enough
+        behind = self.put_back[turn.bucket] * limits[turn.bucket]
+        claims.release([parcel.row_id], now() + timedelta(seconds=turn.wait) + behind)
+        self.put_back[turn.bucket] += 1
+
+    def _look_at_limits(self) -> None:
+        self.looked_at = time.monotonic()
+        with database.reading():
+            self.halved = rate.slowed(now())
+            db.session.rollback()
+        set_rates = settings().mail_rate or settings().mail_domain_rate
+        self.is_limited = bool(set_rates or self.halved)
+
+    def _hand_over(self, claims: Claims, parcel: Parcel, stock: Supply) -> str:
+        line = self._line_that_wants(parcel)
+        claims.leave(parcel.row_id)
+        if not self.is_limited and not _is_worn(line):
+            self.following = stock.take_at_hand()
+            if self.following:
+                claims.hold(self.following.row_id)
+        return line.send(parcel.octets, self.following.envelope if self.following else None)
+
+    def _line_that_wants(self, parcel: Parcel) -> Dialogue:
+        """Announce the mail on the line at hand, or on a new one when that turns out broken."""
+        line = self.connection.line
+        is_announced = line is not None and line.is_announced(parcel.envelope)
+        if line is not None and line.is_open and (is_announced or not _is_worn(line)):
+            try:
+                if not is_announced:
+                    line.announce(parcel.envelope)
+                line.go()
+                return line
+            except LineBroke:
+                log.info("line_broke outbox=%s", parcel.row_id)
+        line = self.connection.open()
+        line.announce(parcel.envelope)
+        line.go()
+        return line
+
+    def _refused(self, claims: Claims, parcel: Parcel, refusal: Refusal) -> None:
+        log.warning("mail_refused outbox=%s words=%s", parcel.row_id, refusal.words)
+        self._note(claims, parcel, "refused", outcomes.refused(parcel.tried, refusal))
+        if outcomes.is_dead(refusal):
+            claims.write()  # first: the suppression takes back whatever is on its way to them
+            self.dead.add(parcel.envelope.recipient)
+            suppressions.add(
+                parcel.envelope.recipient,
+                SuppressionReason.hard_bounce,
+                scope=SuppressionScope.everything,
+                source="smtp",
+                detail=str(refusal.code),  # the words may name the person, and outlive an erasure
+            )
+            db.session.commit()
+        if outcomes.is_about_speed(refusal):
+            bucket = rate.bucket_of(parcel.envelope.recipient)
+            rate.slow_down(bucket if refusal.about is About.recipient else rate.SERVER)
+            self._look_at_limits()
+        self._answered()
+
+    def _note(self, claims: Claims, parcel: Parcel, what: str, changes: outcomes.Changes) -> None:
+        self.counts[what] += 1
+        claims.note(parcel.row_id, changes)
+
+    def _answered(self) -> None:
+        """The server talks to us: the breaker closes."""
+        self.losses = 0
+        if not self.has_answered:
+            self.has_answered = True
+            breaker.reached()
+
+    def _broke(self, words: str) -> None:
+        """Give the next mail a try on a new line, unless lines keep breaking."""
+        self.losses += 1
+        log.warning("line_broke words=%s", words)
+        if self.losses >= LOSSES:
+            raise Unreachable(words)
+
+
+def _is_worn(line: Dialogue) -> bool:
+    return line.mails >= LINE_MAILS - 1 or time.monotonic() - line.began > LINE_SECONDS

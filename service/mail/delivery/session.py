@@ -1,0 +1,232 @@
+"""Talk SMTP, mail after mail, in as few round trips as the server allows. No database here.
+
+An envelope is announced (MAIL, RCPT, DATA); the server says go or no; only then the mail leaves,
+and with it, where PIPELINING is offered (RFC 2920), the next envelope in the same write. So a mail
+costs one round trip there and four elsewhere, and in both cases the caller can write down the
+point after which nobody can know: between the server's go and the first byte of the mail.
+"""
+
+import select
+import smtplib
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from service.mail.delivery.failures import (
+    About,
+    LineBroke,
+    PermanentRefusal,
+    TemporaryRefusal,
+    Undecided,
+    Unreachable,
+)
+from service.mail.rendering import headers, wire
+
+# Codes that speak of the login, whatever the stage: no single mail is to blame (RFC 4954, 6).
+AUTH_CODES = frozenset({530, 534, 535, 538})
+BROKEN = (smtplib.SMTPException, OSError)  # ssl.SSLError and timeouts are OSErrors
+STAGES = (About.sender, About.recipient, About.message)  # what MAIL, RCPT and DATA are about
+_NO_SMTPUTF8 = "the part before the @ has letters that this mail server cannot send to (SMTPUTF8)"
+
+Reply = tuple[int, bytes]
+Meanwhile = Callable[[], bool]  # does one small thing that never raises; False when there is none
+
+
+def nothing_to_do() -> bool:
+    """Say that there is nothing to do while the server thinks."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who a mail is from and for, as SMTP says it; `sender` may be empty (bounces go nowhere)."""
+
+    sender: str
+    recipient: str
+
+
+class Dialogue:
+    """One open line to a server. After LineBroke, Unreachable, Undecided or 421 it is over."""
+
+    def __init__(self, host: smtplib.SMTP, meanwhile: Meanwhile = nothing_to_do) -> None:
+        self.host: smtplib.SMTP | None = host
+        self.pipelines = host.has_extn("pipelining")
+        self.meanwhile = meanwhile
+        self.began = time.monotonic()
+        self.mails = 0  # that were handed over on it
+        self._announced: Envelope | None = None
+        self._is_written = False  # the announced envelope is on its way already
+        self._needs_reset = False  # a refused envelope is still open at the server
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another mail can be handed over on this line."""
+        return self.host is not None and self.host.sock is not None
+
+    def announce(self, envelope: Envelope) -> None:
+        """Say which mail is next; the server hears of it in go().
+
+        Raises LineBroke when another is announced to the server already: it waits for that mail's
+        words, and would take whatever came for them.
+        """
+        if self._is_written:
+            self.drop()
+            raise LineBroke("another mail was announced on this line")
+        self._announced, self._is_written = envelope, False
+
+    def go(self) -> None:
+        """Wait until the server wants the announced mail.
+
+        Raises Refusal (another mail may be announced), LineBroke or Unreachable. Nothing has left.
+        """
+        envelope, is_written = self._announced, self._is_written
+        self._announced, self._is_written = None, False
+        if envelope is None:
+            raise RuntimeError("no mail was announced")
+        host, commands = self._line(), self._commands(envelope)
+        try:
+            if self.pipelines and not is_written:
+                self._say(host, _group(commands))
+            replies = self._replies(host, commands)
+        except BROKEN as error:
+            self.drop()
+            raise _broken(error) from error
+        self._judge(replies)
+
+    def send(self, mail: bytes, following: Envelope | None = None) -> str:
+        """Send the mail that go() allowed and return the server's words.
+
+        `following` is announced with it. Raises Undecided (it may have been taken) or Refusal.
+        """
+        host, octets = self._line(), wire.dotted(mail)
+        self._announced, self._is_written = following, False
+        if following is not None and self.pipelines:
+            with suppress(PermanentRefusal):  # go() will say it, about the mail that it is about
+                octets += _group(self._commands(following))
+                self._is_written = True
+        try:
+            self._say(host, octets)
+            code, words = host.getreply()
+        except BROKEN as error:
+            self.drop()
+            raise Undecided(wire.said(error)) from error
+        if code // 100 not in {2, 4, 5}:
+            self.drop()
+            raise Undecided(f"the server answered {code} {wire.words(words)}")
+        self.mails += 1
+        if code // 100 != 2:
+            self._refuse((code, words), About.message)
+        return f"{code} {wire.words(words)}"
+
+    def is_announced(self, envelope: Envelope) -> bool:
+        """Say whether `envelope` is the one that go() would wait for."""
+        return self.is_open and self._announced == envelope
+
+    def quit(self) -> None:
+        """Say goodbye. What goes wrong here changes nothing about the mails handed over before."""
+        if self.host is not None and not self._is_written:  # or it would be read as the mail
+            with suppress(*BROKEN):
+                self.host.quit()
+        self.drop()
+
+    def drop(self) -> None:
+        """End the line without a word: whatever was announced is not to be sent."""
+        host, self.host = self.host, None
+        self._announced, self._is_written = None, False
+        if host is not None:
+            host.close()
+
+    def _line(self) -> smtplib.SMTP:
+        if self.host is None:
+            raise Unreachable("not connected")
+        return self.host
+
+    def _commands(self, envelope: Envelope) -> list[bytes]:
+        """Return what announces a mail. A refused envelope before it is taken back first."""
+        sender = headers.wire_address(envelope.sender) if envelope.sender else ""
+        recipient = headers.wire_address(envelope.recipient)
+        options = ""
+        if not (sender + recipient).isascii():
+            if not self._line().has_extn("smtputf8"):
+                raise PermanentRefusal(_NO_SMTPUTF8, None, About.recipient)
+            options = " SMTPUTF8 BODY=8BITMIME"
+        words = [f"MAIL FROM:<{sender}>{options}", f"RCPT TO:<{recipient}>", "DATA"]
+        if self._needs_reset:
+            words.insert(0, "RSET")
+        return [line.encode() for line in words]
+
+    def _say(self, host: smtplib.SMTP, octets: bytes) -> None:
+        """Send, and do what else there is to do until the server answers."""
+        host.send(octets)
+        while not _has_answered(host) and self.meanwhile():
+            pass
+
+    def _replies(self, host: smtplib.SMTP, commands: list[bytes]) -> list[Reply]:
+        """Return the replies to `commands`; without PIPELINING says them one by one, up to a no.
+
+        After 421, or what is no reply at all, nothing more is to be expected.
+        """
+        replies: list[Reply] = []
+        for command in commands:
+            if not self.pipelines:
+                self._say(host, command + wire.CRLF)
+            replies.append(host.getreply())
+            code = replies[-1][0]
+            if code in {421, -1} or (not self.pipelines and code >= 400):
+                break
+        return replies
+
+    def _judge(self, replies: list[Reply]) -> None:
+        """Raise what the replies come to: the first that says no decides."""
+        if self._needs_reset and not _is_yes(replies.pop(0)):
+            self.drop()
+            raise LineBroke("the server did not take the last envelope back")
+        self._needs_reset = False
+        for reply, about in zip(replies, STAGES, strict=False):
+            if not _is_yes(reply, about):
+                if _is_yes(replies[-1], About.message):
+                    self._take_back()
+                self._needs_reset = True
+                self._refuse(reply, about)
+
+    def _take_back(self) -> None:
+        """End a DATA that the server allowed although it refused the envelope (RFC 2920, 3.1)."""
+        host = self._line()
+        try:
+            host.send(b".\r\n")
+            host.getreply()
+        except BROKEN:
+            self.drop()
+
+    def _refuse(self, reply: Reply, about: About) -> None:
+        code, words = reply[0], wire.words(reply[1])
+        if code in AUTH_CODES or code // 100 not in {4, 5}:
+            self.drop()
+            raise (Unreachable if code in AUTH_CODES else LineBroke)(words, code)
+        if code == 421:  # "closing the channel" (RFC 5321, 3.8)
+            self.drop()
+        refusal = TemporaryRefusal if code < 500 else PermanentRefusal
+        raise refusal(words, code, about)
+
+
+def _group(commands: list[bytes]) -> bytes:
+    return b"".join(command + wire.CRLF for command in commands)
+
+
+def _has_answered(host: smtplib.SMTP) -> bool:
+    return host.sock is None or bool(select.select([host.sock], (), (), 0)[0])
+
+
+def _is_yes(reply: Reply, about: About | None = None) -> bool:
+    return reply[0] // 100 == (3 if about is About.message else 2)
+
+
+def _broken(error: Exception) -> LineBroke:
+    return LineBroke(wire.said(error), code_of(error))
+
+
+def code_of(error: Exception) -> int | None:
+    """Return the server's code that `error` carries, if any."""
+    code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
+    return code if code > 0 else None

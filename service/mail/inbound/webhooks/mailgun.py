@@ -1,0 +1,80 @@
+"""Mailgun's webhook: HMAC-SHA256 over a timestamp and a token in the body, one event a request."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from service.mail.inbound.bounces import best_status, kind_of
+from service.mail.inbound.webhooks.events import (
+    Forged,
+    Malformed,
+    Told,
+    check_age,
+    mapping,
+    parsed,
+    told,
+)
+from service.models import InboundKind
+
+_KINDS = {
+    "delivered": InboundKind.delivered,
+    "complained": InboundKind.complaint,
+    "unsubscribed": InboundKind.unsubscribe,
+}
+# Why Mailgun did not even try: the address is on a list of its own.
+_SUPPRESSED = {
+    "suppress-bounce": InboundKind.hard_bounce,
+    "suppress-complaint": InboundKind.complaint,
+    "suppress-unsubscribe": InboundKind.unsubscribe,
+}
+
+
+def events(body: bytes, key: str, at: datetime) -> list[Told]:
+    """Return what a request tells; raises Forged or Malformed."""
+    request = mapping(parsed(body))
+    _check(mapping(request.get("signature")), key, at)
+    event = mapping(request.get("event-data"))
+    if not event:
+        raise Malformed("no event-data")
+    found = _event(event)
+    return [found] if found is not None else []
+
+
+def _check(signature: Mapping[str, Any], key: str, at: datetime) -> None:
+    """An account with subaccounts signs for its own key in parent-signature."""
+    timestamp, token = str(signature.get("timestamp", "")), str(signature.get("token", ""))
+    expected = hmac.new(key.encode(), f"{timestamp}{token}".encode(), hashlib.sha256).hexdigest()
+    given = [str(signature.get(name, "")) for name in ("signature", "parent-signature")]
+    if not any(hmac.compare_digest(expected.encode(), each.encode()) for each in given):
+        raise Forged("the signature is wrong")
+    check_age(timestamp, at)
+
+
+def _event(event: Mapping[str, Any]) -> Told | None:
+    status = mapping(event.get("delivery-status"))
+    words = str(status.get("message") or status.get("description") or "")
+    code = best_status(str(status.get("enhanced-code") or ""), words)
+    kind = _kind(event, code, f"{status.get('code', '')} {words}")
+    if kind is None:
+        return None
+    head = mapping(mapping(event.get("message")).get("headers"))
+    return told(
+        kind,
+        "mailgun",
+        event,
+        event.get("recipient", ""),
+        message_ids=(str(head.get("message-id") or ""),),
+        status=code,
+        words=words or event.get("reason", ""),
+    )
+
+
+def _kind(event: Mapping[str, Any], status: str, words: str) -> InboundKind | None:
+    name = str(event.get("event"))
+    if name != "failed":
+        return _KINDS.get(name)
+    if event.get("severity") == "temporary":
+        return InboundKind.delayed  # it tries again, and tells of the end
+    return _SUPPRESSED.get(str(event.get("reason"))) or kind_of(status, words)

@@ -1,0 +1,1 @@
+"""May a mail go, and when."""

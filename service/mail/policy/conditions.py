@@ -1,0 +1,139 @@
+"""Ask again, when a mail is claimed, whether it may still go. Reads only.
+
+What only a subject can tell, such as a step's own conditions, it is asked for: `ask_also`.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from flask import Flask, current_app
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
+
+from service.current import company
+from service.extensions import db
+from service.mail import outbox
+from service.mail.policy import greetings, suppressions
+from service.mail.rows import among
+from service.models import (
+    Contact,
+    Departure,
+    DepartureReason,
+    IssueState,
+    MailKind,
+    NewsletterIssue,
+    OutboxMessage,
+    Provider,
+    SkipReason,
+    Testimonial,
+    TestimonialState,
+)
+
+# Takes claimed rows and the time; returns those that may not go any more, by id, each with why.
+Asked = Callable[[Sequence[OutboxMessage], datetime], dict[int, SkipReason]]
+
+
+def ask_also(app: Flask, asked: Asked) -> None:
+    """Have `asked` called at each claim, for those mails that nothing else keeps back."""
+    app.extensions.setdefault("asked_at_claims", []).append(asked)
+
+
+def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
+    """Return rows as they stand now, in the order of `ids`, with the people they are about."""
+    rows = db.session.scalars(
+        select(OutboxMessage)
+        .where(among(OutboxMessage.id, ids))
+        .options(
+            joinedload(OutboxMessage.contact).joinedload(Contact.client),
+            joinedload(OutboxMessage.departure).lazyload(Departure.reason_rows),
+            selectinload(OutboxMessage.provider),
+            selectinload(OutboxMessage.sender),
+            selectinload(OutboxMessage.reply_to),
+        )
+        .execution_options(populate_existing=True)
+    )
+    found = {row.id: row for row in rows}
+    _introduce(list(found.values()))
+    return [found[row_id] for row_id in ids if row_id in found]
+
+
+def _introduce(rows: Sequence[OutboxMessage]) -> None:
+    """Give each departure its people; most are its mail's reader, and not worth loading twice."""
+    departures = [row.departure for row in rows if row.departure]
+    if not departures:
+        return
+    contacts = {row.contact.id: row.contact for row in rows if row.contact}
+    if missing := {each.contact_id for each in departures} - contacts.keys():
+        query = select(Contact).where(Contact.id.in_(missing)).options(joinedload(Contact.client))
+        contacts |= {contact.id: contact for contact in db.session.scalars(query)}
+    responsible = {each.responsible_id for each in departures if each.responsible_id}
+    query_ = select(Provider).where(Provider.id.in_(responsible))
+    providers = {one.id: one for one in db.session.scalars(query_)} if responsible else {}
+    given = defaultdict(list)
+    of_these = among(DepartureReason.departure_id, {each.id for each in departures})
+    for row in db.session.scalars(select(DepartureReason).where(of_these)):
+        given[row.departure_id].append(row)
+    for each in departures:
+        set_committed_value(each, "reason_rows", given[each.id])
+        contact = contacts.get(each.contact_id)
+        set_committed_value(each, "contact", contact)
+        set_committed_value(each, "client", contact and contact.client)
+        set_committed_value(each, "responsible", providers.get(each.responsible_id or 0))
+
+
+def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
+    """Return, for each row that may not go any more, why; in as few queries as for one."""
+    emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
+    unwanted = suppressions.find_all(emails)
+    gone = _withdrawn(rows) | _of_issues(rows) | greetings.stopped(rows, at)
+    _house = company()  # held, so that the gate finds it in the session for every row
+    found = {}
+    for row in rows:
+        reason = gone.get(row.id) or _reason(row, unwanted, at)
+        if reason is not None:
+            found[row.id] = reason
+    for asked in current_app.extensions["asked_at_claims"]:
+        found |= asked([row for row in rows if row.id not in found], at)
+    return found
+
+
+def _reason(row: OutboxMessage, unwanted: suppressions.Found, at: datetime) -> SkipReason | None:
+    if row.expires_at is not None and row.expires_at <= at:
+        return SkipReason.expired
+    reader = row.contact or row.provider
+    if reader is None or (row.provider is not None and not row.provider.is_active):
+        return SkipReason.withdrawn
+    return outbox.why_not(row.kind, reader, row.departure, row.step or "", unwanted, at)
+
+
+def _withdrawn(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
+    """Return the mails about a testimonial that the contact has taken back."""
+    about = [row for row in rows if row.kind is MailKind.testimonial_edit]
+    if not about:
+        return {}
+    query = select(Testimonial.departure_id).where(
+        Testimonial.departure_id.in_([row.departure_id for row in about]),
+        Testimonial.state == TestimonialState.withdrawn,
+    )
+    withdrawn = set(db.session.scalars(query))
+    return {row.id: SkipReason.withdrawn for row in about if row.departure_id in withdrawn}
+
+
+def _of_issues(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
+    """Return the mails of newsletters that are paused (they wait) or cancelled.
+
+    What was in a worker's hands when that was said, and came back from the server, ends up here.
+    """
+    ids = {row.issue_id for row in rows} - {None}
+    if not ids:
+        return {}
+    query = select(NewsletterIssue.id, NewsletterIssue.state).where(NewsletterIssue.id.in_(ids))
+    states = {row.id: row.state for row in db.session.execute(query)}
+    why = {IssueState.paused: SkipReason.paused, IssueState.cancelled: SkipReason.withdrawn}
+    return {
+        row.id: why[state]
+        for row in rows
+        if row.issue_id and (state := states.get(row.issue_id)) in why
+    }

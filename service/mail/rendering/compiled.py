@@ -1,0 +1,143 @@
+"""A kind's templates, rendered once with gaps in place of the words, then only filled.
+
+Rendering and inlining cost milliseconds, filling a few microseconds: a mailing builds its mould
+once per kind, language, look and set of words at hand, and fills it for each reader.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import css_inline
+from flask import current_app
+from flask_babel import force_locale
+from markupsafe import Markup, escape
+
+from service.mail.kinds import RULES
+from service.mail.rendering import lint, markdown, placeholders
+from service.mail.rendering.branding import Look
+from service.mail.rendering.sanitize import Quote, one_line, shortened
+from service.mail.rendering.texts import Text
+from service.mail.rendering.wire import Encoded, encoded, joined
+from service.models import MailKind
+
+SUBJECT_LENGTH = 49
+_GAP = re.compile("\ue000([a-z_]+)\ue001")
+_INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+
+Pieces = tuple[str, ...]  # words of the template at even places, names of gaps at odd ones
+
+
+@dataclass(frozen=True, slots=True)
+class Mould:
+    """One kind's three templates with their gaps; text and HTML are encoded as they go out."""
+
+    subject: Pieces
+    text: Pieces
+    html: Pieces
+
+    def filled_subject(self, words: Mapping[str, str]) -> str:
+        """Return the subject; names in it are shortened so that it stays under 50 characters."""
+        room = SUBJECT_LENGTH - sum(map(len, self.subject[::2]))
+        gaps = len(self.subject) // 2
+        return "".join(
+            shortened(words[piece], max(8, room // gaps)) if place % 2 else piece
+            for place, piece in enumerate(self.subject)
+        )
+
+    def filled_text(self, words: Mapping[str, str]) -> Encoded:
+        """Return the text part; quotations stand behind a bar, as in letters by mail."""
+        return _filled(self.text, {name: _as_text(words[name]) for name in {*self.text[1::2]}})
+
+    def filled_html(self, words: Mapping[str, str]) -> Encoded:
+        """Return the HTML part, with every word escaped."""
+        return _filled(self.html, {name: _as_html(words[name]) for name in {*self.html[1::2]}})
+
+
+def _filled(pieces: Pieces, words: Mapping[str, str]) -> Encoded:
+    ready = {name: _encoded(said) for name, said in words.items()}
+    return joined(
+        ready[piece] if place % 2 else piece for place, piece in enumerate(pieces) if piece
+    )
+
+
+@lru_cache(maxsize=4096)
+def _encoded(said: str) -> Encoded:
+    """Names and dates come again and again in a mailing."""
+    return encoded(said)
+
+
+@lru_cache(maxsize=512)
+def mould(
+    kind: MailKind,
+    language: str,
+    look: Look,
+    gaps: frozenset[str],
+    choices: tuple[tuple[str, str], ...],
+    own: Text | None = None,
+) -> Mould:
+    """Build the mould of `kind` for mails that have words for `gaps`.
+
+    `choices` are the few values that sentences depend on, so they are part of what is built; `own`
+    is what the provider wrote in place of the templates. Raises lint.Unfit.
+    """
+    context: dict[str, Any] = {name: Markup(f"\ue000{name}\ue001") for name in gaps}  # noqa: S704
+    context |= dict(choices)
+    context |= {"look": look, "language": language}
+    context |= {"transactional": RULES[kind].is_transactional}
+    with force_locale(language):
+        if own is None:
+            subject = _render(f"{kind}/subject.txt", context).strip()
+            text = _render(f"{kind}/body.txt", context)
+            html = _render(f"{kind}/body.html", context | {"subject": subject})
+        else:
+            context |= {"kind": kind, "parts": (made := markdown.parts(own, kind))}
+            context |= {"beginning": markdown.beginning(made)}
+            subject = placeholders.gapped(one_line(own.subject), kind, in_subject=True)
+            text = _render("own.txt", context)
+            html = _render("own.html", context | {"subject": subject})
+    text, html = _tidy(text), _INLINER.inline(_compact(html))
+    hosted = [address for _typed, address in own.pictures] if own else []
+    lint.check_bodies(_GAP.sub("", text), _without(hosted, _GAP.sub("", html)))
+    return Mould(tuple(_GAP.split(subject)), _encoded_pieces(text), _encoded_pieces(html))
+
+
+def _render(file: str, context: dict[str, Any]) -> str:
+    # Not flask.render_template: a mail knows no request, session or other context of a page.
+    return current_app.jinja_env.get_template(f"email/{file}").render(context)
+
+
+def _without(hosted: Sequence[str], html: str) -> str:
+    """Return `html` without the pictures that we keep ourselves: nothing of another host."""
+    for address in hosted:
+        html = html.replace(f'src="{address}"', "")
+    return html
+
+
+def _encoded_pieces(template: str) -> Pieces:
+    pieces = _GAP.split(template)
+    return tuple(piece if place % 2 else encoded(piece) for place, piece in enumerate(pieces))
+
+
+def _tidy(text: str) -> str:
+    """Leave one empty line between paragraphs and none at the ends."""
+    lines = (line if line == "-- " else line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def _compact(html: str) -> str:
+    """Drop the lines that only the templates' logic left empty."""
+    return "\n".join(line for line in html.splitlines() if line.strip())
+
+
+def _as_text(words: str) -> str:
+    if isinstance(words, Quote):
+        return "\n".join(f"> {line}".rstrip() for line in words.split("\n"))
+    return words
+
+
+def _as_html(words: str) -> str:
+    escaped = str(escape(str(words)))
+    return escaped.replace("\n", "<br>\n") if isinstance(words, Quote) else escaped

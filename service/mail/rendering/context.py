@@ -1,0 +1,261 @@
+"""What a mail says: the words that fill its mould, and the choices between sentences.
+
+Works on rows already loaded (see topics.py). Clients' words are cut, so that a mail stays small.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from flask_babel import (
+    force_locale,
+    format_date,
+    format_datetime,
+    format_decimal,
+    gettext,
+    ngettext,
+)
+
+from service.clock import today
+from service.labels import channel_name, day_part_name, label
+from service.mail import links
+from service.mail.rendering.related_rows import Topic
+from service.mail.rendering.sanitize import one_line, quoted
+from service.models import (
+    Client,
+    Company,
+    Contact,
+    Conversation,
+    Departure,
+    MailKind,
+    Provider,
+    Reason,
+    Response,
+    Testimonial,
+)
+from service.models.greetings import Occasion
+from service.models.yearly import years_since
+
+QUOTE_OCTETS = 1600  # per quotation; three of them, in two parts, encoded, fit below 60 kB
+BUDGET = frozenset({Reason.price, Reason.budget_cut, Reason.cheaper_competitor})
+SILENT = frozenset({Reason.values_fit, Reason.ended_by_us, Reason.other})
+
+# The link without which a mail of this kind would make no sense.
+LINK = {
+    MailKind.survey_invitation: "survey_url",
+    MailKind.survey_reminder_1: "survey_url",
+    MailKind.survey_reminder_2: "survey_url",
+    MailKind.survey_resume: "answer_url",
+    MailKind.answer_received: "answer_url",
+    MailKind.testimonial_request: "testimonial_url",
+    MailKind.testimonial_reminder: "testimonial_url",
+    MailKind.testimonial_link: "quote_url",
+    MailKind.testimonial_edit: "quote_url",
+    MailKind.alert_new_answer: "departure_url",
+    MailKind.alert_low_score: "departure_url",
+    MailKind.alert_testimonial: "moderation_url",
+    MailKind.alert_door_open: "conversation_url",
+    MailKind.alert_mail_trouble: "deliveries_url",
+    MailKind.password_link: "password_url",
+    MailKind.test_mail: "previews_url",
+    MailKind.door_open: "door_url",
+    MailKind.newsletter: "view_url",
+}
+
+
+class Unwritable(Exception):
+    """A mail that cannot be written: what it speaks of is gone, or would break its header."""
+
+
+@dataclass(slots=True)
+class Content:
+    """The words of one mail. `choices` are few and fixed, because each makes a mould of its own."""
+
+    words: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, str] = field(default_factory=dict)
+
+
+def content(topic: Topic, house: Company) -> Content:
+    """Return what the mail about `topic` says; raises Unwritable without the link it is for."""
+    said = Content()
+    if topic.row.contact:
+        _add_client_side(said, topic, topic.row.contact, house)
+    elif topic.row.provider:
+        _add_team_side(said, topic, topic.row.provider, house)
+    if topic.own and topic.own.is_counted:
+        said.choices["is_counted"] = "yes"
+    _add_link(said, topic)
+    said.words = {name: words for name, words in said.words.items() if words}
+    return said
+
+
+def _add_client_side(said: Content, topic: Topic, contact: Contact, house: Company) -> None:
+    departure, language = topic.row.departure, topic.row.language
+    said.words["reader_name"] = one_line(contact.first_name)
+    said.words["preferences_url"] = links.preferences(contact)
+    if topic.responsible:
+        said.words["responsible"] = one_line(topic.responsible.name)
+    if topic.invitation:
+        closing = topic.invitation.closes_at.astimezone(house.zone).date()
+        said.words["closes_day"] = day_in_words(closing, language)
+    if departure and departure.end_on:
+        said.words["end_day"] = day_in_words(departure.end_on, language)
+        if topic.row.kind is MailKind.thank_you and departure.end_on > today(house.time_zone):
+            said.choices["ends_later"] = "yes"
+    if topic.row.kind is MailKind.testimonial_request and topic.response:
+        said.choices["why_left"] = why_left(topic.response.reasons)
+    if topic.row.kind is MailKind.testimonial_edit and topic.testimonial:
+        said.words["edited_quote"] = quoted(topic.testimonial.edited_quote, QUOTE_OCTETS)
+    if topic.row.kind is MailKind.greeting:
+        _add_greeting(said, topic, contact, house)
+
+
+def _add_greeting(said: Content, topic: Topic, contact: Contact, house: Company) -> None:
+    due_at, start = topic.row.due_at, contact.client.started_on
+    day = due_at.astimezone(house.zone).date() if due_at else today(house.time_zone)
+    said.choices["occasion"] = (topic.row.context or {}).get("occasion", Occasion.season)
+    said.words["years"] = years_in_words(
+        years_since(start, day) if start else 0, topic.row.language
+    )
+
+
+def _add_team_side(said: Content, topic: Topic, provider: Provider, house: Company) -> None:
+    said.words["reader_name"] = one_line(provider.name).partition(" ")[0]
+    if topic.row.departure:
+        _add_departure(said, topic.row.departure)
+        if topic.row.departure.responsible is provider:
+            said.choices["is_responsible"] = "yes"
+    with force_locale(topic.row.language):
+        if topic.conversation:
+            _add_wish(said, topic.conversation, topic.row.departure, provider)
+        if topic.row.kind is MailKind.alert_mail_trouble:
+            _add_trouble(said, topic.row.context, house)
+        if topic.response:
+            _add_answer(said, topic.response)
+        if topic.testimonial:
+            _add_testimonial(said, topic.testimonial)
+        if topic.link:
+            said.words["expires"] = _moment_in_words(topic.link.expires_at, house)
+
+
+def _add_link(said: Content, topic: Topic) -> None:
+    name = LINK.get(topic.row.kind)
+    if name is None:
+        return
+    made: dict[str, tuple[Any, Callable[[Any], str]]] = {
+        "survey_url": (topic.invitation, links.survey),
+        "answer_url": (topic.response, links.answer),
+        "testimonial_url": (topic.testimonial_invitation, links.testimonial),
+        "departure_url": (topic.row.departure, links.departure),
+        "conversation_url": (topic.conversation, links.conversation),
+        "quote_url": (topic.testimonial, links.quote),
+        "moderation_url": (topic.testimonial, links.moderation),
+        "password_url": (topic.link, links.password),
+        "door_url": (topic.row.contact, lambda contact: links.door(contact, topic.row)),
+        "view_url": (topic.issue, links.issue),
+        "previews_url": (topic.row, lambda _: links.previews()),
+        "deliveries_url": (topic.row, lambda _: links.deliveries()),
+    }
+    target, link = made[name]
+    if target is None:
+        raise Unwritable(f"there is nothing that {name} could lead to")
+    said.words[name] = link(target)
+
+
+def why_left(reasons: set[Reason]) -> str:
+    """Return which sentence speaks of why the client left; empty when none would be right."""
+    if not reasons or any(reason.is_about_quality for reason in reasons) or reasons & SILENT:
+        return ""
+    if Reason.in_house in reasons:
+        return "in_house"
+    return "needs" if Reason.needs_changed in reasons else "budget"
+
+
+@lru_cache(maxsize=1024)
+def day_in_words(day: date, language: str) -> str:
+    """Return a day as people say it: "martes 24 de noviembre"."""
+    with force_locale(language):
+        return str(format_date(day, gettext("EEEE, d MMMM")))
+
+
+@lru_cache(maxsize=256)
+def years_in_words(years: int, language: str) -> str:
+    """Return a number of years so that it fits "… ago"; of none, or an unknown one, as well."""
+    with force_locale(language):
+        if not years:
+            return str(gettext("some time"))
+        return str(ngettext("one year", "%(num)d years", years))
+
+
+def _add_departure(said: Content, departure: Departure) -> None:
+    _add_contact(said, departure.contact, departure.client)
+
+
+def _add_contact(said: Content, contact: Contact, client: Client) -> None:
+    said.words |= {
+        "client": one_line(client.name),
+        "contact": one_line(contact.name),
+        "contact_phone": one_line(contact.phone),
+        "contact_email": one_line(contact.email),
+    }
+
+
+def _add_wish(
+    said: Content, conversation: Conversation, departure: Departure | None, provider: Provider
+) -> None:
+    """Add what a contact says who would like to talk; of them there may be no departure."""
+    contact = conversation.contact
+    _add_contact(said, contact, contact.client)
+    if departure is None:
+        said.choices["is_without_departure"] = "yes"
+        if contact.client.responsible_id == provider.id:
+            said.choices["is_responsible"] = "yes"
+    part = day_part_name(conversation.day_part) if conversation.day_part else ""
+    said.words |= {
+        "message": quoted(conversation.message, QUOTE_OCTETS),
+        "channel": channel_name(conversation.channel) if conversation.channel else "",
+        "given_phone": one_line(conversation.phone),
+        "suits": ", ".join(words for words in (part, one_line(conversation.suits)) if words),
+    }
+
+
+def _add_answer(said: Content, response: Response) -> None:
+    figures = ("score", "satisfaction", "handover", "return_likelihood")
+    for name in figures:
+        figure: int | None = getattr(response, name)
+        said.words[name] = "" if figure is None else str(figure)
+    for name in ("valued_most", "to_improve", "comment"):
+        said.words[name] = quoted(getattr(response, name), QUOTE_OCTETS)
+    given = sorted(response.reasons, key=list(Reason).index)
+    said.words["reasons"] = ", ".join(label(reason) for reason in given)
+
+
+def _add_trouble(said: Content, figures: Mapping[str, Any], house: Company) -> None:
+    said.choices["trouble"] = figures["trouble"]
+    said.words |= {
+        "since": _moment_in_words(datetime.fromisoformat(figures["since"]), house),
+        "count": format_decimal(figures["count"]),
+        "of": format_decimal(figures["of"]),
+        "server_words": one_line(figures["words"]),
+    }
+
+
+def _moment_in_words(moment: datetime, house: Company) -> str:
+    local = moment.astimezone(house.zone)
+    return str(format_datetime(local, gettext("EEEE, d MMMM, HH:mm"), rebase=False))
+
+
+def _add_testimonial(said: Content, testimonial: Testimonial) -> None:
+    signed = (testimonial.display_name, testimonial.display_role, testimonial.display_company)
+    places = {
+        gettext("the website"): testimonial.publish_website,
+        gettext("brochures"): testimonial.publish_brochure,
+        gettext("social media"): testimonial.publish_social,
+    }
+    said.words |= {
+        "quote": quoted(testimonial.quote, QUOTE_OCTETS),
+        "shown_as": ", ".join(one_line(part) for part in signed if part),
+        "shown_where": ", ".join(place for place, is_allowed in places.items() if is_allowed),
+    }

@@ -1,0 +1,127 @@
+"""Markdown as far as a letter needs it, read into tokens, with links where gaps of links are.
+
+Raw HTML and entities are text here; an address leads to http, https or mailto, or is a gap.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from service.mail.rendering import markdown_text, placeholders
+from service.mail.rendering.placeholders import Placeholder
+from service.mail.rendering.texts import NOTHING, Text
+from service.models import MailKind
+
+SCHEMES = frozenset({"http", "https", "mailto"})
+GAP = re.compile("\ue000([a-z_]+)\ue001")
+CLASSES = {
+    "paragraph_open": "ink",
+    "heading_open": "ink heading",
+    "bullet_list_open": "ink list",
+    "ordered_list_open": "ink list",
+    "list_item_open": "ink item",
+    "blockquote_open": "ink quote cited",
+    "hr": "rule",
+    "link_open": "accent",
+    "image": "picture",
+}
+_NOT_FOR_LETTERS = ["code", "fence", "html_block", "html_inline", "entity"]
+
+
+class Reader(MarkdownIt):
+    """CommonMark as far as a letter needs it; a line break stays one. Entities are no marks of
+    ours in disguise, because they are not read."""
+
+    def __init__(self, kind: MailKind, text: Text = NOTHING) -> None:
+        super().__init__("commonmark", {"html": False, "breaks": True})
+        self.disable(_NOT_FOR_LETTERS)
+        self.links = {one.word: one for one in placeholders.of(kind) if one.is_link}
+        self.pictures = dict(text.pictures)
+        self.widths = dict(text.widths)
+        self.counted = dict(text.counted)
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802
+        """Whether `url` may stand in the mail."""
+        gap = GAP.fullmatch(url)
+        if gap:
+            return gap[1] in self.links
+        return url in self.pictures or is_address(url)
+
+    def normalizeLink(self, url: str) -> str:  # noqa: N802
+        """Return `url` as it is written into the mail; gaps and pictures stay as they are."""
+        if "\ue000" in url or url in self.pictures:
+            return url
+        return str(super().normalizeLink(url))
+
+
+def is_address(url: str) -> bool:
+    """Whether `url` leads to http, https or mailto, and nothing is filled into it."""
+    if re.search("[\ue000-\uf8ff\\s]", url):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in SCHEMES and bool(parts.netloc or parts.scheme == "mailto")
+
+
+def linked(children: Sequence[Token], reader: Reader, inside: bool = False) -> list[Token]:
+    """Return inline tokens with links where gaps of links are, and only pictures that we have."""
+    made: list[Token] = []
+    for token in children:
+        if token.type in {"link_open", "link_close"}:
+            inside = token.type == "link_open"
+            token.attrs = {name: said for name, said in token.attrs.items() if name == "href"}
+        if token.type == "image":
+            token = _picture(token, reader)
+        if token.type == "code_inline":
+            token.content = GAP.sub(lambda gap: _words_of(gap, reader.links), token.content)
+        if token.type == "text":
+            made += _with_links(token.content, reader.links, inside)
+        else:
+            made.append(token)
+        if token.type in CLASSES:
+            token.attrSet("class", CLASSES[token.type])
+    return made
+
+
+def _picture(token: Token, reader: Reader) -> Token:
+    source = reader.pictures.get(str(token.attrs.get("src", "")))
+    words = markdown_text.written([Token("inline", "", 0, children=token.children or [])])
+    words = GAP.sub(lambda gap: _words_of(gap, reader.links), words)
+    if source is None:
+        return Token("text", "", 0, content=words)
+    inner = [Token("text", "", 0, content=words)]
+    attrs: dict[str, str | int | float] = {"src": source, "alt": ""}
+    if source in reader.widths:
+        attrs["width"] = reader.widths[source]
+    return Token("image", "img", 0, attrs=attrs, children=inner)
+
+
+def _with_links(words: str, links: Mapping[str, Placeholder], inside: bool) -> Iterator[Token]:
+    """Cut `words` at the gaps of links; inside of another link a gap is only its words."""
+    if inside:
+        words = GAP.sub(lambda gap: _words_of(gap, links), words)
+    for place, piece in enumerate(GAP.split(words)):
+        if place % 2 == 0:
+            yield Token("text", "", 0, content=piece)
+        elif piece not in links:
+            yield Token("text", "", 0, content=_not_a_link(piece))
+        else:
+            gap = {"href": links[piece].gap, "class": CLASSES["link_open"]}
+            yield Token("link_open", "a", 1, attrs=dict(gap))
+            yield Token("text", "", 0, content=str(links[piece].button))
+            yield Token("link_close", "a", -1)
+
+
+def _words_of(gap: re.Match[str], links: Mapping[str, Placeholder]) -> str:
+    return str(links[gap[1]].button) if gap[1] in links else _not_a_link(gap[1])
+
+
+def _not_a_link(word: str) -> str:
+    """Return the gap of a word; a block that stands where none can be is shown as typed."""
+    named = placeholders.BY_NAME.get(word)
+    return named.written if named and named.is_block else f"\ue000{word}\ue001"

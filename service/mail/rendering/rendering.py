@@ -1,0 +1,186 @@
+"""Turn rows of the outbox into mails that are ready to be sent. Opens no socket, changes no row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from email.utils import parseaddr
+from urllib.parse import quote
+
+from service.current import company, settings
+from service.mail import links, verp
+from service.mail.kinds import RULES
+from service.mail.rendering import custom_words, headers
+from service.mail.rendering.branding import PRODUCT, Look, logo_of, look_of
+from service.mail.rendering.compiled import mould
+from service.mail.rendering.context import Content, Unwritable, content
+from service.mail.rendering.headers import POSTMARK_METADATA, POSTMARK_NAME
+from service.mail.rendering.related_rows import Topic, load
+from service.mail.rendering.samples import sample
+from service.mail.rendering.sanitize import one_line
+from service.mail.rendering.wire import Encoded, Picture
+from service.models import Company, MailKind, OutboxMessage, Provider
+
+Address = tuple[str, str]  # (display name, address)
+
+SAMPLED = frozenset(MailKind) - {MailKind.test_mail}  # what a test mail may show
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A mail in all but bytes. The names of the fields are those that smtp.Message takes."""
+
+    sender: Address
+    to: Address
+    subject: str
+    text: Encoded  # both parts as they go out; decoded(...) reads them
+    html: Encoded
+    message_id: str
+    reply_to: Address | None
+    extra_headers: dict[str, str]
+    pictures: tuple[Picture, ...] = ()
+    replies_also_to: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all mails of a batch share."""
+
+    company: Company
+    look: Look
+    plain_look: Look  # without the logo, for mails to the team
+    logo: Picture | None
+    address: str
+
+
+def render(row: OutboxMessage) -> Rendering:
+    """Return the mail of `row`; raises Unwritable."""
+    rendered = render_many([row])[0]
+    if isinstance(rendered, Unwritable):
+        raise rendered
+    return rendered
+
+
+def render_many(rows: Sequence[OutboxMessage]) -> list[Rendering | Unwritable]:
+    """Return the mails of `rows` in their order; for one that cannot be written, why.
+
+    The number of queries does not grow with the number of rows.
+    """
+    house = the_house()
+    rendered: list[Rendering | Unwritable] = []
+    for topic in load(rows):
+        try:
+            rendered.append(render_topic(topic, house))
+        except Unwritable as why:
+            rendered.append(why)
+        except headers.BadHeader as why:
+            rendered.append(Unwritable(str(why)))
+    return rendered
+
+
+def the_house() -> House:
+    """Return what mails say and show of the company as it is set up now."""
+    company_row = company()
+    logo = logo_of(company_row)
+    plain = look_of(company_row)
+    look = look_of(company_row, logo) if logo else plain
+    return House(company_row, look, plain, logo, sender_address(company_row))
+
+
+def sender_address(company_row: Company) -> str:
+    """Return the address that mails come from: the company's, or MAIL_DEFAULT_SENDER."""
+    return company_row.sender_email or parseaddr(settings().mail_default_sender)[1]
+
+
+def render_topic(topic: Topic, house: House) -> Rendering:
+    """Return the mail about `topic`; raises Unwritable or BadHeader."""
+    sampled = (topic.row.context or {}).get("sample")
+    if sampled in SAMPLED and topic.row.provider:
+        return _sample_for(topic, MailKind(sampled), topic.row.provider, house)
+    row, said = topic.row, content(topic, house.company)
+    to_provider = RULES[row.kind].to_provider
+    look = house.plain_look if to_provider else house.look
+    if row.kind is MailKind.test_mail:
+        said.words["sender"] = house.address
+    if topic.own:
+        said.words = custom_words.complete(topic, topic.own, said.words, look.name)
+        look = house.plain_look if topic.own.is_long else look
+    gaps, choices = frozenset(said.words), tuple(sorted(said.choices.items()))
+    built = mould(row.kind, row.language, look, gaps, choices, topic.own)
+    return Rendering(
+        sender=(_sender_name(topic, look), house.address),
+        to=_recipient(row),
+        subject=headers.checked("Subject", built.filled_subject(said.words)),
+        text=built.filled_text(said.words),
+        html=built.filled_html(said.words),
+        message_id=row.message_id or "",
+        reply_to=_reply_address(topic),
+        replies_also_to=_our_reply_address(topic, look),
+        extra_headers=_extra_headers(topic, said, house),
+        pictures=(house.logo,) if house.logo and look.logo else (),
+    )
+
+
+def _sample_for(topic: Topic, kind: MailKind, to: Provider, house: House) -> Rendering:
+    """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
+    row = topic.row
+    shown = sample(kind, row.language, to, house.company, topic.like)
+    shown.own = topic.own
+    rendered = render_topic(shown, house)
+    return replace(
+        rendered,
+        to=_recipient(row),
+        message_id=row.message_id or "",
+        replies_also_to=None,  # nobody answers a sample, so an answer would be about no mail
+        extra_headers=_headers_of_all(row),
+    )
+
+
+def _sender_name(topic: Topic, look: Look) -> str:
+    if topic.responsible:
+        return f"{one_line(topic.responsible.name)} ({look.name})"
+    if RULES[topic.row.kind].to_provider and look.is_named:
+        return f"{PRODUCT} ({look.name})"
+    return look.name
+
+
+def _recipient(row: OutboxMessage) -> Address:
+    reader = row.contact or row.provider
+    if reader is None:
+        raise headers.BadAddress("the mail is to nobody")
+    return one_line(reader.name), headers.checked("To", reader.email)
+
+
+def _reply_address(topic: Topic) -> Address | None:
+    """Return who reads the replies: the responsible; of "I'd like to talk", the contact."""
+    if topic.conversation:
+        contact = topic.conversation.contact
+        return one_line(contact.name), headers.checked("Reply-To", contact.email)
+    if topic.responsible:
+        return one_line(topic.responsible.name), topic.responsible.email
+    return None
+
+
+def _our_reply_address(topic: Topic, look: Look) -> Address | None:
+    """Return where we hear of a client's answer, beside the responsible: it pauses the protocol."""
+    ours = verp.address(topic.row.public_id) if topic.row.contact else None
+    return (look.name, ours) if ours else None
+
+
+def _extra_headers(topic: Topic, said: Content, house: House) -> dict[str, str]:
+    row, extra = topic.row, _headers_of_all(topic.row)
+    if RULES[row.kind].is_reminder and row.reply_to and row.reply_to.message_id:
+        extra["In-Reply-To"] = extra["References"] = row.reply_to.message_id
+    if not RULES[row.kind].is_transactional:
+        by_post = links.one_click(said.words["preferences_url"], RULES[row.kind].purpose)
+        to = verp.address(row.public_id) or house.address  # signed: it says whose mail it answers
+        by_mail = f"mailto:{quote(to, safe='@+')}?subject=unsubscribe"
+        extra["List-Unsubscribe"] = f"<{by_post}>, <{by_mail}>"
+        extra["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return {name: headers.checked(name, value) for name, value in extra.items()}
+
+
+def _headers_of_all(row: OutboxMessage) -> dict[str, str]:
+    extra = {"Auto-Submitted": "auto-generated"}
+    if settings().postmark_login:
+        extra[POSTMARK_METADATA + POSTMARK_NAME] = row.public_id
+        extra["X-PM-KeepID"] = "true"  # our Message-ID stays, so answers say what they answer
+    return extra

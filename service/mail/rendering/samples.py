@@ -1,0 +1,200 @@
+"""A mail of every kind as it could be, for previews: rows that are never added to the database.
+
+They are whole all the same: what a saved row has, whatever the settings ask of it, they have too.
+"""
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy import inspect
+
+from service.clock import now, today
+from service.extensions import Model
+from service.mail.kinds import RULES
+from service.mail.rendering.placeholders import OF_NO_DEPARTURE
+from service.mail.rendering.related_rows import Topic
+from service.models import (
+    Channel,
+    Client,
+    Company,
+    Contact,
+    Conversation,
+    DayPart,
+    Departure,
+    Invitation,
+    InvitationKind,
+    MailKind,
+    NewsletterIssue,
+    OutboxMessage,
+    Provider,
+    ProviderLink,
+    Reason,
+    Response,
+    Testimonial,
+)
+from service.models.clients import name_key
+
+Row = TypeVar("Row", bound=Model)
+
+NOWHERE = "sample"  # the id in the links of a preview: no row has it
+NO_MAIL = "A" * 22  # sixteen zero octets: the form of a mail's public id, and no mail has it
+
+
+def sample(
+    kind: MailKind,
+    language: str,
+    sender: Provider,
+    house: Company,
+    like: Departure | None = None,
+) -> Topic:
+    """Return a topic for a mail of `kind`, signed by (or to) `sender`.
+
+    `like` is whose names and dates it has; its links lead nowhere all the same.
+    """
+    with force_locale(language):
+        departure = _departure(sender, house, like, language)
+        row = _whole(
+            OutboxMessage,
+            public_id=NO_MAIL,
+            key=f"sample:{kind}",
+            kind=kind,
+            language=language,
+            departure=departure,
+            priority=RULES[kind].priority,
+            due_at=now(),
+        )
+        if kind.value in OF_NO_DEPARTURE:
+            row.departure = None
+        if kind is MailKind.alert_mail_trouble:
+            row.departure, row.context = None, _trouble()
+        if RULES[kind].to_provider:
+            row.provider = sender
+        else:
+            row.contact, row.sender = departure.contact, sender
+        closes_at = now() + timedelta(days=60)
+        survey, testimonial = (
+            _whole(
+                Invitation, public_id=NOWHERE, departure=departure, kind=what, closes_at=closes_at
+            )
+            for what in (InvitationKind.survey, InvitationKind.testimonial)
+        )
+        return Topic(
+            row,
+            invitation=survey,
+            testimonial_invitation=testimonial,
+            response=_response(departure, language, failed=kind is MailKind.alert_low_score),
+            testimonial=_testimonial(departure, language),
+            link=_whole(ProviderLink, public_id=NOWHERE, expires_at=now() + timedelta(days=2)),
+            issue=_whole(NewsletterIssue, public_id=NOWHERE, number=1, due_at=now(), texts={}),
+            conversation=_conversation(departure) if kind is MailKind.alert_door_open else None,
+        )
+
+
+def _whole(model: type[Row], **values: Any) -> Row:
+    """Return a row with `values`, and what a database would give it when it is saved: defaults."""
+    row = model(**values)
+    context = SimpleNamespace(get_current_parameters=lambda: values)  # what defaults may ask
+    for attribute in inspect(model).column_attrs:
+        default: Any = attribute.columns[0].default
+        if default is not None and getattr(row, attribute.key) is None:
+            given = default.arg(context) if default.is_callable else default.arg
+            setattr(row, attribute.key, given)
+    return row
+
+
+def _conversation(departure: Departure) -> Conversation:
+    return _whole(
+        Conversation,
+        public_id=NOWHERE,
+        contact=departure.contact,
+        asked_on=now().date(),
+        asked_at=now(),
+        changed_at=now(),
+        message=_("Could we talk about the new shop?"),
+        channel=Channel.phone,
+        phone="600 000 001",
+        day_part=DayPart.morning,
+        suits=_("Not on Friday."),
+    )
+
+
+def _trouble() -> dict[str, Any]:
+    """Return what the row of such a mail carries: the figures that mail/health keeps."""
+    since = (now() - timedelta(minutes=20)).isoformat()
+    words = "Connection refused"
+    return {"trouble": "server", "since": since, "count": 12, "of": 0, "words": words}
+
+
+def _departure(
+    responsible: Provider, house: Company, like: Departure | None, language: str
+) -> Departure:
+    three_years_ago = today(house.time_zone) - timedelta(days=3 * 366)
+    client_name = like.client.name if like else "Bodegas Ruy Díaz"
+    client = _whole(
+        Client,
+        public_id=NOWHERE,
+        name=client_name,
+        name_key=name_key(client_name),
+        started_on=like.client.started_on if like else three_years_ago,
+    )
+    contact = _whole(
+        Contact,
+        public_id=NOWHERE,
+        client=client,
+        name=like.contact.name if like else "Jimena Ruy Díaz",
+        email="jimena@ruydiaz.example",
+        email_key="jimena@ruydiaz.example",
+        language=language,
+        phone="600 000 000",
+    )
+    return _whole(
+        Departure,
+        public_id=NOWHERE,
+        client=client,
+        contact=contact,
+        responsible=(like and like.responsible) or responsible,
+        service=like.service if like else _("Online shop"),
+        end_on=like.end_on if like else today(house.time_zone) - timedelta(days=1),
+    )
+
+
+def _response(departure: Departure, language: str, *, failed: bool) -> Response:
+    response = _whole(
+        Response,
+        public_id=NOWHERE,
+        departure=departure,
+        language=language,
+        saved_at=now(),
+        score=4 if failed else 9,
+        satisfaction=2 if failed else 5,
+        handover=3 if failed else 5,
+        return_likelihood=2 if failed else 8,
+        valued_most=_("That you always told us how things stood."),
+        to_improve=_("In summer we waited too long for an answer."),
+        comment="",
+    )
+    response.reasons = {Reason.customer_service} if failed else {Reason.in_house}
+    return response
+
+
+def _testimonial(departure: Departure, language: str) -> Testimonial:
+    return _whole(
+        Testimonial,
+        public_id=NOWHERE,
+        departure=departure,
+        language=language,
+        quote=_(
+            "They looked after our shop for three years as if it were theirs. When we left, they "
+            "handed over everything in order, and without hurry."
+        ),
+        edited_quote=_("They looked after our shop for three years as if it were theirs."),
+        display_name="Jimena Ruy Díaz",
+        display_role="",
+        display_company="Bodegas Ruy Díaz",
+        publish_website=True,
+        publish_brochure=False,
+        publish_social=True,
+    )
