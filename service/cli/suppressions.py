@@ -11,12 +11,12 @@ from service.cli.clients import end_if_refused, list_problems, watched
 from service.clock import now
 from service.current import company
 from service.errors import Refused
+from service.exports import FORMATS
+from service.exports.files import opened, progress
 from service.extensions import db
 from service.imports.suppressions import read_file
 from service.labels import reason_of_suppression
 from service.reports.suppressions import table
-from service.reports.writers import FORMATS
-from service.reports.writers.files import opened, progress
 
 
 @click.group("suppressions")

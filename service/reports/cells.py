@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from service.exports.tables import Cell
 from service.labels import label, reason_of_return
 from service.models import (
     MailKind,
@@ -18,7 +19,6 @@ from service.models import (
     TestimonialState,
 )
 from service.reports.lines import Line
-from service.reports.writers.tables import Cell
 
 BETWEEN = " | "  # between several reasons in one cell, as an import reads them
 

@@ -9,8 +9,8 @@ from flask import render_template
 from flask_babel import gettext as _
 
 from service.current import company
+from service.exports.delimited import neutral
 from service.reports.testimonials import Published, as_records
-from service.reports.writers.delimited import neutral
 
 FIELDS = (
     "id",

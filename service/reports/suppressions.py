@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload
 
+from service.exports.tables import Cell, Table
 from service.extensions import db
 from service.labels import why_suppressed
 from service.mail.kinds import RULES
@@ -23,7 +24,6 @@ from service.models import (
     SuppressionScope,
 )
 from service.paging import Page, cut, page_within
-from service.reports.writers.tables import Cell, Table
 
 SORTS: dict[str, Any] = {
     "address": func.lower(Suppression.address),

@@ -10,6 +10,8 @@ import pytest
 from flask_babel import force_locale
 from openpyxl import load_workbook
 
+from service.exports import delimited, excel
+from service.exports.tables import Table
 from service.imports.columns import Column as ImportColumn
 from service.models import (
     Answer,
@@ -26,8 +28,6 @@ from service.models import (
 from service.reports import lines as lines_module
 from service.reports.matrix import matrix
 from service.reports.windows import Window
-from service.reports.writers import delimited, excel
-from service.reports.writers.tables import Table
 from tests.builders import a_departure, a_provider, a_response, added, an_invitation
 
 MADRID = ZoneInfo("Europe/Madrid")

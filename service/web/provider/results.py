@@ -7,13 +7,13 @@ from flask_babel import gettext as _
 
 from service.actions import samples
 from service.clock import now, today
+from service.exports import FORMATS
 from service.models import Role
 from service.reports import churn, quotes, results, returns
 from service.reports.matrix import matrix
 from service.reports.today import tasks
 from service.reports.trends import by_year
 from service.reports.windows import Window, first_of
-from service.reports.writers import FORMATS
 from service.web.language import select_language
 from service.web.provider.access import current_provider, requires
 from service.web.provider.periods import ALL_TIME, MONTHS, chosen, name_of, periods, rows_of

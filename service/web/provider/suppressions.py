@@ -20,6 +20,7 @@ from forms.suppressions import AddForm, LiftForm
 from service.actions import suppressions as actions
 from service.clock import today
 from service.errors import Refused
+from service.exports import FORMATS
 from service.extensions import db
 from service.labels import (
     reason_of_suppression,
@@ -29,7 +30,6 @@ from service.labels import (
 )
 from service.models import Role, Suppression, SuppressionReason, SuppressionScope
 from service.reports import suppressions
-from service.reports.writers import FORMATS
 from service.web.lists import searched
 from service.web.provider.access import current_provider, requires
 from service.web.theme import current_company

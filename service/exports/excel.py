@@ -8,7 +8,7 @@ from typing import IO, Any
 from flask_babel import gettext as _
 from xlsxwriter import Workbook
 
-from service.reports.writers.tables import Cell, Table
+from service.exports.tables import Cell, Table
 
 LONGEST = 32_767  # characters; Excel takes no more, and XlsxWriter would drop the cell
 FIRST_DAY = date(1900, 1, 1)  # Excel knows no day before it

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from service.reports.writers import delimited, excel
-from service.reports.writers.tables import Table
+from service.exports import delimited, excel
+from service.exports.tables import Table
 
 
 @dataclass(frozen=True, slots=True)

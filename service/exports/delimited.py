@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import IO
 
-from service.reports.writers.tables import Cell, Table
+from service.exports.tables import Cell, Table
 
 RISKY = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # the wide ones count too
 

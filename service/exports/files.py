@@ -11,7 +11,7 @@ from typing import IO
 
 import click
 
-from service.reports.writers.tables import Table
+from service.exports.tables import Table
 
 
 @contextmanager
