@@ -2,11 +2,22 @@
 
 from flask import Flask
 
-from service.web import dates, errors, language, navigation, security, step_words, theme
-from service.web.api import openapi, problems
+from service.web import (
+    access,
+    dates,
+    errors,
+    headers,
+    health,
+    language,
+    metrics,
+    navigation,
+    problems,
+    step_words,
+    theme,
+)
+from service.web.api import openapi
 from service.web.api import suppressions as api_suppressions
 from service.web.provider import (
-    access,
     api_tokens,
     calendars,
     clients,
@@ -44,16 +55,7 @@ from service.web.provider import (
     today,
 )
 from service.web.public import calendars as public_calendars
-from service.web.public import (
-    doors,
-    feeds,
-    health,
-    inbound,
-    logos,
-    metrics,
-    preferences,
-    surveys,
-)
+from service.web.public import doors, feeds, inbound, logos, preferences, surveys
 from service.web.public import newsletter_links as public_newsletter_links
 from service.web.public import newsletters as public_newsletters
 from service.web.public import testimonials as public_testimonials
@@ -116,7 +118,7 @@ API = (openapi, api_suppressions)
 
 def register(app: Flask) -> None:
     """Hang every blueprint, error page and header on the app."""
-    security.register(app)
+    headers.register(app)
     language.register(app)
     theme.register(app)
     step_words.register(app)

@@ -1,6 +1,6 @@
 """Error pages that say what to do, in the reader's language, and give back what was typed.
 
-Programs get problem details instead (service/web/api/problems.py).
+Programs get problem details instead (service/web/problems.py).
 
 They ask the database nothing, because its being away is one of the errors.
 """
@@ -18,9 +18,9 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from service.errors import Conflict, Gone, Refused
 from service.extensions import db
-from service.web.api import problems
+from service.web import problems
+from service.web.access import load_provider
 from service.web.language import speak_without_database
-from service.web.provider.access import load_provider
 
 PAGES = frozenset({400, 403, 404, 405, 409, 410, 413, 429, 500, 503})
 RETRY_AFTER = {429: "60", 503: "10"}

@@ -14,7 +14,7 @@ from service.clock import now
 from service.extensions import db
 from service.mail import links
 from service.models import MailKind, OutboxMessage, Provider, Role
-from service.web.provider.access import way_back
+from service.web.access import way_back
 from tests.builders import a_company, a_provider, logged_in
 from tests.pages import send
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from service.extensions import db, limiter
 from service.models import Event, Invitation, MailKind, OutboxMessage, Recovery, Response
-from service.web.public import limits
+from service.web import limits
 from tests.builders import a_company, a_departure, a_provider, an_invitation
 from tests.web.survey_links import WHOLE, mailed_link, save, send
 

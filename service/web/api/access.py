@@ -13,8 +13,8 @@ from service.actions import api_tokens
 from service.clock import now
 from service.extensions import csrf, db, limiter
 from service.models import ApiScope, ApiToken
-from service.web.api.problems import Problem
 from service.web.language import speak
+from service.web.problems import Problem
 
 P = ParamSpec("P")
 R = TypeVar("R")

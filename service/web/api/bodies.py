@@ -8,7 +8,7 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 from wtforms import Form, SelectField
 
-from service.web.api.problems import Fault, Problem
+from service.web.problems import Fault, Problem
 
 WRONG = "Put right what stands under errors and send it again. Nothing was changed."
 

@@ -19,7 +19,7 @@ from service.current import settings
 from service.extensions import db
 from service.models.api_tokens import LONGEST_KEY
 from service.web.api.access import current_token
-from service.web.api.problems import Problem
+from service.web.problems import Problem
 
 P = ParamSpec("P")
 

@@ -12,8 +12,8 @@ from service.mail.policy import suppressions as kept
 from service.models import ApiScope, Suppression, SuppressionScope
 from service.reports import suppressions
 from service.web.api import access, bodies
-from service.web.api.problems import Fault, Problem
 from service.web.api.repetitions import Done, once
+from service.web.problems import Fault, Problem
 
 blueprint = access.room("suppressions", __name__)
 

@@ -11,7 +11,7 @@ from service.errors import Refused
 from service.extensions import db
 from service.models import ApiScope, Role
 from service.reports import api_tokens
-from service.web.provider.access import current_provider, requires
+from service.web.access import current_provider, requires
 
 blueprint = Blueprint("api_tokens", __name__, url_prefix="/api-tokens")
 

@@ -9,7 +9,7 @@ from service.actions import calendars as actions
 from service.extensions import db
 from service.mail import links
 from service.models import Role
-from service.web.provider.access import current_provider, requires
+from service.web.access import current_provider, requires
 
 blueprint = Blueprint("calendars", __name__, url_prefix="/profile/calendar")
 

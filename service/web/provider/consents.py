@@ -22,7 +22,7 @@ from service.labels import (
 from service.mail.policy.legal_basis import PURPOSES, last_day
 from service.models import ConsentPurpose, Contact, Role, SuppressionScope
 from service.reports import bases
-from service.web.provider.access import current_provider, requires
+from service.web.access import current_provider, requires
 from service.web.provider.clients import the_contact
 from service.web.theme import current_company
 

@@ -14,7 +14,7 @@ from service.extensions import db
 from service.labels import channel_name, conversation_state, day_part_name
 from service.models import Conversation, Role
 from service.reports import conversations
-from service.web.provider.access import current_provider, requires
+from service.web.access import current_provider, requires
 from service.web.theme import current_company
 from service.workdays import late_at
 

@@ -18,9 +18,9 @@ from service.mail.delivery import health
 from service.models import MailKind, OutboxMessage, Provider, Role
 from service.reports import decisions, deliveries, evidence, mail_stories, suppressions, timeline
 from service.reports.mail_queries import COUNTED, LISTS, TABS, Query
+from service.web.access import current_provider, requires, way_back
+from service.web.acts import do
 from service.web.lists import searched
-from service.web.provider.access import current_provider, requires, way_back
-from service.web.provider.acts import do
 from service.web.theme import current_company
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/deliveries")

@@ -18,11 +18,11 @@ from service.mail import situations
 from service.mail.policy.legal_basis import widest
 from service.models import Departure, Role, Stage
 from service.reports import answers, clients, conversations, departures, protocols, timeline
+from service.web.access import current_provider, requires
+from service.web.acts import do
 from service.web.lists import searched
 from service.web.names import reason_choices
 from service.web.provider import departure_forms
-from service.web.provider.access import current_provider, requires
-from service.web.provider.acts import do
 from service.web.provider.conversations import plan_form_of
 from service.web.theme import current_company
 

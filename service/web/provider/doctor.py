@@ -12,7 +12,7 @@ from service.doctor.findings import State
 from service.errors import Refused
 from service.extensions import db
 from service.models import Role
-from service.web.provider.access import requires
+from service.web.access import requires
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 

@@ -17,8 +17,8 @@ from service.models.greetings import greeting_label
 from service.models.steps import NATURES
 from service.reports import explanations, future
 from service.reports.future import Line, Query
+from service.web.access import current_provider, requires
 from service.web.lists import searched
-from service.web.provider.access import current_provider, requires
 from service.web.theme import current_company
 
 blueprint = Blueprint("future", __name__, url_prefix="/future")

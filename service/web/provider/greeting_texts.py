@@ -15,8 +15,8 @@ from service.mail.rendering.text_defaults import default
 from service.mail.rendering.texts import Text
 from service.models import Greeting, MailKind, Role
 from service.models.greetings import greeting_label
+from service.web.access import current_provider, requires
 from service.web.provider import text_pages
-from service.web.provider.access import current_provider, requires
 from service.web.provider.greetings import the_greeting
 
 blueprint = Blueprint("greeting_texts", __name__, url_prefix="/greetings/<public_id>/text")

@@ -17,9 +17,9 @@ from service.models import Circle, Greeting, Occasion, Role, SkipReason
 from service.models.greetings import circle_label, greeting_label
 from service.models.yearly import parts_of
 from service.reports import greetings as reports
+from service.web.access import current_provider, requires
 from service.web.dates import days, months
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider.access import current_provider, requires
 
 blueprint = Blueprint("greetings", __name__, url_prefix="/greetings")
 

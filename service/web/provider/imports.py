@@ -19,9 +19,9 @@ from service.imports import MOST_BYTES, Reading, read_file, too_large
 from service.imports.columns import SPANISH, Column
 from service.imports.uploads import Upload
 from service.models import Role
+from service.web.access import current_provider, requires
 from service.web.language import select_language
 from service.web.provider import uploads
-from service.web.provider.access import current_provider, requires
 
 blueprint = Blueprint("imports", __name__, url_prefix="/imports")
 

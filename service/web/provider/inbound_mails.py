@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 from service.actions import inbound as actions
 from service.models import InboundMail, Role
 from service.reports import inbound
-from service.web.provider.access import current_provider, requires
-from service.web.provider.acts import do
+from service.web.access import current_provider, requires
+from service.web.acts import do
 
 blueprint = Blueprint("inbound_mails", __name__, url_prefix="/inbound")
 MOST_SHOWN = 20_000  # characters of a mail's source

@@ -30,7 +30,7 @@ from service.mail.rendering.samples import sample
 from service.mail.rendering.wire import decoded
 from service.models import MailKind, Role
 from service.reports import texts
-from service.web.provider.access import current_provider, requires
+from service.web.access import current_provider, requires
 
 VIEWS = ("phone", "desk", "text")
 

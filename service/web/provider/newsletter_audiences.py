@@ -12,9 +12,9 @@ from service.labels import label
 from service.models import Audience, Newsletter, Reason, Role, SkipReason
 from service.models.audiences import Side, Who
 from service.reports import audiences, clients
+from service.web.access import current_provider, requires
 from service.web.lists import searched
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider.access import current_provider, requires
 from service.web.provider.newsletters import the_newsletter
 
 blueprint = Blueprint(

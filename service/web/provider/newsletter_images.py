@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 from forms.newsletters import ImageForm
 from service.actions import newsletter_images as actions
 from service.models import Role
-from service.web.provider.access import requires
-from service.web.provider.acts import do
+from service.web.access import requires
+from service.web.acts import do
 from service.web.provider.newsletters import the_newsletter
 
 blueprint = Blueprint("newsletter_images", __name__, url_prefix="/newsletters/<newsletter>/images")

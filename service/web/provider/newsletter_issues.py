@@ -12,7 +12,7 @@ from service.extensions import db
 from service.labels import label
 from service.models import IssueState, MailState, NewsletterIssue, Role
 from service.reports import newsletters
-from service.web.provider.access import current_provider, requires
+from service.web.access import current_provider, requires
 
 blueprint = Blueprint("newsletter_issues", __name__, url_prefix="/newsletter-issues")
 

@@ -18,9 +18,9 @@ from service.mail.rendering.text_checks import Faults, check
 from service.mail.rendering.texts import LONGEST_BODY, Text
 from service.models import MailKind, Newsletter, Role
 from service.reports import newsletters as reports
+from service.web.access import current_provider, requires
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider import text_frames
-from service.web.provider.access import current_provider, requires
 from service.web.provider.newsletters import the_newsletter
 
 blueprint = Blueprint("newsletter_texts", __name__, url_prefix="/newsletters/<newsletter>/text")

@@ -16,10 +16,10 @@ from service.labels import issue_state, newsletter_state, why_not
 from service.models import OPEN_ISSUES, Newsletter, NewsletterState, Role
 from service.models.recurrences import Frequency, frequency_of, rule_of, upcoming
 from service.reports import audiences, newsletters
+from service.web.access import current_provider, requires
+from service.web.acts import do
 from service.web.lists import searched
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider.access import current_provider, requires
-from service.web.provider.acts import do
 from service.web.theme import current_company
 
 blueprint = Blueprint("newsletters", __name__, url_prefix="/newsletters")

@@ -19,8 +19,8 @@ from service.models import MailKind, Protocol, Role
 from service.models.step_checks import check
 from service.models.steps import NATURES, Step
 from service.reports.protocol_changes import impact
+from service.web.access import current_provider, requires
 from service.web.provider import step_forms
-from service.web.provider.access import current_provider, requires
 from service.web.provider.protocols import the_protocol
 
 blueprint = Blueprint("protocol_steps", __name__, url_prefix="/protocols/<public_id>")

@@ -13,8 +13,8 @@ from service.extensions import db
 from service.models import Protocol, Reason, Role
 from service.models.step_names import protocol_name
 from service.reports import clients, protocol_pictures, protocols
+from service.web.access import current_provider, requires
 from service.web.names import reason_choices
-from service.web.provider.access import current_provider, requires
 
 blueprint = Blueprint("protocols", __name__, url_prefix="/protocols")
 

@@ -20,8 +20,8 @@ from service.errors import Refused
 from service.extensions import db
 from service.mail import links
 from service.models import Provider, ProviderLink, Role
+from service.web.access import begin_session, current_provider, requires
 from service.web.names import LANGUAGE_NAMES, role_choices, role_name
-from service.web.provider.access import begin_session, current_provider, requires
 
 blueprint = Blueprint("providers", __name__)
 

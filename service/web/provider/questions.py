@@ -12,8 +12,8 @@ from service.current import company
 from service.extensions import db
 from service.models import Question, QuestionKind, Role
 from service.reports.surveys import House
+from service.web.access import current_provider, requires
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider.access import current_provider, requires
 from service.web.public import survey_pages
 
 blueprint = Blueprint("questions", __name__, url_prefix="/questions")

@@ -10,8 +10,8 @@ from service.actions import recoveries as actions
 from service.extensions import db
 from service.models import Departure, Recovery, Role
 from service.reports import recoveries
-from service.web.provider.access import current_provider, requires
-from service.web.provider.acts import do
+from service.web.access import current_provider, requires
+from service.web.acts import do
 
 blueprint = Blueprint("recoveries", __name__, url_prefix="/recoveries")
 

@@ -14,8 +14,8 @@ from service.reports.matrix import matrix
 from service.reports.today import tasks
 from service.reports.trends import by_year
 from service.reports.windows import Window, first_of
+from service.web.access import current_provider, requires
 from service.web.language import select_language
-from service.web.provider.access import current_provider, requires
 from service.web.provider.periods import ALL_TIME, MONTHS, chosen, name_of, periods, rows_of
 from service.web.theme import current_company
 

@@ -16,8 +16,8 @@ from service.extensions import db
 from service.labels import label, reason_of_return
 from service.models import Departure, MailKind, OutboxMessage, Return, ReturnReason, Role, Stage
 from service.reports import clients, conversations, returns
-from service.web.provider.access import current_provider, requires
-from service.web.provider.acts import do
+from service.web.access import current_provider, requires
+from service.web.acts import do
 from service.web.provider.departures import the_departure
 from service.web.provider.periods import chosen, name_of, periods, rows_of
 from service.web.theme import current_company

@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 from service.actions import samples
 from service.extensions import db
 from service.models import Role
+from service.web.access import current_provider, requires
 from service.web.language import select_language
-from service.web.provider.access import current_provider, requires
 
 blueprint = Blueprint("samples", __name__, url_prefix="/sample-data")
 

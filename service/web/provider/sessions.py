@@ -9,9 +9,9 @@ from service.actions import logins, password_links, passwords, providers
 from service.errors import Refused
 from service.extensions import db
 from service.models import Provider, ProviderLink
+from service.web.access import begin_session, way_back
 from service.web.language import select_language, speak_as_asked
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider.access import begin_session, way_back
 
 blueprint = Blueprint("sessions", __name__)
 blueprint.before_request(speak_as_asked)

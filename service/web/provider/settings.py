@@ -16,8 +16,8 @@ from service.errors import Refused
 from service.extensions import db
 from service.models import Company, Role
 from service.models.companies import BASIS_MONTHS, DAILY_CAP
+from service.web.access import current_provider, requires
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider.access import current_provider, requires
 from service.web.zones import time_zones
 
 blueprint = Blueprint("settings", __name__)

@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 from service.actions import protocols, steps
 from service.models import Role
 from service.models.step_names import protocol_name
-from service.web.provider.access import current_provider, requires
-from service.web.provider.acts import do
+from service.web.access import current_provider, requires
+from service.web.acts import do
 from service.web.provider.departures import the_departure
 from service.web.provider.protocols import the_protocol
 

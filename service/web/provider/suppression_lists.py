@@ -12,8 +12,8 @@ from service.extensions import db
 from service.imports import suppressions as reading
 from service.imports.uploads import Upload
 from service.models import Role
+from service.web.access import current_provider, requires
 from service.web.provider import uploads
-from service.web.provider.access import current_provider, requires
 
 blueprint = Blueprint("suppression_lists", __name__, url_prefix="/suppressions/import")
 

@@ -30,8 +30,8 @@ from service.labels import (
 )
 from service.models import Role, Suppression, SuppressionReason, SuppressionScope
 from service.reports import suppressions
+from service.web.access import current_provider, requires
 from service.web.lists import searched
-from service.web.provider.access import current_provider, requires
 from service.web.theme import current_company
 
 blueprint = Blueprint("suppressions", __name__, url_prefix="/suppressions")

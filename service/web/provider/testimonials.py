@@ -16,7 +16,7 @@ from service.extensions import db
 from service.models import Departure, Role, Testimonial, TestimonialState
 from service.reports import testimonials
 from service.reports.differences import left_out
-from service.web.provider.access import current_provider, requires
+from service.web.access import current_provider, requires
 
 blueprint = Blueprint("testimonials", __name__, url_prefix="/testimonials")
 

@@ -13,9 +13,9 @@ from service.mail.rendering.text_checks import Faults, check
 from service.mail.rendering.texts import LONGEST_BODY, Text
 from service.models import MailKind
 from service.reports import texts as reports
+from service.web.access import current_provider
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider import text_frames
-from service.web.provider.access import current_provider
 
 
 def typed(form: MailTextForm) -> Text:

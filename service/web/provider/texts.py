@@ -19,9 +19,9 @@ from service.mail.rendering.texts import Text
 from service.models import MailKind, MailText, Role
 from service.reports import texts as reports
 from service.reports.texts import OF_ALL, Place, Scope
+from service.web.access import current_provider, requires
 from service.web.names import LANGUAGE_NAMES
 from service.web.provider import text_pages
-from service.web.provider.access import current_provider, requires
 
 blueprint = Blueprint("texts", __name__, url_prefix="/texts")
 

@@ -9,7 +9,7 @@ from service.actions import samples
 from service.clock import now
 from service.models import Role
 from service.reports.today import Kind, Task, Today, today
-from service.web.provider.access import current_provider, requires
+from service.web.access import current_provider, requires
 from service.web.theme import current_company
 
 blueprint = Blueprint("today", __name__)

@@ -10,8 +10,8 @@ from service.extensions import csrf, db
 from service.labels import channel_name, day_part_name
 from service.models import Channel, DayPart
 from service.tokens import Purpose
-from service.web.public import limits
-from service.web.public.compression import compress
+from service.web import limits
+from service.web.compression import compress
 from service.web.public.preferences import contact_of
 
 blueprint = Blueprint("door", __name__)

@@ -7,9 +7,9 @@ from service.config import LANGUAGES
 from service.current import settings
 from service.mail import issue_pages
 from service.reports import newsletters as reports
+from service.web.compression import compress
 from service.web.language import select_language, speak_as_asked
 from service.web.provider.mails import hashes
-from service.web.public.compression import compress
 
 blueprint = Blueprint("news", __name__)
 blueprint.after_request(compress)

@@ -15,9 +15,9 @@ from service.extensions import csrf, db
 from service.mail.policy.legal_basis import PURPOSES, Permission, permission
 from service.models import ConsentPurpose, Contact
 from service.tokens import Purpose
+from service.web import limits
+from service.web.compression import compress
 from service.web.language import speak
-from service.web.public import limits
-from service.web.public.compression import compress
 
 blueprint = Blueprint("preferences", __name__)
 csrf.exempt(blueprint)

@@ -20,8 +20,8 @@ from service.config import LANGUAGES
 from service.current import settings
 from service.models import Question
 from service.reports.surveys import House, Survey
+from service.web.compression import wants_gzip
 from service.web.language import browser_language, speak
-from service.web.public.compression import wants_gzip
 from service.web.theme import accent_css, public_css
 
 NOBODY = House(name="", accent="", logo_version=None, postal_address="")

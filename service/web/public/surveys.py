@@ -23,9 +23,10 @@ from service.extensions import csrf, db
 from service.reports import surveys as reports
 from service.reports.surveys import Survey
 from service.tokens import Purpose
-from service.web.public import answering, limits, survey_pages
+from service.web import limits
+from service.web.compression import compress
+from service.web.public import answering, survey_pages
 from service.web.public.answering import Different
-from service.web.public.compression import compress
 
 blueprint = Blueprint("survey", __name__)
 csrf.exempt(blueprint)

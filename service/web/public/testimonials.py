@@ -18,9 +18,9 @@ from service.errors import Conflict, Gone
 from service.extensions import csrf, db
 from service.models import Departure, Invitation, InvitationKind, Testimonial
 from service.tokens import Purpose
+from service.web import limits
+from service.web.compression import compress
 from service.web.language import select_language, speak
-from service.web.public import limits
-from service.web.public.compression import compress
 
 blueprint = Blueprint("testimonial", __name__)
 csrf.exempt(blueprint)

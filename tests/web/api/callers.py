@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from service.extensions import db
 from service.models import ApiToken
-from service.web.api.problems import MEDIA_TYPE
+from service.web.problems import MEDIA_TYPE
 
 _numbers = count(1)
 SUPPRESSIONS = "/api/v1/suppressions"

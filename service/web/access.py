@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from service.extensions import db
 from service.models import Provider, Role
-from service.web.api import problems
+from service.web import problems
 
 P = ParamSpec("P")
 R = TypeVar("R")

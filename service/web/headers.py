@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from service.config import Settings
 from service.current import settings
 from service.database import only_reading
-from service.web.api import problems
+from service.web import problems
 
 MEGABYTE = 1024 * 1024
 LARGEST_FORM = 2 * MEGABYTE
