@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from service.api import openapi
 from service.web import (
     access,
     dates,
@@ -15,7 +16,6 @@ from service.web import (
     step_words,
     theme,
 )
-from service.web.api import openapi
 from service.web.api import suppressions as api_suppressions
 from service.web.provider import (
     api_tokens,

@@ -17,7 +17,8 @@ from typing import Any
 from sqlalchemy import Engine, Row, select
 
 from service import named_leases, receiving
-from service.actions import api_answers, greetings, issues, protocols, troubles
+from service.actions import greetings, issues, protocols, troubles
+from service.api import answers
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
@@ -134,7 +135,7 @@ def _work(
         tally.swept = sweeper.sweep()
         db.session.commit()
     if waiting.answers:
-        api_answers.forget_old()
+        answers.forget_old()
         db.session.commit()
     if waiting.greetings:
         _greet_all(holder, is_stopping, tally, errors)
@@ -160,7 +161,7 @@ def _question(_engine: Engine) -> Any:
     """Return what `_look` asks: made once, which takes longer than the answer."""
     return select(
         sweeper.waits().label("leases"),
-        api_answers.waits().label("answers"),
+        answers.waits().label("answers"),
         protocols.waits().label("enrolments"),
         greetings.waits().label("greetings"),
         issues.waits().label("issues"),

@@ -7,12 +7,12 @@ from flask import Response, jsonify, url_for
 
 from forms.suppressions import AddBody, LiftBody
 from service.actions import suppressions as actions
+from service.api import access, bodies
+from service.api.idempotency import Done, once
 from service.labels import why_suppressed
 from service.mail.policy import suppressions as kept
 from service.models import ApiScope, Suppression, SuppressionScope
 from service.reports import suppressions
-from service.web.api import access, bodies
-from service.web.api.repetitions import Done, once
 from service.web.problems import Fault, Problem
 
 blueprint = access.room("suppressions", __name__)

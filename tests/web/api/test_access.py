@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import event
 
 from service.actions import api_tokens
+from service.api import access
 from service.clock import now
 from service.extensions import csrf, db, limiter
 from service.models import ApiScope
-from service.web.api import access
 from tests.builders import a_provider, logged_in
 from tests.web.api.callers import SUPPRESSIONS, problem_of
 

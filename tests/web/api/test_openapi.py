@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from service.api import openapi
 from service.models import SuppressionReason, SuppressionScope
 from service.models.api_tokens import LONGEST_KEY
-from service.web.api import openapi, suppressions
+from service.web.api import suppressions
 from tests.web.api.callers import ANA, SUPPRESSIONS
 
 # What it says does not depend on the database.

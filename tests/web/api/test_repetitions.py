@@ -9,7 +9,8 @@ import time_machine
 from sqlalchemy import select
 
 from service import scheduler
-from service.actions import api_answers, api_tokens
+from service.actions import api_tokens
+from service.api import answers as api_answers
 from service.clock import now
 from service.extensions import db
 from service.models import ApiAnswer, ApiScope, Suppression, SuppressionChange

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flask import Response
 
-from service.web.api import access
+from service.api import access
 
 blueprint = access.room("openapi", __name__)
 

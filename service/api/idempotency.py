@@ -14,11 +14,11 @@ from typing import Any, ParamSpec
 
 from flask import Response, request
 
-from service.actions import api_answers
+from service.api import answers
+from service.api.access import current_token
 from service.current import settings
 from service.extensions import db
 from service.models.api_tokens import LONGEST_KEY
-from service.web.api.access import current_token
 from service.web.problems import Problem
 
 P = ParamSpec("P")
@@ -47,7 +47,7 @@ def once(view: Callable[P, Done]) -> Callable[P, Response]:
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
         key, fingerprint = _key(), _fingerprint()
-        before = api_answers.begin(current_token(), key, fingerprint)
+        before = answers.begin(current_token(), key, fingerprint)
         if before is not None:
             if before.fingerprint != fingerprint:
                 raise Problem(422, OTHER)
@@ -56,9 +56,7 @@ def once(view: Callable[P, Done]) -> Callable[P, Response]:
             return again
         done = view(*args, **kwargs)
         body = json.dumps(done.body, ensure_ascii=False)
-        api_answers.keep(
-            current_token(), key, status=done.status, location=done.location, body=body
-        )
+        answers.keep(current_token(), key, status=done.status, location=done.location, body=body)
         db.session.commit()
         return _response(done.status, done.location, body)
 
