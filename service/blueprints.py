@@ -3,6 +3,7 @@
 from flask import Flask
 
 from service.api import openapi
+from service.team.views import api_tokens, members, sessions
 from service.web import (
     access,
     dates,
@@ -18,7 +19,6 @@ from service.web import (
 )
 from service.web.api import suppressions as api_suppressions
 from service.web.provider import (
-    api_tokens,
     calendars,
     clients,
     consents,
@@ -39,13 +39,11 @@ from service.web.provider import (
     newsletters,
     protocol_steps,
     protocols,
-    providers,
     questions,
     recoveries,
     results,
     returns,
     samples,
-    sessions,
     settings,
     steps,
     suppression_lists,
@@ -93,7 +91,7 @@ PROVIDER = (
     imports,
     samples,
     settings,
-    providers,
+    members,
     calendars,
     api_tokens,
 )

@@ -7,7 +7,6 @@ from sqlalchemy import select
 
 from service import clock
 from service.actions import bases
-from service.actions.alerts import alert_about
 from service.current import company
 from service.extensions import db
 from service.mail import links
@@ -24,6 +23,7 @@ from service.models import (
     MailState,
     OutboxMessage,
 )
+from service.team.actions.alerts import alert_about
 
 BETWEEN = "\n\n"  # what was written at several times stands in paragraphs of its own
 OVER = (ConversationState.held, ConversationState.declined)

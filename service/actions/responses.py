@@ -13,7 +13,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from service.actions import bases, consents, invitations
-from service.actions.alerts import alert
 from service.actions.writing import HELD
 from service.clock import now
 from service.errors import Conflict
@@ -32,6 +31,7 @@ from service.models import (
     Recovery,
     Response,
 )
+from service.team.actions.alerts import alert
 
 CHANNEL = "survey page"
 

@@ -9,7 +9,6 @@ from sqlalchemy.exc import IntegrityError
 
 from service import clock
 from service.actions import bases, consents
-from service.actions.alerts import alert
 from service.errors import Conflict, Gone
 from service.extensions import db
 from service.mail import outbox
@@ -23,6 +22,7 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
+from service.team.actions.alerts import alert
 
 PERMISSIONS = (
     ConsentPurpose.publish_website,

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from service import named_leases
-from service.actions import alerts
 from service.clock import now
 from service.extensions import db
 from service.mail import outbox
 from service.mail.delivery import health
 from service.mail.delivery.health import Trouble, TroubleKind
 from service.models import MailKind, MailState, OutboxMessage
+from service.team.actions import alerts
 
 LOOK = timedelta(seconds=55)  # between two looks, whatever the number of clocks and their pace
 SILENCE = timedelta(days=1)  # about one kind of trouble, once it was told

@@ -9,10 +9,10 @@ from typing import ParamSpec, TypeVar
 from flask import Blueprint, g, request
 
 from service import database
-from service.actions import api_tokens
 from service.clock import now
 from service.extensions import csrf, db, limiter
 from service.models import ApiScope, ApiToken
+from service.team.actions import api_tokens
 from service.web.language import speak
 from service.web.problems import Problem
 

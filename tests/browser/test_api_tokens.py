@@ -2,9 +2,9 @@
 
 import pytest
 
-from service.actions import api_tokens
 from service.extensions import db
 from service.models import ApiScope
+from service.team.actions import api_tokens
 from tests.browser.test_provider_pages import TARGETS, enter
 from tests.builders import a_company, a_provider
 from tests.live import DESK, PHONE, axe_violations

@@ -11,11 +11,12 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_o
 import pytest
 from sqlalchemy import select
 
-from service.actions import departures, passwords
+from service.actions import departures
 from service.actions.departures import Facts
 from service.clock import today
 from service.extensions import db
 from service.models import OutboxMessage, Outcome
+from service.team.actions import passwords
 from tests.actions.test_inbound import a_sent_mail
 from tests.builders import a_company, a_contact, a_provider
 from tests.deployment.installed import BOUNCES, configure, handing_over_to

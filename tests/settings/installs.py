@@ -15,7 +15,6 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from service.actions import inbound, newsletters, samples
-from service.actions.passwords import hashed
 from service.app import create_app
 from service.clock import now
 from service.extensions import db
@@ -31,6 +30,7 @@ from service.models import (
 )
 from service.models.audiences import Audience, Who
 from service.models.recurrences import Frequency
+from service.team.actions.passwords import hashed
 from tests import forked
 from tests.builders import (
     a_company,

@@ -5,9 +5,9 @@ import re
 import pytest
 from sqlalchemy import select
 
-from service.actions import api_tokens
 from service.extensions import db
 from service.models import ApiScope, ApiToken, Role
+from service.team.actions import api_tokens
 from tests.builders import a_company, a_provider, logged_in
 from tests.pages import send
 

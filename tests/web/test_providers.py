@@ -5,11 +5,11 @@ import re
 import pytest
 from sqlalchemy import select
 
-from service.actions import passwords, providers
 from service.current import sign
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import MailKind, OutboxMessage, Provider, Role
+from service.team.actions import members, passwords
 from service.tokens import Purpose
 from tests.builders import a_company, a_provider, logged_in
 from tests.pages import send
@@ -75,7 +75,7 @@ def test_an_invitation_with_a_mistake_says_so_and_adds_nobody(client, owner, wro
     answer = send(client, "/providers/new", who)
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
-    assert len(providers.team()) == 1
+    assert len(members.team()) == 1
 
 
 def test_an_owner_gives_another_role(client, owner):
@@ -102,20 +102,20 @@ def test_the_last_owner_stays_one(client, owner):
 
 def test_one_of_two_owners_may_step_back(app, owner):
     other = a_provider(role=Role.owner)
-    providers.change(owner, name=owner.name, role=Role.member)
+    members.change(owner, name=owner.name, role=Role.member)
     with pytest.raises(Conflict):
-        providers.deactivate(other)
+        members.deactivate(other)
 
 
 def test_closing_a_login_ends_its_sessions_and_its_links(app, client, owner):
     ana = a_provider(role=Role.member)
     logged_in(hers := app.test_client(), ana)
-    link = providers.new_link(ana, providers.FORGOTTEN)
+    link = members.new_link(ana, members.FORGOTTEN)
     assert hers.get("/profile").status_code == 200
     assert client.post(f"/providers/{ana.public_id}/deactivate").status_code == 303
     assert hers.get("/profile").status_code == 302
     with pytest.raises(Refused):
-        providers.find_link(sign(Purpose.password, link.public_id))
+        members.find_link(sign(Purpose.password, link.public_id))
 
 
 def test_a_login_can_be_opened_again(client, owner):
@@ -210,7 +210,7 @@ def test_the_command_says_what_is_wrong_on_stderr_and_adds_nobody(app, owner, wo
     said = run(app, *words)
     assert (said.exit_code, said.stdout) == (code, "")
     assert said.stderr.strip().splitlines()[-1].startswith("Error: ")
-    assert len(providers.team()) == 1
+    assert len(members.team()) == 1
 
 
 def test_the_owner_link_is_printed_until_there_is_an_owner(app):

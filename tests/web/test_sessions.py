@@ -9,11 +9,11 @@ import time_machine
 from argon2 import PasswordHasher, Type
 from sqlalchemy import select
 
-from service.actions import passwords, providers
 from service.clock import now
 from service.extensions import db
 from service.mail import links
 from service.models import MailKind, OutboxMessage, Provider, Role
+from service.team.actions import members, passwords
 from service.web.access import way_back
 from tests.builders import a_company, a_provider, logged_in
 from tests.pages import send
@@ -246,7 +246,7 @@ def test_a_changed_password_ends_every_other_session(app, client):
 
 
 def test_the_first_owner_comes_by_a_link_that_works_once(app, client):
-    link = providers.first_owner_link()
+    link = members.first_owner_link()
     db.session.commit()
     who = {"name": "Marta Ruiz", "email": "Marta@Norte.example", "language": "en"}
     answer = send(client, path_of(link), {**who, "password": PASSWORD, "password_again": PASSWORD})
@@ -258,21 +258,21 @@ def test_the_first_owner_comes_by_a_link_that_works_once(app, client):
 
 
 def test_the_first_owners_link_stays_the_same_until_it_is_used(app):
-    first = providers.first_owner_link()
-    assert providers.first_owner_link().id == first.id
+    first = members.first_owner_link()
+    assert members.first_owner_link().id == first.id
     a_provider()
-    assert providers.first_owner_link() is None
+    assert members.first_owner_link() is None
 
 
 def test_the_first_owners_link_is_worth_nothing_once_there_is_an_owner(app, client):
-    link = providers.first_owner_link()
+    link = members.first_owner_link()
     a_provider()
     db.session.commit()
     assert client.get(path_of(link)).status_code == 410
 
 
 def test_opening_a_link_uses_nothing_up(app, client):
-    link = providers.first_owner_link()
+    link = members.first_owner_link()
     db.session.commit()
     for _round in range(10):
         client.head(path_of(link))
@@ -282,7 +282,7 @@ def test_opening_a_link_uses_nothing_up(app, client):
 def test_a_password_link_works_once_and_ends_old_sessions(app, client):
     provider = a_login()
     logged_in(phone := app.test_client(), provider)
-    link = providers.new_link(provider, providers.FORGOTTEN)
+    link = members.new_link(provider, members.FORGOTTEN)
     db.session.commit()
     new = "otras cuatro palabras sueltas"
     answer = send(client, path_of(link), {"password": new, "password_again": new})
@@ -293,7 +293,7 @@ def test_a_password_link_works_once_and_ends_old_sessions(app, client):
 
 
 def test_a_password_link_grows_old(app, client):
-    link = providers.new_link(a_login(), providers.FORGOTTEN)
+    link = members.new_link(a_login(), members.FORGOTTEN)
     db.session.commit()
     with time_machine.travel(now() + timedelta(hours=2, seconds=1)):
         assert client.get(path_of(link)).status_code == 410
@@ -301,15 +301,15 @@ def test_a_password_link_grows_old(app, client):
 
 def test_a_newer_link_makes_the_older_one_worthless(app, client):
     provider = a_login()
-    old = providers.new_link(provider, providers.FORGOTTEN)
-    new = providers.new_link(provider, providers.FORGOTTEN)
+    old = members.new_link(provider, members.FORGOTTEN)
+    new = members.new_link(provider, members.FORGOTTEN)
     db.session.commit()
     assert client.get(path_of(old)).status_code == 410
     assert client.get(path_of(new)).status_code == 200
 
 
 def test_a_forged_link_is_told_from_an_old_one(app, client):
-    link = providers.new_link(a_login(), providers.FORGOTTEN)
+    link = members.new_link(a_login(), members.FORGOTTEN)
     db.session.commit()
     forged = path_of(link)[:-3] + "abc"
     answer = client.get(forged)
@@ -323,7 +323,7 @@ def test_a_forged_link_is_told_from_an_old_one(app, client):
 )
 def test_a_password_that_is_easy_to_guess_is_refused(app, client, guessed):
     a_company()
-    link = providers.new_link(a_login(), providers.FORGOTTEN)
+    link = members.new_link(a_login(), members.FORGOTTEN)
     db.session.commit()
     answer = send(client, path_of(link), {"password": guessed, "password_again": guessed})
     assert answer.status_code == 422
@@ -332,7 +332,7 @@ def test_a_password_that_is_easy_to_guess_is_refused(app, client, guessed):
 
 
 def test_two_different_passwords_are_refused(app, client):
-    link = providers.new_link(a_login(), providers.FORGOTTEN)
+    link = members.new_link(a_login(), members.FORGOTTEN)
     db.session.commit()
     answer = send(client, path_of(link), {"password": PASSWORD, "password_again": WRONG})
     assert answer.status_code == 422
@@ -388,6 +388,6 @@ def test_the_host_header_never_gets_into_a_link(app, client):
     data = {"csrf_token": proof_of(shown), "email": "marta@norte.example"}
     answer = client.post("/forgot-password", data=data, headers={"Host": "evil.example"})
     assert "evil" not in answer.text
-    link = providers.first_owner_link() or providers.new_link(a_provider(), providers.FORGOTTEN)
+    link = members.first_owner_link() or members.new_link(a_provider(), members.FORGOTTEN)
     with app.test_request_context(headers={"Host": "evil.example"}):
         assert links.password(link).startswith("http://localhost/password/")

@@ -13,11 +13,11 @@ from service.extensions import db
 from service.models import Client, Contact, Provider, Role
 from service.models.yearly import parts_of
 from service.reports import clients
+from service.team.views.choices import people_choices
 from service.web.access import current_provider, requires
 from service.web.dates import days, months
 from service.web.lists import searched
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider.people import people_choices
 from service.web.theme import current_company
 from service.web.zones import time_zones
 

@@ -11,9 +11,9 @@ from service.clock import today
 from service.extensions import db
 from service.models import Client, Contact, Departure, Protocol, Provider, Reason
 from service.models.step_names import protocol_name
+from service.team.views.choices import people_choices
 from service.web.access import current_provider
 from service.web.names import LANGUAGE_NAMES, reason_choices
-from service.web.provider.people import people_choices
 from service.web.theme import current_company
 
 

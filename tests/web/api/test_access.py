@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from service.actions import api_tokens
 from service.api import access
 from service.clock import now
 from service.extensions import csrf, db, limiter
 from service.models import ApiScope
+from service.team.actions import api_tokens
 from tests.builders import a_provider, logged_in
 from tests.web.api.callers import SUPPRESSIONS, problem_of
 

@@ -9,11 +9,11 @@ import time_machine
 from sqlalchemy import select
 
 from service import scheduler
-from service.actions import api_tokens
 from service.api import answers as api_answers
 from service.clock import now
 from service.extensions import db
 from service.models import ApiAnswer, ApiScope, Suppression, SuppressionChange
+from service.team.actions import api_tokens
 from tests.builders import a_provider
 from tests.web.api.callers import ANA, SUPPRESSIONS, Caller, how_many, problem_of
 

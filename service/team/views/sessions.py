@@ -5,10 +5,10 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.sessions import ChoosePasswordForm, FirstOwnerForm, ForgottenForm, LoginForm
-from service.actions import logins, password_links, passwords, providers
 from service.errors import Refused
 from service.extensions import db
 from service.models import Provider, ProviderLink
+from service.team.actions import logins, members, password_links, passwords
 from service.web.access import begin_session, way_back
 from service.web.language import select_language, speak_as_asked
 from service.web.names import LANGUAGE_NAMES
@@ -27,7 +27,7 @@ def login() -> Page:
     return render_template(
         "provider/sessions/login.html",
         form=LoginForm(request.args),
-        is_unowned=not providers.has_owner(),
+        is_unowned=not members.has_owner(),
     )
 
 
@@ -119,7 +119,7 @@ def choose_password(token: str) -> Page:
 
 
 def _link_of(token: str) -> ProviderLink:
-    return providers.find_link(token) or abort(404)
+    return members.find_link(token) or abort(404)
 
 
 def _form_of(link: ProviderLink) -> ChoosePasswordForm | FirstOwnerForm:
@@ -133,8 +133,8 @@ def _form_of(link: ProviderLink) -> ChoosePasswordForm | FirstOwnerForm:
 def _keep(link: ProviderLink, form: ChoosePasswordForm | FirstOwnerForm) -> Provider:
     chosen = form.password.data or ""
     if not isinstance(form, FirstOwnerForm):
-        return providers.choose_password(link, chosen)
-    return providers.create_first_owner(
+        return members.choose_password(link, chosen)
+    return members.create_first_owner(
         link,
         email=form.email.data or "",
         name=form.name.data or "",

@@ -6,11 +6,11 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select, update
 
 from service import current
-from service.actions import passwords
 from service.clock import now
 from service.errors import Conflict, Gone, Refused
 from service.extensions import db
 from service.models import Provider, ProviderLink, Role
+from service.team.actions import passwords
 from service.tokens import Purpose
 
 INVITATION = timedelta(days=7)

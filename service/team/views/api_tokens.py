@@ -5,12 +5,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.api_tokens import TokenForm
-from service.actions import api_tokens as actions
 from service.current import settings
 from service.errors import Refused
 from service.extensions import db
 from service.models import ApiScope, Role
-from service.reports import api_tokens
+from service.team import queries as api_tokens
+from service.team.actions import api_tokens as actions
 from service.web.access import current_provider, requires
 
 blueprint = Blueprint("api_tokens", __name__, url_prefix="/api-tokens")

@@ -3,11 +3,11 @@
 import click
 from email_validator import EmailNotValidError, validate_email
 
-from service.actions import providers
 from service.errors import Refused
 from service.extensions import db
 from service.mail import links
 from service.models import Role
+from service.team.actions import members
 
 
 @click.group("provider")
@@ -46,7 +46,7 @@ def create(email: str, name: str, role: str) -> None:
     Example: flask --app wsgi provider create marta@estudio.es --name "Marta Ruiz" --role owner
     """
     try:
-        link = providers.invite(email, name, Role(role))
+        link = members.invite(email, name, Role(role))
     except Refused as refusal:
         raise click.ClickException(str(refusal)) from None
     db.session.commit()
@@ -59,7 +59,7 @@ def owner_link() -> None:
 
     Example: flask --app wsgi provider owner-link
     """
-    link = providers.first_owner_link()
+    link = members.first_owner_link()
     db.session.commit()
     if link is None:
         click.echo("There is an owner already; use: provider create EMAIL --name NAME", err=True)

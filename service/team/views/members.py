@@ -15,11 +15,11 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from forms.providers import InviteForm, PasswordChangeForm, ProfileForm, ProviderForm
-from service.actions import logins, password_links, passwords, providers
 from service.errors import Refused
 from service.extensions import db
 from service.mail import links
 from service.models import Provider, ProviderLink, Role
+from service.team.actions import logins, members, password_links, passwords
 from service.web.access import begin_session, current_provider, requires
 from service.web.names import LANGUAGE_NAMES, role_choices, role_name
 
@@ -34,7 +34,7 @@ def index() -> Page:
     """Show everyone with a login; after an invitation also its link, once."""
     return render_template(
         "provider/providers/index.html",
-        team=providers.team(),
+        team=members.team(),
         role_name=role_name,
         fresh_link=session.pop("fresh_link", None),
     )
@@ -57,9 +57,7 @@ def send_invitation() -> Page:
     form.role.choices = role_choices()
     if form.validate():
         try:
-            link = providers.invite(
-                form.email.data or "", form.name.data or "", Role(form.role.data)
-            )
+            link = members.invite(form.email.data or "", form.name.data or "", Role(form.role.data))
         except Refused as refusal:
             form.email.errors = [str(refusal)]
         else:
@@ -84,7 +82,7 @@ def change(public_id: str) -> Page:
     if not form.validate():
         return _show(provider, form, 422)
     try:
-        providers.change(provider, name=form.name.data or "", role=Role(form.role.data))
+        members.change(provider, name=form.name.data or "", role=Role(form.role.data))
     except Refused as refusal:
         form.role.errors = [str(refusal)]
         return _show(provider, form, 409)
@@ -98,7 +96,7 @@ def send_link(public_id: str) -> Page:
     provider = _find(public_id)
     if not provider.is_active:
         abort(409)
-    return _mailed(providers.new_link(provider, providers.INVITATION))
+    return _mailed(members.new_link(provider, members.INVITATION))
 
 
 @blueprint.post("/providers/<public_id>/deactivate")
@@ -106,7 +104,7 @@ def send_link(public_id: str) -> Page:
 def deactivate(public_id: str) -> Page:
     """Close a login."""
     provider = _find(public_id)
-    providers.deactivate(provider)
+    members.deactivate(provider)
     return _done(_("%(name)s can no longer log in.", name=provider.name))
 
 
@@ -115,7 +113,7 @@ def deactivate(public_id: str) -> Page:
 def reactivate(public_id: str) -> Page:
     """Open a login again."""
     provider = _find(public_id)
-    providers.reactivate(provider)
+    members.reactivate(provider)
     return _done(_("%(name)s can log in again.", name=provider.name))
 
 
@@ -133,7 +131,7 @@ def save_profile() -> Page:
     form = _profile_form()
     if not form.validate():
         return _profile(form, PasswordChangeForm(formdata=None), 422)
-    providers.change_profile(
+    members.change_profile(
         current_provider(), name=form.name.data or "", language=form.language.data or None
     )
     db.session.commit()
@@ -152,7 +150,7 @@ def change_password() -> Page:
         abort(429)
     if form.validate() and _is_proved(form, me, attempts):
         try:
-            providers.change_password(me, form.new_password.data or "")
+            members.change_password(me, form.new_password.data or "")
         except Refused as refusal:
             form.new_password.errors = [str(refusal)]
         else:
@@ -165,7 +163,7 @@ def change_password() -> Page:
 @requires(Role.viewer)
 def end_other_sessions() -> Page:
     """Log out everywhere but here."""
-    providers.end_sessions(current_provider())
+    members.end_sessions(current_provider())
     return _stay_logged_in(_("You are logged out everywhere else."))
 
 

@@ -1,8 +1,8 @@
 """Mail the links that let a password be chosen, and tell no stranger who has a login."""
 
-from service.actions import logins, providers
 from service.mail import outbox
 from service.models import MailKind, OutboxMessage, Provider, ProviderLink
+from service.team.actions import logins, members
 
 
 def mail_to(email: str) -> OutboxMessage | None:
@@ -10,7 +10,7 @@ def mail_to(email: str) -> OutboxMessage | None:
     provider = logins.find(email)
     if provider is None:
         return None
-    return mail(providers.new_link(provider, providers.FORGOTTEN), provider)
+    return mail(members.new_link(provider, members.FORGOTTEN), provider)
 
 
 def mail(link: ProviderLink, provider: Provider) -> OutboxMessage | None:

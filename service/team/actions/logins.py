@@ -11,11 +11,11 @@ from datetime import timedelta
 
 from sqlalchemy import delete, func, select
 
-from service.actions import passwords
 from service.clock import now
 from service.current import settings
 from service.extensions import db
 from service.models import LoginAttempt, Provider
+from service.team.actions import passwords
 
 MOST_WRONG = 5
 WINDOW = timedelta(minutes=1)

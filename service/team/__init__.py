@@ -1,0 +1,1 @@
+"""The people who log in: members, sessions, passwords, roles, API tokens."""
