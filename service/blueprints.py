@@ -3,6 +3,8 @@
 from flask import Flask
 
 from service.api import openapi
+from service.company import public as logos
+from service.company import views as settings
 from service.team.views import api_tokens, members, sessions
 from service.web import (
     access,
@@ -44,7 +46,6 @@ from service.web.provider import (
     results,
     returns,
     samples,
-    settings,
     steps,
     suppression_lists,
     suppressions,
@@ -53,7 +54,7 @@ from service.web.provider import (
     today,
 )
 from service.web.public import calendars as public_calendars
-from service.web.public import doors, feeds, inbound, logos, preferences, surveys
+from service.web.public import doors, feeds, inbound, preferences, surveys
 from service.web.public import newsletter_links as public_newsletter_links
 from service.web.public import newsletters as public_newsletters
 from service.web.public import testimonials as public_testimonials

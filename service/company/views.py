@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.settings import SettingsForm
-from service.actions import companies, logos
-from service.actions.companies import CompanyFacts
 from service.colours import DARK, LIGHT, Palette, contrast, palette
+from service.company.actions import companies, logos
+from service.company.actions.companies import CompanyFacts
 from service.current import company, settings
 from service.errors import Refused
 from service.extensions import db

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import time
 
 from service import current
-from service.actions import logos
 from service.clock import now
+from service.company.actions import logos
 from service.extensions import db
 from service.models import Company
 

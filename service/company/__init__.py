@@ -1,0 +1,1 @@
+"""The company that sends: settings, logo, colours."""
