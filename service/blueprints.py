@@ -3,6 +3,7 @@
 from flask import Flask
 
 from service.api import openapi
+from service.clients.views import clients, samples
 from service.company import public as logos
 from service.company import views as settings
 from service.team.views import api_tokens, members, sessions
@@ -22,7 +23,6 @@ from service.web import (
 from service.web.api import suppressions as api_suppressions
 from service.web.provider import (
     calendars,
-    clients,
     consents,
     conversations,
     deliveries,
@@ -45,7 +45,6 @@ from service.web.provider import (
     recoveries,
     results,
     returns,
-    samples,
     steps,
     suppression_lists,
     suppressions,

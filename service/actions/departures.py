@@ -10,9 +10,10 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import delete, or_, select
 
-from service.actions import bases, protocols
+from service.actions import protocols
 from service.actions.events import tell
 from service.actions.writing import locked
+from service.clients.actions import bases
 from service.clock import now, today
 from service.current import company
 from service.errors import Conflict, Refused

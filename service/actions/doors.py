@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy import select
 
 from service import clock
-from service.actions import bases
+from service.clients.actions import bases
 from service.current import company
 from service.extensions import db
 from service.mail import links

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
-from service.actions import bases, consents
+from service.actions import consents
+from service.clients.actions import bases
 from service.clock import now
 from service.current import company
 from service.extensions import db

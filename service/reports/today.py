@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
+from service.clients.queries import bases
 from service.clock import local_moment
 from service.current import company
 from service.extensions import db
@@ -31,7 +32,6 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
-from service.reports import bases
 from service.workdays import late_at
 
 MOST = 6  # of each kind; the page links to the rest

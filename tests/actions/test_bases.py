@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from service.actions import bases, clients, departures, doors, inbound, responses, stages
+from service.actions import departures, doors, inbound, responses, stages
 from service.actions.departures import Facts
 from service.actions.doors import Wish
 from service.actions.responses import Answers
+from service.clients.actions import bases, clients
 from service.clock import now, today
 from service.models import Basis, Contact, InboundDoor, MailKind, Stage
 from tests import builders

@@ -7,8 +7,9 @@ from threading import Barrier, Thread
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import clients, departures, protocols, stages, steps
+from service.actions import departures, protocols, stages, steps
 from service.actions.departures import Facts
+from service.clients.actions import clients
 from service.clock import today
 from service.errors import Conflict, Refused
 from service.extensions import db

@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from service.actions import samples
+from service.clients.actions import samples
 from service.extensions import db
 from service.models import (
     Client,

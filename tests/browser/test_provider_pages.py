@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from service.actions import samples
+from service.clients.actions import samples
 from service.clock import now
 from service.models import Contact, MailKind, MailState, OutboxMessage, Recovery, Testimonial
 from service.models.built_ins import BUILT_INS, DEFAULT

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from service.clients.queries import bases
 from service.mail.policy.legal_basis import last_day
 from service.models import Contact
-from service.reports import bases
 from tests import builders
 
 TODAY = date(2028, 2, 29)

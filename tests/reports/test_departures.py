@@ -5,11 +5,12 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import event
 
+from service.clients.queries import clients
 from service.clock import now
 from service.extensions import db
 from service.models import Reason, Recovery, Stage
 from service.paging import PER_PAGE
-from service.reports import clients, departures
+from service.reports import departures
 from service.reports.departures import Query
 from tests import builders
 

@@ -14,8 +14,9 @@ from urllib.parse import urlencode
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from service.actions import inbound, newsletters, samples
+from service.actions import inbound, newsletters
 from service.app import create_app
+from service.clients.actions import samples
 from service.clock import now
 from service.extensions import db
 from service.mail.policy import suppressions

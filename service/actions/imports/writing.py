@@ -7,11 +7,11 @@ from flask_babel import gettext as _
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from service.actions import bases
 from service.actions.imports.bulk import insert_all
 from service.actions.imports.drafts import ClientDraft, ContactDraft, Draft
 from service.actions.imports.leaving import insert_departures, update_departures
 from service.actions.imports.plans import Plan, plan
+from service.clients.actions import bases
 from service.current import company
 from service.errors import Conflict, Refused
 from service.extensions import db

@@ -9,6 +9,8 @@ from werkzeug.wrappers import Response
 from forms.consents import ConsentForm
 from service.actions import consents as actions
 from service.actions.consents import Elsewhere
+from service.clients.queries import bases
+from service.clients.views.clients import the_contact
 from service.clock import local_moment, now, today
 from service.errors import Refused
 from service.extensions import db
@@ -21,9 +23,7 @@ from service.labels import (
 )
 from service.mail.policy.legal_basis import PURPOSES, last_day
 from service.models import ConsentPurpose, Contact, Role, SuppressionScope
-from service.reports import bases
 from service.web.access import current_provider, requires
-from service.web.provider.clients import the_contact
 from service.web.theme import current_company
 
 blueprint = Blueprint("consents", __name__, url_prefix="/clients/contacts")

@@ -11,13 +11,14 @@ from forms.departures import EditForm, RecordForm
 from forms.texts import tidied
 from service.actions import departures as actions
 from service.actions import returns, stages
+from service.clients.queries import clients
 from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail import situations
 from service.mail.policy.legal_basis import widest
 from service.models import Departure, Role, Stage
-from service.reports import answers, clients, conversations, departures, protocols, timeline
+from service.reports import answers, conversations, departures, protocols, timeline
 from service.web.access import current_provider, requires
 from service.web.acts import do
 from service.web.lists import searched

@@ -6,12 +6,13 @@ from werkzeug.wrappers import Response
 
 from forms.newsletters import AudienceForm
 from service.actions import newsletters as actions
+from service.clients.queries import clients
 from service.errors import Conflict
 from service.extensions import db
 from service.labels import label
 from service.models import Audience, Newsletter, Reason, Role, SkipReason
 from service.models.audiences import Side, Who
-from service.reports import audiences, clients
+from service.reports import audiences
 from service.web.access import current_provider, requires
 from service.web.lists import searched
 from service.web.names import LANGUAGE_NAMES

@@ -8,11 +8,12 @@ from werkzeug.wrappers import Response
 from forms.protocols import DeleteForm, NewForm, RulesForm
 from service.actions import protocol_editing, protocol_removal
 from service.actions.protocol_removal import Fate
+from service.clients.queries import clients
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import Protocol, Reason, Role
 from service.models.step_names import protocol_name
-from service.reports import clients, protocol_pictures, protocols
+from service.reports import protocol_pictures, protocols
 from service.web.access import current_provider, requires
 from service.web.names import reason_choices
 

@@ -5,7 +5,7 @@ from tempfile import TemporaryFile
 from flask import Blueprint, Response, abort, render_template, send_file
 from flask_babel import gettext as _
 
-from service.actions import samples
+from service.clients.actions import samples
 from service.clock import now, today
 from service.exports import FORMATS
 from service.models import Role

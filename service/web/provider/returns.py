@@ -10,12 +10,13 @@ from werkzeug.wrappers import Response
 from forms.returns import ReturnForm
 from service.actions import returns as actions
 from service.actions.returns import Facts
+from service.clients.queries import clients
 from service.clock import today
 from service.errors import Conflict
 from service.extensions import db
 from service.labels import label, reason_of_return
 from service.models import Departure, MailKind, OutboxMessage, Return, ReturnReason, Role, Stage
-from service.reports import clients, conversations, returns
+from service.reports import conversations, returns
 from service.web.access import current_provider, requires
 from service.web.acts import do
 from service.web.provider.departures import the_departure

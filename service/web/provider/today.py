@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template, url_for
 from flask_babel import gettext as _
 
-from service.actions import samples
+from service.clients.actions import samples
 from service.clock import now
 from service.models import Role
 from service.reports.today import Kind, Task, Today, today

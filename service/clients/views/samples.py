@@ -4,7 +4,7 @@ from flask import Blueprint, flash, redirect, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from service.actions import samples
+from service.clients.actions import samples
 from service.extensions import db
 from service.models import Role
 from service.web.access import current_provider, requires

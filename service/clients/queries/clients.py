@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
+from service.clients.queries import bases
 from service.clock import now
 from service.current import company
 from service.extensions import db
 from service.models import Client, Contact, Departure, Stage
 from service.paging import Page, cut, page_within
-from service.reports import bases
 
 SORTS: dict[str, Any] = {
     "name": Client.name_key,

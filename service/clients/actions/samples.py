@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import delete, exists, select
 
 from service import clock
-from service.actions import bases
+from service.clients.actions import bases
 from service.current import company
 from service.extensions import db
 from service.models import (

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from service.actions import bases
+from service.clients.actions import bases
 from service.errors import Refused
 from service.extensions import db
 from service.models import Client, Contact

@@ -7,12 +7,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.clients import ClientForm, ContactForm
-from service.actions import clients as actions
+from service.clients.actions import clients as actions
+from service.clients.queries import clients
 from service.errors import Refused
 from service.extensions import db
 from service.models import Client, Contact, Provider, Role
 from service.models.yearly import parts_of
-from service.reports import clients
 from service.team.views.choices import people_choices
 from service.web.access import current_provider, requires
 from service.web.dates import days, months
