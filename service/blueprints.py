@@ -6,6 +6,9 @@ from service.api import openapi
 from service.clients.views import clients, samples
 from service.company import public as logos
 from service.company import views as settings
+from service.consent import api as api_suppressions
+from service.consent import public as preferences
+from service.consent.views import consents, suppressions
 from service.team.views import api_tokens, members, sessions
 from service.web import (
     access,
@@ -20,10 +23,8 @@ from service.web import (
     step_words,
     theme,
 )
-from service.web.api import suppressions as api_suppressions
 from service.web.provider import (
     calendars,
-    consents,
     conversations,
     deliveries,
     departures,
@@ -47,13 +48,12 @@ from service.web.provider import (
     returns,
     steps,
     suppression_lists,
-    suppressions,
     testimonials,
     texts,
     today,
 )
 from service.web.public import calendars as public_calendars
-from service.web.public import doors, feeds, inbound, preferences, surveys
+from service.web.public import doors, feeds, inbound, surveys
 from service.web.public import newsletter_links as public_newsletter_links
 from service.web.public import newsletters as public_newsletters
 from service.web.public import testimonials as public_testimonials

@@ -12,10 +12,11 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
-from service.actions import consents, invitations
+from service.actions import invitations
 from service.actions.writing import HELD
 from service.clients.actions import bases
 from service.clock import now
+from service.consent.actions import consents
 from service.errors import Conflict
 from service.extensions import db
 from service.mail import outbox

@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from service import clock
-from service.actions import consents
 from service.clients.actions import bases
+from service.consent.actions import consents
 from service.errors import Conflict, Gone
 from service.extensions import db
 from service.mail import outbox

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from service.actions.imports import suppressions as lists
 from service.cli.clients import end_if_refused, list_problems, watched
 from service.clock import now
+from service.consent.queries import table
 from service.current import company
 from service.errors import Refused
 from service.exports import FORMATS
@@ -16,7 +17,6 @@ from service.exports.files import opened, progress
 from service.extensions import db
 from service.imports.suppressions import read_file
 from service.labels import reason_of_suppression
-from service.reports.suppressions import table
 
 
 @click.group("suppressions")

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from service.clock import now
+from service.consent import queries as suppressions
 from service.extensions import db
 from service.labels import label, why_later, why_not
 from service.mail import situations
@@ -30,7 +31,7 @@ from service.models.situations import Situation
 from service.models.step_names import step_name
 from service.models.step_words import waits_for
 from service.models.steps import Step
-from service.reports import decisions, evidence, happenings, suppressions
+from service.reports import decisions, evidence, happenings
 
 
 @dataclass(frozen=True, slots=True)

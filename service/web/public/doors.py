@@ -6,13 +6,13 @@ from werkzeug.wrappers import Response
 from forms.doors import DoorForm
 from service.actions import doors
 from service.actions.doors import Wish
+from service.consent.public import contact_of
 from service.extensions import csrf, db
 from service.labels import channel_name, day_part_name
 from service.models import Channel, DayPart
 from service.tokens import Purpose
 from service.web import limits
 from service.web.compression import compress
-from service.web.public.preferences import contact_of
 
 blueprint = Blueprint("door", __name__)
 csrf.exempt(blueprint)

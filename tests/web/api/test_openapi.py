@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from service.api import openapi
+from service.consent import api as suppressions
 from service.models import SuppressionReason, SuppressionScope
 from service.models.api_tokens import LONGEST_KEY
-from service.web.api import suppressions
 from tests.web.api.callers import ANA, SUPPRESSIONS
 
 # What it says does not depend on the database.

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 
 from forms.preferences import PreferencesForm
 from service import current
-from service.actions import preferences
 from service.clock import now
+from service.consent.actions import preferences
 from service.extensions import csrf, db
 from service.mail.policy.legal_basis import PURPOSES, Permission, permission
 from service.models import ConsentPurpose, Contact

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
-from service.actions import consents
 from service.clients.actions import bases
 from service.clock import now
+from service.consent.actions import consents
 from service.current import company
 from service.extensions import db
 from service.mail.policy import suppressions

@@ -7,11 +7,11 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.consents import ConsentForm
-from service.actions import consents as actions
-from service.actions.consents import Elsewhere
 from service.clients.queries import bases
 from service.clients.views.clients import the_contact
 from service.clock import local_moment, now, today
+from service.consent.actions import consents as actions
+from service.consent.actions.consents import Elsewhere
 from service.errors import Refused
 from service.extensions import db
 from service.labels import (

@@ -6,13 +6,13 @@ from typing import Any
 from flask import Response, jsonify, url_for
 
 from forms.suppressions import AddBody, LiftBody
-from service.actions import suppressions as actions
 from service.api import access, bodies
 from service.api.idempotency import Done, once
+from service.consent import queries as suppressions
+from service.consent.actions import suppressions as actions
 from service.labels import why_suppressed
 from service.mail.policy import suppressions as kept
 from service.models import ApiScope, Suppression, SuppressionScope
-from service.reports import suppressions
 from service.web.problems import Fault, Problem
 
 blueprint = access.room("suppressions", __name__)

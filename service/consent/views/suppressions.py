@@ -17,8 +17,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.suppressions import AddForm, LiftForm
-from service.actions import suppressions as actions
 from service.clock import today
+from service.consent import queries as suppressions
+from service.consent.actions import suppressions as actions
 from service.errors import Refused
 from service.exports import FORMATS
 from service.extensions import db
@@ -29,7 +30,6 @@ from service.labels import (
     why_suppressed,
 )
 from service.models import Role, Suppression, SuppressionReason, SuppressionScope
-from service.reports import suppressions
 from service.web.access import current_provider, requires
 from service.web.lists import searched
 from service.web.theme import current_company

@@ -1,0 +1,1 @@
+"""Who gets mail and who does not: consents, preferences, suppressed addresses."""
