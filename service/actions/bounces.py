@@ -8,8 +8,8 @@ from itertools import takewhile
 
 from sqlalchemy import Select, and_, case, or_, select, update
 
-from service.actions.events import tell
 from service.clock import now
+from service.events.actions import tell
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.models import (

@@ -6,9 +6,9 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import update
 
-from service.actions.events import tell
 from service.clock import now
 from service.errors import Conflict, Refused
+from service.events.actions import tell
 from service.extensions import db
 from service.models import Conversation, ConversationState, EventKind, Provider
 

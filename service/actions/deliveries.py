@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Select, exists, insert, update
 from sqlalchemy.orm import aliased
 
-from service.actions.events import tell
 from service.clock import now
 from service.errors import Conflict
+from service.events.actions import tell
 from service.extensions import db
 from service.mail import outbox
 from service.models import Event, EventKind, MailState, OutboxMessage, Provider

@@ -11,12 +11,12 @@ from flask_babel import gettext as _
 from sqlalchemy import delete, or_, select
 
 from service.actions import protocols
-from service.actions.events import tell
 from service.actions.writing import locked
 from service.clients.actions import bases
 from service.clock import now, today
 from service.current import company
 from service.errors import Conflict, Refused
+from service.events.actions import tell
 from service.extensions import db
 from service.models import (
     Client,

@@ -12,12 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from service.actions import bounces, protocols
-from service.actions.events import tell
 from service.clients.actions import bases
 from service.clock import now
 from service.consent.actions import preferences
 from service.database import insert_into
 from service.errors import Conflict
+from service.events.actions import tell
 from service.extensions import db
 from service.mail.inbound import incoming as reading
 from service.mail.inbound import references, replies

@@ -10,11 +10,11 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, bindparam, delete, exists, select, update
 
-from service.actions.events import tell
 from service.actions.writing import Owed, locked, locked_all, revive, write_all
 from service.clock import now
 from service.current import company
 from service.errors import Refused
+from service.events.actions import tell
 from service.extensions import db
 from service.mail import situations
 from service.mail.policy import suppressions

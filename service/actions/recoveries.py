@@ -4,9 +4,9 @@ from flask_babel import gettext as _
 from sqlalchemy import update
 
 from service.actions import protocols
-from service.actions.events import tell
 from service.clock import now
 from service.errors import Conflict
+from service.events.actions import tell
 from service.extensions import db
 from service.models import EventKind, Provider, Recovery
 

@@ -7,9 +7,9 @@ from flask_babel import gettext as _
 from sqlalchemy import select, update
 
 from service.actions import stages
-from service.actions.events import tell
 from service.clock import now
 from service.errors import Conflict
+from service.events.actions import tell
 from service.extensions import db
 from service.mail import outbox
 from service.models import (

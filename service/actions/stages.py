@@ -4,12 +4,12 @@ from flask_babel import gettext as _
 from sqlalchemy import update
 
 from service.actions import protocols
-from service.actions.events import tell
 from service.actions.writing import locked, revive
 from service.clients.actions import bases
 from service.clock import now, today
 from service.current import company
 from service.errors import Conflict
+from service.events.actions import tell
 from service.extensions import db
 from service.models import Departure, EventKind, Provider, SkipReason, Stage
 

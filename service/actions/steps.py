@@ -2,10 +2,10 @@
 
 from flask_babel import gettext as _
 
-from service.actions.events import tell
 from service.actions.writing import Owed, locked, revive, write
 from service.clock import now
 from service.errors import Conflict, Refused
+from service.events.actions import tell
 from service.extensions import db
 from service.labels import why_not
 from service.models import Departure, EventKind, MailState, OutboxMessage, Provider, SkipReason

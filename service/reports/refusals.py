@@ -6,6 +6,7 @@ from datetime import datetime
 from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
 
+from service.events import rules as happenings
 from service.labels import source_of_suppression, why_not, why_suppressed
 from service.mail.policy.legal_basis import last_day
 from service.models import (
@@ -17,7 +18,7 @@ from service.models import (
     OutboxMessage,
     SkipReason,
 )
-from service.reports import happenings, moments
+from service.reports import moments
 from service.reports.evidence import SLACK, Evidence
 
 # The events of the departure that a reason comes from; the last one before the decision is told.

@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from service.clock import now
 from service.consent import queries as suppressions
+from service.events import rules as happenings
 from service.extensions import db
 from service.labels import label, why_later, why_not
 from service.mail import situations
@@ -31,7 +32,7 @@ from service.models.situations import Situation
 from service.models.step_names import step_name
 from service.models.step_words import waits_for
 from service.models.steps import Step
-from service.reports import decisions, evidence, happenings
+from service.reports import decisions, evidence
 
 
 @dataclass(frozen=True, slots=True)

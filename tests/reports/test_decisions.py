@@ -12,11 +12,11 @@ from service import scheduler
 from service.actions import deliveries, departures, newsletters, protocol_editing, protocols, steps
 from service.actions import greetings as greeting_actions
 from service.actions.departures import Facts
-from service.actions.events import tell
 from service.clock import now
 from service.consent.actions import consents
 from service.consent.actions import suppressions as suppression_actions
 from service.consent.actions.consents import Elsewhere
+from service.events.actions import tell
 from service.extensions import db
 from service.mail import outbox
 from service.mail.delivery import delivery

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from service.actions import departures, protocols, steps
 from service.actions.departures import Facts
+from service.events import rules as happenings
 from service.extensions import db
 from service.labels import LABELS, WHY_LATER, WHY_NOT
 from service.mail.delivery import delivery
@@ -25,7 +26,7 @@ from service.models import (
     Stage,
     WaitReason,
 )
-from service.reports import happenings, timeline
+from service.reports import timeline
 from tests import builders
 
 

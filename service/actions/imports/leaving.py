@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from service.actions import departures, events, protocols
+from service.actions import departures, protocols
 from service.actions.departures import Facts
 from service.actions.imports.bulk import insert_all, insert_quietly
 from service.actions.imports.drafts import DepartureDraft
@@ -13,6 +13,7 @@ from service.actions.imports.plans import service_of
 from service.actions.imports.standing import portions
 from service.clock import now, today
 from service.current import company
+from service.events import actions as events
 from service.extensions import db
 from service.models import (
     Departure,

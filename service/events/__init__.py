@@ -1,0 +1,1 @@
+"""What happened to a departure, a row each."""
