@@ -22,10 +22,10 @@ from sqlalchemy import delete, select, text, update
 
 from benchmarks import _installs
 from service import scheduler, tasks
-from service.actions import protocols
 from service.clock import now
 from service.extensions import db, queue
 from service.models import Enrolment, EnrolmentState, Invitation, MailKind, OutboxMessage
+from service.protocols.actions import protocols
 
 ENROLMENTS, DUE = 100_000, 100
 SMALL, FULL = 50, 9  # turns of what takes a millisecond, and of what takes a hundred

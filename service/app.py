@@ -11,9 +11,9 @@ from limits.storage import MemoryStorage
 from service import blueprints, commands, database, logs
 from service.config import Settings
 from service.extensions import babel, csrf, db, limiter, migrate, queue
-from service.mail import situations
 from service.mail.delivery.smtp import mail
 from service.mail.policy import conditions
+from service.protocols.queries import situations
 from service.tokens import Signer
 from service.web import language
 

@@ -9,6 +9,7 @@ from service.company import views as settings
 from service.consent import api as api_suppressions
 from service.consent import public as preferences
 from service.consent.views import consents, suppressions
+from service.protocols.views import protocol_steps, protocols, step_words
 from service.team.views import api_tokens, members, sessions
 from service.web import (
     access,
@@ -20,7 +21,6 @@ from service.web import (
     metrics,
     navigation,
     problems,
-    step_words,
     theme,
 )
 from service.web.provider import (
@@ -40,8 +40,6 @@ from service.web.provider import (
     newsletter_issues,
     newsletter_texts,
     newsletters,
-    protocol_steps,
-    protocols,
     questions,
     recoveries,
     results,

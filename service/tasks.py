@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from service import advancing, receiving
+from service import receiving
 from service.extensions import queue
 from service.mail.delivery import delivery
+from service.protocols import jobs as advancing
 
 
 def deliver(ids: Sequence[int]) -> None:

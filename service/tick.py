@@ -8,11 +8,12 @@ from flask.cli import with_appcontext
 from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
 
-from service import advancing, scheduler
+from service import scheduler
 from service.clock import now
 from service.current import company
 from service.labels import label, why_later, why_not
 from service.models import MailState
+from service.protocols import jobs as advancing
 
 
 def moment(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:

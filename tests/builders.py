@@ -25,8 +25,8 @@ from service.models import (
     Response,
     Role,
 )
-from service.models.built_ins import BUILT_INS, DEFAULT
 from service.models.clients import name_key
+from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
 
 _numbers = count(1)
 

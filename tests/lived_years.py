@@ -19,7 +19,7 @@ import time_machine
 from sqlalchemy import func, select, update
 
 from service import scheduler, tasks
-from service.actions import departures, protocols, recoveries, responses, stages
+from service.actions import departures, recoveries, responses, stages
 from service.actions.departures import Facts
 from service.clock import now
 from service.extensions import db
@@ -42,6 +42,7 @@ from service.models import (
     Testimonial,
 )
 from service.models.steps import Anchor, Condition, Step, Unit
+from service.protocols.actions import protocols
 from tests import builders, years
 from tests.mailboxes import Mailbox
 from tests.years import Entry, Life, Row, World

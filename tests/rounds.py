@@ -1,6 +1,7 @@
 """A round of the clock with what the workers then write: all but the sending."""
 
-from service import advancing, scheduler
+from service import scheduler
+from service.protocols import jobs as advancing
 
 
 def a_round() -> None:

@@ -7,10 +7,11 @@ import time_machine
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from service import advancing, tasks
-from service.actions import protocols
+from service import tasks
 from service.extensions import db, queue
 from service.models import Departure, Enrolment
+from service.protocols import jobs as advancing
+from service.protocols.actions import protocols
 from tests.test_ticking import THEN, some_departures, steps
 
 

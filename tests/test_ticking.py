@@ -6,11 +6,12 @@ from threading import Thread
 import time_machine
 from sqlalchemy import select
 
-from service import advancing, named_leases, scheduler, tasks
+from service import named_leases, scheduler, tasks
 from service.actions import departures
 from service.actions.departures import Facts
 from service.extensions import db, queue
 from service.models import MailState, OutboxMessage
+from service.protocols import jobs as advancing
 from tests import builders
 from tests.rounds import a_round
 

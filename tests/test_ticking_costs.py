@@ -4,9 +4,10 @@ import pytest
 import time_machine
 from sqlalchemy import select, text, update
 
-from service import advancing, scheduler
+from service import scheduler
 from service.extensions import db
 from service.models import Invitation, MailState, OutboxMessage
+from service.protocols import jobs as advancing
 from tests.explaining import asked, plan_of
 from tests.rounds import a_round
 from tests.test_ticking import THEN, some_departures

@@ -10,8 +10,6 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import delete, or_, select
 
-from service.actions import protocols
-from service.actions.writing import locked
 from service.clients.actions import bases
 from service.clock import now, today
 from service.current import company
@@ -35,6 +33,8 @@ from service.models import (
     Testimonial,
 )
 from service.models.clients import name_key
+from service.protocols.actions import protocols
+from service.protocols.actions.writing import locked
 
 HISTORY_AFTER = timedelta(days=30)
 EDITABLE = (

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from service.actions import bounces, protocols
+from service.actions import bounces
 from service.clients.actions import bases
 from service.clock import now
 from service.consent.actions import preferences
@@ -35,6 +35,7 @@ from service.models import (
     Outcome,
     Provider,
 )
+from service.protocols.actions import protocols
 from service.tokens import new_public_id
 
 OUTCOMES = {

@@ -3,12 +3,12 @@
 from flask_babel import gettext as _
 from sqlalchemy import update
 
-from service.actions import protocols
 from service.clock import now
 from service.errors import Conflict
 from service.events.actions import tell
 from service.extensions import db
 from service.models import EventKind, Provider, Recovery
+from service.protocols.actions import protocols
 
 
 def close(recovery: Recovery, *, is_resolved: bool, note: str, by: Provider) -> None:

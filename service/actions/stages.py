@@ -3,8 +3,6 @@
 from flask_babel import gettext as _
 from sqlalchemy import update
 
-from service.actions import protocols
-from service.actions.writing import locked, revive
 from service.clients.actions import bases
 from service.clock import now, today
 from service.current import company
@@ -12,6 +10,8 @@ from service.errors import Conflict
 from service.events.actions import tell
 from service.extensions import db
 from service.models import Departure, EventKind, Provider, SkipReason, Stage
+from service.protocols.actions import protocols
+from service.protocols.actions.writing import locked, revive
 
 LINE = (Stage.notice, Stage.conversation, Stage.handover, Stage.closed)
 OVER = {Stage.retained: SkipReason.retained, Stage.returned: SkipReason.returned}

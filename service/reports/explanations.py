@@ -8,22 +8,22 @@ from flask_babel import gettext as _
 from service.clock import now
 from service.labels import why_later, why_not
 from service.mail.kinds import RULES
-from service.models import conditions
 from service.models.departures import Departure
-from service.models.forecasts import Forecast
 from service.models.outbox import WaitReason
-from service.models.plans import date_of
-from service.models.situations import Situation
-from service.models.step_names import step_name
-from service.models.step_words import (
+from service.models.steps import Anchor, Condition, Step
+from service.protocols.queries import moments
+from service.protocols.rules import conditions
+from service.protocols.rules.forecasts import Forecast
+from service.protocols.rules.plans import date_of
+from service.protocols.rules.situations import Situation
+from service.protocols.rules.step_names import step_name
+from service.protocols.rules.step_words import (
     condition_in_words,
     counted_from,
     delay_in_words,
     later,
     moved_on,
 )
-from service.models.steps import Anchor, Condition, Step
-from service.reports import moments
 from service.reports.future import Line
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import contains_eager, joinedload
 from service.clock import local_moment
 from service.current import company
 from service.extensions import db
-from service.mail import audiences, forecasts
+from service.mail import audiences
 from service.mail.policy import quiet_hours
 from service.mail.rows import among
 from service.models import (
@@ -36,11 +36,12 @@ from service.models import (
     SkipReason,
 )
 from service.models.clients import name_key
-from service.models.forecasts import Forecast
 from service.models.recurrences import upcoming
-from service.models.situations import Situation
 from service.models.yearly import next_on
 from service.paging import Page, page_within
+from service.protocols.queries import forecasts
+from service.protocols.rules.forecasts import Forecast
+from service.protocols.rules.situations import Situation
 from service.reports import greetings
 
 PER_PAGE = 50

@@ -15,7 +15,6 @@ from service.consent import queries as suppressions
 from service.events import rules as happenings
 from service.extensions import db
 from service.labels import label, why_later, why_not
-from service.mail import situations
 from service.mail.policy import quiet_hours
 from service.models import (
     Contact,
@@ -27,12 +26,12 @@ from service.models import (
     Provider,
     SkipReason,
 )
-from service.models.plans import Planned, can_be_threaded, why_not_by_hand
-from service.models.situations import Situation
-from service.models.step_names import step_name
-from service.models.step_words import waits_for
 from service.models.steps import Step
-from service.reports import decisions, evidence
+from service.protocols.queries import decisions, evidence, situations
+from service.protocols.rules.plans import Planned, can_be_threaded, why_not_by_hand
+from service.protocols.rules.situations import Situation
+from service.protocols.rules.step_names import step_name
+from service.protocols.rules.step_words import waits_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from service.actions import protocols
 from service.clock import now
 from service.extensions import db
 from service.mail.policy import conditions
 from service.models import OutboxMessage, Reason, SkipReason
-from service.models.built_ins import SURVEY, THANK_YOU
 from service.models.steps import Unit
+from service.protocols.actions import protocols
+from service.protocols.rules.built_ins import SURVEY, THANK_YOU
 from tests.builders import a_departure, a_protocol
 
 

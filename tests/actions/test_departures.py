@@ -7,7 +7,7 @@ from threading import Barrier, Thread
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import departures, protocols, stages, steps
+from service.actions import departures, stages
 from service.actions.departures import Facts
 from service.clients.actions import clients
 from service.clock import today
@@ -23,6 +23,7 @@ from service.models import (
     Reason,
     Stage,
 )
+from service.protocols.actions import protocols, steps
 from tests import builders
 
 TODAY = today("Europe/Madrid")

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from service.actions import departures, inbound, protocols
+from service.actions import departures, inbound
 from service.actions.departures import Facts
 from service.extensions import db
 from service.mail.delivery import delivery, prepared
@@ -23,6 +23,7 @@ from service.models import (
     OutboxMessage,
     SkipReason,
 )
+from service.protocols.actions import protocols
 from service.reports import timeline
 from tests.builders import a_company, a_contact, a_provider
 from tests.mail.coming_in import answer

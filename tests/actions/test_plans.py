@@ -20,9 +20,9 @@ from service.models import (
     SkipReason,
     Stage,
 )
-from service.models.built_ins import BUILT_INS, DEFAULT
-from service.models.plans import Planned, ask_again_at, plan
-from service.models.situations import Situation
+from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
+from service.protocols.rules.plans import Planned, ask_again_at, plan
+from service.protocols.rules.situations import Situation
 
 MADRID = "Europe/Madrid"
 

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
-from service.actions import departures, protocol_editing, protocols
+from service.actions import departures
 from service.actions.departures import Facts
 from service.errors import Conflict, Refused
 from service.extensions import db
@@ -26,10 +26,18 @@ from service.models import (
     ProtocolVersion,
     Reason,
 )
-from service.models.built_ins import BUILT_INS, CLOSING, DEFAULT, REMINDER_1, SURVEY, THANK_YOU
-from service.models.step_checks import check
 from service.models.steps import Anchor, Step, Unit
-from service.reports.protocol_changes import What, impact
+from service.protocols.actions import editing, protocols
+from service.protocols.queries.changes import What, impact
+from service.protocols.rules.built_ins import (
+    BUILT_INS,
+    CLOSING,
+    DEFAULT,
+    REMINDER_1,
+    SURVEY,
+    THANK_YOU,
+)
+from service.protocols.rules.step_checks import check
 from tests.builders import a_company, a_contact, a_protocol, a_provider, added
 
 START = "2026-11-02T12:00:00Z"
@@ -53,7 +61,7 @@ def leaving(**more) -> Departure:
 
 
 def save(protocol: Protocol, *steps: Step) -> bool:
-    done = protocol_editing.save_steps(protocol, steps, by=protocol.by, was=protocol.number)
+    done = editing.save_steps(protocol, steps, by=protocol.by, was=protocol.number)
     db.session.commit()
     return done
 
@@ -91,20 +99,20 @@ def test_a_saved_change_is_a_version_and_has_the_active_ones_asked_at_once(house
     assert [(row.number, row.steps, row.provider_id) for row in kept] == [
         (2, (THANK_YOU, later), house.by.id)
     ]
-    assert protocol_editing.steps_of_version(house, 2) == (THANK_YOU, later)
-    assert protocol_editing.steps_of_version(house, 9) is None
+    assert editing.steps_of_version(house, 2) == (THANK_YOU, later)
+    assert editing.steps_of_version(house, 9) is None
 
 
 def test_of_two_who_edit_the_same_the_second_is_told(house):
     was = house.number
     save(house, THANK_YOU)
     with pytest.raises(Conflict):
-        protocol_editing.save_steps(house, (SURVEY,), by=house.by, was=was)
+        editing.save_steps(house, (SURVEY,), by=house.by, was=was)
     assert house.steps == (THANK_YOU,)
-    seen = protocol_editing.seen(house)
-    protocol_editing.change(house, "Uno", ["SEO"], [Reason.price], was=seen)
+    seen = editing.seen(house)
+    editing.change(house, "Uno", ["SEO"], [Reason.price], was=seen)
     with pytest.raises(Conflict):
-        protocol_editing.change(house, "Otro", [], [], was=seen)
+        editing.change(house, "Otro", [], [], was=seen)
     assert (house.name, house.services, house.reasons) == ("Uno", "SEO", "price")
 
 
@@ -231,8 +239,8 @@ def test_a_person_may_pause_and_it_says_who_did(house):
 
 def test_a_copy_has_the_steps_and_texts_and_sends_nobody_anything_again(house):
     added(MailText(protocol_id=house.id, place="thank_you", language="es", subject="A", body="B"))
-    copy = protocol_editing.create("Copia", house, house.by)
-    empty = protocol_editing.create("Vacío", None, house.by)
+    copy = editing.create("Copia", house, house.by)
+    empty = editing.create("Vacío", None, house.by)
 
     assert (copy.steps, empty.steps) == (house.steps, ())
     assert [row.position for row in protocols.choices()] == [0, 1, 2]
@@ -242,12 +250,12 @@ def test_a_copy_has_the_steps_and_texts_and_sends_nobody_anything_again(house):
 
 def test_there_is_one_default_and_the_order_of_the_rules_is_the_one_chosen(house):
     second, third = a_protocol(position=1), a_protocol(position=2)
-    protocol_editing.make_default(second)
+    editing.make_default(second)
     db.session.expire_all()
     assert [row.is_default for row in protocols.choices()] == [False, True, False]
-    protocol_editing.move(third, -1)
+    editing.move(third, -1)
     assert [row.id for row in protocols.choices()] == [house.id, third.id, second.id]
-    protocol_editing.move(house, 9)
+    editing.move(house, 9)
     assert [row.id for row in protocols.choices()] == [third.id, second.id, house.id]
 
 

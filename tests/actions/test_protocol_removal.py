@@ -6,13 +6,14 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from service.actions import departures, protocol_removal, protocols
+from service.actions import departures
 from service.actions.departures import Facts
-from service.actions.protocol_removal import Fate
 from service.errors import Refused
 from service.extensions import db
 from service.models import EnrolmentState, Event, EventKind, OutboxMessage, SkipReason
-from service.models.built_ins import BUILT_INS, SURVEY, THANK_YOU
+from service.protocols.actions import protocols, removal
+from service.protocols.actions.removal import Fate
+from service.protocols.rules.built_ins import BUILT_INS, SURVEY, THANK_YOU
 from tests.builders import a_company, a_contact, a_protocol, a_provider
 
 
@@ -48,24 +49,24 @@ def steps_of(departure) -> list[tuple[str, SkipReason | None]]:
 def test_the_default_cannot_be_deleted(leaving):
     default, _seo = the_two()
     with pytest.raises(Refused):
-        protocol_removal.delete(default, Fate.finish, by=a_provider())
+        removal.delete(default, Fate.finish, by=a_provider())
 
 
 def test_who_is_in_it_may_finish_on_it_and_nobody_new_is_put_on_it(leaving):
     default, seo = the_two()
-    assert protocol_removal.delete(seo, Fate.finish, by=a_provider()) == 0
+    assert removal.delete(seo, Fate.finish, by=a_provider()) == 0
 
     found = protocols.locked(leaving)
     assert found.steps == (THANK_YOU,)
     assert found.enrolment.state is not EnrolmentState.stopped
     assert protocols.choices() == [default]
-    protocol_removal.put_back(seo)
+    removal.put_back(seo)
     assert len(protocols.choices()) == 2
 
 
 def test_who_is_in_it_may_go_on_with_another_and_gets_nothing_twice(leaving):
     default, seo = the_two()
-    assert protocol_removal.delete(seo, Fate.move, by=a_provider(), to=default) == 1
+    assert removal.delete(seo, Fate.move, by=a_provider(), to=default) == 1
 
     leaving.clock.move_to("2026-11-21T12:00:00Z")
     protocols.advance(protocols.due(datetime.now(UTC)))
@@ -76,7 +77,7 @@ def test_who_is_in_it_may_go_on_with_another_and_gets_nothing_twice(leaving):
 
 def test_who_is_in_it_may_be_stopped_and_what_waits_is_taken_back(leaving):
     _default, seo = the_two()
-    assert protocol_removal.delete(seo, Fate.stop, by=a_provider()) == 1
+    assert removal.delete(seo, Fate.stop, by=a_provider()) == 1
 
     db.session.expire_all()
     assert protocols.locked(leaving).enrolment.state is EnrolmentState.stopped
@@ -92,4 +93,4 @@ def test_nobody_is_moved_to_where_there_is_nothing(leaving, where):
     default.deleted_at = datetime.now(UTC)
     to = {"nowhere": None, "itself": seo, "deleted": default}[where]
     with pytest.raises(Refused):
-        protocol_removal.delete(seo, Fate.move, by=a_provider(), to=to)
+        removal.delete(seo, Fate.move, by=a_provider(), to=to)

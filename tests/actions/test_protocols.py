@@ -6,11 +6,10 @@ import pytest
 import time_machine
 from sqlalchemy import event, select
 
-from service.actions import departures, protocols, stages, steps
+from service.actions import departures, stages
 from service.actions.departures import Facts
 from service.errors import Conflict, Refused
 from service.extensions import db
-from service.mail import situations
 from service.mail.policy import suppressions
 from service.models import (
     Enrolment,
@@ -28,6 +27,8 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
+from service.protocols.actions import protocols, steps
+from service.protocols.queries import situations
 from tests import builders
 
 NOTICE = "2026-11-02T12:00:00Z"

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.actions import protocols, responses
+from service.actions import responses
 from service.actions.responses import Answers
 from service.clock import now
 from service.errors import Conflict
@@ -24,6 +24,7 @@ from service.models import (
     Role,
     SkipReason,
 )
+from service.protocols.actions import protocols
 from tests.builders import (
     a_client,
     a_company,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from service.clients.actions import samples
 from service.clock import now
 from service.models import Contact, MailKind, MailState, OutboxMessage, Recovery, Testimonial
-from service.models.built_ins import BUILT_INS, DEFAULT
+from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
 from tests.builders import (
     a_client,
     a_company,

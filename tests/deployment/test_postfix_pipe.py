@@ -12,7 +12,7 @@ import pytest
 from flask import current_app
 from sqlalchemy import func, select
 
-from service import advancing, tasks
+from service import tasks
 from service.actions import departures
 from service.actions.departures import Facts
 from service.clock import today
@@ -32,6 +32,7 @@ from service.models import (
     Outcome,
     SuppressionReason,
 )
+from service.protocols import jobs as advancing
 from tests.builders import a_company, a_contact, a_provider
 from tests.deployment.installed import BOUNCES, configure, handing_over_to
 from tests.deployment.programs import filled_in

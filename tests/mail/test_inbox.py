@@ -8,7 +8,7 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 
 from service import receiving, tasks
-from service.actions import departures, inbound, protocols
+from service.actions import departures, inbound
 from service.actions.departures import Facts
 from service.extensions import db, queue
 from service.mail.inbound import mailbox as inbox
@@ -21,6 +21,7 @@ from service.models import (
     OutboxMessage,
     Outcome,
 )
+from service.protocols.actions import protocols
 from tests.actions.test_inbound import a_sent_mail, suppression_of
 from tests.builders import a_company, a_contact, a_provider
 from tests.dovecot import Account

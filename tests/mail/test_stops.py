@@ -14,13 +14,14 @@ import pytest
 from rq import Worker
 from sqlalchemy import select, text
 
-from service import advancing, named_leases, scheduler
+from service import named_leases, scheduler
 from service.actions import departures
 from service.actions.departures import Facts
 from service.clock import today
 from service.extensions import db, queue
 from service.mail import outbox
 from service.models import MailKind, MailState, OutboxMessage
+from service.protocols import jobs as advancing
 from tests.builders import a_company, a_contact, a_departure
 from tests.live import ROOT, environment_of
 from tests.mail.scripted_server import USUAL, ScriptedServer, scripted

@@ -11,11 +11,11 @@ import time_machine
 from sqlalchemy import select
 
 from service import scheduler, tasks
-from service.actions import protocols
 from service.clock import now
 from service.extensions import db, queue
 from service.mail.delivery import delivery, shutdown
 from service.models import MailKind, MailState, OutboxMessage
+from service.protocols.actions import protocols
 from tests.builders import a_departure
 from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
 from tests.mail.scripted_server import STALL, USUAL

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.models import Client, Contact, Departure, Enrolment, EnrolmentState, MailKind, Stage
-from service.models.built_ins import (
+from service.models.steps import EVERY_DAY, NATURES, Anchor, Step, Unit
+from service.protocols.rules.built_ins import (
     BUILT_INS,
     CLOSING,
     DEFAULT,
@@ -22,10 +23,9 @@ from service.models.built_ins import (
     TESTIMONIAL,
     THANK_YOU,
 )
-from service.models.plans import ask_again_at, is_finished, plan
-from service.models.situations import Situation
-from service.models.step_checks import check
-from service.models.steps import EVERY_DAY, NATURES, Anchor, Step, Unit
+from service.protocols.rules.plans import ask_again_at, is_finished, plan
+from service.protocols.rules.situations import Situation
+from service.protocols.rules.step_checks import check
 
 OWN = Step("own_text-a", MailKind.own_text, Anchor.end, 3, time(9), 5, title="A word")
 

@@ -9,8 +9,8 @@ from runpy import run_path
 import pytest
 
 from service.models import MailKind
-from service.models.built_ins import BUILT_INS, THANK_YOU
 from service.models.steps import Anchor, Condition, Step, Unit, from_json, to_json
+from service.protocols.rules.built_ins import BUILT_INS, THANK_YOU
 
 
 @pytest.mark.parametrize(

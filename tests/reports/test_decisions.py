@@ -9,7 +9,7 @@ from flask_babel import force_locale
 from sqlalchemy import delete, select
 
 from service import scheduler
-from service.actions import deliveries, departures, newsletters, protocol_editing, protocols, steps
+from service.actions import deliveries, departures, newsletters
 from service.actions import greetings as greeting_actions
 from service.actions.departures import Facts
 from service.clock import now
@@ -38,7 +38,8 @@ from service.models import (
 from service.models.audiences import Who
 from service.models.recurrences import Frequency
 from service.models.steps import NATURES
-from service.reports import decisions, evidence
+from service.protocols.actions import editing, protocols, steps
+from service.protocols.queries import decisions, evidence
 from tests import builders
 
 RECORDED = "2026-11-19T12:00:00Z"
@@ -137,7 +138,7 @@ def test_a_reminder_after_an_answer_says_which_condition_did_not_hold_and_since_
 
 
 def test_a_later_change_of_the_protocol_changes_nothing_about_what_went(departure, clock, marta):
-    protocol = protocol_editing.create("Nuestro", builders.a_protocol(), marta)
+    protocol = editing.create("Nuestro", builders.a_protocol(), marta)
     protocols.put_on(departure, protocol, marta)
     clock.shift(60)
     mail = gone(written(departure, clock, SURVEY, "survey_invitation"))
@@ -146,7 +147,7 @@ def test_a_later_change_of_the_protocol_changes_nothing_about_what_went(departur
         for step in protocol.steps
     )
     clock.shift(60)
-    protocol_editing.save_steps(protocol, moved, by=marta, was=1)
+    editing.save_steps(protocol, moved, by=marta, was=1)
 
     assert "of the protocol “Nuestro”.\nCounts from the end date, Nov 20, 2026.\n1 day" in why(mail)
 
@@ -154,7 +155,7 @@ def test_a_later_change_of_the_protocol_changes_nothing_about_what_went(departur
 def test_what_another_protocol_said_before_is_not_made_up(departure, clock, marta):
     mail = gone(written(departure, clock, SURVEY, "survey_invitation"))
     clock.shift(3600)
-    protocols.put_on(departure, protocol_editing.create("Otro", None, marta), marta)
+    protocols.put_on(departure, editing.create("Otro", None, marta), marta)
 
     told = why(mail)
     assert "A protocol that the departure has left since asked for it." in told

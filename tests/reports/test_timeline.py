@@ -7,7 +7,7 @@ import time_machine
 from flask_babel import force_locale
 from sqlalchemy import select
 
-from service.actions import departures, protocols, steps
+from service.actions import departures
 from service.actions.departures import Facts
 from service.events import rules as happenings
 from service.extensions import db
@@ -26,6 +26,7 @@ from service.models import (
     Stage,
     WaitReason,
 )
+from service.protocols.actions import protocols, steps
 from service.reports import timeline
 from tests import builders
 

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from service.actions import departures
 from service.actions.departures import Facts
 from service.models import Enrolment, Protocol, ProtocolVersion, Provider, Role
-from service.models.built_ins import BUILT_INS, DEFAULT, SURVEY
 from service.models.steps import Anchor, Step, Unit
+from service.protocols.rules.built_ins import BUILT_INS, DEFAULT, SURVEY
 from tests.builders import a_company, a_contact, a_protocol, a_provider, added, logged_in
 
 OWN = {

@@ -8,10 +8,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.actions import departures, protocols
+from service.actions import departures
 from service.actions.departures import Facts
 from service.models import Enrolment, EnrolmentState, Protocol, Role
-from service.models.built_ins import BUILT_INS
+from service.protocols.actions import protocols
+from service.protocols.rules.built_ins import BUILT_INS
 from tests.builders import a_company, a_contact, a_protocol, a_provider, logged_in
 
 WAS = r'name="was"[^>]*value="(\w+)"'

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select
 
 from service.actions import departures as recording
-from service.actions import protocols
 from service.actions.departures import Facts
 from service.clock import now
 from service.extensions import db
@@ -26,6 +25,7 @@ from service.models import (
     SkipReason,
     Stage,
 )
+from service.protocols.actions import protocols
 from tests import builders
 from tests.mail.mails import in_octets, parsed, text_of
 from tests.pages import send

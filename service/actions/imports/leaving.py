@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from service.actions import departures, protocols
+from service.actions import departures
 from service.actions.departures import Facts
 from service.actions.imports.bulk import insert_all, insert_quietly
 from service.actions.imports.drafts import DepartureDraft
@@ -26,6 +26,7 @@ from service.models import (
     Provider,
 )
 from service.models.protocols import fitting
+from service.protocols.actions import protocols
 
 SOURCE = "import"
 APART = {"reasons", "responsible_id"}  # a row each, or known by its id

@@ -17,7 +17,8 @@ from service.extensions import db
 from service.labels import why_not
 from service.mail.delivery import health
 from service.models import MailKind, OutboxMessage, Provider, Role
-from service.reports import decisions, deliveries, evidence, mail_stories, timeline
+from service.protocols.queries import decisions, evidence
+from service.reports import deliveries, mail_stories, timeline
 from service.reports.mail_queries import COUNTED, LISTS, TABS, Query
 from service.web.access import current_provider, requires, way_back
 from service.web.acts import do

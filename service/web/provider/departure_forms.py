@@ -5,13 +5,13 @@ from typing import Any
 from flask_babel import gettext as _
 
 from forms.departures import EditForm, FactsForm, RecordForm
-from service.actions import protocols
 from service.actions.departures import Facts, seen
 from service.clients.actions import clients
 from service.clock import today
 from service.extensions import db
 from service.models import Client, Contact, Departure, Protocol, Provider, Reason
-from service.models.step_names import protocol_name
+from service.protocols.actions import protocols
+from service.protocols.rules.step_names import protocol_name
 from service.team.views.choices import people_choices
 from service.web.access import current_provider
 from service.web.names import LANGUAGE_NAMES, reason_choices

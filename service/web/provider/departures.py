@@ -15,10 +15,10 @@ from service.clients.queries import clients
 from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
-from service.mail import situations
 from service.mail.policy.legal_basis import widest
 from service.models import Departure, Role, Stage
-from service.reports import answers, conversations, departures, protocols, timeline
+from service.protocols.queries import protocols, situations
+from service.reports import answers, conversations, departures, timeline
 from service.web.access import current_provider, requires
 from service.web.acts import do
 from service.web.lists import searched

@@ -8,13 +8,13 @@ from dateutil.relativedelta import relativedelta
 from flask import Blueprint, render_template, request
 from sqlalchemy import select
 
-from service.actions import protocols
 from service.clock import local_moment, now
 from service.extensions import db
 from service.labels import why_not
 from service.models import MailKind, Provider, Role
 from service.models.greetings import greeting_label
 from service.models.steps import NATURES
+from service.protocols.actions import protocols
 from service.reports import explanations, future
 from service.reports.future import Line, Query
 from service.web.access import current_provider, requires

@@ -2,16 +2,16 @@
 
 from flask_babel import gettext as _
 
-from service.actions.writing import Owed, locked, revive, write
 from service.clock import now
 from service.errors import Conflict, Refused
 from service.events.actions import tell
 from service.extensions import db
 from service.labels import why_not
 from service.models import Departure, EventKind, MailState, OutboxMessage, Provider, SkipReason
-from service.models.plans import can_be_threaded, plan, why_not_by_hand
-from service.models.situations import Situation
 from service.models.steps import Step
+from service.protocols.actions.writing import Owed, locked, revive, write
+from service.protocols.rules.plans import can_be_threaded, plan, why_not_by_hand
+from service.protocols.rules.situations import Situation
 
 
 def send_now(departure: Departure, name: str, by: Provider) -> OutboxMessage:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from service.clock import local_moment
-from service.models import conditions
 from service.models.departures import EnrolmentState, Stage
 from service.models.outbox import MailState, OutboxMessage, SkipReason
-from service.models.situations import Situation
 from service.models.steps import Anchor, Step
 from service.models.surveys import InvitationKind
+from service.protocols.rules import conditions
+from service.protocols.rules.situations import Situation
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,16 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.protocols import StepForm
-from service.actions import protocol_editing
 from service.errors import Conflict
 from service.extensions import db
 from service.models import MailKind, Protocol, Role
-from service.models.step_checks import check
 from service.models.steps import NATURES, Step
-from service.reports.protocol_changes import impact
+from service.protocols.actions import editing
+from service.protocols.queries.changes import impact
+from service.protocols.rules.step_checks import check
+from service.protocols.views import step_forms
+from service.protocols.views.protocols import the_protocol
 from service.web.access import current_provider, requires
-from service.web.provider import step_forms
-from service.web.provider.protocols import the_protocol
 
 blueprint = Blueprint("protocol_steps", __name__, url_prefix="/protocols/<public_id>")
 
@@ -112,7 +112,7 @@ def remove(public_id: str, name: str) -> Page:
 def restore(public_id: str, number: int) -> Page:
     """Make the steps of an earlier version the present ones, as a version of its own."""
     protocol = the_protocol(public_id)
-    steps = protocol_editing.steps_of_version(protocol, number)
+    steps = editing.steps_of_version(protocol, number)
     return _propose(protocol, abort(404) if steps is None else steps)
 
 
@@ -121,7 +121,7 @@ def restore(public_id: str, number: int) -> Page:
 def restore_built_in(public_id: str) -> Page:
     """Make the steps that it came with the present ones."""
     protocol = the_protocol(public_id)
-    steps = protocol_editing.built_in_steps(protocol)
+    steps = editing.built_in_steps(protocol)
     return _propose(protocol, abort(404) if steps is None else steps)
 
 
@@ -172,7 +172,7 @@ def _save_or_ask(protocol: Protocol, steps: Steps) -> Page:
             return render_template(
                 "provider/protocols/confirm.html", protocol=protocol, found=found, fields=fields
             )
-    protocol_editing.save_steps(protocol, steps, by=current_provider(), was=was)
+    editing.save_steps(protocol, steps, by=current_provider(), was=was)
     db.session.commit()
     flash(_("Saved. What has gone stays gone; the rest goes by the new steps."), "success")
     return _back(protocol)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from service.models.outbox import OPEN_STATES, MailState, OutboxMessage, SkipReason
-from service.models.plans import Planned, plan, planned
-from service.models.situations import Situation
 from service.models.steps import Anchor, Step
 from service.models.surveys import Invitation
+from service.protocols.rules.plans import Planned, plan, planned
+from service.protocols.rules.situations import Situation
 
 Gate = Callable[[Step, datetime], SkipReason | None]  # what the outbox says to a mail then
 Hours = Callable[[Step, datetime], datetime]  # from when on it may reach its reader

@@ -2,8 +2,8 @@
 
 from flask import Flask
 
-from service.models.step_names import protocol_name, step_name
-from service.models.step_words import ANCHORS, limits_in_words, when_in_words
+from service.protocols.rules.step_names import protocol_name, step_name
+from service.protocols.rules.step_words import ANCHORS, limits_in_words, when_in_words
 
 
 def register(app: Flask) -> None:

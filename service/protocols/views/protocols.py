@@ -6,14 +6,14 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from forms.protocols import DeleteForm, NewForm, RulesForm
-from service.actions import protocol_editing, protocol_removal
-from service.actions.protocol_removal import Fate
 from service.clients.queries import clients
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import Protocol, Reason, Role
-from service.models.step_names import protocol_name
-from service.reports import protocol_pictures, protocols
+from service.protocols.actions import editing, removal
+from service.protocols.actions.removal import Fate
+from service.protocols.queries import pictures, protocols
+from service.protocols.rules.step_names import protocol_name
 from service.web.access import current_provider, requires
 from service.web.names import reason_choices
 
@@ -52,7 +52,7 @@ def add() -> Page:
     if not form.validate():
         return render_template("provider/protocols/new.html", form=form), 422
     source = protocols.find(form.copy_of.data) if form.copy_of.data else None
-    made = protocol_editing.create(form.name.data or "", source, current_provider())
+    made = editing.create(form.name.data or "", source, current_provider())
     db.session.commit()
     flash(_("Here it is. Say in its rules when it is used."), "success")
     return redirect(url_for(".show", public_id=made.public_id), 303)
@@ -63,15 +63,15 @@ def add() -> Page:
 def show(public_id: str) -> str:
     """Show the steps as a picture and as a table."""
     protocol = the_protocol(public_id)
-    lanes = protocol_pictures.lanes(protocol.steps)
+    lanes = pictures.lanes(protocol.steps)
     return render_template(
         "provider/protocols/show.html",
         protocol=protocol,
         lanes=lanes,
-        last_day=protocol_pictures.last_day(lanes),
+        last_day=pictures.last_day(lanes),
         count=protocols.count_in(protocol),
         reasons=dict(reason_choices()),
-        is_as_built_in=protocol_editing.built_in_steps(protocol) in (None, protocol.steps),
+        is_as_built_in=editing.built_in_steps(protocol) in (None, protocol.steps),
     )
 
 
@@ -103,11 +103,11 @@ def change(public_id: str) -> Page:
     reasons = {Reason(code) for code in form.reasons.data or []}
     name, was = form.name.data or "", form.was.data or ""
     try:
-        protocol_editing.change(protocol, name, form.lines, reasons, was=was)
+        editing.change(protocol, name, form.lines, reasons, was=was)
     except Conflict as conflict:
         db.session.rollback()
         flash(str(conflict), "warning")
-        form.was.data = protocol_editing.seen(protocol)
+        form.was.data = editing.seen(protocol)
         return _rules_page(form, protocol), 409
     db.session.commit()
     flash(_("Saved. Departures recorded from now on go by it."), "success")
@@ -118,7 +118,7 @@ def change(public_id: str) -> Page:
 @requires(Role.member)
 def make_default(public_id: str) -> Response:
     """Use it where no rule says another one."""
-    protocol_editing.make_default(the_protocol(public_id))
+    editing.make_default(the_protocol(public_id))
     db.session.commit()
     flash(_("It is the default now."), "success")
     return redirect(url_for(".index"), 303)
@@ -128,7 +128,7 @@ def make_default(public_id: str) -> Response:
 @requires(Role.member)
 def move(public_id: str) -> Response:
     """Ask its rules one place earlier or later."""
-    protocol_editing.move(the_protocol(public_id), -1 if request.form.get("to") == "up" else 1)
+    editing.move(the_protocol(public_id), -1 if request.form.get("to") == "up" else 1)
     db.session.commit()
     return redirect(url_for(".index", _anchor=f"protocol-{public_id}"), 303)
 
@@ -151,7 +151,7 @@ def delete(public_id: str) -> Page:
         return _delete_page(form, protocol), 422
     to = protocols.find(form.to.data) if form.to.data else None
     try:
-        protocol_removal.delete(protocol, Fate(form.fate.data), by=current_provider(), to=to)
+        removal.delete(protocol, Fate(form.fate.data), by=current_provider(), to=to)
     except Refused as refusal:
         db.session.rollback()
         form.fate.errors = [str(refusal)]
@@ -164,7 +164,7 @@ def delete(public_id: str) -> Page:
 @requires(Role.member)
 def put_back(public_id: str) -> Response:
     """Undo a deletion."""
-    protocol_removal.put_back(protocols.find(public_id) or abort(404))
+    removal.put_back(protocols.find(public_id) or abort(404))
     db.session.commit()
     flash(_("It is back. Who was moved or stopped meanwhile stays so."), "success")
     return redirect(url_for(".show", public_id=public_id), 303)
@@ -192,7 +192,7 @@ def _rules_form(protocol: Protocol) -> RulesForm:
             "name": protocol.name,
             "services": protocol.services,
             "reasons": protocol.reasons.splitlines(),
-            "was": protocol_editing.seen(protocol),
+            "was": editing.seen(protocol),
         }
     )
     form.reasons.choices = reason_choices()

@@ -7,11 +7,9 @@ from hashlib import sha256
 from flask_babel import gettext as _
 from sqlalchemy import case, func, insert, select, update
 
-from service.actions import protocols
 from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
-from service.mail.following import has_waiting_mail
 from service.models import (
     Departure,
     Enrolment,
@@ -22,9 +20,11 @@ from service.models import (
     Provider,
     Reason,
 )
-from service.models.built_ins import BUILT_INS
-from service.models.step_checks import check
 from service.models.steps import Step
+from service.protocols.actions import protocols
+from service.protocols.queries.following import has_waiting_mail
+from service.protocols.rules.built_ins import BUILT_INS
+from service.protocols.rules.step_checks import check
 
 Steps = tuple[Step, ...]
 

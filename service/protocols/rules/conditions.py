@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from service.models.departures import Departure, Reason
 from service.models.outbox import SkipReason
-from service.models.situations import Situation
 from service.models.steps import Condition
 from service.models.surveys import InvitationKind, Response
+from service.protocols.rules.situations import Situation
 
 
 class _Question(NamedTuple):

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from service.models.built_ins import BUILT_INS, DEFAULT
 from service.models.departures import Departure, Enrolment
 from service.models.outbox import OutboxMessage
 from service.models.steps import Step
 from service.models.surveys import Invitation, InvitationKind, Recovery, Response
+from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload
 
 from service.current import company
 from service.extensions import db
-from service.mail import outbox, situations
+from service.mail import outbox
 from service.mail.policy import quiet_hours, suppressions
 from service.models import (
     Company,
@@ -22,9 +22,10 @@ from service.models import (
     EnrolmentState,
     SkipReason,
 )
-from service.models.forecasts import Forecast, foretell
-from service.models.situations import Situation
 from service.models.steps import Step
+from service.protocols.queries import situations
+from service.protocols.rules.forecasts import Forecast, foretell
+from service.protocols.rules.situations import Situation
 
 CHUNK = 500  # departures held at a time
 

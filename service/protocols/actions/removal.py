@@ -9,12 +9,9 @@ from enum import StrEnum
 from flask_babel import gettext as _
 from sqlalchemy import insert, select, update
 
-from service.actions import protocols
-from service.actions.protocol_editing import in_chunks
 from service.clock import now
 from service.errors import Refused
 from service.extensions import db
-from service.mail.following import is_in_it
 from service.models import (
     Departure,
     Enrolment,
@@ -27,7 +24,10 @@ from service.models import (
     Provider,
     SkipReason,
 )
-from service.models.step_names import protocol_name
+from service.protocols.actions import protocols
+from service.protocols.actions.editing import in_chunks
+from service.protocols.queries.following import is_in_it
+from service.protocols.rules.step_names import protocol_name
 
 
 class Fate(StrEnum):

@@ -11,10 +11,10 @@ from datetime import timedelta
 from rq.timeouts import BaseTimeoutException
 from sqlalchemy.exc import OperationalError
 
-from service.actions import protocols
 from service.clock import now
 from service.extensions import db
 from service.models import Enrolment, MailState
+from service.protocols.actions import protocols
 
 SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is asked again
 NOBODYS_FAULT = (BaseTimeoutException, OperationalError)  # no time, or no database

@@ -18,8 +18,8 @@ from service.models import (
     OutboxMessage,
     SkipReason,
 )
-from service.reports import moments
-from service.reports.evidence import SLACK, Evidence
+from service.protocols.queries import moments
+from service.protocols.queries.evidence import SLACK, Evidence
 
 # The events of the departure that a reason comes from; the last one before the decision is told.
 TOLD_BY: dict[SkipReason, tuple[EventKind, ...]] = {

@@ -10,13 +10,11 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, bindparam, delete, exists, select, update
 
-from service.actions.writing import Owed, locked, locked_all, revive, write_all
 from service.clock import now
 from service.current import company
 from service.errors import Refused
 from service.events.actions import tell
 from service.extensions import db
-from service.mail import situations
 from service.mail.policy import suppressions
 from service.mail.rows import among, from_now
 from service.models import (
@@ -32,17 +30,13 @@ from service.models import (
     Provider,
     SkipReason,
 )
-from service.models.plans import (
-    anchor_of,
-    ask_again_at,
-    due_at_of,
-    is_finished,
-    plan,
-)
 from service.models.protocols import fitting
-from service.models.situations import Situation
-from service.models.step_names import protocol_name
 from service.models.types import UtcDateTime
+from service.protocols.actions.writing import Owed, locked, locked_all, revive, write_all
+from service.protocols.queries import situations
+from service.protocols.rules.plans import anchor_of, ask_again_at, due_at_of, is_finished, plan
+from service.protocols.rules.situations import Situation
+from service.protocols.rules.step_names import protocol_name
 
 CHUNK = 200  # enrolments per transaction, and per hint
 SETTLING = timedelta(minutes=1)  # the soonest that an enrolment is asked again

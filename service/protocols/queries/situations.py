@@ -25,10 +25,10 @@ from service.models import (
     SkipReason,
     Testimonial,
 )
-from service.models.built_ins import BUILT_INS, DEFAULT
-from service.models.plans import Planned, plan, why_not_now
-from service.models.situations import Situation
 from service.models.steps import Step
+from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
+from service.protocols.rules.plans import Planned, plan, why_not_now
+from service.protocols.rules.situations import Situation
 
 
 class _Known(NamedTuple):

@@ -25,8 +25,8 @@ from service.models import (
 )
 from service.models.audiences import Who
 from service.models.greetings import LATE, circle_label, greeting_label
-from service.reports import moments
-from service.reports.evidence import Evidence
+from service.protocols.queries import moments
+from service.protocols.queries.evidence import Evidence
 
 # What made us write the mails that nobody plans.
 OF_KINDS: dict[MailKind, Any] = {

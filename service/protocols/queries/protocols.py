@@ -9,11 +9,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
-from service.mail.following import is_in_it
 from service.models import Departure, Enrolment, Protocol, ProtocolVersion
-from service.models.step_names import step_name
 from service.models.steps import Step
 from service.paging import Page, cut, page_within
+from service.protocols.queries.following import is_in_it
+from service.protocols.rules.step_names import step_name
 
 
 @dataclass(frozen=True, slots=True)

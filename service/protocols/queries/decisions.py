@@ -22,14 +22,14 @@ from service.models import (
     Outcome,
     WaitReason,
 )
-from service.models.conditions import reason_of
-from service.models.plans import date_of, due_at_of
-from service.models.situations import Situation
-from service.models.step_names import step_name
-from service.models.step_words import condition_in_words, counted_from, later, moved_on
 from service.models.steps import Anchor, Step
-from service.reports import mailings, moments, refusals
-from service.reports.evidence import SLACK, Evidence
+from service.protocols.queries import mailings, moments, refusals
+from service.protocols.queries.evidence import SLACK, Evidence
+from service.protocols.rules.conditions import reason_of
+from service.protocols.rules.plans import date_of, due_at_of
+from service.protocols.rules.situations import Situation
+from service.protocols.rules.step_names import step_name
+from service.protocols.rules.step_words import condition_in_words, counted_from, later, moved_on
 
 BACK = (Outcome.soft_bounced, Outcome.hard_bounced)
 TRIED = (MailState.sent, MailState.uncertain, MailState.failed)

@@ -6,9 +6,9 @@ from typing import Any
 from forms.protocols import StepForm
 from service.labels import label
 from service.models import MailKind, Protocol
-from service.models.step_names import step_name
-from service.models.step_words import ANCHORS, CONDITIONS, UNITS, WEEKDAYS
 from service.models.steps import EVERY_DAY, NATURES, Anchor, Condition, Step, Unit
+from service.protocols.rules.step_names import step_name
+from service.protocols.rules.step_words import ANCHORS, CONDITIONS, UNITS, WEEKDAYS
 from service.tokens import new_public_id
 
 LONGEST_NAME = 60

@@ -16,8 +16,6 @@ from sqlalchemy.orm import joinedload
 
 from service.clock import now
 from service.extensions import db
-from service.mail import situations
-from service.mail.following import is_in_it
 from service.models import (
     Departure,
     Enrolment,
@@ -25,10 +23,12 @@ from service.models import (
     MailState,
     Protocol,
 )
-from service.models.plans import Planned, plan
-from service.models.situations import Situation
 from service.models.steps import Step
 from service.paging import PER_PAGE, Page, page_within
+from service.protocols.queries import situations
+from service.protocols.queries.following import is_in_it
+from service.protocols.rules.plans import Planned, plan
+from service.protocols.rules.situations import Situation
 
 CHUNK = 200  # departures looked at together
 MOST = 5000  # departures looked at, the newest first: about a millisecond each

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 
 from service.clock import now
 from service.extensions import db
-from service.mail import outbox, situations
+from service.mail import outbox
 from service.mail.policy import suppressions
 from service.mail.rows import among
 from service.models import (
@@ -22,8 +22,9 @@ from service.models import (
     OutboxMessage,
     SkipReason,
 )
-from service.models.situations import Situation
 from service.models.steps import Step
+from service.protocols.queries import situations
+from service.protocols.rules.situations import Situation
 
 HELD = (EnrolmentState.stopped, EnrolmentState.paused)  # until a person lets it go on
 

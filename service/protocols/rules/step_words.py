@@ -11,8 +11,8 @@ from flask_babel import format_date, format_time, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from service.models.step_names import step_name
 from service.models.steps import EVERY_DAY, Anchor, Condition, Step, Unit
+from service.protocols.rules.step_names import step_name
 
 
 @dataclass(frozen=True, slots=True)

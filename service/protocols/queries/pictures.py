@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import log1p
 
-from service.models.step_checks import chain_of
 from service.models.steps import Anchor, Step, Unit
+from service.protocols.rules.step_checks import chain_of
 
 FIRST, LAST = 5.0, 95.0  # percent of the width: where day 0 is, and the last day of all lanes
 APART = 11.0  # percent between two marks in a row, so that they never overlap on a phone

@@ -1,0 +1,1 @@
+"""Questions about facts that are known already. No I/O."""
