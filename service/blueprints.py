@@ -9,6 +9,8 @@ from service.company import views as settings
 from service.consent import api as api_suppressions
 from service.consent import public as preferences
 from service.consent.views import consents, suppressions
+from service.departures import public as doors
+from service.departures.views import conversations, departures, recoveries, returns, steps
 from service.protocols.views import protocol_steps, protocols, step_words
 from service.team.views import api_tokens, members, sessions
 from service.web import (
@@ -25,9 +27,7 @@ from service.web import (
 )
 from service.web.provider import (
     calendars,
-    conversations,
     deliveries,
-    departures,
     doctor,
     future,
     greeting_texts,
@@ -41,17 +41,14 @@ from service.web.provider import (
     newsletter_texts,
     newsletters,
     questions,
-    recoveries,
     results,
-    returns,
-    steps,
     suppression_lists,
     testimonials,
     texts,
     today,
 )
 from service.web.public import calendars as public_calendars
-from service.web.public import doors, feeds, inbound, surveys
+from service.web.public import feeds, inbound, surveys
 from service.web.public import newsletter_links as public_newsletter_links
 from service.web.public import newsletters as public_newsletters
 from service.web.public import testimonials as public_testimonials

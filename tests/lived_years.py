@@ -19,9 +19,10 @@ import time_machine
 from sqlalchemy import func, select, update
 
 from service import scheduler, tasks
-from service.actions import departures, recoveries, responses, stages
-from service.actions.departures import Facts
+from service.actions import responses
 from service.clock import now
+from service.departures.actions import departures, recoveries, stages
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.models import (

@@ -7,8 +7,8 @@ import time_machine
 from sqlalchemy import select
 
 from service import named_leases, scheduler, tasks
-from service.actions import departures
-from service.actions.departures import Facts
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db, queue
 from service.models import MailState, OutboxMessage
 from service.protocols import jobs as advancing

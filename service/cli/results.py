@@ -8,10 +8,10 @@ import click
 from flask_babel import force_locale
 
 from service.current import company
+from service.departures.queries.filters import Window
 from service.exports import FORMATS
 from service.exports.files import opened, progress
 from service.reports.matrix import matrix
-from service.reports.windows import Window
 
 DAY = click.DateTime(["%Y-%m-%d"])
 

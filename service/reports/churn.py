@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
+from service.departures.queries.filters import first_of
 from service.extensions import db
 from service.models import Client, Departure, Stage
-from service.reports.windows import first_of
 from service.statistics import churn_rate
 
 STAYED = (Stage.retained,)

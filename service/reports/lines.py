@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, Select, and_, func, select
 from sqlalchemy.orm import lazyload
 
+from service.departures.queries.filters import Window
 from service.extensions import db
 from service.models import (
     Answer,
@@ -27,7 +28,6 @@ from service.models import (
     Return,
     Testimonial,
 )
-from service.reports.windows import Window
 
 CHUNK = 1000
 Whatever = Select[*tuple[Any, ...]]

@@ -6,10 +6,10 @@ from datetime import datetime
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from service.departures.queries.timeline import Item, said
 from service.extensions import db
 from service.labels import label, why_not
 from service.models import InboundKind, InboundMail, MailState, OutboxMessage, Outcome
-from service.reports.timeline import Item, said
 
 GOOD = (Outcome.delivered, InboundKind.delivered)
 QUIET = (InboundKind.auto_reply, InboundKind.reply)

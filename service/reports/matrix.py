@@ -4,12 +4,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from service.departures.queries.filters import Window
 from service.exports.tables import Table
 from service.extensions import db
 from service.models import Question
 from service.reports.cells import columns
 from service.reports.lines import count, lines
-from service.reports.windows import Window
 
 
 def matrix(window: Window, zone: ZoneInfo, language: str) -> Table:

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
 
+from service.departures.queries.filters import Window
 from service.extensions import db
 from service.models import Client, Contact, Departure, Response, Testimonial, TestimonialState
-from service.reports.windows import Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 
+from service.departures.queries.filters import Window, first_of
 from service.extensions import db
 from service.models import (
     Departure,
@@ -19,7 +20,6 @@ from service.models import (
     Response,
     ResponseReason,
 )
-from service.reports.windows import Window, first_of
 from service.statistics import NetPromoterScore, Share
 
 SENT = Response.submitted_at.is_not(None)  # a partial answer is nobody's yet

@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from service.actions import departures, doors, inbound, responses, stages
-from service.actions.departures import Facts
-from service.actions.doors import Wish
+from service.actions import inbound, responses
 from service.actions.responses import Answers
 from service.clients.actions import bases, clients
 from service.clock import now, today
+from service.departures.actions import departures, stages, talk_requests
+from service.departures.actions.departures import Facts
+from service.departures.actions.talk_requests import Wish
 from service.models import Basis, Contact, InboundDoor, MailKind, Stage
 from tests import builders
 from tests.imports.carrying import imported
@@ -94,7 +95,7 @@ def test_a_list_says_who_left_and_where_the_address_comes_from(session, ana):
 
 
 def test_a_press_on_the_open_door_is_a_sign_of_life(ana):
-    doors.ask_to_talk(ana, Wish())
+    talk_requests.ask_to_talk(ana, Wish())
     assert now() - ana.interacted_at < timedelta(minutes=1)
 
 

@@ -7,10 +7,10 @@ from threading import Barrier, Thread
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import departures, stages
-from service.actions.departures import Facts
 from service.clients.actions import clients
 from service.clock import today
+from service.departures.actions import departures, stages
+from service.departures.actions.departures import Facts
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import (

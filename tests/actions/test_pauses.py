@@ -6,8 +6,10 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from service.actions import departures, inbound
-from service.actions.departures import Facts
+from service.actions import inbound
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
+from service.departures.queries import timeline
 from service.extensions import db
 from service.mail.delivery import delivery, prepared
 from service.mail.policy import conditions
@@ -24,7 +26,6 @@ from service.models import (
     SkipReason,
 )
 from service.protocols.actions import protocols
-from service.reports import timeline
 from tests.builders import a_company, a_contact, a_provider
 from tests.mail.coming_in import answer
 from tests.mail.deliveries import a_courier_that_dies

@@ -8,8 +8,8 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
-from service.actions import departures
-from service.actions.departures import Facts
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import (

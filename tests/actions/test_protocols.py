@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from sqlalchemy import event, select
 
-from service.actions import departures, stages
-from service.actions.departures import Facts
+from service.departures.actions import departures, stages
+from service.departures.actions.departures import Facts
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail.policy import suppressions

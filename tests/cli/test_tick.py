@@ -7,8 +7,8 @@ import time_machine
 from flask import Flask
 
 from service import named_leases, scheduler
-from service.actions import departures
-from service.actions.departures import Facts
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.models import Company, OutboxMessage, SuppressionReason

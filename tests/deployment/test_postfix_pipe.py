@@ -13,9 +13,9 @@ from flask import current_app
 from sqlalchemy import func, select
 
 from service import tasks
-from service.actions import departures
-from service.actions.departures import Facts
 from service.clock import today
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.models import (

@@ -11,9 +11,9 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_o
 import pytest
 from sqlalchemy import select
 
-from service.actions import departures
-from service.actions.departures import Facts
 from service.clock import today
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.models import OutboxMessage, Outcome
 from service.team.actions import passwords

@@ -8,10 +8,10 @@ from urllib.request import urlopen
 import pytest
 from sqlalchemy import create_engine, inspect, select
 
-from service.actions import departures
-from service.actions.departures import Facts
 from service.clock import now, today
 from service.config import Settings
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.models import OutboxMessage
 from tests.builders import a_company, a_contact, a_provider

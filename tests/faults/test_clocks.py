@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from service.actions import departures
-from service.actions.departures import Facts
 from service.database import reading
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.models import MailState, OutboxMessage, SkipReason
 from tests.builders import a_company, a_contact

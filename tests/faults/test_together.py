@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import departures
-from service.actions.departures import Facts
 from service.clock import today
 from service.database import reading
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.models import MailState, OutboxMessage
 from tests.builders import a_company, a_contact

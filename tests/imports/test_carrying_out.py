@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import departures
 from service.consent.actions import preferences
+from service.departures.actions import departures
 from service.errors import Refused
 from service.models import (
     Client,

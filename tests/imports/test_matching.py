@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from service.actions import stages
+from service.departures.actions import stages
 from service.models import Departure, Enrolment, Event, EventKind, Stage
 from tests.builders import a_client, a_contact, a_departure, a_provider
 from tests.imports.carrying import COLUMNS, TODAY, a_day, imported, the

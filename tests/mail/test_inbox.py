@@ -8,8 +8,9 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 
 from service import receiving, tasks
-from service.actions import departures, inbound
-from service.actions.departures import Facts
+from service.actions import inbound
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db, queue
 from service.mail.inbound import mailbox as inbox
 from service.models import (

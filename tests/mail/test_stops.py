@@ -15,9 +15,9 @@ from rq import Worker
 from sqlalchemy import select, text
 
 from service import named_leases, scheduler
-from service.actions import departures
-from service.actions.departures import Facts
 from service.clock import today
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db, queue
 from service.mail import outbox
 from service.models import MailKind, MailState, OutboxMessage

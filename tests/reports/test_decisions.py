@@ -9,13 +9,14 @@ from flask_babel import force_locale
 from sqlalchemy import delete, select
 
 from service import scheduler
-from service.actions import deliveries, departures, newsletters
+from service.actions import deliveries, newsletters
 from service.actions import greetings as greeting_actions
-from service.actions.departures import Facts
 from service.clock import now
 from service.consent.actions import consents
 from service.consent.actions import suppressions as suppression_actions
 from service.consent.actions.consents import Elsewhere
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.events.actions import tell
 from service.extensions import db
 from service.mail import outbox

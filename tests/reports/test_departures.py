@@ -7,11 +7,11 @@ from sqlalchemy import event
 
 from service.clients.queries import clients
 from service.clock import now
+from service.departures.queries import departures
+from service.departures.queries.departures import Query
 from service.extensions import db
 from service.models import Reason, Recovery, Stage
 from service.paging import PER_PAGE
-from service.reports import departures
-from service.reports.departures import Query
 from tests import builders
 
 

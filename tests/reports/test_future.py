@@ -7,9 +7,10 @@ import time_machine
 from sqlalchemy import select, update
 
 from service import scheduler
-from service.actions import departures, newsletters
-from service.actions.departures import Facts
+from service.actions import newsletters
 from service.clock import now
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.labels import why_not
 from service.mail.policy import suppressions

@@ -10,6 +10,7 @@ import pytest
 from flask_babel import force_locale
 from openpyxl import load_workbook
 
+from service.departures.queries.filters import Window
 from service.exports import delimited, excel
 from service.exports.tables import Table
 from service.imports.columns import Column as ImportColumn
@@ -27,7 +28,6 @@ from service.models import (
 )
 from service.reports import lines as lines_module
 from service.reports.matrix import matrix
-from service.reports.windows import Window
 from tests.builders import a_departure, a_provider, a_response, added, an_invitation
 
 MADRID = ZoneInfo("Europe/Madrid")

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import pytest
 
 from service.clock import now, today
+from service.departures.queries import returns
+from service.departures.queries.filters import Window
 from service.models import MailKind, MailState, OutboxMessage, Return, ReturnReason, Stage
-from service.reports import returns
-from service.reports.windows import Window
 from tests.builders import (
     a_client,
     a_company,

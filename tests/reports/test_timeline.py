@@ -7,8 +7,9 @@ import time_machine
 from flask_babel import force_locale
 from sqlalchemy import select
 
-from service.actions import departures
-from service.actions.departures import Facts
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
+from service.departures.queries import timeline
 from service.events import rules as happenings
 from service.extensions import db
 from service.labels import LABELS, WHY_LATER, WHY_NOT
@@ -27,7 +28,6 @@ from service.models import (
     WaitReason,
 )
 from service.protocols.actions import protocols, steps
-from service.reports import timeline
 from tests import builders
 
 

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import delete, func, select
 
-from service.actions import departures
-from service.actions.departures import Facts
 from service.clock import now, today
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.mail import outbox
 from service.models import (

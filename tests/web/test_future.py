@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 import time_machine
 
-from service.actions import departures
-from service.actions.departures import Facts
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.models import Role
 from tests import builders

@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import event
 
-from service.actions import departures, inbound
-from service.actions.departures import Facts
+from service.actions import inbound
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.models import EnrolmentState, InboundDoor, InboundMail, Role
 from tests import builders

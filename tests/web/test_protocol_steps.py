@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.actions import departures
-from service.actions.departures import Facts
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.models import Enrolment, Protocol, ProtocolVersion, Provider, Role
 from service.models.steps import Anchor, Step, Unit
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT, SURVEY

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.actions import departures
-from service.actions.departures import Facts
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.models import Enrolment, EnrolmentState, Protocol, Role
 from service.protocols.actions import protocols
 from service.protocols.rules.built_ins import BUILT_INS

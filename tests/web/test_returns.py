@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
-from service.actions import departures as recording
-from service.actions.departures import Facts
 from service.clock import now
+from service.departures.actions import departures as recording
+from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.mail.rendering.rendering import render
 from service.models import (

@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from service.actions import departures
-from service.actions.departures import Facts
 from service.actions.imports.bulk import insert_all, insert_quietly
 from service.actions.imports.drafts import DepartureDraft
 from service.actions.imports.plans import service_of
 from service.actions.imports.standing import portions
 from service.clock import now, today
 from service.current import company
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.events import actions as events
 from service.extensions import db
 from service.models import (

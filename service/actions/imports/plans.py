@@ -7,7 +7,6 @@ from datetime import date
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from service.actions import departures
 from service.actions.imports.drafts import (
     ClientDraft,
     ContactDraft,
@@ -18,6 +17,7 @@ from service.actions.imports.drafts import (
 from service.actions.imports.standing import find_standing, opted_out, responsibles
 from service.clock import today
 from service.current import company
+from service.departures.actions import departures
 from service.imports import Problem, Reading
 
 

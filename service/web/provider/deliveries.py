@@ -13,12 +13,13 @@ from service.clock import now
 from service.config import Rate
 from service.consent import queries as suppressions
 from service.current import settings
+from service.departures.queries import timeline
 from service.extensions import db
 from service.labels import why_not
 from service.mail.delivery import health
 from service.models import MailKind, OutboxMessage, Provider, Role
 from service.protocols.queries import decisions, evidence
-from service.reports import deliveries, mail_stories, timeline
+from service.reports import deliveries, mail_stories
 from service.reports.mail_queries import COUNTED, LISTS, TABS, Query
 from service.web.access import current_provider, requires, way_back
 from service.web.acts import do

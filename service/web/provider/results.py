@@ -7,16 +7,17 @@ from flask_babel import gettext as _
 
 from service.clients.actions import samples
 from service.clock import now, today
+from service.departures.queries import returns
+from service.departures.queries.filters import Window, first_of
+from service.departures.views.filters import ALL_TIME, MONTHS, chosen, name_of, periods, rows_of
 from service.exports import FORMATS
 from service.models import Role
-from service.reports import churn, quotes, results, returns
+from service.reports import churn, quotes, results
 from service.reports.matrix import matrix
 from service.reports.today import tasks
 from service.reports.trends import by_year
-from service.reports.windows import Window, first_of
 from service.web.access import current_provider, requires
 from service.web.language import select_language
-from service.web.provider.periods import ALL_TIME, MONTHS, chosen, name_of, periods, rows_of
 from service.web.theme import current_company
 
 blueprint = Blueprint("results", __name__, url_prefix="/results")

@@ -5,9 +5,9 @@ from typing import Any
 from flask_babel import gettext as _
 
 from forms.departures import EditForm, FactsForm, RecordForm
-from service.actions.departures import Facts, seen
 from service.clients.actions import clients
 from service.clock import today
+from service.departures.actions.departures import Facts, seen
 from service.extensions import db
 from service.models import Client, Contact, Departure, Protocol, Provider, Reason
 from service.protocols.actions import protocols

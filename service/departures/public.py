@@ -4,9 +4,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from forms.doors import DoorForm
-from service.actions import doors
-from service.actions.doors import Wish
 from service.consent.public import contact_of
+from service.departures.actions import talk_requests
+from service.departures.actions.talk_requests import Wish
 from service.extensions import csrf, db
 from service.labels import channel_name, day_part_name
 from service.models import Channel, DayPart
@@ -37,7 +37,7 @@ def ask_to_talk(token: str) -> Response | tuple[str, int]:
     form = _form()
     if not form.validate():
         return render_template("public/doors/show.html", form=form, token=token), 422
-    was_known = doors.ask_to_talk(contact, _wish(form))
+    was_known = talk_requests.ask_to_talk(contact, _wish(form))
     db.session.commit()
     return redirect(url_for(".show", token=token, sent="again" if was_known else "yes"), 303)
 

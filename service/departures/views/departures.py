@@ -9,22 +9,22 @@ from werkzeug.wrappers import Response
 from forms.conversations import EndForm
 from forms.departures import EditForm, RecordForm
 from forms.texts import tidied
-from service.actions import departures as actions
-from service.actions import returns, stages
 from service.clients.queries import clients
 from service.clock import now
+from service.departures.actions import departures as actions
+from service.departures.actions import returns, stages
+from service.departures.queries import answers, conversations, departures, timeline
+from service.departures.views import forms
+from service.departures.views.conversations import plan_form_of
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail.policy.legal_basis import widest
 from service.models import Departure, Role, Stage
 from service.protocols.queries import protocols, situations
-from service.reports import answers, conversations, departures, timeline
 from service.web.access import current_provider, requires
 from service.web.acts import do
 from service.web.lists import searched
 from service.web.names import reason_choices
-from service.web.provider import departure_forms
-from service.web.provider.conversations import plan_form_of
 from service.web.theme import current_company
 
 blueprint = Blueprint("departures", __name__, url_prefix="/departures")
@@ -52,18 +52,18 @@ def index() -> str:
 def new() -> str:
     """Ask for a departure; ?client=… begins with what is known of a client."""
     known = clients.find(request.args.get("client", ""))
-    return _record_page(departure_forms.record_form(known))
+    return _record_page(forms.record_form(known))
 
 
 @blueprint.post("/new")
 @requires(Role.member)
 def record() -> Page:
     """Record the departure and show what will be sent."""
-    form = departure_forms.record_form()
+    form = forms.record_form()
     if not form.validate():
         return _record_page(form), 422
-    facts = departure_forms.facts_from(form)
-    contact = departure_forms.contact_from(form)
+    facts = forms.facts_from(form)
+    contact = forms.contact_from(form)
     twin = actions.twin(contact.client, facts)
     if twin is not None:
         db.session.rollback()
@@ -75,7 +75,7 @@ def record() -> Page:
             facts,
             by=current_provider(),
             sends_mails=form.sends_mails.data,
-            protocol=departure_forms.protocol_from(form),
+            protocol=forms.protocol_from(form),
         )
     except Refused as refusal:
         db.session.rollback()
@@ -119,7 +119,7 @@ def show(public_id: str) -> str:
 def edit(public_id: str) -> str:
     """Ask what to change."""
     departure = the_departure(public_id)
-    return _edit_page(departure, departure_forms.edit_form(departure))
+    return _edit_page(departure, forms.edit_form(departure))
 
 
 @blueprint.post("/<public_id>/edit")
@@ -127,10 +127,10 @@ def edit(public_id: str) -> str:
 def change(public_id: str) -> Page:
     """Change it, unless somebody else did meanwhile."""
     departure = the_departure(public_id)
-    form = departure_forms.edit_form(departure)
+    form = forms.edit_form(departure)
     if not form.validate():
         return _edit_page(departure, form), 422
-    values = departure_forms.values_from(form, departure)
+    values = forms.values_from(form, departure)
     try:
         changed = actions.change(departure, values, by=current_provider(), was=form.was.data)
     except Conflict as conflict:

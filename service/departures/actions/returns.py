@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from flask_babel import gettext as _
 from sqlalchemy import select, update
 
-from service.actions import stages
 from service.clock import now
+from service.departures.actions import stages
 from service.errors import Conflict
 from service.events.actions import tell
 from service.extensions import db

@@ -7,13 +7,13 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.conversations import EndForm, PlanForm
-from service.actions import conversations as actions
 from service.clock import local_moment, now
+from service.departures.actions import conversations as actions
+from service.departures.queries import conversations
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.labels import channel_name, conversation_state, day_part_name
 from service.models import Conversation, Role
-from service.reports import conversations
 from service.web.access import current_provider, requires
 from service.web.theme import current_company
 from service.workdays import late_at

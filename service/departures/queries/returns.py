@@ -8,6 +8,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, case, distinct, exists, func, or_, select
 from sqlalchemy.orm import joinedload
 
+from service.departures.queries.filters import Window
 from service.extensions import db
 from service.mail.kinds import RULES
 from service.models import (
@@ -22,7 +23,6 @@ from service.models import (
     Stage,
 )
 from service.paging import Page, cut, page_within
-from service.reports.windows import Window
 from service.statistics import Share
 
 # Mails that nobody asked for and nobody is owed: with these we get in touch.

@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 
 from forms.results import ResultsForm
 from service.clock import today
+from service.departures.queries import returns
+from service.departures.queries.filters import Window, first_of
 from service.labels import label, reason_of_return
-from service.reports import returns
-from service.reports.windows import Window, first_of
 from service.web.theme import current_company
 
 MONTHS = 12  # shown when the address asks for no period

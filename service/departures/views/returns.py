@@ -8,19 +8,19 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.returns import ReturnForm
-from service.actions import returns as actions
-from service.actions.returns import Facts
 from service.clients.queries import clients
 from service.clock import today
+from service.departures.actions import returns as actions
+from service.departures.actions.returns import Facts
+from service.departures.queries import conversations, returns
+from service.departures.views.departures import the_departure
+from service.departures.views.filters import chosen, name_of, periods, rows_of
 from service.errors import Conflict
 from service.extensions import db
 from service.labels import label, reason_of_return
 from service.models import Departure, MailKind, OutboxMessage, Return, ReturnReason, Role, Stage
-from service.reports import conversations, returns
 from service.web.access import current_provider, requires
 from service.web.acts import do
-from service.web.provider.departures import the_departure
-from service.web.provider.periods import chosen, name_of, periods, rows_of
 from service.web.theme import current_company
 
 blueprint = Blueprint("returns", __name__)

@@ -6,10 +6,10 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from forms.recoveries import ClosingForm
-from service.actions import recoveries as actions
+from service.departures.actions import recoveries as actions
+from service.departures.queries import recoveries
 from service.extensions import db
 from service.models import Departure, Recovery, Role
-from service.reports import recoveries
 from service.web.access import current_provider, requires
 from service.web.acts import do
 

@@ -7,13 +7,13 @@ from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from service.departures.views.departures import the_departure
 from service.models import Role
 from service.protocols.actions import protocols, steps
 from service.protocols.rules.step_names import protocol_name
 from service.protocols.views.protocols import the_protocol
 from service.web.access import current_provider, requires
 from service.web.acts import do
-from service.web.provider.departures import the_departure
 
 blueprint = Blueprint("steps", __name__, url_prefix="/departures/<public_id>")
 

@@ -1,0 +1,1 @@
+"""A client's leaving: the record, its stages, conversations, recoveries, returns, its timeline."""
