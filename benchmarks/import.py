@@ -19,11 +19,11 @@ from pathlib import Path
 import xlsxwriter
 from sqlalchemy import delete, insert
 
-from service.actions import imports
 from service.app import create_app
 from service.config import Settings
 from service.extensions import db
-from service.imports import read_file
+from service.imports import actions as imports
+from service.imports.rules import read_file
 from service.models import Client, Contact, Departure
 from tests.servers import postgres
 

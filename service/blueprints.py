@@ -11,6 +11,7 @@ from service.consent import public as preferences
 from service.consent.views import consents, suppressions
 from service.departures import public as doors
 from service.departures.views import conversations, departures, recoveries, returns, steps
+from service.imports.views import imports, suppression_lists
 from service.protocols.views import protocol_steps, protocols, step_words
 from service.team.views import api_tokens, members, sessions
 from service.web import (
@@ -32,7 +33,6 @@ from service.web.provider import (
     future,
     greeting_texts,
     greetings,
-    imports,
     inbound_mails,
     mails,
     newsletter_audiences,
@@ -42,7 +42,6 @@ from service.web.provider import (
     newsletters,
     questions,
     results,
-    suppression_lists,
     testimonials,
     texts,
     today,

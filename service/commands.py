@@ -3,7 +3,8 @@
 from flask import Flask
 
 from service import tick
-from service.cli import clients, doctor, mail, results, suppressions, testimonials
+from service.cli import doctor, mail, results, testimonials
+from service.imports.commands import clients, suppressions
 from service.team import commands as providers
 
 GROUPS = (providers, clients, results, testimonials, suppressions, mail)

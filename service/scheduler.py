@@ -22,7 +22,7 @@ from service.api import answers
 from service.clock import now
 from service.current import settings
 from service.extensions import db, queue
-from service.imports import uploads
+from service.imports.actions import uploads
 from service.mail.delivery import delivery, health, sweeper
 from service.mail.policy import conditions, quiet_hours
 from service.models import (

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from service.actions import imports
 from service.clock import today
-from service.imports import read
+from service.imports import actions as imports
+from service.imports.rules import read
 from service.models import Client, Contact, Departure, Enrolment, Event
 from tests.imports.lists import HEADER
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import openpyxl
 
-from service.imports import Known, Problem, Reading, Row, plain, read
+from service.imports.rules import Known, Problem, Reading, Row, plain, read
 from service.models import Reason
 
 DATA = Path(__file__).parent / "data"

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from service.actions import imports
 from service.clock import today
 from service.extensions import db
-from service.imports import read
+from service.imports import actions as imports
+from service.imports.rules import read
 from tests.imports.lists import HEADER
 
 TODAY = today("Europe/Madrid")

@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 
 from service import scheduler
 from service.clock import today
-from service.imports import reading as reading_module
-from service.imports import too_large, uploads
+from service.imports.actions import uploads
+from service.imports.rules import reading as reading_module
+from service.imports.rules import too_large
+from service.imports.views import imports as page_module
 from service.models import Client, Contact, Departure, Enrolment, Event, Role
-from service.web.provider import imports as page_module
 from tests.builders import a_company, a_provider, logged_in
 from tests.imports.lists import DATA, HEADER, WHO
 

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event, func, select
 
-from service.actions.imports import suppressions as lists
 from service.clock import now
 from service.consent.queries import table
 from service.errors import Refused
 from service.exports import FORMATS
 from service.extensions import db
-from service.imports.suppressions import Reading, read
+from service.imports.actions import suppressions as lists
+from service.imports.rules.suppressions import Reading, read
 from service.mail.policy import suppressions
 from service.models import Suppression, SuppressionChange, SuppressionReason, SuppressionScope
 from tests.builders import a_contact, a_provider

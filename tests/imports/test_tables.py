@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from service.imports import MOST_BYTES, read_file
-from service.imports import reading as reading_module
+from service.imports.rules import MOST_BYTES, read_file
+from service.imports.rules import reading as reading_module
 from tests.imports.lists import (
     HEADER,
     KNOWN,

@@ -6,10 +6,10 @@ from threading import Barrier
 
 from sqlalchemy import func, select
 
-from service.actions import imports
 from service.clock import today
 from service.extensions import db
-from service.imports import read
+from service.imports import actions as imports
+from service.imports.rules import read
 from service.models import Client, Departure, Enrolment, MailKind, OutboxMessage
 from tests.builders import a_company
 from tests.imports.lists import DATA, HEADER, WHO

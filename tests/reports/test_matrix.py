@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from service.departures.queries.filters import Window
 from service.exports import delimited, excel
 from service.exports.tables import Table
-from service.imports.columns import Column as ImportColumn
+from service.imports.rules.columns import Column as ImportColumn
 from service.models import (
     Answer,
     MailKind,
@@ -136,7 +136,7 @@ def test_only_the_window_is_exported(session):
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_an_import_knows_the_columns_that_it_shares_with_the_export(session, language):
     a_departure()
-    from service.imports.columns import NAMES, plain
+    from service.imports.rules.columns import NAMES, plain
 
     known = {NAMES[plain(name)] for name in rows_of(language)[0] if plain(name) in NAMES}
     assert known == set(ImportColumn)

@@ -1,0 +1,201 @@
+"""Say what a list comes to, thing by thing, before anything is changed. Only reads."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from service.clock import today
+from service.current import company
+from service.departures.actions import departures
+from service.imports.actions.drafts import ClientDraft, ContactDraft, DepartureDraft, Drafts, draft
+from service.imports.actions.standing import find_standing, opted_out, responsibles
+from service.imports.rules import Problem, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many of one kind of thing a list creates, updates and leaves as they are."""
+
+    created: int
+    updated: int
+    unchanged: int
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether none of them changes."""
+        return not self.created and not self.updated
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A departure whose protocol begins with the import, so that its contact gets mail."""
+
+    line: int
+    client: str
+    contact: str
+    email: str
+    service: str
+    end_on: date | None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What carrying out comes to. With problems in `reading` it must not be carried out."""
+
+    reading: Reading
+    drafts: Drafts = field(default_factory=Drafts)
+    clients: Count = Count(0, 0, 0)
+    contacts: Count = Count(0, 0, 0)
+    departures: Count = Count(0, 0, 0)
+    history: int = 0  # new departures that count and get no mail
+    starts: list[Start] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """What it comes to, in short, to tell whether it still does a moment later."""
+        counts = (self.clients, self.contacts, self.departures)
+        numbers = [n for count in counts for n in (count.created, count.updated)]
+        return "-".join(map(str, [*numbers, self.history, len(self.starts)]))
+
+    @property
+    def who_gets_mail(self) -> str:
+        """Say for how many departures the protocol starts."""
+        if not self.starts:
+            return str(_("Nobody gets mail."))
+        return str(
+            ngettext(
+                "%(num)d departure starts its protocol, so its contact gets mail.",
+                "%(num)d departures start their protocol, so their contacts get mail.",
+                len(self.starts),
+            )
+        )
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether something in the list has to be put right first."""
+        return bool(self.reading.problems)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether all of it is here already."""
+        return (
+            self.clients.is_nothing
+            and self.contacts.is_nothing
+            and self.departures.is_nothing
+            and not self.starts
+        )
+
+
+def plan(reading: Reading, *, protocol_since: date | None = None) -> Plan:
+    """Compare what was read with the database.
+
+    New departures that ended before `protocol_since` (default: more than 30 days ago) are history;
+    given, it also starts the protocol of those recorded as history that ended since.
+    """
+    found = Plan(reading)
+    if found.is_refused:
+        return found
+    drafts = draft(reading.rows, responsibles())
+    find_standing(drafts)
+    if _holds_samples(drafts, reading):
+        return found
+    _keep_opted_out(drafts, reading)
+    first = protocol_since or today(company().time_zone) - departures.HISTORY_AFTER
+    for departure in drafts.departures:
+        _decide(departure, first, is_asked_for=protocol_since is not None)
+        _warn_of_other_contact(departure, reading)
+    found.drafts = drafts
+    found.clients = _count(drafts.clients.values())
+    found.contacts = _count(drafts.contacts.values())
+    found.departures = _count(drafts.departures)
+    found.history = sum(draft.is_history for draft in drafts.departures if draft.standing is None)
+    found.starts = [_start(draft) for draft in drafts.departures if draft.starts]
+    return found
+
+
+def _count(drafts: Iterable[ClientDraft | ContactDraft | DepartureDraft]) -> Count:
+    created = updated = unchanged = 0
+    for one in drafts:
+        if one.standing is None:
+            created += 1
+        elif one.changes_of(one.standing):
+            updated += 1
+        else:
+            unchanged += 1
+    return Count(created, updated, unchanged)
+
+
+def _holds_samples(drafts: Drafts, reading: Reading) -> bool:
+    """Refuse to put a real client behind the name of a sample one, which gets no mail ever."""
+    before = reading.problems.count
+    for contact in drafts.contacts.values():
+        standing = contact.client.standing
+        if standing is not None and standing.is_sample:
+            reason = _("A client of the sample data has this name. Remove the sample data first.")
+            reading.problems.add(Problem(reason, contact.line, typed=standing.name))
+    return reading.problems.count > before
+
+
+def _keep_opted_out(drafts: Drafts, reading: Reading) -> None:
+    """An import never turns on again what a contact turned off."""
+    off = [
+        contact
+        for contact in drafts.contacts.values()
+        if contact.standing is None or not contact.standing.keep_in_touch
+    ]
+    refusing = opted_out(off)
+    for contact in off:
+        if contact.key in refusing and contact.values.get("keep_in_touch"):
+            contact.values["keep_in_touch"] = False
+            reason = _("This contact asked for no more mail, so keep in touch stays off.")
+            reading.warnings.add(Problem(reason, contact.line, typed=contact.values["email"]))
+
+
+def _decide(departure: DepartureDraft, first: date, *, is_asked_for: bool) -> None:
+    """Set whether it is history (ended before the day `first`) and whether its protocol begins.
+
+    The protocol of history that stands already begins only when that is asked for.
+    """
+    end_on, standing = departure.values.get("end_on"), departure.standing
+    departure.is_history = end_on is not None and end_on < first
+    if standing is None:
+        departure.starts = not departure.is_history
+    elif standing.is_history and not standing.is_over:
+        departure.starts = is_asked_for and end_on is not None and not departure.is_history
+
+
+def _warn_of_other_contact(departure: DepartureDraft, reading: Reading) -> None:
+    standing = departure.standing
+    if standing is None:
+        return
+    contact = departure.contact.standing
+    if contact is None or standing.contact_id != contact.id:
+        reason = _(
+            "This departure is already recorded with another contact of the client, who gets its "
+            "mails."
+        )
+        reading.warnings.add(
+            Problem(reason, departure.line, typed=departure.contact.values["email"])
+        )
+
+
+def _start(departure: DepartureDraft) -> Start:
+    contact = departure.contact
+    return Start(
+        line=departure.line,
+        client=contact.client.values["name"],
+        contact=contact.values["name"],
+        email=contact.values["email"],
+        service=service_of(departure),
+        end_on=departure.values.get("end_on"),
+    )
+
+
+def service_of(departure: DepartureDraft) -> str:
+    """Return the service that ends: the row's, or else the one that the client has."""
+    client = departure.contact.client
+    service: str = departure.values.get("service") or client.values.get("service", "")
+    return service or (client.standing.service if client.standing else "")

@@ -1,0 +1,137 @@
+"""Bring a list of those who get no mail in, whole or not at all, and twice the same as once.
+
+`plan` says what a list comes to and only reads; `carry_out` does that, and flushes. The addresses
+need not be those of contacts.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import func, insert, select, text
+
+from service.clock import now
+from service.database import insert_into
+from service.errors import Refused
+from service.extensions import db
+from service.imports.actions.standing import portions
+from service.imports.rules.suppressions import Entry, Reading
+from service.mail.policy import suppressions
+from service.models import (
+    Contact,
+    Provider,
+    Suppression,
+    SuppressionChange,
+    SuppressionReason,
+)
+from service.tokens import new_public_id
+
+DOOR = "import"
+ONE_IMPORT = 4_712_027  # the name of our lock on PostgreSQL; SQLite has one writer anyway
+
+Key = tuple[str, str, str]  # address_hash, scope, reason
+
+
+@dataclass(slots=True)
+class Plan:
+    """What carrying out comes to. With problems in `reading` it must not be carried out."""
+
+    reading: Reading
+    rows: list[dict[str, Any]] = field(default_factory=list)  # to be inserted
+    unchanged: int = 0  # on the list already, or repeated in the file
+    contacts: int = 0  # contacts who get less mail from then on
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether something in the list has to be put right first."""
+        return bool(self.reading.problems)
+
+    @property
+    def by_reason(self) -> dict[SuppressionReason, int]:
+        """How many are new, by their reason, the most first."""
+        return dict(Counter(row["reason"] for row in self.rows).most_common())
+
+    @property
+    def summary(self) -> str:
+        """What it comes to, in short, to tell whether it still does a moment later."""
+        return f"{len(self.rows)}-{self.unchanged}-{self.contacts}"
+
+
+def plan(reading: Reading, *, file: str = "", by: Provider | None = None) -> Plan:
+    """Compare what was read with the list: a few queries, however long it is.
+
+    `file` is kept as the words of those entries that bring none.
+    """
+    found = Plan(reading)
+    if found.is_refused:
+        return found
+    hashed = [
+        suppressions.address_hashes(entry.email) if entry.email else [entry.address_hash]
+        for entry in reading.entries
+    ]
+    seen = _held(one for hashes in hashed for one in hashes)
+    moment = now()
+    for entry, hashes in zip(reading.entries, hashed, strict=True):
+        keys = [(one, entry.scope.value, entry.reason.value) for one in hashes]
+        if seen.isdisjoint(keys):
+            seen.add(keys[0])
+            found.rows.append(_row(entry, hashes[0], file, by) | {"created_at": entry.at or moment})
+        else:
+            found.unchanged += 1
+    found.contacts = _contacts(row["address"] for row in found.rows)
+    return found
+
+
+def carry_out(reading: Reading, *, file: str = "", by: Provider | None = None) -> Plan:
+    """Put the list in and return what it came to. Imports take turns.
+
+    Raises Refused, with nothing changed, when something in the list is wrong.
+    """
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": ONE_IMPORT})
+    done = plan(reading, file=file, by=by)
+    if done.is_refused:
+        raise Refused(_("Nothing was imported: something in the list has to be put right first."))
+    adding = insert_into(Suppression, db.engine)
+    adding = adding.on_conflict_do_nothing(index_elements=suppressions.KEY)
+    for rows in portions(done.rows):
+        db.session.execute(adding, [{"public_id": new_public_id(), **row} for row in rows])
+        changes = [suppressions.change_of(row) for row in rows]
+        db.session.execute(insert(SuppressionChange), changes)
+        suppressions.take_back(row["address"] for row in rows if row["address"])
+    return done
+
+
+def _held(hashes: Iterable[str]) -> set[Key]:
+    """Return what the list has of these hashes already."""
+    held: set[Key] = set()
+    columns = (Suppression.address_hash, Suppression.scope, Suppression.reason)
+    for some in portions(dict.fromkeys(hashes)):
+        query = select(*columns).where(Suppression.address_hash.in_(some))
+        held.update(
+            (one, scope.value, reason.value) for one, scope, reason in db.session.execute(query)
+        )
+    return held
+
+
+def _row(entry: Entry, hashed: str, file: str, by: Provider | None) -> dict[str, Any]:
+    return {
+        "address_hash": hashed,
+        "address": entry.email or None,
+        "reason": entry.reason,
+        "scope": entry.scope,
+        "source": DOOR,
+        "detail": entry.words or file,
+        "provider_id": by.id if by else None,
+    }
+
+
+def _contacts(addresses: Iterable[str | None]) -> int:
+    """Count the contacts who have these addresses."""
+    keys = dict.fromkeys(address.casefold() for address in addresses if address)
+    return sum(
+        db.session.scalar(select(func.count(Contact.id)).where(Contact.email_key.in_(some))) or 0
+        for some in portions(keys)
+    )

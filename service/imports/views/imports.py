@@ -1,0 +1,165 @@
+"""Import a client list: upload it, see what it comes to, confirm."""
+
+import csv
+import io
+from datetime import date
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from werkzeug.utils import secure_filename
+from werkzeug.wrappers import Response
+
+from forms.imports import ConfirmForm, SinceForm, UploadForm
+from service.extensions import db
+from service.imports import actions as imports
+from service.imports.actions import Plan
+from service.imports.actions.uploads import Upload
+from service.imports.rules import MOST_BYTES, Reading, read_file, too_large
+from service.imports.rules.columns import SPANISH, Column
+from service.imports.views import uploads
+from service.models import Role
+from service.web.access import current_provider, requires
+from service.web.language import select_language
+
+blueprint = Blueprint("imports", __name__, url_prefix="/imports")
+
+Page = str | tuple[str, int] | Response
+MEANINGS = {
+    Column.client: _l("the company; needed"),
+    Column.contact: _l("the person there who gets the mails; needed"),
+    Column.email: _l("one address; needed"),
+    Column.language: _l("of the mails: es or en"),
+    Column.group: _l("what it shares with other clients"),
+    Column.started_on: _l("client since: 22/11/2026 or 2026-11-22"),
+    Column.notice_on: _l("the day they told you"),
+    Column.end_on: _l("the last day"),
+    Column.reasons: _l("of leaving, with | between them"),
+    Column.responsible: _l("the address of somebody of your team"),
+    Column.monthly_value: _l("in euros"),
+    Column.acquisition_cost: _l("in euros"),
+    Column.margin: _l("a percentage, from 0 to 100"),
+    Column.keep_in_touch: _l("yes or no"),
+}
+LISTED = 200  # departures that start their protocol; the rest is counted
+
+
+@blueprint.get("")
+@requires(Role.member)
+def index() -> str:
+    """Ask for the file."""
+    return _ask(UploadForm())
+
+
+@blueprint.post("")
+@requires(Role.member)
+def upload() -> Page:
+    """Keep the file and lead to its preview."""
+    return uploads.keep(UploadForm(), _ask, MOST_BYTES, too_large)
+
+
+@blueprint.get("/example.csv")
+@requires(Role.viewer)
+def example() -> Response:
+    """Give a list to fill in, with the columns in the reader's language."""
+    spanish = select_language() == "es"
+    made = io.StringIO()
+    writer = csv.writer(made, delimiter=";" if spanish else ",", lineterminator="\r\n")
+    writer.writerow([SPANISH[column] if spanish else column.value for column in Column])
+    name = _("client-list.csv")
+    return Response(
+        b"\xef\xbb\xbf" + made.getvalue().encode(),
+        mimetype="text/csv",
+        headers={"Content-Disposition": f"attachment; filename={secure_filename(name)}"},
+    )
+
+
+@blueprint.get("/<key>")
+@requires(Role.member)
+def show(key: str) -> Page:
+    """Show what the list comes to, line by line what is wrong, and who would get mail."""
+    kept = uploads.find(key)
+    if kept is None:
+        return _gone()
+    form = SinceForm(request.args)
+    since = form.since.data if form.validate() else None
+    found = imports.plan(_read(kept), protocol_since=since)
+    return _preview(kept, found, form, since)
+
+
+@blueprint.post("/<key>")
+@requires(Role.member)
+def confirm(key: str) -> Page:
+    """Import the list, if it still comes to what was shown."""
+    kept = uploads.find(key)
+    form = ConfirmForm()
+    if kept is None or not form.validate():
+        return _gone()
+    since, me = form.since.data, current_provider()
+    source = _("import: %(file)s", file=kept.name)
+    done = uploads.carry_out(
+        kept,
+        lambda: imports.carry_out(_read(kept), protocol_since=since, by=me, source=source),
+        form.shown.data,
+    )
+    if done is None:
+        return redirect(url_for(".show", key=key, since=since), 303)
+    flash(_said(done), "success")
+    where = "departures.index" if done.departures.created else "clients.index"
+    return redirect(url_for(where), 303)
+
+
+def _read(kept: Upload) -> Reading:
+    known = imports.known()
+    db.session.rollback()  # others may write while the file is read
+    return read_file(kept.path, known)
+
+
+def _ask(form: UploadForm) -> str:
+    return render_template(
+        "provider/imports/index.html",
+        form=form,
+        columns=list(Column),
+        spanish=SPANISH,
+        meanings=MEANINGS,
+    )
+
+
+def _preview(kept: Upload, found: Plan, form: SinceForm, since: date | None) -> Page:
+    page = render_template(
+        "provider/imports/show.html",
+        upload=kept,
+        found=found,
+        reading=found.reading,
+        starts=found.starts[:LISTED],
+        more_starts=max(0, len(found.starts) - LISTED),
+        form=form,
+        since=since,
+        again=UploadForm(),
+        counts=(
+            (_("Clients"), found.clients),
+            (_("Contacts"), found.contacts),
+            (_("Departures"), found.departures),
+        ),
+    )
+    return (page, 422) if found.is_refused else page
+
+
+def _gone() -> tuple[str, int]:
+    return render_template("provider/imports/gone.html"), 410
+
+
+def _said(done: Plan) -> str:
+    clients = ngettext("%(num)d new client", "%(num)d new clients", done.clients.created)
+    departures = ngettext(
+        "%(num)d new departure", "%(num)d new departures", done.departures.created
+    )
+    return str(
+        _(
+            "Imported: %(clients)s, %(departures)s. %(starts)s",
+            clients=clients,
+            departures=departures,
+            starts=done.who_gets_mail,
+        )
+    )

@@ -1,0 +1,64 @@
+"""A list on its way in: kept, shown, confirmed or gone. What the pages of both kinds share."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import flash, redirect, url_for
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+
+from service.clock import now
+from service.current import settings
+from service.errors import Conflict, Refused
+from service.extensions import db
+from service.imports.actions import Plan, uploads
+from service.imports.actions.suppressions import Plan as ListPlan
+from service.imports.actions.uploads import Upload
+
+Page = str | tuple[str, int] | Response
+Done = TypeVar("Done", Plan, ListPlan)
+
+
+def keep(
+    form: FlaskForm, ask: Callable[[Any], str], most_bytes: int, too_large: Callable[[int], str]
+) -> Page:
+    """Keep the file of `form` and lead to its preview, or `ask` again and say what is wrong."""
+    if not form.validate():
+        return ask(form), 422
+    file = form["file"].data
+    size = file.stream.seek(0, io.SEEK_END)
+    file.stream.seek(0)
+    if size > most_bytes:
+        form["file"].errors = [too_large(size)]
+        return ask(form), 413
+    name = Path(file.filename.replace("\\", "/")).name
+    kept = uploads.keep(_directory(), file.stream, name, now())
+    return redirect(url_for(".show", key=kept.key), 303)
+
+
+def find(key: str) -> Upload | None:
+    """Return the list that was kept under `key`, unless it is gone."""
+    return uploads.find(_directory(), key, now())
+
+
+def carry_out(kept: Upload, act: Callable[[], Done], shown: str | None) -> Done | None:
+    """Commit what `act` does if it is what was shown; else say why not, and change nothing."""
+    try:
+        done = act()
+        if done.summary != shown:
+            raise Conflict(_("Something changed since you looked. This is how it stands now."))
+    except Refused as refusal:
+        db.session.rollback()
+        flash(str(refusal), "warning")
+        return None
+    db.session.commit()
+    uploads.drop(kept)
+    return done
+
+
+def _directory() -> Path:
+    """Return where lists of both kinds lie; those of yesterday go whichever comes next."""
+    return settings().data_dir / uploads.FOLDER
