@@ -13,6 +13,8 @@ from service.departures import public as doors
 from service.departures.views import conversations, departures, recoveries, returns, steps
 from service.imports.views import imports, suppression_lists
 from service.protocols.views import protocol_steps, protocols, step_words
+from service.surveys import views as questions
+from service.surveys.public import surveys
 from service.team.views import api_tokens, members, sessions
 from service.web import (
     access,
@@ -40,14 +42,13 @@ from service.web.provider import (
     newsletter_issues,
     newsletter_texts,
     newsletters,
-    questions,
     results,
     testimonials,
     texts,
     today,
 )
 from service.web.public import calendars as public_calendars
-from service.web.public import feeds, inbound, surveys
+from service.web.public import feeds, inbound
 from service.web.public import newsletter_links as public_newsletter_links
 from service.web.public import newsletters as public_newsletters
 from service.web.public import testimonials as public_testimonials

@@ -19,7 +19,6 @@ import time_machine
 from sqlalchemy import func, select, update
 
 from service import scheduler, tasks
-from service.actions import responses
 from service.clock import now
 from service.departures.actions import departures, recoveries, stages
 from service.departures.actions.departures import Facts
@@ -44,6 +43,7 @@ from service.models import (
 )
 from service.models.steps import Anchor, Condition, Step, Unit
 from service.protocols.actions import protocols
+from service.surveys.actions import responses
 from tests import builders, years
 from tests.mailboxes import Mailbox
 from tests.years import Entry, Life, Row, World

@@ -4,14 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from service.actions import inbound, responses
-from service.actions.responses import Answers
+from service.actions import inbound
 from service.clients.actions import bases, clients
 from service.clock import now, today
 from service.departures.actions import departures, stages, talk_requests
 from service.departures.actions.departures import Facts
 from service.departures.actions.talk_requests import Wish
 from service.models import Basis, Contact, InboundDoor, MailKind, Stage
+from service.surveys.actions import responses
+from service.surveys.actions.responses import Answers
 from tests import builders
 from tests.imports.carrying import imported
 from tests.mail.coming_in import answer

@@ -6,8 +6,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.actions import responses
-from service.actions.responses import Answers
 from service.clock import now
 from service.errors import Conflict
 from service.models import (
@@ -25,6 +23,8 @@ from service.models import (
     SkipReason,
 )
 from service.protocols.actions import protocols
+from service.surveys.actions import responses
+from service.surveys.actions.responses import Answers
 from tests.builders import (
     a_client,
     a_company,

@@ -12,7 +12,6 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
-from service.actions import invitations
 from service.clients.actions import bases
 from service.clock import now
 from service.consent.actions import consents
@@ -33,6 +32,7 @@ from service.models import (
     Response,
 )
 from service.protocols.actions.writing import HELD
+from service.surveys.actions import invitations
 from service.team.actions.alerts import alert
 
 CHANNEL = "survey page"

@@ -19,7 +19,7 @@ from forms.surveys import OwnQuestion, SurveyForm, made_for
 from service.config import LANGUAGES
 from service.current import settings
 from service.models import Question
-from service.reports.surveys import House, Survey
+from service.surveys.queries import House, Survey
 from service.web.compression import wants_gzip
 from service.web.language import browser_language, speak
 from service.web.theme import accent_css, public_css

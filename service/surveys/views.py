@@ -6,15 +6,15 @@ from werkzeug.wrappers import Response
 
 from forms.questions import KINDS, QuestionForm, made_for
 from forms.surveys import made_for as survey_for
-from service.actions import questions
 from service.config import LANGUAGES
 from service.current import company
 from service.extensions import db
 from service.models import Question, QuestionKind, Role
-from service.reports.surveys import House
+from service.surveys.actions import questions
+from service.surveys.public import pages
+from service.surveys.queries import House
 from service.web.access import current_provider, requires
 from service.web.names import LANGUAGE_NAMES
-from service.web.public import survey_pages
 
 blueprint = Blueprint("questions", __name__, url_prefix="/questions")
 
@@ -109,17 +109,17 @@ def put_back(question_id: int) -> Page:
 @requires(Role.owner)
 def preview() -> Response:
     """Show the survey as clients see it; `also` names a question that is switched off."""
-    survey_pages.speak_for(company().language)
+    pages.speak_for(company().language)
     also = request.args.get("also", type=int)
     asked = [one for one in questions.in_order() if one.is_on or one.id == also]
     house = company()
-    page = survey_pages.Page(
+    page = pages.Page(
         g.language,
         House(house.name, house.accent, house.logo_version, house.postal_address),
         current_provider().name,
-        own=survey_pages.own_questions(asked),
+        own=pages.own_questions(asked),
     )
-    return survey_pages.filled(page, survey_for(page.own)(), is_preview=True)
+    return pages.filled(page, survey_for(page.own)(), is_preview=True)
 
 
 def _find(question_id: int) -> Question:

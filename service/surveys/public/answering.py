@@ -12,14 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from forms.surveys import OwnQuestion, SurveyForm, made_for, own_data
-from service.actions import invitations, responses
-from service.actions.responses import Answers
 from service.clock import now
 from service.database import only_reading
 from service.errors import Conflict, Gone
 from service.extensions import db
 from service.mail import links
 from service.models import Departure, Invitation, Reason, Response, Testimonial
+from service.surveys.actions import invitations, responses
+from service.surveys.actions.responses import Answers
 from service.tokens import Purpose
 
 T = TypeVar("T")

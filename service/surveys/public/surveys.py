@@ -14,19 +14,19 @@ from werkzeug.wrappers import Response
 
 from forms.surveys import TEN, SurveyForm, made_for
 from service import models
-from service.actions import responses
 from service.clock import now
 from service.current import read_token, sign
 from service.database import only_reading
 from service.errors import Conflict, Gone
 from service.extensions import csrf, db
-from service.reports import surveys as reports
-from service.reports.surveys import Survey
+from service.surveys import queries as reports
+from service.surveys.actions import responses
+from service.surveys.public import answering, pages
+from service.surveys.public.answering import Different
+from service.surveys.queries import Survey
 from service.tokens import Purpose
 from service.web import limits
 from service.web.compression import compress
-from service.web.public import answering, survey_pages
-from service.web.public.answering import Different
 
 blueprint = Blueprint("survey", __name__)
 csrf.exempt(blueprint)
@@ -47,13 +47,13 @@ def show(token: str) -> Response:
     """Show the empty survey; `?score=` only preselects."""
     survey = _survey(token, Purpose.survey)
     if survey.submitted_at is not None:
-        return survey_pages.link("sent", 410, token=token)
+        return pages.link("sent", 410, token=token)
     if survey.has_response:
-        return survey_pages.link("begun", 200, token=token)
+        return pages.link("begun", 200, token=token)
     score = request.args.get("score")
-    own = survey_pages.own_questions(survey.questions)
-    page = survey_pages.page_of(survey, own, score if score in TEN else None)
-    return survey_pages.empty(page)
+    own = pages.own_questions(survey.questions)
+    page = pages.page_of(survey, own, score if score in TEN else None)
+    return pages.empty(page)
 
 
 @blueprint.post("/s/<token>")
@@ -67,7 +67,7 @@ def answer(token: str) -> Response:
     try:
         return _done(lambda: answering.keep_first(public_id, form, language, send), send)
     except Different:
-        return survey_pages.link("different", 409, form=form, token=token)
+        return pages.link("different", 409, form=form, token=token)
     except BUSY:
         return _busy(survey, form)
 
@@ -82,7 +82,7 @@ def mail_link(token: str) -> Response:
     response = answering.response_to(read_token(Purpose.survey, token) or "")
     went = responses.mail_link(response)
     db.session.commit()
-    return survey_pages.link("mailed" if went else "not_mailed", 200)
+    return pages.link("mailed" if went else "not_mailed", 200)
 
 
 @blueprint.get("/r/<token>")
@@ -90,9 +90,9 @@ def review(token: str) -> Response:
     """Show the answer to whoever holds its private link, with thanks once it was sent."""
     survey = _survey(token, Purpose.answer)
     response = answering.response_of(read_token(Purpose.answer, token) or "")
-    own = survey_pages.own_questions(reports.questions_with(answering.answered(response)))
-    return survey_pages.filled(
-        survey_pages.page_of(survey, own),
+    own = pages.own_questions(reports.questions_with(answering.answered(response)))
+    return pages.filled(
+        pages.page_of(survey, own),
         answering.form_of(response, own),
         note="saved" if survey.submitted_at is None else "sent",
         closes_at=survey.closes_at,
@@ -125,7 +125,7 @@ def _survey(token: str, purpose: Purpose) -> Survey:
     public_id = read_token(purpose, token)
     find = reports.by_invitation if purpose is Purpose.survey else reports.by_response
     survey = find(public_id) if public_id else None
-    survey_pages.speak_for(survey.language if survey else None)
+    pages.speak_for(survey.language if survey else None)
     if survey is None:
         raise Unusable("unknown", 404)
     if not survey.is_open(now()):
@@ -143,7 +143,7 @@ def _typed(token: str, purpose: Purpose) -> tuple[Survey, SurveyForm, bool]:
 def _form() -> SurveyForm:
     """Return the form as it was posted, with every own question that was on it."""
     questions = reports.questions_with(answering.asked_about())
-    return made_for(survey_pages.own_questions(questions))(request.form)
+    return made_for(pages.own_questions(questions))(request.form)
 
 
 def _done(keep: Callable[[], models.Response], send: bool) -> Response:
@@ -151,39 +151,39 @@ def _done(keep: Callable[[], models.Response], send: bool) -> Response:
     token = sign(Purpose.answer, answering.written(keep).public_id)
     db.session.commit()
     address = url_for(
-        ".review", token=token, sent=1 if send else None, lang=survey_pages.chosen_language()
+        ".review", token=token, sent=1 if send else None, lang=pages.chosen_language()
     )
     return redirect(address, 303)
 
 
 def _again(survey: Survey, form: SurveyForm, status: int, note: str = "") -> Response:
     """Show the form again with everything that was typed."""
-    page = survey_pages.page_of(survey, form.own)
-    return survey_pages.filled(page, form, status, note=note)
+    page = pages.page_of(survey, form.own)
+    return pages.filled(page, form, status, note=note)
 
 
 def _busy(survey: Survey, form: SurveyForm) -> Response:
     """Say that nothing could be kept just now, with everything that was typed."""
     db.session.rollback()
     response = _again(survey, form, 503, "busy")
-    response.headers["Retry-After"] = str(survey_pages.TRY_AGAIN)
+    response.headers["Retry-After"] = str(pages.TRY_AGAIN)
     return response
 
 
 @blueprint.errorhandler(Gone)
 def _gone(_error: Gone) -> Response:
-    return survey_pages.link("closed", 410, form=_form())
+    return pages.link("closed", 410, form=_form())
 
 
 @blueprint.errorhandler(Unusable)
 def _unusable(error: Unusable) -> Response:
     form = _form() if request.method == "POST" else None
-    return survey_pages.link(error.kind, error.status, form=form)
+    return pages.link(error.kind, error.status, form=form)
 
 
 def _away(_error: Exception) -> Response:
     db.session.rollback()
-    return survey_pages.without_database(503, "busy")
+    return pages.without_database(503, "busy")
 
 
 for _kind in BUSY:
@@ -192,10 +192,10 @@ for _kind in BUSY:
 
 @blueprint.errorhandler(TooManyRequests)
 def _too_many(_error: TooManyRequests) -> Response:
-    return survey_pages.without_database(429, "too_many")
+    return pages.without_database(429, "too_many")
 
 
 @blueprint.errorhandler(RequestEntityTooLarge)
 def _too_long(_error: RequestEntityTooLarge) -> Response:
-    survey_pages.speak_for(None)
-    return survey_pages.link("too_long", 413)
+    pages.speak_for(None)
+    return pages.link("too_long", 413)

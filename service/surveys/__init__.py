@@ -1,0 +1,1 @@
+"""Questions, invitations and what clients answered."""
