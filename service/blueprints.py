@@ -16,6 +16,9 @@ from service.protocols.views import protocol_steps, protocols, step_words
 from service.surveys import views as questions
 from service.surveys.public import surveys
 from service.team.views import api_tokens, members, sessions
+from service.testimonials import views as testimonials
+from service.testimonials.public import feeds
+from service.testimonials.public import testimonials as public_testimonials
 from service.web import (
     access,
     dates,
@@ -43,15 +46,13 @@ from service.web.provider import (
     newsletter_texts,
     newsletters,
     results,
-    testimonials,
     texts,
     today,
 )
 from service.web.public import calendars as public_calendars
-from service.web.public import feeds, inbound
+from service.web.public import inbound
 from service.web.public import newsletter_links as public_newsletter_links
 from service.web.public import newsletters as public_newsletters
-from service.web.public import testimonials as public_testimonials
 
 PROVIDER = (
     sessions,

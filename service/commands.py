@@ -3,9 +3,10 @@
 from flask import Flask
 
 from service import tick
-from service.cli import doctor, mail, results, testimonials
+from service.cli import doctor, mail, results
 from service.imports.commands import clients, suppressions
 from service.team import commands as providers
+from service.testimonials import commands as testimonials
 
 GROUPS = (providers, clients, results, testimonials, suppressions, mail)
 

@@ -7,11 +7,11 @@ import json
 import pytest
 from sqlalchemy import select
 
-from service.actions import moderation
 from service.clock import now
 from service.errors import Refused
 from service.extensions import db
 from service.models import MailKind, OutboxMessage, Role, Testimonial, TestimonialState
+from service.testimonials.actions import moderation
 from tests.builders import a_client, a_company, a_contact, a_departure, a_provider, added, logged_in
 
 LONG = "Llegamos sin saber qué necesitábamos y salimos con un plan. ¡Los recomendaría a un amigo!"

@@ -5,7 +5,7 @@ Caches may keep them for a minute, so that a withdrawal is out of every page wit
 
 from flask import Blueprint, Response, make_response, request
 
-from service.reports import quotations, testimonials
+from service.testimonials.queries import quotations, testimonials
 
 blueprint = Blueprint("feeds", __name__)
 CACHE = "public, max-age=60, stale-while-revalidate=60"

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from service.current import company
 from service.exports.delimited import neutral
-from service.reports.testimonials import Published, as_records
+from service.testimonials.queries.testimonials import Published, as_records
 
 FIELDS = (
     "id",

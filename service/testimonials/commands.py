@@ -7,7 +7,7 @@ import click
 from flask_babel import force_locale
 
 from service.current import company
-from service.reports import quotations, testimonials
+from service.testimonials.queries import quotations, testimonials
 
 
 @click.group("testimonials")

@@ -10,12 +10,12 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.wrappers import Response
 
 from forms.testimonials import ShorteningForm
-from service.actions import moderation
 from service.errors import Refused
 from service.extensions import db
 from service.models import Departure, Role, Testimonial, TestimonialState
-from service.reports import testimonials
-from service.reports.differences import left_out
+from service.testimonials.actions import moderation
+from service.testimonials.queries import testimonials
+from service.testimonials.rules import left_out
 from service.web.access import current_provider, requires
 
 blueprint = Blueprint("testimonials", __name__, url_prefix="/testimonials")

@@ -5,7 +5,6 @@ import re
 from flask_babel import gettext as _
 
 from service import clock
-from service.actions.testimonials import tell
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail import outbox
@@ -17,6 +16,7 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
+from service.testimonials.actions.testimonials import tell
 
 
 def approve(testimonial: Testimonial, by: Provider) -> None:

@@ -12,11 +12,11 @@ from werkzeug.wrappers import Response
 
 from forms.testimonials import TestimonialForm
 from service import clock, current
-from service.actions import testimonials
-from service.actions.testimonials import PERMISSIONS, Submission
 from service.errors import Conflict, Gone
 from service.extensions import csrf, db
 from service.models import Departure, Invitation, InvitationKind, Testimonial
+from service.testimonials.actions import testimonials
+from service.testimonials.actions.testimonials import PERMISSIONS, Submission
 from service.tokens import Purpose
 from service.web import limits
 from service.web.compression import compress
