@@ -12,6 +12,7 @@ from service.consent.views import consents, suppressions
 from service.departures import public as doors
 from service.departures.views import conversations, departures, recoveries, returns, steps
 from service.imports.views import imports, suppression_lists
+from service.messages.views import mails, texts
 from service.protocols.views import protocol_steps, protocols, step_words
 from service.surveys import views as questions
 from service.surveys.public import surveys
@@ -39,14 +40,12 @@ from service.web.provider import (
     greeting_texts,
     greetings,
     inbound_mails,
-    mails,
     newsletter_audiences,
     newsletter_images,
     newsletter_issues,
     newsletter_texts,
     newsletters,
     results,
-    texts,
     today,
 )
 from service.web.public import calendars as public_calendars

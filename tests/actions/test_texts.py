@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import update
 
-from service.actions import texts
 from service.errors import Conflict
 from service.extensions import db
 from service.mail.rendering.texts import Text
+from service.messages.actions import texts
 from service.models import MailText
 from tests.builders import a_provider, added
 

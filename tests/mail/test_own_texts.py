@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import event
 
-from service.actions import test_mails
 from service.extensions import db
 from service.mail.policy import conditions
 from service.mail.rendering.related_rows import load
 from service.mail.rendering.rendering import Rendering, render, render_many, render_topic, the_house
+from service.messages.actions import test_mails
+from service.messages.queries import kinds
 from service.models import MailKind, MailText
 from service.models.steps import NATURES
-from service.reports.texts import kinds
 from tests.builders import a_company, a_protocol, a_provider, added
 from tests.mail.mails import a_mail
 

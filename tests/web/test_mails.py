@@ -6,8 +6,8 @@ import pytest
 
 from service.extensions import db
 from service.mail.rendering.rendering import render
+from service.messages.views.mails import hashes
 from service.models import MailKind, OutboxMessage
-from service.web.provider.mails import hashes
 from tests.builders import a_company, a_provider, logged_in
 from tests.mail.mails import html_of, in_octets, parsed
 

@@ -5,7 +5,6 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.mail_texts import MailTextForm
-from service.actions import texts
 from service.config import LANGUAGES
 from service.current import company
 from service.errors import Conflict
@@ -13,10 +12,11 @@ from service.extensions import db
 from service.mail.rendering.text_checks import Faults
 from service.mail.rendering.text_defaults import default
 from service.mail.rendering.texts import Text
+from service.messages.actions import texts
+from service.messages.views import text_pages
 from service.models import Greeting, MailKind, Role
 from service.models.greetings import greeting_label
 from service.web.access import current_provider, requires
-from service.web.provider import text_pages
 from service.web.provider.greetings import the_greeting
 
 blueprint = Blueprint("greeting_texts", __name__, url_prefix="/greetings/<public_id>/text")

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from forms.mail_texts import MailTextForm
 from forms.newsletters import ImageForm
-from service.actions import newsletter_images, newsletters, test_mails
+from service.actions import newsletter_images, newsletters
 from service.config import LANGUAGES
 from service.current import company
 from service.errors import Conflict
@@ -16,11 +16,12 @@ from service.extensions import db
 from service.mail.rendering import issue_links, pictures, placeholders, text_previews
 from service.mail.rendering.text_checks import Faults, check
 from service.mail.rendering.texts import LONGEST_BODY, Text
+from service.messages.actions import test_mails
+from service.messages.views import text_frames
 from service.models import MailKind, Newsletter, Role
 from service.reports import newsletters as reports
 from service.web.access import current_provider, requires
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider import text_frames
 from service.web.provider.newsletters import the_newsletter
 
 blueprint = Blueprint("newsletter_texts", __name__, url_prefix="/newsletters/<newsletter>/text")

@@ -6,10 +6,10 @@ from service.actions import issues, newsletter_images
 from service.config import LANGUAGES
 from service.current import settings
 from service.mail import issue_pages
+from service.messages.views.mails import hashes
 from service.reports import newsletters as reports
 from service.web.compression import compress
 from service.web.language import select_language, speak_as_asked
-from service.web.provider.mails import hashes
 
 blueprint = Blueprint("news", __name__)
 blueprint.after_request(compress)

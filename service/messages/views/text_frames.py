@@ -10,7 +10,7 @@ from service.current import settings
 from service.mail.rendering.rendering import Rendering
 from service.mail.rendering.text_checks import Faults
 from service.mail.rendering.wire import decoded
-from service.web.provider.mails import hashes, with_pictures_inside
+from service.messages.views.mails import hashes, with_pictures_inside
 
 _BAR = (
     '<p style="margin:0;padding:12px 16px;font:600 16px/24px sans-serif;'

@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.mail_texts import MailTextForm
-from service.actions import texts
 from service.config import LANGUAGES
 from service.current import company
 from service.errors import Conflict
@@ -16,12 +15,13 @@ from service.extensions import db
 from service.labels import label
 from service.mail.rendering.text_checks import Faults
 from service.mail.rendering.texts import Text
+from service.messages import queries as reports
+from service.messages.actions import texts
+from service.messages.queries import OF_ALL, Place, Scope
+from service.messages.views import text_pages
 from service.models import MailKind, MailText, Role
-from service.reports import texts as reports
-from service.reports.texts import OF_ALL, Place, Scope
 from service.web.access import current_provider, requires
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider import text_pages
 
 blueprint = Blueprint("texts", __name__, url_prefix="/texts")
 

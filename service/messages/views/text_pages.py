@@ -6,16 +6,16 @@ from flask import Response, flash
 from flask_babel import gettext as _
 
 from forms.mail_texts import MailTextForm
-from service.actions import test_mails
 from service.extensions import db
 from service.mail.rendering import placeholders, text_previews
 from service.mail.rendering.text_checks import Faults, check
 from service.mail.rendering.texts import LONGEST_BODY, Text
+from service.messages import queries as reports
+from service.messages.actions import test_mails
+from service.messages.views import text_frames
 from service.models import MailKind
-from service.reports import texts as reports
 from service.web.access import current_provider
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider import text_frames
 
 
 def typed(form: MailTextForm) -> Text:

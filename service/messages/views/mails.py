@@ -19,7 +19,6 @@ from flask import (
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from service.actions import test_mails
 from service.config import LANGUAGES
 from service.extensions import db
 from service.labels import label
@@ -28,8 +27,9 @@ from service.mail.rendering import custom_texts, rendering
 from service.mail.rendering.rendering import Rendering
 from service.mail.rendering.samples import sample
 from service.mail.rendering.wire import decoded
+from service.messages import queries as texts
+from service.messages.actions import test_mails
 from service.models import MailKind, Role
-from service.reports import texts
 from service.web.access import current_provider, requires
 
 VIEWS = ("phone", "desk", "text")
