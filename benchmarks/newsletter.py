@@ -15,11 +15,11 @@ from benchmarks import _installs, _peers
 from benchmarks._installs import Install
 from benchmarks._peers import Sink
 from service import scheduler
-from service.actions import newsletters
 from service.extensions import db
 from service.models import Audience, Contact, OutboxMessage, Provider
 from service.models.audiences import Who
-from service.models.recurrences import Frequency
+from service.newsletters.actions import newsletters
+from service.newsletters.rules import Frequency
 
 READERS = 10_000
 LEAST = 0.4  # of smtplib

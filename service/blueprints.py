@@ -13,6 +13,17 @@ from service.departures import public as doors
 from service.departures.views import conversations, departures, recoveries, returns, steps
 from service.imports.views import imports, suppression_lists
 from service.messages.views import mails, texts
+from service.newsletters.public import links as public_newsletter_links
+from service.newsletters.public import newsletters as public_newsletters
+from service.newsletters.views import (
+    audiences,
+    greeting_texts,
+    greetings,
+    images,
+    issues,
+    newsletters,
+)
+from service.newsletters.views import texts as newsletter_texts
 from service.protocols.views import protocol_steps, protocols, step_words
 from service.surveys import views as questions
 from service.surveys.public import surveys
@@ -37,21 +48,12 @@ from service.web.provider import (
     deliveries,
     doctor,
     future,
-    greeting_texts,
-    greetings,
     inbound_mails,
-    newsletter_audiences,
-    newsletter_images,
-    newsletter_issues,
-    newsletter_texts,
-    newsletters,
     results,
     today,
 )
 from service.web.public import calendars as public_calendars
 from service.web.public import inbound
-from service.web.public import newsletter_links as public_newsletter_links
-from service.web.public import newsletters as public_newsletters
 
 PROVIDER = (
     sessions,
@@ -71,9 +73,9 @@ PROVIDER = (
     protocol_steps,
     newsletters,
     newsletter_texts,
-    newsletter_audiences,
-    newsletter_images,
-    newsletter_issues,
+    audiences,
+    images,
+    issues,
     doctor,
     deliveries,
     future,

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, select
 
 from service import named_leases, receiving
-from service.actions import greetings, issues, troubles
+from service.actions import troubles
 from service.api import answers
 from service.clock import now
 from service.current import settings
@@ -34,6 +34,7 @@ from service.models import (
     SkipReason,
     WaitReason,
 )
+from service.newsletters.actions import greetings, issues
 from service.protocols.actions import protocols
 from service.reports import future
 

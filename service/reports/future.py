@@ -15,7 +15,6 @@ from sqlalchemy.orm import contains_eager, joinedload
 from service.clock import local_moment
 from service.current import company
 from service.extensions import db
-from service.mail import audiences
 from service.mail.policy import quiet_hours
 from service.mail.rows import among
 from service.models import (
@@ -36,13 +35,13 @@ from service.models import (
     SkipReason,
 )
 from service.models.clients import name_key
-from service.models.recurrences import upcoming
 from service.models.yearly import next_on
+from service.newsletters.queries import audiences, greetings
+from service.newsletters.rules import upcoming
 from service.paging import Page, page_within
 from service.protocols.queries import forecasts
 from service.protocols.rules.forecasts import Forecast
 from service.protocols.rules.situations import Situation
-from service.reports import greetings
 
 PER_PAGE = 50
 MOST_ISSUES = 366  # of one newsletter: a daily one, for a year

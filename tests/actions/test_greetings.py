@@ -9,8 +9,6 @@ import time_machine
 from sqlalchemy import select
 
 from service import scheduler
-from service.actions import greetings
-from service.actions.greetings import Plan
 from service.clock import now
 from service.extensions import db
 from service.mail.delivery import delivery
@@ -30,7 +28,9 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
-from service.reports import greetings as reports
+from service.newsletters.actions import greetings
+from service.newsletters.actions.greetings import Plan
+from service.newsletters.queries import greetings as reports
 from tests import builders
 from tests.explaining import asked, plan_of
 

@@ -8,7 +8,6 @@ import time_machine
 from sqlalchemy import func, select
 
 from service import scheduler
-from service.actions import issues, newsletters
 from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
@@ -27,7 +26,8 @@ from service.models import (
     SuppressionReason,
 )
 from service.models.audiences import Who
-from service.models.recurrences import Frequency
+from service.newsletters.actions import issues, newsletters
+from service.newsletters.rules import Frequency
 from tests.builders import a_company, a_contact, a_provider
 
 EVERYBODY = Audience(who=Who.all)

@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from service.actions import newsletter_images, newsletters
 from service.extensions import db
+from service.newsletters.actions import images, newsletters
 from tests.browser.test_provider_pages import CORPUS, TARGETS, enter
 from tests.builders import a_company, a_contact, a_provider
 from tests.live import DESK, PHONE, axe_violations
@@ -25,7 +25,7 @@ def test_a_newsletter_is_written_aimed_and_looked_at(
     newsletter = newsletters.create(CORPUS[0], provider)
     made = io.BytesIO()
     Image.new("RGB", (60, 30), "green").save(made, "PNG")
-    image = newsletter_images.add(newsletter, made.getvalue(), "x.png", CORPUS[2])
+    image = images.add(newsletter, made.getvalue(), "x.png", CORPUS[2])
     body = f"Hola.\n\n![x](/media/newsletters/{image.public_id})\n\n" + "\n\n".join(CORPUS)
     newsletter.texts = {"es": {"subject": "Novedades", "body": body}}
     newsletter.audience = {"who": "all"}

@@ -9,8 +9,7 @@ from flask_babel import force_locale
 from sqlalchemy import delete, select
 
 from service import scheduler
-from service.actions import deliveries, newsletters
-from service.actions import greetings as greeting_actions
+from service.actions import deliveries
 from service.clock import now
 from service.consent.actions import consents
 from service.consent.actions import suppressions as suppression_actions
@@ -37,8 +36,10 @@ from service.models import (
     SuppressionScope,
 )
 from service.models.audiences import Who
-from service.models.recurrences import Frequency
 from service.models.steps import NATURES
+from service.newsletters.actions import greetings as greeting_actions
+from service.newsletters.actions import newsletters
+from service.newsletters.rules import Frequency
 from service.protocols.actions import editing, protocols, steps
 from service.protocols.queries import decisions, evidence
 from tests import builders

@@ -7,7 +7,6 @@ import time_machine
 from sqlalchemy import select, update
 
 from service import scheduler
-from service.actions import newsletters
 from service.clock import now
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
@@ -17,7 +16,8 @@ from service.mail.policy import suppressions
 from service.models import Audience, MailKind, MailState, OutboxMessage, SuppressionReason
 from service.models.audiences import Who
 from service.models.outbox import SkipReason
-from service.models.recurrences import Frequency
+from service.newsletters.actions import newsletters
+from service.newsletters.rules import Frequency
 from service.reports import explanations, future
 from service.reports.future import Query
 from tests import builders

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from service.actions import inbound, newsletters
+from service.actions import inbound
 from service.app import create_app
 from service.clients.actions import samples
 from service.clock import now
@@ -30,7 +30,8 @@ from service.models import (
     SuppressionReason,
 )
 from service.models.audiences import Audience, Who
-from service.models.recurrences import Frequency
+from service.newsletters.actions import newsletters
+from service.newsletters.rules import Frequency
 from service.team.actions.passwords import hashed
 from tests import forked
 from tests.builders import (

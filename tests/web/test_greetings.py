@@ -9,11 +9,11 @@ import time_machine
 from sqlalchemy import select
 
 from service import scheduler
-from service.actions import greetings
 from service.extensions import db
 from service.mail.rendering.rendering import render
 from service.mail.rendering.wire import decoded
 from service.models import Contact, Greeting, MailText, OutboxMessage, Role
+from service.newsletters.actions import greetings
 from tests import builders
 
 HOSTILE = '"><script>ran()</script>{{ 7*7 }}'

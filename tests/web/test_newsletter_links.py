@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import delete, inspect, select
 
 from service import scheduler
-from service.actions import newsletters
 from service.clock import now
 from service.extensions import db
 from service.mail.rendering.rendering import render
@@ -21,8 +20,9 @@ from service.models import (
     OutboxMessage,
     Role,
 )
-from service.models.recurrences import Frequency
-from service.web.public.openings import openings
+from service.newsletters.actions import newsletters
+from service.newsletters.public.openings import openings
+from service.newsletters.rules import Frequency
 from tests.builders import a_company, a_contact, a_provider, logged_in
 
 SHOP = "https://shop.example/new?a=1&b=2#top"

@@ -12,7 +12,6 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from service import scheduler
-from service.actions import newsletter_images, newsletters
 from service.clock import now, today
 from service.extensions import db
 from service.mail.policy import suppressions
@@ -32,8 +31,9 @@ from service.models import (
     SuppressionReason,
 )
 from service.models.audiences import Side, Who
-from service.models.recurrences import Frequency
-from service.reports import audiences
+from service.newsletters.actions import images, newsletters
+from service.newsletters.queries import audience_pages
+from service.newsletters.rules import Frequency
 from tests.builders import (
     a_client,
     a_company,
@@ -306,7 +306,7 @@ def test_a_moving_picture_is_refused(page, marta):
 
 def test_a_small_picture_stays_as_wide_as_it_is(page, marta):
     newsletter = a_newsletter(marta)
-    image = newsletter_images.add(newsletter, a_picture(size=(60, 30)), "x.jpg", "A thing")
+    image = images.add(newsletter, a_picture(size=(60, 30)), "x.jpg", "A thing")
     body = f"![x](/media/newsletters/{image.public_id})"
     newsletter.texts = {"en": {"subject": "x", "body": body}}
     frame = page.get(address(newsletter, "/text/frame?language=en")).text
@@ -315,7 +315,7 @@ def test_a_small_picture_stays_as_wide_as_it_is(page, marta):
 
 def test_a_picture_is_deleted_when_no_text_shows_it_and_only_then(page, marta):
     newsletter, other = a_newsletter(marta), a_newsletter(marta)
-    image = newsletter_images.add(newsletter, a_picture(size=(9, 9)), "x.jpg", "")
+    image = images.add(newsletter, a_picture(size=(9, 9)), "x.jpg", "")
     shown = {"en": {"subject": "x", "body": f"![x](/media/newsletters/{image.public_id})"}}
     issue = NewsletterIssue(newsletter=newsletter, number=1, due_at=now(), texts={})
     db.session.add(issue)
@@ -337,7 +337,7 @@ def test_a_picture_is_deleted_when_no_text_shows_it_and_only_then(page, marta):
 
 def test_what_shines_through_stays_so(session, marta):
     newsletter = a_newsletter(marta)
-    image = newsletter_images.add(newsletter, a_picture("RGBA", (50, 50), "PNG"), "x.webp", "")
+    image = images.add(newsletter, a_picture("RGBA", (50, 50), "PNG"), "x.webp", "")
     assert image.media_type == "image/png"
 
 
@@ -350,7 +350,7 @@ def test_whoever_does_not_get_it_is_listed_with_the_reason_of_the_gate(page, mar
     suppressions.add(stopped.email, SuppressionReason.unsubscribed)
     a_contact(name="Muestra", client=a_client(is_sample=True), **LEFT)
     newsletter = a_newsletter(marta)
-    reach = audiences.reach(newsletter.readers)
+    reach = audience_pages.reach(newsletter.readers)
     assert [reader.name for reader in reach.getting] == ["Sí"]
     why = {reader.name: reader.why_not for reader in reach.readers}
     assert why == {
@@ -423,7 +423,7 @@ def test_a_copy_is_a_draft_and_a_scheduled_one_is_not_deleted(page, marta):
 
 def test_a_test_mail_has_what_was_typed_and_its_pictures(page, marta):
     newsletter = a_newsletter(marta)
-    image = newsletter_images.add(newsletter, a_picture(), "x.jpg", "")
+    image = images.add(newsletter, a_picture(), "x.jpg", "")
     body = f"Look: ![x](/media/newsletters/{image.public_id})"
     page.post(address(newsletter, "/text/test?language=en"), data={"subject": "Try", "body": body})
     row = db.session.scalars(select(OutboxMessage)).one()

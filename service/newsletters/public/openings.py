@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import database
-from service.actions import newsletter_links
+from service.newsletters.actions import links
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Openings:
             for (engine, issue_id, number), times in Counter(taken).items():
                 try:
                     with database.statement_by_statement(engine) as connection:
-                        newsletter_links.count(connection, issue_id, number, times)
+                        links.count(connection, issue_id, number, times)
                 except SQLAlchemyError as error:  # the readers are where they wanted to be
                     log.warning("opening_not_counted error=%s", type(error).__name__)
             for _ in taken:

@@ -6,12 +6,12 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from service.actions import issues as actions
 from service.errors import Conflict
 from service.extensions import db
 from service.labels import label
 from service.models import IssueState, MailState, NewsletterIssue, Role
-from service.reports import newsletters
+from service.newsletters.actions import issues as actions
+from service.newsletters.queries import newsletters
 from service.web.access import current_provider, requires
 
 blueprint = Blueprint("newsletter_issues", __name__, url_prefix="/newsletter-issues")

@@ -2,12 +2,12 @@
 
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
-from service.actions import issues, newsletter_images
 from service.config import LANGUAGES
 from service.current import settings
-from service.mail import issue_pages
 from service.messages.views.mails import hashes
-from service.reports import newsletters as reports
+from service.newsletters.actions import images, issues
+from service.newsletters.queries import issue_pages
+from service.newsletters.queries import newsletters as reports
 from service.web.compression import compress
 from service.web.language import select_language, speak_as_asked
 
@@ -54,7 +54,7 @@ def index() -> str:
 @blueprint.get("/media/newsletters/<public_id>")
 def picture(public_id: str) -> Response:
     """Return a picture; it never changes, so that whoever has it need not ask again."""
-    image = newsletter_images.find(public_id)
+    image = images.find(public_id)
     if image is None:
         abort(404)
     response = Response(image.octets, mimetype=image.media_type)

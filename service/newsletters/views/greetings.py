@@ -7,8 +7,6 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.greetings import GreetingForm
-from service.actions import greetings as actions
-from service.actions.greetings import Plan
 from service.clock import now
 from service.errors import Conflict
 from service.extensions import db
@@ -16,7 +14,9 @@ from service.labels import why_not
 from service.models import Circle, Greeting, Occasion, Role, SkipReason
 from service.models.greetings import circle_label, greeting_label
 from service.models.yearly import parts_of
-from service.reports import greetings as reports
+from service.newsletters.actions import greetings as actions
+from service.newsletters.actions.greetings import Plan
+from service.newsletters.queries import greetings as reports
 from service.web.access import current_provider, requires
 from service.web.dates import days, months
 from service.web.names import LANGUAGE_NAMES

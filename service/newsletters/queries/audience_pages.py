@@ -9,9 +9,9 @@ from sqlalchemy import select
 from service.clock import now
 from service.current import company
 from service.extensions import db
-from service.mail import audiences
-from service.mail.audiences import Reader
 from service.models import Audience, Client, Departure, SkipReason
+from service.newsletters.queries import audiences
+from service.newsletters.queries.audiences import Reader
 from service.paging import PER_PAGE, Page, page_within
 
 MOST_CHOICES = 200  # services and groups that a form offers

@@ -6,12 +6,10 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
-from service.actions import issues, newsletter_links
 from service.clock import local_moment, now
 from service.current import company
 from service.errors import Conflict, Refused
 from service.extensions import db
-from service.mail import audiences
 from service.mail.rendering.texts import Text
 from service.models import (
     Audience,
@@ -21,7 +19,9 @@ from service.models import (
     NewsletterState,
     Provider,
 )
-from service.models.recurrences import Frequency, rule_of
+from service.newsletters.actions import issues, links
+from service.newsletters.queries import audiences
+from service.newsletters.rules import Frequency, rule_of
 
 LATE = timedelta(minutes=10)  # what was to go some minutes ago is meant to go now
 
@@ -53,7 +53,7 @@ def describe(
 ) -> None:
     """Change its name, whether the archive shows it and its links are counted. Raises Refused."""
     newsletter.name, newsletter.is_public = name, is_public
-    newsletter_links.choose(newsletter, counts_links, by)
+    links.choose(newsletter, counts_links, by)
 
 
 def save_text(newsletter: Newsletter, language: str, text: Text, was: int) -> None:

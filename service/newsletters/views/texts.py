@@ -8,7 +8,6 @@ from werkzeug.wrappers import Response
 
 from forms.mail_texts import MailTextForm
 from forms.newsletters import ImageForm
-from service.actions import newsletter_images, newsletters
 from service.config import LANGUAGES
 from service.current import company
 from service.errors import Conflict
@@ -19,10 +18,11 @@ from service.mail.rendering.texts import LONGEST_BODY, Text
 from service.messages.actions import test_mails
 from service.messages.views import text_frames
 from service.models import MailKind, Newsletter, Role
-from service.reports import newsletters as reports
+from service.newsletters.actions import images, newsletters
+from service.newsletters.queries import newsletters as reports
+from service.newsletters.views.newsletters import the_newsletter
 from service.web.access import current_provider, requires
 from service.web.names import LANGUAGE_NAMES
-from service.web.provider.newsletters import the_newsletter
 
 blueprint = Blueprint("newsletter_texts", __name__, url_prefix="/newsletters/<newsletter>/text")
 
@@ -114,7 +114,7 @@ def _text(row: Newsletter, subject: str, body: str) -> Text:
 
 
 def _hosting(text: Text) -> Callable[[str], bool]:
-    known = newsletter_images.known(pictures.ids_in(text.body))
+    known = images.known(pictures.ids_in(text.body))
     return lambda address: pictures.id_of(address) in known
 
 

@@ -10,9 +10,9 @@ import re
 from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response
 
-from service.actions import newsletter_links as actions
 from service.extensions import db
-from service.web.public.openings import openings
+from service.newsletters.actions import links as actions
+from service.newsletters.public.openings import openings
 
 blueprint = Blueprint("newsletter_links", __name__)
 

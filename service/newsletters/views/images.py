@@ -5,11 +5,11 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.newsletters import ImageForm
-from service.actions import newsletter_images as actions
 from service.models import Role
+from service.newsletters.actions import images as actions
+from service.newsletters.views.newsletters import the_newsletter
 from service.web.access import requires
 from service.web.acts import do
-from service.web.provider.newsletters import the_newsletter
 
 blueprint = Blueprint("newsletter_images", __name__, url_prefix="/newsletters/<newsletter>/images")
 

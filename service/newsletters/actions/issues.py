@@ -11,12 +11,11 @@ from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
-from service.actions import newsletter_links
 from service.clock import now
 from service.current import company
 from service.errors import Conflict
 from service.extensions import db
-from service.mail import audiences, outbox
+from service.mail import outbox
 from service.mail.rows import from_now, rarely
 from service.models import (
     OPEN_ISSUES,
@@ -30,7 +29,9 @@ from service.models import (
     OutboxMessage,
     Provider,
 )
-from service.models.recurrences import missed, upcoming
+from service.newsletters.actions import links
+from service.newsletters.queries import audiences
+from service.newsletters.rules import missed, upcoming
 
 CHUNK = 1_000  # mails per transaction
 UNTIL_ASKED_AGAIN = timedelta(hours=1)  # a paused mail; resuming asks at once
@@ -189,7 +190,7 @@ def _begin(issue: NewsletterIssue, at: datetime) -> None:
         plan(newsletter, later[-1], issue.provider)
         return
     issue.texts, issue.audience = dict(newsletter.texts), dict(newsletter.audience)
-    newsletter_links.freeze(issue)
+    links.freeze(issue)
     issue.state, issue.started_at = IssueState.sending, at
     _plan_after(issue, at)
 

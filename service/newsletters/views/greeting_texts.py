@@ -16,8 +16,8 @@ from service.messages.actions import texts
 from service.messages.views import text_pages
 from service.models import Greeting, MailKind, Role
 from service.models.greetings import greeting_label
+from service.newsletters.views.greetings import the_greeting
 from service.web.access import current_provider, requires
-from service.web.provider.greetings import the_greeting
 
 blueprint = Blueprint("greeting_texts", __name__, url_prefix="/greetings/<public_id>/text")
 

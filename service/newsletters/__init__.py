@@ -1,0 +1,1 @@
+"""Newsletters, their issues and audiences; greetings."""

@@ -1,0 +1,1 @@
+"""Pages that are reached by a link."""
