@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from benchmarks import _installs
 from benchmarks._installs import ROOT, Install
-from service import receiving
 from service.clock import now
+from service.deliveries import jobs as receiving
 from service.extensions import db
 from service.models import MailState, OutboxMessage, Outcome
 from tests.mail.coming_in import dsn, verp_of

@@ -9,6 +9,8 @@ from service.company import views as settings
 from service.consent import api as api_suppressions
 from service.consent import public as preferences
 from service.consent.views import consents, suppressions
+from service.deliveries import public as inbound
+from service.deliveries.views import deliveries, forecast, inbound_mails
 from service.departures import public as doors
 from service.departures.views import conversations, departures, recoveries, returns, steps
 from service.imports.views import imports, suppression_lists
@@ -43,17 +45,8 @@ from service.web import (
     problems,
     theme,
 )
-from service.web.provider import (
-    calendars,
-    deliveries,
-    doctor,
-    future,
-    inbound_mails,
-    results,
-    today,
-)
+from service.web.provider import calendars, doctor, results, today
 from service.web.public import calendars as public_calendars
-from service.web.public import inbound
 
 PROVIDER = (
     sessions,
@@ -78,7 +71,7 @@ PROVIDER = (
     issues,
     doctor,
     deliveries,
-    future,
+    forecast,
     suppressions,
     suppression_lists,
     inbound_mails,

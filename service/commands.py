@@ -3,7 +3,8 @@
 from flask import Flask
 
 from service import tick
-from service.cli import doctor, mail, results
+from service.cli import doctor, results
+from service.deliveries import commands as mail
 from service.imports.commands import clients, suppressions
 from service.team import commands as providers
 from service.testimonials import commands as testimonials

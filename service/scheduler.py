@@ -16,11 +16,13 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select
 
-from service import named_leases, receiving
-from service.actions import troubles
+from service import named_leases
 from service.api import answers
 from service.clock import now
 from service.current import settings
+from service.deliveries import jobs as receiving
+from service.deliveries.actions import troubles
+from service.deliveries.queries import forecast
 from service.extensions import db, queue
 from service.imports.actions import uploads
 from service.mail.delivery import delivery, health, sweeper
@@ -36,7 +38,6 @@ from service.models import (
 )
 from service.newsletters.actions import greetings, issues
 from service.protocols.actions import protocols
-from service.reports import future
 
 LEASE = timedelta(seconds=60)
 LONG_QUEUE = 25  # hints: the mails that are due get no more than 20 of a round
@@ -109,7 +110,7 @@ def rehearse(at: datetime) -> list[Foreseen]:
     page of what goes out.
     """
     if at > now():
-        return [_of_the_future(line) for line in future.lines(now(), at)]
+        return [_of_the_future(line) for line in forecast.lines(now(), at)]
     try:
         written: list[OutboxMessage] = []
         while found := protocols.due(at):
@@ -252,7 +253,7 @@ def _foresee(written: Sequence[int], at: datetime) -> list[Foreseen]:
     ]
 
 
-def _of_the_future(line: future.Line) -> Foreseen:
+def _of_the_future(line: forecast.Line) -> Foreseen:
     item = line.foretold[1] if line.foretold else None
     to = f"{line.contact.name} <{line.contact.email}>" if line.contact else f"× {line.people}"
     client = line.contact.client.name if line.contact else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from service import receiving
+from service.deliveries import jobs as receiving
 from service.extensions import queue
 from service.mail.delivery import delivery
 from service.protocols import jobs as advancing

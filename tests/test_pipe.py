@@ -6,8 +6,9 @@ import sys
 import pytest
 from sqlalchemy import func, select
 
-from service import receiving, scheduler, tasks
-from service.actions import inbound
+from service import scheduler, tasks
+from service.deliveries import jobs as receiving
+from service.deliveries.actions import inbound
 from service.extensions import db, queue
 from service.models import InboundArrival, InboundDoor, InboundMail, Outcome
 from tests.actions.test_inbound import a_sent_mail

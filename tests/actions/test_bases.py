@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from service.actions import inbound
 from service.clients.actions import bases, clients
 from service.clock import now, today
+from service.deliveries.actions import inbound
 from service.departures.actions import departures, stages, talk_requests
 from service.departures.actions.departures import Facts
 from service.departures.actions.talk_requests import Wish

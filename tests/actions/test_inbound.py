@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import inbound
 from service.clock import now
+from service.deliveries.actions import inbound
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.models import (

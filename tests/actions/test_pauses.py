@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from service.actions import inbound
+from service.deliveries.actions import inbound
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.departures.queries import timeline

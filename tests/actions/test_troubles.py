@@ -7,8 +7,8 @@ import time_machine
 from sqlalchemy import select
 
 from service import named_leases, scheduler
-from service.actions import troubles
 from service.clock import now
+from service.deliveries.actions import troubles
 from service.extensions import db
 from service.mail.delivery import health
 from service.models import MailKind, MailState, OutboxMessage, Outcome, Priority, Role

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from service.actions import inbound
+from service.deliveries.actions import inbound
 from service.extensions import db
 from service.models import InboundDoor, InboundKind, InboundMail, Outcome
 from tests.actions.test_inbound import a_sent_mail

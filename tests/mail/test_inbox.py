@@ -7,8 +7,9 @@ import time_machine
 from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 
-from service import receiving, tasks
-from service.actions import inbound
+from service import tasks
+from service.deliveries import jobs as receiving
+from service.deliveries.actions import inbound
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.extensions import db, queue

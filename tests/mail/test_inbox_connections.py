@@ -11,8 +11,8 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
-from service import receiving
-from service.actions import inbound
+from service.deliveries import jobs as receiving
+from service.deliveries.actions import inbound
 from service.extensions import db
 from service.mail.inbound import mailbox as inbox
 from service.models import InboundMail

@@ -5,7 +5,7 @@ import time
 import pytest
 import time_machine
 
-from service import receiving
+from service.deliveries import jobs as receiving
 from service.mail.inbound import mailbox
 from tests.imap_server import imap
 from tests.mail.coming_in import answer

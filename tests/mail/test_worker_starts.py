@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 import worker
 from service import scheduler
-from service.actions import troubles
 from service.clock import now
+from service.deliveries.actions import troubles
 from service.extensions import db
 from service.mail.delivery import health, warming, worker_starts
 from service.mail.delivery.health import TroubleKind

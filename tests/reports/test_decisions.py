@@ -9,11 +9,11 @@ from flask_babel import force_locale
 from sqlalchemy import delete, select
 
 from service import scheduler
-from service.actions import deliveries
 from service.clock import now
 from service.consent.actions import consents
 from service.consent.actions import suppressions as suppression_actions
 from service.consent.actions.consents import Elsewhere
+from service.deliveries.actions import deliveries
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.events.actions import tell

@@ -6,11 +6,11 @@ import pytest
 import time_machine
 
 from service.clock import now
+from service.deliveries.queries import deliveries, mail_queries
+from service.deliveries.queries.mail_queries import LISTS, TABS, Query
 from service.extensions import db
 from service.mail import outbox
 from service.models import MailKind, MailState, Outcome, Priority, SkipReason
-from service.reports import deliveries, mail_queries
-from service.reports.mail_queries import LISTS, TABS, Query
 from tests.builders import a_client, a_contact, a_provider
 from tests.explaining import asked, plan_of
 from tests.mail.rows import a_month_of_mails, a_row, ago, some_mails

@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from service.actions import inbound
 from service.app import create_app
 from service.clients.actions import samples
 from service.clock import now
+from service.deliveries.actions import inbound
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.models import (

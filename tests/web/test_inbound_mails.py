@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import event
 
-from service.actions import inbound
+from service.deliveries.actions import inbound
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.extensions import db

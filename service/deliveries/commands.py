@@ -6,7 +6,7 @@ from typing import NoReturn
 import click
 from flask.cli import AppGroup
 
-from service import receiving
+from service.deliveries import jobs as receiving
 from service.extensions import db
 from service.models import InboundDoor
 from service.pipe import EX_TEMPFAIL, NoMail, read

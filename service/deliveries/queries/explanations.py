@@ -6,6 +6,7 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 
 from service.clock import now
+from service.deliveries.queries.forecast import Line
 from service.labels import why_later, why_not
 from service.mail.kinds import RULES
 from service.models.departures import Departure
@@ -24,7 +25,6 @@ from service.protocols.rules.step_words import (
     later,
     moved_on,
 )
-from service.reports.future import Line
 
 
 def why(line: Line) -> list[str]:

@@ -11,9 +11,9 @@ from flask import Blueprint, abort, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import HTTPException, Unauthorized
 
-from service.actions import webhooks
 from service.clock import now
 from service.current import settings
+from service.deliveries.actions import webhooks
 from service.extensions import csrf, db, limiter
 from service.mail.inbound.webhooks import mailgun, postmark, sendgrid, ses
 from service.mail.inbound.webhooks.events import Forged, Malformed, Told

@@ -11,11 +11,11 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from service.actions import bounces
 from service.clients.actions import bases
 from service.clock import now
 from service.consent.actions import preferences
 from service.database import insert_into
+from service.deliveries.actions import bounces
 from service.errors import Conflict
 from service.events.actions import tell
 from service.extensions import db

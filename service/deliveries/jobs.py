@@ -16,9 +16,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service import named_leases
-from service.actions import inbound
 from service.clock import now
 from service.current import settings
+from service.deliveries.actions import inbound
 from service.extensions import db, queue
 from service.mail.inbound import mailbox
 from service.models import InboundArrival, InboundDoor, InboundKind, Lease

@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import FromClause, Select, false, func, or_, select
 from sqlalchemy.orm import joinedload
 
+from service.deliveries.queries import mail_queries
+from service.deliveries.queries.mail_queries import COUNTED, LOOKED_THROUGH, Query
 from service.extensions import db
 from service.mail.delivery import health
 from service.models import Contact, Departure, MailState, OutboxMessage, Outcome
 from service.paging import Page, cut, page_within
-from service.reports import mail_queries
-from service.reports.mail_queries import COUNTED, LOOKED_THROUGH, Query
 
 PER_PAGE = 50
 PEOPLE = 50  # whose mails a search reads

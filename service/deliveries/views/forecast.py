@@ -9,14 +9,14 @@ from flask import Blueprint, render_template, request
 from sqlalchemy import select
 
 from service.clock import local_moment, now
+from service.deliveries.queries import explanations, forecast
+from service.deliveries.queries.forecast import Line, Query
 from service.extensions import db
 from service.labels import why_not
 from service.models import MailKind, Provider, Role
 from service.models.greetings import greeting_label
 from service.models.steps import NATURES
 from service.protocols.actions import protocols
-from service.reports import explanations, future
-from service.reports.future import Line, Query
 from service.web.access import current_provider, requires
 from service.web.lists import searched
 from service.web.theme import current_company
@@ -34,14 +34,14 @@ def index() -> str:
     at, zone = now(), current_company().zone
     query = _query()
     last = at.astimezone(zone).date() + relativedelta(months=MONTHS)
-    found = future.lines(at, local_moment(last, time(23, 59), zone.key), query)
+    found = forecast.lines(at, local_moment(last, time(23, 59), zone.key), query)
     months = _months(at.astimezone(zone).date())
     month = _month(months, query.day)
     return render_template(
         "provider/future/index.html",
         query=query,
-        found=future.page(found, query),
-        days=(days := future.days_of(found)),
+        found=forecast.page(found, query),
+        days=(days := forecast.days_of(found)),
         months=[(each, sum(n for day, n in days.items() if _is_in(day, each))) for each in months],
         month=month,
         weeks=Calendar().monthdatescalendar(month.year, month.month),

@@ -2,9 +2,9 @@
 
 from sqlalchemy import or_, select
 
-from service.actions import bounces
-from service.actions.inbound import OUTCOMES, Finding, note, written
 from service.consent.actions import preferences
+from service.deliveries.actions import bounces
+from service.deliveries.actions.inbound import OUTCOMES, Finding, note, written
 from service.extensions import db
 from service.mail.inbound import references
 from service.mail.inbound.webhooks.events import Told

@@ -8,19 +8,19 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
-from service.actions import deliveries as actions
 from service.clock import now
 from service.config import Rate
 from service.consent import queries as suppressions
 from service.current import settings
+from service.deliveries.actions import deliveries as actions
+from service.deliveries.queries import deliveries, mail_stories
+from service.deliveries.queries.mail_queries import COUNTED, LISTS, TABS, Query
 from service.departures.queries import timeline
 from service.extensions import db
 from service.labels import why_not
 from service.mail.delivery import health
 from service.models import MailKind, OutboxMessage, Provider, Role
 from service.protocols.queries import decisions, evidence
-from service.reports import deliveries, mail_stories
-from service.reports.mail_queries import COUNTED, LISTS, TABS, Query
 from service.web.access import current_provider, requires, way_back
 from service.web.acts import do
 from service.web.lists import searched

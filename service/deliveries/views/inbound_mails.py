@@ -4,9 +4,9 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from service.actions import inbound as actions
+from service.deliveries.actions import inbound as actions
+from service.deliveries.queries import inbound
 from service.models import InboundMail, Role
-from service.reports import inbound
 from service.web.access import current_provider, requires
 from service.web.acts import do
 

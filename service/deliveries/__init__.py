@@ -1,0 +1,1 @@
+"""What went out, what is to go out, and what came in."""

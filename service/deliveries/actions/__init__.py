@@ -1,0 +1,1 @@
+"""What may happen: each verb changes state and flushes, never commits."""
