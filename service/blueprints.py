@@ -13,6 +13,7 @@ from service.deliveries import public as inbound
 from service.deliveries.views import deliveries, forecast, inbound_mails
 from service.departures import public as doors
 from service.departures.views import conversations, departures, recoveries, returns, steps
+from service.doctor import views as doctor
 from service.imports.views import imports, suppression_lists
 from service.messages.views import mails, texts
 from service.newsletters.public import links as public_newsletter_links
@@ -27,12 +28,15 @@ from service.newsletters.views import (
 )
 from service.newsletters.views import texts as newsletter_texts
 from service.protocols.views import protocol_steps, protocols, step_words
+from service.results import views as results
 from service.surveys import views as questions
 from service.surveys.public import surveys
 from service.team.views import api_tokens, members, sessions
 from service.testimonials import views as testimonials
 from service.testimonials.public import feeds
 from service.testimonials.public import testimonials as public_testimonials
+from service.today import public as public_calendars
+from service.today.views import calendars, today
 from service.web import (
     access,
     dates,
@@ -45,8 +49,6 @@ from service.web import (
     problems,
     theme,
 )
-from service.web.provider import calendars, doctor, results, today
-from service.web.public import calendars as public_calendars
 
 PROVIDER = (
     sessions,

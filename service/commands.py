@@ -3,9 +3,10 @@
 from flask import Flask
 
 from service import tick
-from service.cli import doctor, results
 from service.deliveries import commands as mail
+from service.doctor import commands as doctor
 from service.imports.commands import clients, suppressions
+from service.results import commands as results
 from service.team import commands as providers
 from service.testimonials import commands as testimonials
 

@@ -155,14 +155,3 @@ def test_every_module_says_its_job():
         name_of(path) for path in sources() if not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []
-
-
-def test_actions_and_reports_leave_the_commit_to_the_doors():
-    """Delivery (service/mail) is not among them: it marks each mail by itself, SMTP in between."""
-    committing = [
-        name_of(path)
-        for room in ("actions", "reports", "models")
-        for path in (ROOT / "service" / room).rglob("*.py")
-        if "session.commit(" in path.read_text()
-    ]
-    assert committing == []

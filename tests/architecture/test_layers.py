@@ -1,9 +1,15 @@
-"""The rooms know each other only as ARCHITECTURE.md draws it."""
+"""The parts know each other only as ARCHITECTURE.md draws it, and each is laid out alike."""
 
 import subprocess
 import sys
+import tomllib
 
 from development.environment import ROOT
+
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+CONTRACTS = {contract["name"]: contract for contract in SETTINGS["contracts"]}
+LAYERS = {"views", "public", "api", "commands", "jobs", "actions", "queries", "rules"}
+ENTRY_POINTS = {"views", "public", "api", "commands", "jobs", "scheduler", "tasks", "web"}
 
 
 def test_imports_only_point_down():
@@ -13,3 +19,37 @@ def test_imports_only_point_down():
     )
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_no_module_stands_outside_the_order():
+    """An exhaustive contract fails over a module that it does not name."""
+    whole = CONTRACTS["Imports only point down"]
+
+    assert whole["containers"] == ["service"]
+    assert all(each["exhaustive"] for each in CONTRACTS.values() if each["type"] == "layers")
+
+
+def test_every_subject_is_held_to_its_layers():
+    """But for the doctor, which is a list of checks and has a page and a command besides."""
+    held = CONTRACTS["Inside a subject: entry points, then actions, then queries, then rules"]
+    subjects = {
+        f"service.{path.relative_to(ROOT / 'service').parts[0]}"
+        for layer in LAYERS
+        for shape in (f"*/{layer}.py", f"*/{layer}/__init__.py")
+        for path in (ROOT / "service").glob(shape)
+    }
+
+    assert subjects - {"service.doctor"} == set(held["containers"])
+
+
+def test_only_entry_points_commit():
+    """Delivery (service/mail) is not among them: it marks each mail by itself, SMTP in between."""
+    committing = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "service").rglob("*.py")
+        if "session.commit(" in path.read_text()
+        and not ENTRY_POINTS & set(path.relative_to(ROOT).with_suffix("").parts)
+        and path.relative_to(ROOT).parts[1] != "mail"
+    ]
+
+    assert committing == []

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from service.models import Stage
-from service.reports.churn import churn
+from service.results.queries.churn import churn
 from tests.builders import a_client, a_contact, a_departure
 
 JAN, FEB, MAR = date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)

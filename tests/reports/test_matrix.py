@@ -26,8 +26,8 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
-from service.reports import lines as lines_module
-from service.reports.matrix import matrix
+from service.results.queries import lines as lines_module
+from service.results.queries.matrix import matrix
 from tests.builders import a_departure, a_provider, a_response, added, an_invitation
 
 MADRID = ZoneInfo("Europe/Madrid")

@@ -6,7 +6,7 @@ import pytest
 
 from service.departures.queries.filters import Window, first_of
 from service.models import Reason, Testimonial
-from service.reports import results
+from service.results.queries import results
 from service.testimonials.queries import quotes
 from tests.builders import a_departure, a_response, added, an_invitation
 

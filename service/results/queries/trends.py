@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from service.reports.results import Month, Tally
+from service.results.queries.results import Month, Tally
 
 MOST = 18  # months that fit beside each other
 

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from service.clients.actions import samples
 from service.clock import now
 from service.models import Role
-from service.reports.today import Kind, Task, Today, today
+from service.today.queries.today import Kind, Task, Today, today
 from service.web.access import current_provider, requires
 from service.web.theme import current_company
 

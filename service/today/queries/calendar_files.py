@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event, Timezone, vText
 
 from service.mail.rendering.sanitize import one_line
-from service.reports.calendars import Entry
+from service.today.queries.calendars import Entry
 
 PRODUCT = "-//Hasta Luego//Hasta Luego//EN"
 MEDIA_TYPE = "text/calendar; charset=utf-8"

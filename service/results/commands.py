@@ -11,7 +11,7 @@ from service.current import company
 from service.departures.queries.filters import Window
 from service.exports import FORMATS
 from service.exports.files import opened, progress
-from service.reports.matrix import matrix
+from service.results.queries.matrix import matrix
 
 DAY = click.DateTime(["%Y-%m-%d"])
 

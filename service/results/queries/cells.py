@@ -18,7 +18,7 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
-from service.reports.lines import Line
+from service.results.queries.lines import Line
 
 BETWEEN = " | "  # between several reasons in one cell, as an import reads them
 

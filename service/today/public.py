@@ -8,8 +8,8 @@ from sqlalchemy import select
 from service.current import company, read_token
 from service.extensions import db
 from service.models import Provider
-from service.reports import calendars
-from service.reports.writers.calendars import MEDIA_TYPE, octets
+from service.today.queries import calendars
+from service.today.queries.calendar_files import MEDIA_TYPE, octets
 from service.tokens import Purpose
 
 blueprint = Blueprint("calendar", __name__)

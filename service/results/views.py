@@ -12,11 +12,11 @@ from service.departures.queries.filters import Window, first_of
 from service.departures.views.filters import ALL_TIME, MONTHS, chosen, name_of, periods, rows_of
 from service.exports import FORMATS
 from service.models import Role
-from service.reports import churn, results
-from service.reports.matrix import matrix
-from service.reports.today import tasks
-from service.reports.trends import by_year
+from service.results.queries import churn, results
+from service.results.queries.matrix import matrix
+from service.results.queries.trends import by_year
 from service.testimonials.queries import quotes
+from service.today.queries.today import tasks
 from service.web.access import current_provider, requires
 from service.web.language import select_language
 from service.web.theme import current_company

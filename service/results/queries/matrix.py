@@ -8,8 +8,8 @@ from service.departures.queries.filters import Window
 from service.exports.tables import Table
 from service.extensions import db
 from service.models import Question
-from service.reports.cells import columns
-from service.reports.lines import count, lines
+from service.results.queries.cells import columns
+from service.results.queries.lines import count, lines
 
 
 def matrix(window: Window, zone: ZoneInfo, language: str) -> Table:

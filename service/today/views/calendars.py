@@ -5,10 +5,10 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.calendars import CalendarForm
-from service.actions import calendars as actions
 from service.extensions import db
 from service.mail import links
 from service.models import Role
+from service.today import actions
 from service.web.access import current_provider, requires
 
 blueprint = Blueprint("calendars", __name__, url_prefix="/profile/calendar")

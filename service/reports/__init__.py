@@ -1,1 +1,0 @@
-"""Reads only: figures, lists, timelines, and writers for files."""

@@ -1,0 +1,1 @@
+"""What was learnt: figures, churn, the matrix, files."""

@@ -1,0 +1,1 @@
+"""What waits for whom today, as a page and as a calendar."""

@@ -1,1 +1,0 @@
-"""Pages that clients reach by a token, and what any visitor may read."""
