@@ -119,7 +119,7 @@ def _show(form: SettingsForm, found: Company, code: int = 200) -> tuple[str, int
     """Render the page. A browser forgets the chosen file when a page comes back: say so."""
     file = request.files.get("logo")
     page = render_template(
-        "provider/settings/index.html",
+        "provider/company/index.html",
         form=form,
         found=found,
         samples=_samples(form.accent.data or ""),

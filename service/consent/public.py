@@ -40,7 +40,7 @@ def show(token: str) -> str:
     contact = contact_of(token, Purpose.preferences)
     wanted = preferences.wanted(contact)
     return render_template(
-        "public/preferences/show.html",
+        "public/consent/show.html",
         form=PreferencesForm(data={purpose.value: wanted[purpose] for purpose in wanted}),
         token=token,
         is_unsubscribed=preferences.is_unsubscribed(contact),
@@ -114,7 +114,7 @@ def _purpose_asked() -> ConsentPurpose | None:
 def _one_click_page(token: str, is_unsubscribed: bool) -> str:
     purpose = _purpose_asked()
     return render_template(
-        "public/preferences/one_click.html",
+        "public/consent/one_click.html",
         token=token,
         is_unsubscribed=is_unsubscribed,
         of=PreferencesForm()[purpose].label.text if purpose else None,

@@ -25,8 +25,8 @@ def show(token: str) -> str:
     contact_of(token, Purpose.door)
     sent = request.args.get("sent")
     if sent:
-        return render_template("public/doors/thanks.html", is_again=sent == "again")
-    return render_template("public/doors/show.html", form=_form(), token=token)
+        return render_template("public/departures/thanks.html", is_again=sent == "again")
+    return render_template("public/departures/show.html", form=_form(), token=token)
 
 
 @blueprint.post("/d/<token>")
@@ -36,7 +36,7 @@ def ask_to_talk(token: str) -> Response | tuple[str, int]:
     contact = contact_of(token, Purpose.door)
     form = _form()
     if not form.validate():
-        return render_template("public/doors/show.html", form=form, token=token), 422
+        return render_template("public/departures/show.html", form=form, token=token), 422
     was_known = talk_requests.ask_to_talk(contact, _wish(form))
     db.session.commit()
     return redirect(url_for(".show", token=token, sent="again" if was_known else "yes"), 303)

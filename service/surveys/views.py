@@ -26,7 +26,7 @@ Page = str | tuple[str, int] | Response
 def index() -> Page:
     """Show the questions in their order, and those that can be put back."""
     return render_template(
-        "provider/questions/index.html",
+        "provider/surveys/index.html",
         questions=questions.in_order(),
         deleted=questions.deleted(),
         just_deleted=request.args.get("deleted", type=int),
@@ -142,7 +142,7 @@ def _form_of(question: Question) -> QuestionForm:
 
 def _form_page(form: QuestionForm, question: Question | None = None, status: int = 200) -> Page:
     text = render_template(
-        "provider/questions/edit.html",
+        "provider/surveys/edit.html",
         form=form,
         question=question,
         is_answered=question is not None and questions.is_answered(question),

@@ -88,7 +88,7 @@ def _page(contact: Contact, form: ConsentForm) -> str:
     house, moment = current_company(), now()
     consents = bases.consents_of(contact)
     return render_template(
-        "provider/consents/show.html",
+        "provider/consent/consents/show.html",
         contact=contact,
         form=form,
         lines=bases.lines(contact, consents, house, moment),

@@ -60,7 +60,7 @@ def index() -> str:
     kept = session.get(LIFTED, {})
     is_just_lifted = kept.get("public_id") == request.args.get("lifted", "")
     return render_template(
-        "provider/suppressions/index.html",
+        "provider/consent/suppressions/index.html",
         query=query,
         found=found,
         reasons=list(SuppressionReason),
@@ -176,12 +176,12 @@ def _add_form() -> AddForm:
 
 
 def _new_page(form: AddForm) -> str:
-    return render_template("provider/suppressions/new.html", form=form)
+    return render_template("provider/consent/suppressions/new.html", form=form)
 
 
 def _page(row: Suppression, form: LiftForm) -> str:
     return render_template(
-        "provider/suppressions/show.html",
+        "provider/consent/suppressions/show.html",
         row=row,
         form=form,
         why=why_suppressed(row.reason),

@@ -38,7 +38,7 @@ def index() -> str:
     months = _months(at.astimezone(zone).date())
     month = _month(months, query.day)
     return render_template(
-        "provider/future/index.html",
+        "provider/deliveries/forecast/index.html",
         query=query,
         found=forecast.page(found, query),
         days=(days := forecast.days_of(found)),

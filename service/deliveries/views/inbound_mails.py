@@ -27,7 +27,7 @@ def index() -> str:
     found = inbound.page(
         request.args.get("kind", "waiting"), words, request.args.get("page", 1, type=int)
     )
-    return render_template("provider/inbound_mails/index.html", found=found, q=words)
+    return render_template("provider/deliveries/inbound_mails/index.html", found=found, q=words)
 
 
 @blueprint.get("/<public_id>")
@@ -37,7 +37,7 @@ def show(public_id: str) -> str:
     mail = the_mail(public_id)
     source = (mail.raw or b"")[:MOST_SHOWN].decode("utf-8", "replace").replace("\0", "")
     return render_template(
-        "provider/inbound_mails/show.html",
+        "provider/deliveries/inbound_mails/show.html",
         mail=mail,
         source=source,
         is_paused=inbound.is_paused(mail),

@@ -41,7 +41,7 @@ def index() -> str:
     """List who waits, or with ?state=over what came of those before."""
     state = "over" if request.args.get("state") == "over" else "open"
     found = conversations.page(state, request.args.get("page", 1, type=int))
-    return render_template("provider/conversations/index.html", found=found, state=state)
+    return render_template("provider/departures/conversations/index.html", found=found, state=state)
 
 
 @blueprint.get("/<public_id>")
@@ -143,7 +143,7 @@ def _page(
     end_form: EndForm | None = None,
 ) -> str:
     return render_template(
-        "provider/conversations/show.html",
+        "provider/departures/conversations/show.html",
         conversation=conversation,
         plan_form=plan_form or plan_form_of(conversation),
         end_form=end_form or EndForm(formdata=None),

@@ -24,7 +24,7 @@ def index() -> str:
     """List what went wrong: open, or with ?state=closed what was closed."""
     state = "closed" if request.args.get("state") == "closed" else "open"
     found = recoveries.page(state, request.args.get("page", 1, type=int))
-    return render_template("provider/recoveries/index.html", found=found, state=state)
+    return render_template("provider/departures/recoveries/index.html", found=found, state=state)
 
 
 @blueprint.get("/<public_id>")
@@ -68,7 +68,7 @@ def the_recovery(public_id: str) -> Recovery:
 
 def _page(recovery: Recovery, form: ClosingForm) -> str:
     return render_template(
-        "provider/recoveries/show.html",
+        "provider/departures/recoveries/show.html",
         recovery=recovery,
         form=form,
         answer=recoveries.answer_of(recovery),

@@ -45,7 +45,7 @@ def index() -> str:
     reason, led = request.args.get("reason", ""), request.args.get("led", "")
     by_reason, by_mail = returns.what_led(window)
     return render_template(
-        "provider/returns/index.html",
+        "provider/departures/returns/index.html",
         form=form,
         window=window,
         periods=periods(),
@@ -177,7 +177,7 @@ def _facts(form: ReturnForm, departure: Departure) -> Facts:
 
 def _page(departure: Departure, form: ReturnForm) -> str:
     return render_template(
-        "provider/returns/new.html",
+        "provider/departures/returns/new.html",
         departure=departure,
         form=form,
         known=actions.of(departure),

@@ -43,7 +43,7 @@ def show(key: str) -> Page:
         return _gone()
     found = lists.plan(_read(kept), file=kept.name)
     page = render_template(
-        "provider/suppression_lists/show.html", upload=kept, found=found, again=UploadForm()
+        "provider/imports/suppression_lists/show.html", upload=kept, found=found, again=UploadForm()
     )
     return (page, 422) if found.is_refused else page
 
@@ -77,8 +77,8 @@ def _read(kept: Upload) -> reading.Reading:
 
 
 def _ask(form: UploadForm) -> str:
-    return render_template("provider/suppression_lists/index.html", form=form)
+    return render_template("provider/imports/suppression_lists/index.html", form=form)
 
 
 def _gone() -> tuple[str, int]:
-    return render_template("provider/suppression_lists/gone.html"), 410
+    return render_template("provider/imports/suppression_lists/gone.html"), 410

@@ -45,7 +45,7 @@ def index() -> str:
     mails = _rendered_all(list(MailKind), language)
     subjects = {kind: mail.subject for kind, mail in zip(MailKind, mails, strict=True)}
     return render_template(
-        "provider/mails/index.html",
+        "provider/messages/mails/index.html",
         to_clients=[kind for kind in MailKind if not RULES[kind].to_provider],
         to_team=[kind for kind in MailKind if RULES[kind].to_provider],
         subjects=subjects,
@@ -63,7 +63,7 @@ def show(kind: str, language: str) -> str:
     view = request.args.get("as", "phone")
     rendered = _rendered(found, language)
     return render_template(
-        "provider/mails/show.html",
+        "provider/messages/mails/show.html",
         kind=found,
         label=label(found),
         mail=rendered,

@@ -38,7 +38,7 @@ def as_mail(mail: Rendering, faults: Faults, *, dark: bool) -> Response:
 def as_text(mail: Rendering, faults: Faults, language: str) -> Response:
     """Return the text part under its subject."""
     said = render_template(
-        "provider/texts/frame.html",
+        "provider/messages/texts/frame.html",
         subject=mail.subject,
         text=decoded(mail.text),
         faults=[*faults.subject, *faults.body],

@@ -35,7 +35,7 @@ def index() -> str:
     scope = _scope()
     steps, answers = reports.lines(scope)
     return render_template(
-        "provider/texts/index.html",
+        "provider/messages/texts/index.html",
         scope=scope,
         steps=steps,
         answers=answers,
@@ -177,7 +177,7 @@ def _page(
 ) -> Page:
     me = current_provider()
     text = render_template(
-        "provider/texts/edit.html",
+        "provider/messages/texts/edit.html",
         spot=spot,
         label=spot.place.title or label(spot.kind),
         form=form,

@@ -115,7 +115,7 @@ def _page(
     may_act = current_provider().role.covers(Role.member)
     address = {"public_id": greeting.public_id, "language": language}
     page = render_template(
-        "provider/greetings/text.html",
+        "provider/newsletters/greetings/text.html",
         spot={"address": address},
         label=greeting_label(greeting),
         form=form,

@@ -39,7 +39,7 @@ def index() -> str:
     """List greetings with their next day, and who gets them or not."""
     at = now()
     return render_template(
-        "provider/greetings/index.html",
+        "provider/newsletters/greetings/index.html",
         lines=[reports.line(greeting, at) for greeting in actions.in_order()],
         languages=LANGUAGE_NAMES,
         why_not=why_not,
@@ -122,7 +122,7 @@ def people(public_id: str) -> str:
     which = which if which in WHICH else ""
     at, number = now(), request.args.get("page", 1, type=int)
     return render_template(
-        "provider/greetings/people.html",
+        "provider/newsletters/greetings/people.html",
         greeting=greeting,
         which=which,
         line=reports.line(greeting, at),
@@ -164,7 +164,7 @@ def _plan(form: GreetingForm) -> Plan:
 
 
 def _form_page(form: GreetingForm, greeting: Greeting | None, status: int = 200) -> Page:
-    page = render_template("provider/greetings/edit.html", form=form, greeting=greeting)
+    page = render_template("provider/newsletters/greetings/edit.html", form=form, greeting=greeting)
     return page, status
 
 

@@ -29,7 +29,7 @@ def index() -> str:
 @requires(Role.owner)
 def new() -> str:
     """Ask which program it is for."""
-    return render_template("provider/api_tokens/new.html", form=TokenForm())
+    return render_template("provider/team/api_tokens/new.html", form=TokenForm())
 
 
 @blueprint.post("/new")
@@ -45,7 +45,7 @@ def create() -> Page:
         else:
             db.session.commit()
             return _page(fresh=token.name, secret=secret), 201
-    return render_template("provider/api_tokens/new.html", form=form), 422
+    return render_template("provider/team/api_tokens/new.html", form=form), 422
 
 
 @blueprint.post("/<public_id>/revoke")
@@ -61,7 +61,7 @@ def revoke(public_id: str) -> Response:
 
 def _page(fresh: str = "", secret: str = "") -> str:
     return render_template(
-        "provider/api_tokens/index.html",
+        "provider/team/api_tokens/index.html",
         tokens=api_tokens.all_of_them(),
         address=f"{settings().base_url}/api/v1",
         fresh=fresh,

@@ -33,7 +33,7 @@ Page = str | tuple[str, int] | Response
 def index() -> Page:
     """Show everyone with a login; after an invitation also its link, once."""
     return render_template(
-        "provider/providers/index.html",
+        "provider/team/members/index.html",
         team=members.team(),
         role_name=role_name,
         fresh_link=session.pop("fresh_link", None),
@@ -46,7 +46,7 @@ def invite() -> Page:
     """Ask who joins."""
     form = InviteForm(role=Role.member.value)
     form.role.choices = role_choices()
-    return render_template("provider/providers/new.html", form=form)
+    return render_template("provider/team/members/new.html", form=form)
 
 
 @blueprint.post("/providers/new")
@@ -62,7 +62,7 @@ def send_invitation() -> Page:
             form.email.errors = [str(refusal)]
         else:
             return _mailed(link)
-    return render_template("provider/providers/new.html", form=form), 422
+    return render_template("provider/team/members/new.html", form=form), 422
 
 
 @blueprint.get("/providers/<public_id>")
@@ -214,7 +214,7 @@ def _form_of(provider: Provider) -> ProviderForm:
 
 
 def _show(provider: Provider, form: ProviderForm, code: int = 200) -> tuple[str, int]:
-    return render_template("provider/providers/show.html", form=form, provider=provider), code
+    return render_template("provider/team/members/show.html", form=form, provider=provider), code
 
 
 def _profile_form(formdata: bool = True) -> ProfileForm:
@@ -227,6 +227,6 @@ def _profile_form(formdata: bool = True) -> ProfileForm:
 
 def _profile(form: ProfileForm, password_form: PasswordChangeForm, code: int = 200) -> Page:
     page = render_template(
-        "provider/providers/profile.html", form=form, password_form=password_form
+        "provider/team/members/profile.html", form=form, password_form=password_form
     )
     return page, code

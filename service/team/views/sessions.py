@@ -25,7 +25,7 @@ def login() -> Page:
     if g.provider is not None:
         return redirect(way_back(request.args.get("next")))
     return render_template(
-        "provider/sessions/login.html",
+        "provider/team/sessions/login.html",
         form=LoginForm(request.args),
         is_unowned=not members.has_owner(),
     )
@@ -36,7 +36,7 @@ def log_in() -> Page:
     """Compare, in equal time and equal words for every kind of wrong; then begin a session."""
     form = LoginForm()
     if not form.validate():
-        return render_template("provider/sessions/login.html", form=form), 422
+        return render_template("provider/team/sessions/login.html", form=form), 422
     email, password = form.email.data or "", form.password.data or ""
     attempts = logins.write_attempt(email, request.remote_addr)
     db.session.commit()
@@ -50,7 +50,7 @@ def log_in() -> Page:
     is_right = passwords.matches(kept, password)
     if provider is None or not is_right:
         form.form_errors.append(_("The address and the password do not belong together."))
-        return render_template("provider/sessions/login.html", form=form), 422
+        return render_template("provider/team/sessions/login.html", form=form), 422
     logins.take_back(attempts)
     logins.record_login(provider, password)
     db.session.commit()
@@ -68,7 +68,9 @@ def logout() -> Page:
 @blueprint.get("/forgot-password")
 def forgotten() -> Page:
     """Ask for the address."""
-    return render_template("provider/sessions/forgotten.html", form=ForgottenForm(request.args))
+    return render_template(
+        "provider/team/sessions/forgotten.html", form=ForgottenForm(request.args)
+    )
 
 
 @blueprint.post("/forgot-password")
@@ -76,7 +78,7 @@ def mail_password_link() -> Page:
     """Mail a link if the address has a login; the answer is the same if it has not."""
     form = ForgottenForm()
     if not form.validate():
-        return render_template("provider/sessions/forgotten.html", form=form), 422
+        return render_template("provider/team/sessions/forgotten.html", form=form), 422
     email = form.email.data or ""
     attempts = logins.write_attempt(email, request.remote_addr, "forgotten")
     db.session.commit()
@@ -84,7 +86,7 @@ def mail_password_link() -> Page:
         abort(429)
     password_links.mail_to(email)
     db.session.commit()
-    return render_template("provider/sessions/mailed.html", email=email)
+    return render_template("provider/team/sessions/mailed.html", email=email)
 
 
 @blueprint.get("/password/<token>")
@@ -147,5 +149,5 @@ def _show(
     link: ProviderLink, form: ChoosePasswordForm | FirstOwnerForm, code: int = 200
 ) -> tuple[str, int]:
     template = "password.html" if link.provider else "first_owner.html"
-    page = render_template(f"provider/sessions/{template}", form=form, provider=link.provider)
+    page = render_template(f"provider/team/sessions/{template}", form=form, provider=link.provider)
     return page, code

@@ -61,7 +61,7 @@ def _page(form: CalendarForm) -> str:
     me = current_provider()
     address = links.calendar(me) if me.calendar_key else ""
     return render_template(
-        "provider/calendars/show.html",
+        "provider/today/calendars/show.html",
         form=form,
         address=address,
         as_webcal="webcal" + address.removeprefix("https").removeprefix("http"),
