@@ -11,7 +11,7 @@ from service.deliveries import jobs as receiving
 from service.deliveries.actions import inbound
 from service.extensions import db, queue
 from service.models import InboundArrival, InboundDoor, InboundMail, Outcome
-from tests.actions.test_inbound import a_sent_mail
+from tests.deliveries.test_inbound import a_sent_mail
 from tests.live import ROOT, environment_of
 from tests.mail.coming_in import answer, dsn, verp_of
 

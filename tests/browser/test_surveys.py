@@ -7,7 +7,7 @@ from sqlalchemy import select
 from service.models import Reason, Response, Stage
 from tests.builders import a_company, a_departure, a_provider, an_invitation
 from tests.live import DESK, PHONE, axe_violations
-from tests.web.survey_links import mailed_link, private_link
+from tests.surveys.survey_links import mailed_link, private_link
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 SCRIPTS = (

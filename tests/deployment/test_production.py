@@ -17,8 +17,8 @@ from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.models import OutboxMessage, Outcome
 from service.team.actions import passwords
-from tests.actions.test_inbound import a_sent_mail
 from tests.builders import a_company, a_contact, a_provider
+from tests.deliveries.test_inbound import a_sent_mail
 from tests.deployment.installed import BOUNCES, configure, handing_over_to
 from tests.deployment.programs import Running, filled_in, from_units, running
 from tests.deployment.test_programs import is_ready, named, where_it_is_noon

@@ -10,7 +10,7 @@ from service.database import reading
 from service.extensions import db
 from service.models import Response
 from tests.builders import a_company, a_departure, a_provider, an_invitation
-from tests.web.survey_links import mailed_link
+from tests.surveys.survey_links import mailed_link
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from service.extensions import db
 from service.models import OutboxMessage, Outcome, Role, SuppressionReason, SuppressionScope
 from tests import builders
-from tests.actions.test_inbound import a_sent_mail, suppression_of
+from tests.deliveries.test_inbound import a_sent_mail, suppression_of
 from tests.live import Service
 from tests.mail.coming_in import dsn, verp_of
 from tests.mail.test_workers import wait_for

@@ -17,7 +17,7 @@ from service.extensions import db
 from service.mail.inbound import mailbox as inbox
 from service.models import InboundMail
 from tests.dovecot import ELSEWHERE, EXPIRED, GOOD, MISNAMED, Account, dovecot
-from tests.mail.test_inbox import answers
+from tests.mail.test_mailbox import answers
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ MATRIX: dict[str, Role | None] = {
     "inbound.from_postmark": ANYONE,
     "inbound.from_sendgrid": ANYONE,
     "inbound.from_ses": ANYONE,
-    # Other programs: their token is asked for, never the cookie (tests/web/api/test_access.py)
+    # Other programs: their token is asked for, never the cookie (tests/api/test_access.py)
     "api_openapi.show": ANYONE,
     "api_suppressions.add": ANYONE,
     "api_suppressions.index": ANYONE,

@@ -19,7 +19,7 @@ from service.models import Response
 from tests.builders import a_company, an_invitation
 from tests.live import ROOT, environment_of, free_port
 from tests.processes import private_directory, start, wait_until
-from tests.web.survey_links import mailed_link
+from tests.surveys.survey_links import mailed_link
 
 PROMISE = 10  # seconds from SIGTERM to the end
 

@@ -1,0 +1,91 @@
+"""A line never stands still for want of a mail, and what is claimed ahead keeps every promise."""
+
+from datetime import timedelta
+
+import pytest
+
+from service.clock import now
+from service.extensions import db
+from service.mail.delivery import delivery, leases, prepared
+from service.mail.delivery.prefetch import Stock
+from service.mail.policy import conditions
+from service.models import MailKind, MailState
+from tests.builders import a_company, a_contact, a_response, an_invitation
+from tests.mail.deliveries import a_mail, mails, speaking_to, state_of
+from tests.mail.test_quiet_hours import an_asked, at  # noqa: F401
+
+
+def a_stock(claim: leases.Claims, ids: list[int], goes_on: bool = False) -> Stock:
+    return Stock(claim, ids, goes_on, lambda: True)
+
+
+def test_while_a_line_waits_the_next_claim_is_made_before_the_last_mail_is_gone(session):
+    ids = mails(30)
+    with leases.claiming() as claim:
+        stock = a_stock(claim, ids)
+        for _ in range(20):
+            stock.take()
+        while stock.work():
+            pass
+        at_hand = [parcel.row_id for parcel in stock.parcels]
+        claimed = [row_id for row_id in ids if state_of(row_id) is MailState.sending]
+        db.session.rollback()  # SQLite lets nobody else write while this one may
+    assert at_hand == ids[20:30]
+    assert claimed == ids
+    assert {state_of(row_id) for row_id in ids} == {MailState.queued}  # all are given back
+
+
+def test_an_urgent_mail_goes_before_what_is_at_hand_already(session):
+    ids = mails(25)
+    with leases.claiming() as claim:
+        stock = a_stock(claim, ids)
+        for _ in range(21):
+            stock.take()
+        row = a_mail(MailKind.survey_resume)
+        a_response(invitation=an_invitation(departure=row.departure))
+        urgent = row.id
+        db.session.commit()
+        while stock.work():
+            pass
+        first = stock.take()
+    assert first is not None
+    assert first.row_id == urgent
+
+
+def test_what_goes_wrong_while_a_mail_is_on_its_way_ends_the_work_after_that_mail(
+    session, monkeypatch
+):
+    def breaks(_ids):
+        raise RuntimeError("the database is away")
+
+    ids = mails(25)
+    with leases.claiming() as claim:
+        stock = a_stock(claim, ids, goes_on=True)
+        for _ in range(21):
+            stock.take()
+        later = mails(2)
+        monkeypatch.setattr(conditions, "rows_of", breaks)
+        while stock.work():
+            pass
+        with pytest.raises(RuntimeError):
+            stock.take()
+    assert {state_of(row_id) for row_id in later} == {MailState.queued}
+
+
+def test_the_cap_counts_what_the_same_line_has_at_hand_from_its_claim_before(session, at):  # noqa: F811
+    a_company(daily_cap=1)
+    contact = a_contact(email="ana@daz.example")
+    ids = [an_asked(contact, due_at=now() - timedelta(hours=hours)).id for hours in (1, 2)]
+    db.session.commit()
+    with leases.claiming() as claim:
+        first = prepared.draft(claim, claim.take(1, ids[:1]))
+        assert [one.row_id for one in first] == ids[:1]
+        assert prepared.draft(claim, claim.take(1, ids[1:])) == []  # though it is due for longer
+
+
+def test_a_server_that_answers_slowly_gets_the_same_mails_in_the_same_order(session):
+    ids = mails(40)
+    with speaking_to(EHLO="250-scripted.test\r\n250 PIPELINING") as server:
+        delivery.deliver(ids)
+    assert {state_of(row_id) for row_id in ids} == {MailState.sent}
+    assert (server.connections, len(server.mails)) == (1, 40)
