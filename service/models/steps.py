@@ -1,6 +1,6 @@
 """One step of a protocol as data: what it sends, when, and on which conditions. Pure.
 
-What the steps come to for one departure is in plans.py; how they are kept is in protocols.py.
+What the steps come to for one departure is in protocols/rules/plans.py.
 """
 
 import json
@@ -46,7 +46,7 @@ class Unit(StrEnum):
 
 
 class Condition(StrEnum):
-    """What a step may ask before it goes; what each one looks at is in conditions.py."""
+    """What a step may ask before it goes; protocols/rules/conditions.py asks it."""
 
     unanswered = "unanswered"
     answered = "answered"

@@ -1,4 +1,4 @@
-"""Deliver what the outbox owes, over one or several connections; courier.py is one of them.
+"""Deliver what the outbox owes, over one or several connections; sender.py is one of them.
 
 Each connection claims its own rows, as if it were a worker of its own: the database keeps them
 apart, on one machine or on many.

@@ -1,6 +1,6 @@
 """Flask-Mail, wrapped once: what its Message, Connection and Mail leave open is closed here.
 
-What is said on a line is in dialogues.py. Nothing here touches the database.
+What is said on a line is in session.py. Nothing here touches the database.
 """
 
 import base64

@@ -1,6 +1,6 @@
 """What a mail says: the words that fill its mould, and the choices between sentences.
 
-Works on rows already loaded (see topics.py). Clients' words are cut, so that a mail stays small.
+Works on rows already loaded (see related_rows.py). Clients' words are cut: a mail stays small.
 """
 
 from collections.abc import Callable, Mapping

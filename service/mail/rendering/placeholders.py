@@ -1,6 +1,6 @@
 """What `{{ … }}` may stand for in a text of one's own: a fixed set, put in and never computed.
 
-Before a text is read as Markdown each placeholder becomes a gap of the mould (see moulds.py); what
+Before a text is read as Markdown each placeholder becomes a gap (see compiled.py); what
 fills it is escaped then, so nothing that a client is called can become markup.
 """
 
@@ -37,7 +37,7 @@ class Placeholder:
     """
 
     name: str
-    word: str  # as contents.py and own_words.py call it
+    word: str  # as context.py and custom_words.py call it
     meaning: Any
     kinds: frozenset[MailKind] | None = None  # None: all mails to clients
     button: Any = ""
