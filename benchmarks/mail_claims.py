@@ -86,7 +86,7 @@ def measure(ids: list[int], action: Callable[[list[int]], None]) -> float:
 
 
 def with_claims(ids: list[int]) -> None:
-    """Claim and mark as a courier does."""
+    """Claim and mark as a sender does."""
     tried = outcomes.Tries(MailKind.survey_invitation, 0, 0)
     with leases.claiming() as held:
         for start in range(0, len(ids), 100):  # ids of one job

@@ -81,7 +81,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_pre_ping": True,
             "hide_parameters": True,
-            "max_overflow": 10 + 2 * settings.mail_connections,  # a courier has up to two
+            "max_overflow": 10 + 2 * settings.mail_connections,  # a sender has up to two
         },
         "WTF_CSRF_TIME_LIMIT": None,
         "WTF_CSRF_SSL_STRICT": False,  # it wants a Referer, which Referrer-Policy keeps back

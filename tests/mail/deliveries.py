@@ -56,7 +56,7 @@ def deliver(*rows) -> list[int]:
 
 
 @contextmanager
-def a_courier_that_dies(*ids: int) -> Iterator[leases.Claims]:
+def a_sender_that_dies(*ids: int) -> Iterator[leases.Claims]:
     """The claims on these rows of somebody who never comes to give them back."""
     with database.statement_by_statement(db.engine) as connection:
         theirs = leases.Claims(connection)

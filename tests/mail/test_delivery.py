@@ -274,7 +274,7 @@ def test_a_mail_put_back_after_it_was_announced_never_gets_another_s_words(sessi
     contacts = [a_contact(email=f"{name}@daz.example") for name in ("ana", "eva", "ruy")]
     ids = [a_mail(contact=contact).id for contact in contacts]
     db.session.commit()
-    has_its_turn = sender.Courier._has_its_turn
+    has_its_turn = sender.Sender._has_its_turn
 
     def but_not_eva(self, claims, parcel):
         if parcel.row_id != ids[1]:
@@ -282,7 +282,7 @@ def test_a_mail_put_back_after_it_was_announced_never_gets_another_s_words(sessi
         claims.release([parcel.row_id], now() + timedelta(hours=1))
         return False
 
-    monkeypatch.setattr(sender.Courier, "_has_its_turn", but_not_eva)
+    monkeypatch.setattr(sender.Sender, "_has_its_turn", but_not_eva)
     with speaking_to(EHLO="250-scripted.test\r\n250 PIPELINING") as server:
         deliver(*ids)
     assert [state_of(i) for i in ids] == [MailState.sent, MailState.queued, MailState.sent]

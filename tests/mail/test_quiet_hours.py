@@ -14,7 +14,7 @@ from service.mail.delivery import prepared
 from service.mail.policy import quiet_hours
 from service.models import Contact, MailKind, MailState, OutboxMessage, SkipReason, WaitReason
 from tests.builders import a_company, a_contact, a_departure, a_provider, a_response, an_invitation
-from tests.mail.deliveries import a_courier_that_dies, a_mail, deliver, fresh, speaking_to, state_of
+from tests.mail.deliveries import a_mail, a_sender_that_dies, deliver, fresh, speaking_to, state_of
 
 ASKED = MailKind.survey_invitation
 NIGHT = {"quiet_from": time(21), "quiet_until": time(8)}
@@ -170,7 +170,7 @@ def test_rows_in_other_hands_make_a_mail_wait_some_minutes_and_not_a_day(session
     ours, theirs = an_asked(contact), an_asked(contact)
     ids = [ours.id, theirs.id]
     db.session.commit()
-    with a_courier_that_dies(ids[0]) as one, a_courier_that_dies(ids[1]) as other:
+    with a_sender_that_dies(ids[0]) as one, a_sender_that_dies(ids[1]) as other:
         drafts = [*prepared.draft(one, one.held()), *prepared.draft(other, other.held())]
     assert [one.row_id for one in drafts] == ids[1:]
     soon = fresh(ids[0]).due_at - now()
@@ -209,7 +209,7 @@ def test_rows_further_back_in_a_claim_do_not_take_the_place_of_those_before_them
     rows = [an_asked(contact, due_at=now() - timedelta(minutes=9 - n)) for n in range(4)]
     ids = [row.id for row in rows]
     db.session.commit()
-    with a_courier_that_dies(*ids) as claim:
+    with a_sender_that_dies(*ids) as claim:
         assert [one.row_id for one in prepared.draft(claim, claim.held())] == ids[:2]
 
 

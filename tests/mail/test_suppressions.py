@@ -21,7 +21,7 @@ from service.models import (
     SuppressionScope,
 )
 from tests.builders import a_contact, a_provider
-from tests.mail.deliveries import a_courier_that_dies, a_mail, fresh, mails
+from tests.mail.deliveries import a_mail, a_sender_that_dies, fresh, mails
 
 ANA = "ana@cruz.example"
 UNSUBSCRIBED = SuppressionReason.unsubscribed
@@ -188,7 +188,7 @@ def test_an_erased_address_stays_suppressed_and_nothing_says_whose_it_was(sessio
 
 def test_a_mail_that_was_prepared_before_an_address_said_no_does_not_leave_after_it(ana):
     (row_id,) = mails(1, contact=ana)
-    with a_courier_that_dies(row_id) as claims:
+    with a_sender_that_dies(row_id) as claims:
         suppressions.add(ANA.upper(), UNSUBSCRIBED, scope=SuppressionScope.everything)
         db.session.commit()
         with pytest.raises(LostLease):
@@ -200,7 +200,7 @@ def test_a_mail_that_was_prepared_before_an_address_said_no_does_not_leave_after
 
 def test_a_mail_that_has_begun_to_leave_stays_with_whoever_sends_it(ana):
     (row_id,) = mails(1, contact=ana)
-    with a_courier_that_dies(row_id) as claims:
+    with a_sender_that_dies(row_id) as claims:
         claims.leave(row_id)
         suppressions.add(ANA, UNSUBSCRIBED, scope=SuppressionScope.everything)
         db.session.commit()
@@ -209,7 +209,7 @@ def test_a_mail_that_has_begun_to_leave_stays_with_whoever_sends_it(ana):
 
 def test_mails_to_others_stay_with_whoever_holds_them(ana):
     (row_id,) = mails(1)
-    with a_courier_that_dies(row_id) as claims:
+    with a_sender_that_dies(row_id) as claims:
         suppressions.add(ANA, UNSUBSCRIBED)
         db.session.commit()
         claims.leave(row_id)

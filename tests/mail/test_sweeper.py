@@ -13,7 +13,7 @@ from service.extensions import db
 from service.mail.delivery import delivery, leases, sweeper
 from service.mail.delivery.session import Dialogue
 from service.models import MailKind, MailState, OutboxMessage
-from tests.mail.deliveries import a_courier_that_dies, a_mail, fresh, mails
+from tests.mail.deliveries import a_mail, a_sender_that_dies, fresh, mails
 
 AFTER = timedelta(minutes=10)
 
@@ -28,7 +28,7 @@ def sweep_later() -> int:
 def died_with(row, while_sending: bool = False) -> None:
     row_id = row.id
     db.session.commit()
-    with a_courier_that_dies(row_id) as theirs:
+    with a_sender_that_dies(row_id) as theirs:
         if while_sending:
             theirs.leave(row_id)
 
@@ -83,7 +83,7 @@ def test_a_lease_of_a_clock_that_was_put_back_does_not_hold_for_a_day(session):
 
 def test_a_lease_is_renewed_while_its_worker_lives(session):
     ids = mails(2)
-    with time_machine.travel(now(), tick=False) as clock, a_courier_that_dies(*ids) as claim:
+    with time_machine.travel(now(), tick=False) as clock, a_sender_that_dies(*ids) as claim:
         until = lease_of(ids[1])
         claim.renew()
         assert lease_of(ids[1]) == until
@@ -94,7 +94,7 @@ def test_a_lease_is_renewed_while_its_worker_lives(session):
 
 def test_a_lease_is_renewed_without_waiting_for_who_marks_a_row_of_the_same_job(session):
     ids = mails(2)
-    with time_machine.travel(now(), tick=False) as clock, a_courier_that_dies(*ids) as claim:
+    with time_machine.travel(now(), tick=False) as clock, a_sender_that_dies(*ids) as claim:
         until = lease_of(ids[1])
         clock.shift(leases.lease_time() * 0.5)
         with being_marked(ids[0]):

@@ -28,7 +28,7 @@ from service.models import (
 from service.protocols.actions import protocols
 from tests.builders import a_company, a_contact, a_provider
 from tests.mail.coming_in import answer
-from tests.mail.deliveries import a_courier_that_dies
+from tests.mail.deliveries import a_sender_that_dies
 
 pytestmark = pytest.mark.usefixtures("bouncing")
 
@@ -115,7 +115,7 @@ def test_a_mail_claimed_when_the_reply_came_waits_and_ends_as_nothing(farewell, 
     mail = mails_of(farewell)["survey_invitation"]
     mail_id = mail.id
     db.session.commit()
-    with a_courier_that_dies(mail_id) as claim:
+    with a_sender_that_dies(mail_id) as claim:
         reply(farewell)
         db.session.commit()
         assert prepared.draft(claim, claim.held()) == []

@@ -18,7 +18,7 @@ from service.current import settings
 from service.extensions import db
 from service.mail.delivery import breaker
 from service.mail.delivery.prefetch_process import packer
-from service.mail.delivery.sender import Courier
+from service.mail.delivery.sender import Sender
 from service.mail.rows import from_now, rarely
 from service.models import MailState, OutboxMessage, Priority
 
@@ -30,16 +30,16 @@ TURN = 0.0005  # seconds that one line computes while another, which has its ans
 def deliver(ids: Sequence[int], goes_on: bool = False) -> list[int]:
     """Send those of `ids` that are due and unclaimed, and with `goes_on` whatever else is due.
 
-    Urgent mails of anybody go first. Each row is marked by itself and committed. When the server
-    cannot be reached the breaker opens, and the rows wait without having used an attempt. Returns
-    ids that are still due when the time of a job, or of the process, ran out.
+    Urgent mails go first, whoever asked for them. Each row is marked by itself and committed. When
+    the server cannot be reached the breaker opens, and the rows wait without having used an
+    attempt. Return the ids that are still due when the time of the job, or of the process, ran out.
     """
     db.session.commit()  # SQLite would keep our own connections out while the caller's is at work
     if goes_on and _are_many():
         with packer(ids) as found:
-            ended = _on_each_connection(lambda: Courier(ids, goes_on, found).carry())
+            ended = _on_each_connection(lambda: Sender(ids, goes_on, found).send_due())
     else:
-        ended = _on_each_connection(lambda: Courier(ids, goes_on).carry())
+        ended = _on_each_connection(lambda: Sender(ids, goes_on).send_due())
     if all(ended):
         return []
     due = [row_id for batch in due_batches(BATCH) for row_id in batch] if goes_on else list(ids)
@@ -62,17 +62,17 @@ def _is_due(at: Any) -> tuple[ColumnElement[bool], ...]:
     return (is_queued, OutboxMessage.priority.in_(Priority), OutboxMessage.due_at <= at)
 
 
-def _on_each_connection(carry: Callable[[], bool]) -> list[bool]:
-    """Run `carry` once per connection that the settings allow, all at a time; return what they say.
+def _on_each_connection(send_due: Callable[[], bool]) -> list[bool]:
+    """Run `send_due` once per connection that the settings allow, all at once; return the results.
 
-    Everything is ended before anything is raised.
+    Raises only after all of them have ended.
     """
     connections = settings().mail_connections
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def in_its_context() -> bool:
         with app.app_context():  # and so in a session of its own, which nobody else looks at
-            return carry()
+            return send_due()
 
     if connections == 1:
         return [in_its_context()]

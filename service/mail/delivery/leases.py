@@ -86,7 +86,7 @@ def lease_time() -> timedelta:
 
 @contextmanager
 def claiming(owner: str = "") -> Iterator["Claims"]:
-    """Yield the claims of one courier, with a database connection of its own.
+    """Yield the claims of one sender, with a database connection of its own.
 
     Those of one `owner` may pass rows to each other.
 
@@ -107,7 +107,7 @@ def new_owner() -> str:
 
 
 class Claims:
-    """The rows that one courier holds, and what it has learnt about them since the last commit.
+    """The rows that one sender holds, and what it has learnt about them since the last commit.
 
     Notes wait for the next mail's mark and share its transaction, so that a mail costs one commit.
     A crash in between leaves one mail in doubt, as it would have anyway.

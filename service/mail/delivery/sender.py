@@ -1,8 +1,8 @@
-"""One connection's work: claim a few, ask again, render, hand over, record. Row by row.
+"""Send mails over one connection: claim a few rows, ask again, render, hand over, record.
 
-No database transaction is open while talking SMTP. Exactly once cannot be had over SMTP, so the
-moment before a mail leaves is committed: what is lost before it is sent again, what is lost after
-it goes where the kind's rules say.
+No database transaction is open while SMTP is spoken. SMTP cannot promise exactly once, so the
+moment before a mail leaves is committed: a mail lost before that moment is sent again; for a mail
+lost after it, the rules of its kind decide.
 """
 
 import logging
@@ -36,10 +36,10 @@ LINE_SECONDS = 300.0
 FRESH = 1.0  # seconds for which what others learnt about rates is taken as known
 
 
-class Courier:
-    """Carries mails over one connection: those of `ids`, and with `goes_on` whatever else is due.
+class Sender:
+    """Sends mails over one connection: those of `ids`, and with `goes_on` whatever else is due.
 
-    Urgent ones of anybody go first. With `packer` it carries what that has.
+    Urgent mails go first, whoever asked for them. With `packer` it sends what that has prepared.
     """
 
     def __init__(
@@ -60,17 +60,19 @@ class Courier:
         self.dead: set[str] = set()  # addresses that the server has just refused for good
         self.counts: Counter[str] = Counter()
 
-    def carry(self) -> bool:
-        """Deliver until nothing is due or the server is out of reach; False when time ran out."""
+    def send_due(self) -> bool:
+        """Send until nothing is due or the server is out of reach; False when time ran out."""
         try:
             with claiming(self.packer.owner if self.packer else "") as claims:
-                return self._carry(claims)
+                return self._send(claims)
         finally:
             self.connection.close()
             if self.counts:
-                log.info("carried %s", " ".join(f"{k}={n}" for k, n in sorted(self.counts.items())))
+                log.info(
+                    "mails_handled %s", " ".join(f"{k}={n}" for k, n in sorted(self.counts.items()))
+                )
 
-    def _carry(self, claims: Claims) -> bool:
+    def _send(self, claims: Claims) -> bool:
         stock = self.packer or Stock(claims, self.ids, self.goes_on, self._may_claim)
         self.connection.meanwhile = stock.work
         try:
