@@ -27,7 +27,7 @@ def test_while_a_line_waits_the_next_claim_is_made_before_the_last_mail_is_gone(
             stock.take()
         while stock.work():
             pass
-        at_hand = [parcel.row_id for parcel in stock.parcels]
+        at_hand = [message.row_id for message in stock.prepared]
         claimed = [row_id for row_id in ids if state_of(row_id) is MailState.sending]
         db.session.rollback()  # SQLite lets nobody else write while this one may
     assert at_hand == ids[20:30]

@@ -15,24 +15,24 @@ from service.current import company, settings
 from service.extensions import db
 from service.mail.delivery import breaker
 from service.mail.delivery.leases import Claims
-from service.mail.delivery.prepared import Draft, Parcel, draft, pack
+from service.mail.delivery.prepared import Draft, PreparedMessage, draft, prepare
 from service.mail.policy import ramp_up, rate
 from service.mail.rendering import rendering
 from service.mail.rendering.headers import BadAddress, wire_address
 
 AHEAD = 1.0  # seconds of work claimed ahead: urgent mails wait no longer, conditions stay fresh
 FIRST = 25  # rows of the first claim, before the speed is known
-# Mails packed in one go: a processor is a third slower when it changes its work each time.
+# Mails prepared in one go: a processor is a third slower when it changes its work each time.
 UNIT = 16
 
 
 class Supply(Protocol):
     """Where a line has its mails from."""
 
-    def take(self) -> Parcel | None:
+    def take(self) -> PreparedMessage | None:
         """Return what goes next; None when nothing is left. Blocks when nothing is at hand."""
 
-    def take_at_hand(self) -> Parcel | None:
+    def take_at_hand(self) -> PreparedMessage | None:
         """Return what goes next when nothing has to be waited for."""
 
     def work(self) -> bool:
@@ -58,29 +58,29 @@ class Stock:
         self.may_claim = may_claim
         self.domain = _domain()
         self.began = time.monotonic()
-        self.taken = 0  # parcels so far
+        self.taken = 0  # prepared messages so far
         self.drafts: deque[Draft] = deque()
-        self.parcels: deque[Parcel] = deque()
-        self.low = 0  # at so many parcels the next claim is made
+        self.prepared: deque[PreparedMessage] = deque()
+        self.low = 0  # the next claim is made when so few are prepared
         self.is_all = False  # the last claim found nothing more
         self.trouble: Exception | None = None
 
-    def take(self) -> Parcel | None:
+    def take(self) -> PreparedMessage | None:
         """Return what goes next; None when nothing is left to be claimed. Raises work()'s trouble.
 
         Blocks when nothing is at hand.
         """
         if self.trouble is not None:
             raise self.trouble
-        while not self._has_parcel():
+        while not self._has_prepared():
             if not self._claim():
                 return None
         self.taken += 1
-        return self.parcels.popleft()
+        return self.prepared.popleft()
 
-    def take_at_hand(self) -> Parcel | None:
+    def take_at_hand(self) -> PreparedMessage | None:
         """Return what goes next when no claim has to be made for it."""
-        return self.take() if self.trouble is None and self._has_parcel() else None
+        return self.take() if self.trouble is None and self._has_prepared() else None
 
     def work(self) -> bool:
         """Do one small thing ahead; False when there is none to do.
@@ -90,28 +90,28 @@ class Stock:
         if self.trouble is not None:
             return False
         try:
-            return self._pack_some() or self._claim_early()
+            return self._prepare_some() or self._claim_early()
         except Exception as error:
             self.trouble = error
             return False
 
-    def _pack_some(self) -> bool:
-        """Make parcels of some drafts; False when there is none. Does not ask the database."""
+    def _prepare_some(self) -> bool:
+        """Prepare some drafts; return False when there is none. Does not ask the database."""
         if not self.drafts:
             return False
         for _ in range(min(UNIT, len(self.drafts))):
-            parcel = pack(self.claims, self.drafts.popleft())
-            if parcel is not None:
-                self.parcels.append(parcel)
+            message = prepare(self.claims, self.drafts.popleft())
+            if message is not None:
+                self.prepared.append(message)
         return True
 
-    def _has_parcel(self) -> bool:
-        while not self.parcels and self._pack_some():
+    def _has_prepared(self) -> bool:
+        while not self.prepared and self._prepare_some():
             pass
-        return bool(self.parcels)
+        return bool(self.prepared)
 
     def _claim_early(self) -> bool:
-        if self.is_all or len(self.parcels) > self.low:
+        if self.is_all or len(self.prepared) > self.low:
             return False
         return self._claim()
 
@@ -148,8 +148,8 @@ class Stock:
             return False
         self.drafts += [one for one in drafts if not one.is_urgent]
         urgent = [one for one in drafts if one.is_urgent]
-        packed = [parcel for one in urgent if (parcel := pack(self.claims, one))]
-        self.parcels.extendleft(reversed(packed))
+        first = [message for one in urgent if (message := prepare(self.claims, one))]
+        self.prepared.extendleft(reversed(first))
         return True
 
     def _how_many(self) -> int:

@@ -28,16 +28,16 @@ from service.extensions import db
 from service.mail.delivery import leases as claims
 from service.mail.delivery.leases import Claims
 from service.mail.delivery.prefetch import FIRST, Stock, may_claim
-from service.mail.delivery.prepared import Draft, Parcel
+from service.mail.delivery.prepared import Draft, PreparedMessage
 from service.mail.delivery.shutdown import Time
 
 log = logging.getLogger(__name__)
 
 AHEAD = 0.25  # seconds of work at hand for the lines: the packer's next claim takes a part of it
-MOST = 48  # parcels at hand, which are in memory
-BUNDLE = 8  # parcels passed on in one go
+MOST = 48  # prepared messages at hand, which are in memory
+BUNDLE = 8  # messages passed on in one go
 ROOM = 1024 * 1024  # octets on the way; what anybody may have
-GLANCE = 0.2  # seconds after which who waits for a parcel looks whether it is to end
+GLANCE = 0.2  # seconds that a wait for a message lasts until it is asked whether it is time to end
 RARELY = 50_000  # new objects until garbage is looked for; a claim makes more than the default
 PATIENCE = 5.0  # seconds that a packer has for its end, which it needs when it is just claiming
 
@@ -55,18 +55,18 @@ def packer(ids: Sequence[int]) -> Iterator["Packer"]:
     db.engine.dispose()  # a connection must not be shared with a fork
     owner = claims.new_owner()
     wishes, wishes_end = os.pipe()
-    parcels, parcels_end = Pipe(duplex=False)
+    pipe, pipe_end = Pipe(duplex=False)
     if sys.platform == "linux":  # 64 KB hold three mails: both sides would wait for each other
         with suppress(OSError):
-            fcntl.fcntl(parcels_end.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
+            fcntl.fcntl(pipe_end.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
     pid = os.fork()
     if pid == 0:
         os.close(wishes_end)
-        parcels.close()
-        _pack_and_exit(ids, owner, _Lines(wishes, parcels_end))
+        pipe.close()
+        _pack_and_exit(ids, owner, _Lines(wishes, pipe_end))
     os.close(wishes)
-    parcels_end.close()
-    found = Packer(owner, pid, wishes_end, parcels)
+    pipe_end.close()
+    found = Packer(owner, pid, wishes_end, pipe)
     try:
         yield found
     finally:
@@ -78,21 +78,21 @@ def packer(ids: Sequence[int]) -> Iterator["Packer"]:
 class Packer:
     """The lines' side: a stock that all of them take from."""
 
-    def __init__(self, owner: str, pid: int, wishes: int, parcels: Connection) -> None:
+    def __init__(self, owner: str, pid: int, wishes: int, pipe: Connection) -> None:
         self.owner = owner
         self.pid = pid
         self.wishes = wishes
-        self.parcels = parcels
+        self.pipe = pipe
         self.lines = settings().mail_connections
         self.time = Time()
-        self.at_hand: deque[Parcel] = deque()
-        self.on_the_way = 0  # parcels that were wished for and have not come
+        self.at_hand: deque[PreparedMessage] = deque()
+        self.on_the_way = 0  # messages that were asked for and have not come
         self.taken = 0
         self.is_all = False
         self.trouble = ""
         self.lock = threading.Lock()  # of the pipes
 
-    def take(self) -> Parcel | None:
+    def take(self) -> PreparedMessage | None:
         """Return what goes next; None when nothing is left. Raises PackerBroke or OutOfTime."""
         while True:
             with suppress(IndexError):
@@ -104,7 +104,7 @@ class Packer:
                 if not self.at_hand and not self._fetch(GLANCE):
                     self.time.check()
 
-    def take_at_hand(self) -> Parcel | None:
+    def take_at_hand(self) -> PreparedMessage | None:
         """Return what goes next when nobody has to be waited for."""
         with suppress(IndexError):
             return self._counted(self.at_hand.popleft())
@@ -124,12 +124,12 @@ class Packer:
         finally:
             self.lock.release()
 
-    def _counted(self, parcel: Parcel) -> Parcel:
+    def _counted(self, message: PreparedMessage) -> PreparedMessage:
         self.taken += 1
-        return parcel
+        return message
 
     def _wish(self) -> None:
-        """Say how many more parcels there may be on the way."""
+        """Say how many more messages may be sent over."""
         seen = int(AHEAD * self.taken / (time.monotonic() - self.time.began)) if self.taken else 0
         missing = max(self.lines, min(MOST, seen)) - len(self.at_hand) - self.on_the_way
         if missing >= BUNDLE or (missing > 0 and not self.on_the_way):
@@ -139,10 +139,10 @@ class Packer:
 
     def _fetch(self, seconds: float) -> bool:
         """Take in a bundle; False when none came in time."""
-        if not self.trouble and not select.select([self.parcels], (), (), seconds)[0]:
+        if not self.trouble and not select.select([self.pipe], (), (), seconds)[0]:
             return False
         try:
-            said: list[Parcel] | str = self.trouble or self.parcels.recv()
+            said: list[PreparedMessage] | str = self.trouble or self.pipe.recv()
         except (EOFError, OSError):
             said = "it died"
         if isinstance(said, str):
@@ -158,11 +158,11 @@ class Packer:
         os.close(self.wishes)
         until = time.monotonic() + PATIENCE
         with suppress(EOFError, OSError):
-            while self.parcels.poll(max(0.0, until - time.monotonic())):
-                self.parcels.recv()
+            while self.pipe.poll(max(0.0, until - time.monotonic())):
+                self.pipe.recv()
             log.warning("packer_killed")
             os.kill(self.pid, signal.SIGKILL)
-        self.parcels.close()
+        self.pipe.close()
         os.waitpid(self.pid, 0)
 
 
@@ -177,14 +177,14 @@ class _Ahead(Stock):
         self.thread = ThreadPoolExecutor(1)
         self.coming: Future[list[Draft] | None] | None = None
 
-    def take(self) -> Parcel | None:
+    def take(self) -> PreparedMessage | None:
         """Return what goes next, as any stock does; begins the next claim in time."""
         if self.trouble is None:
             self._claim_early()
         return super().take()
 
     def _claim_early(self) -> bool:
-        if self.is_all or self.coming or len(self.parcels) + len(self.drafts) > self.low:
+        if self.is_all or self.coming or len(self.prepared) + len(self.drafts) > self.low:
             return False
         self.coming = self.thread.submit(self._in_a_context)
         return False
@@ -202,9 +202,9 @@ class _Ahead(Stock):
 class _Lines:
     """The packer's side: what the lines wish for, and the way to them."""
 
-    def __init__(self, wishes: int, parcels: Connection) -> None:
+    def __init__(self, wishes: int, pipe: Connection) -> None:
         self.wishes = wishes
-        self.parcels = parcels
+        self.pipe = pipe
         self.wanted = 0
         self.are_gone = False
 
@@ -241,7 +241,7 @@ def _pack_and_exit(ids: Sequence[int], owner: str, lines: _Lines) -> None:
     except Exception as error:  # the lines hear of it, and end the job
         log.exception("packer_broke")
         with suppress(OSError):
-            lines.parcels.send(f"{type(error).__name__}: {error}")
+            lines.pipe.send(f"{type(error).__name__}: {error}")
     finally:
         os._exit(code)
 
@@ -254,14 +254,14 @@ def _pack(stock: Stock, lines: _Lines) -> None:
             lines.listen(0 if stock.work() else None)
         if lines.are_gone:
             return
-        bundle: list[Parcel] = []
+        bundle: list[PreparedMessage] = []
         while len(bundle) < min(BUNDLE, lines.wanted):
-            parcel = stock.take_at_hand() if bundle else stock.take()
-            if parcel is None:
+            message = stock.take_at_hand() if bundle else stock.take()
+            if message is None:
                 break
-            bundle.append(parcel)
-            stock.claims.pass_on(parcel.row_id)
-        lines.parcels.send(bundle)
+            bundle.append(message)
+            stock.claims.pass_on(message.row_id)
+        lines.pipe.send(bundle)
         lines.wanted -= len(bundle)
         if not bundle:
             return

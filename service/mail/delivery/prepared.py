@@ -1,7 +1,7 @@
-"""Turn claimed rows into drafts, and those into parcels: ready bytes with their envelope.
+"""Turn claimed rows into drafts, and drafts into prepared messages: bytes with their envelope.
 
-A row that may not go any more is marked as skipped here, one that cannot be written as failed, one
-that may go only later is given back until then; the others go on. Opens no socket.
+A row that may no longer go is marked as skipped here, a row that cannot be rendered as failed; a
+row that may go only later is given back until then. Opens no socket.
 """
 
 import logging
@@ -33,7 +33,7 @@ _FIELDS = tuple(field.name for field in fields(Rendering))  # what messages.octe
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class PreparedMessage:
     """One mail as it goes out, and what has been tried with it."""
 
     row_id: int
@@ -86,11 +86,11 @@ def _leaving_nothing_open() -> Iterator[None]:
         db.session.rollback()
 
 
-def pack(claims: Claims, drawn: Draft) -> Parcel | None:
-    """Return the parcel of a draft; one that cannot be written is noted as failed, and is None."""
+def prepare(claims: Claims, drawn: Draft) -> PreparedMessage | None:
+    """Render a draft; return None for one that cannot be rendered, after noting it as failed."""
     row = drawn.topic.row
     try:
-        return _parcel(row, rendering.render_topic(drawn.topic, drawn.house))
+        return _encoded(row, rendering.render_topic(drawn.topic, drawn.house))
     except BaseTimeoutException:
         raise
     except (Unwritable, BadHeader, lint.Unfit) as fault:
@@ -103,8 +103,8 @@ def pack(claims: Claims, drawn: Draft) -> Parcel | None:
     return None
 
 
-def _parcel(row: OutboxMessage, rendered: Rendering) -> Parcel:
+def _encoded(row: OutboxMessage, rendered: Rendering) -> PreparedMessage:
     octets = messages.octets(**{name: getattr(rendered, name) for name in _FIELDS})
     lint.check(octets, row.kind)
     envelope = Envelope(verp.address(row.public_id) or rendered.sender[1], rendered.to[1])
-    return Parcel(row.id, outcomes.Tries.of(row), envelope, octets)
+    return PreparedMessage(row.id, outcomes.Tries.of(row), envelope, octets)

@@ -21,7 +21,7 @@ from service.mail.delivery.failures import About, LineBroke, Refusal, Undecided,
 from service.mail.delivery.leases import Claims, LostLease, claiming
 from service.mail.delivery.prefetch import Stock, Supply, may_claim
 from service.mail.delivery.prefetch_process import Packer
-from service.mail.delivery.prepared import Parcel
+from service.mail.delivery.prepared import PreparedMessage
 from service.mail.delivery.session import Dialogue
 from service.mail.delivery.shutdown import Enough, OutOfTime, Time
 from service.mail.delivery.smtp import mail
@@ -51,7 +51,7 @@ class Sender:
         self.connection = mail.connect()
         self.time = Time()
         self.looked_at = -math.inf  # when the limits were looked at
-        self.following: Parcel | None = None  # announced with the mail before it
+        self.following: PreparedMessage | None = None  # announced with the mail before it
         self.losses = 0
         self.has_answered = False
         self.halved: dict[str, int] = {}  # how often which bucket's rate is halved
@@ -76,9 +76,9 @@ class Sender:
         stock = self.packer or Stock(claims, self.ids, self.goes_on, self._may_claim)
         self.connection.meanwhile = stock.work
         try:
-            while parcel := self.following or stock.take():
+            while prepared := self.following or stock.take():
                 self.following = None
-                self._turn(claims, parcel, stock)
+                self._turn(claims, prepared, stock)
         except OutOfTime:
             return False
         except Enough:
@@ -93,43 +93,45 @@ class Sender:
         self.time.check()
         return may_claim()
 
-    def _turn(self, claims: Claims, parcel: Parcel, stock: Supply) -> None:
+    def _turn(self, claims: Claims, prepared: PreparedMessage, stock: Supply) -> None:
         """Hand one mail over and note what became of it. Raises Unreachable or Enough."""
-        if not self._has_its_turn(claims, parcel):
+        if not self._has_its_turn(claims, prepared):
             return
         try:
-            words = self._hand_over(claims, parcel, stock)
+            words = self._hand_over(claims, prepared, stock)
         except LostLease:
-            log.warning("lease_lost outbox=%s", parcel.row_id)
+            log.warning("lease_lost outbox=%s", prepared.row_id)
             self.connection.drop()
         except Refusal as refusal:
-            self._refused(claims, parcel, refusal)
+            self._refused(claims, prepared, refusal)
         except Undecided as doubt:
-            self._note(claims, parcel, "uncertain", outcomes.undecided(parcel.tried, doubt.words))
+            self._note(
+                claims, prepared, "uncertain", outcomes.undecided(prepared.tried, doubt.words)
+            )
             self._broke(doubt.words)
         except LineBroke as error:
-            self._note(claims, parcel, "postponed", outcomes.postponed(error.words))
+            self._note(claims, prepared, "postponed", outcomes.postponed(error.words))
             self._broke(error.words)
         else:
-            self._note(claims, parcel, "sent", outcomes.sent(parcel.tried, words))
+            self._note(claims, prepared, "sent", outcomes.sent(prepared.tried, words))
             self._answered()
 
-    def _has_its_turn(self, claims: Claims, parcel: Parcel) -> bool:
+    def _has_its_turn(self, claims: Claims, prepared: PreparedMessage) -> bool:
         """Wait until no rate holds the mail back; False when it is given back for later."""
-        claims.hold(parcel.row_id)
-        if parcel.envelope.recipient in self.dead:  # it was prepared before we knew
-            claims.release([parcel.row_id])  # whoever claims it next finds the address suppressed
+        claims.hold(prepared.row_id)
+        if prepared.envelope.recipient in self.dead:  # it was prepared before we knew
+            claims.release([prepared.row_id])  # whoever claims it next finds the address suppressed
             return False
         self.time.check()
         if time.monotonic() - self.looked_at > FRESH:
             self._look_at_limits()
-        bucket = rate.bucket_of(parcel.envelope.recipient)
+        bucket = rate.bucket_of(prepared.envelope.recipient)
         limits = rate.limits_for(bucket, self.halved) if self.is_limited else {}
         if limits:
             claims.write()  # so that nothing stays unsaid while we wait
             turn = rate.reserve(limits)
             if not turn.is_reserved:
-                self._give_back(claims, parcel, turn, limits)
+                self._give_back(claims, prepared, turn, limits)
                 return False
             if shutdown.wait(turn.wait):
                 raise OutOfTime
@@ -137,13 +139,13 @@ class Sender:
         return True
 
     def _give_back(
-        self, claims: Claims, parcel: Parcel, turn: rate.Turn, limits: rate.Limits
+        self, claims: Claims, prepared: PreparedMessage, turn: rate.Turn, limits: rate.Limits
     ) -> None:
         """Put one mail back, behind the others of its domain; raises Enough when none may go."""
         if turn.bucket == rate.SERVER:
             raise Enough
         behind = self.put_back[turn.bucket] * limits[turn.bucket]
-        claims.release([parcel.row_id], now() + timedelta(seconds=turn.wait) + behind)
+        claims.release([prepared.row_id], now() + timedelta(seconds=turn.wait) + behind)
         self.put_back[turn.bucket] += 1
 
     def _look_at_limits(self) -> None:
@@ -154,40 +156,40 @@ class Sender:
         set_rates = settings().mail_rate or settings().mail_domain_rate
         self.is_limited = bool(set_rates or self.halved)
 
-    def _hand_over(self, claims: Claims, parcel: Parcel, stock: Supply) -> str:
-        line = self._line_that_wants(parcel)
-        claims.leave(parcel.row_id)
+    def _hand_over(self, claims: Claims, prepared: PreparedMessage, stock: Supply) -> str:
+        line = self._line_that_wants(prepared)
+        claims.leave(prepared.row_id)
         if not self.is_limited and not _is_worn(line):
             self.following = stock.take_at_hand()
             if self.following:
                 claims.hold(self.following.row_id)
-        return line.send(parcel.octets, self.following.envelope if self.following else None)
+        return line.send(prepared.octets, self.following.envelope if self.following else None)
 
-    def _line_that_wants(self, parcel: Parcel) -> Dialogue:
+    def _line_that_wants(self, prepared: PreparedMessage) -> Dialogue:
         """Announce the mail on the line at hand, or on a new one when that turns out broken."""
         line = self.connection.line
-        is_announced = line is not None and line.is_announced(parcel.envelope)
+        is_announced = line is not None and line.is_announced(prepared.envelope)
         if line is not None and line.is_open and (is_announced or not _is_worn(line)):
             try:
                 if not is_announced:
-                    line.announce(parcel.envelope)
+                    line.announce(prepared.envelope)
                 line.go()
                 return line
             except LineBroke:
-                log.info("line_broke outbox=%s", parcel.row_id)
+                log.info("line_broke outbox=%s", prepared.row_id)
         line = self.connection.open()
-        line.announce(parcel.envelope)
+        line.announce(prepared.envelope)
         line.go()
         return line
 
-    def _refused(self, claims: Claims, parcel: Parcel, refusal: Refusal) -> None:
-        log.warning("mail_refused outbox=%s words=%s", parcel.row_id, refusal.words)
-        self._note(claims, parcel, "refused", outcomes.refused(parcel.tried, refusal))
+    def _refused(self, claims: Claims, prepared: PreparedMessage, refusal: Refusal) -> None:
+        log.warning("mail_refused outbox=%s words=%s", prepared.row_id, refusal.words)
+        self._note(claims, prepared, "refused", outcomes.refused(prepared.tried, refusal))
         if outcomes.is_dead(refusal):
             claims.write()  # first: the suppression takes back whatever is on its way to them
-            self.dead.add(parcel.envelope.recipient)
+            self.dead.add(prepared.envelope.recipient)
             suppressions.add(
-                parcel.envelope.recipient,
+                prepared.envelope.recipient,
                 SuppressionReason.hard_bounce,
                 scope=SuppressionScope.everything,
                 source="smtp",
@@ -195,14 +197,16 @@ class Sender:
             )
             db.session.commit()
         if outcomes.is_about_speed(refusal):
-            bucket = rate.bucket_of(parcel.envelope.recipient)
+            bucket = rate.bucket_of(prepared.envelope.recipient)
             rate.slow_down(bucket if refusal.about is About.recipient else rate.SERVER)
             self._look_at_limits()
         self._answered()
 
-    def _note(self, claims: Claims, parcel: Parcel, what: str, changes: outcomes.Changes) -> None:
+    def _note(
+        self, claims: Claims, prepared: PreparedMessage, what: str, changes: outcomes.Changes
+    ) -> None:
         self.counts[what] += 1
-        claims.note(parcel.row_id, changes)
+        claims.note(prepared.row_id, changes)
 
     def _answered(self) -> None:
         """The server talks to us: the breaker closes."""

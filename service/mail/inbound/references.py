@@ -11,7 +11,7 @@ from service.mail.inbound.bounces import status_texts
 from service.mail.inbound.incoming import Incoming, headers_of, plain, text_of
 from service.models import Evidence
 
-# <public_id@domain>, as parcels.pack writes it; some programs leave the brackets out.
+# <public_id@domain>, as leases.take writes it; some programs leave the brackets out.
 _MESSAGE_ID = re.compile(r"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{22})@[A-Za-z0-9.-]+")
 _REPLY_HEADERS = ("In-Reply-To", "References")
 _RETURNED_HEADERS = ("Message-ID", "Return-Path", "X-Original-Message-ID")
