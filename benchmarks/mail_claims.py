@@ -18,7 +18,8 @@ from sqlalchemy import make_url
 from benchmarks import _installs, _peers
 from benchmarks._installs import Install
 from service.clock import now
-from service.mail.delivery import leases, outcomes, sender
+from service.mail.delivery import leases, outcomes
+from service.mail.delivery.prefetch import PrefetchQueue
 from service.models import MailKind
 
 MAILS = 1_500  # per turn
@@ -90,7 +91,7 @@ def with_claims(ids: list[int]) -> None:
     tried = outcomes.Tries(MailKind.survey_invitation, 0, 0)
     with leases.claiming() as held:
         for start in range(0, len(ids), 100):  # ids of one job
-            while taken := held.take(sender.MOST, ids[start : start + 100]):
+            while taken := held.take(PrefetchQueue.most, ids[start : start + 100]):
                 for row_id in taken:
                     held.leave(row_id)
                     held.note(row_id, outcomes.sent(tried, WORDS))
@@ -125,7 +126,7 @@ class Driver:
             say(self.begin)
             if done is not None:
                 say(self.sent, (self._at(), WORDS, done, owner))
-            rows = say(self.claim, (self._at(), sender.MOST, owner, until)).fetchall()
+            rows = say(self.claim, (self._at(), PrefetchQueue.most, owner, until)).fetchall()
             say("COMMIT")
             done = None
             if not rows:

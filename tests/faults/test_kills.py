@@ -19,7 +19,7 @@ from tests.mail.deliveries import mails
 from tests.mail.scripted_process import ScriptedProcess, scripted_process
 
 SEED = int(os.environ.get("FAULT_SEED") or random.randrange(1_000_000))
-BLOWS = ("job", "packer", "worker", "worker and job", "clock")
+BLOWS = ("job", "prefetch", "worker", "worker and job", "clock")
 WEIGHTS = (6, 4, 2, 2, 1)
 MOST_SECONDS = 600
 LEAVING = 250  # departures: more than one job advances
@@ -27,11 +27,11 @@ NO_SERVER = 9  # nobody listens there: what is written waits
 
 
 class Killer:
-    """Strikes processes of an install; counts the senders that died, and who packed for them."""
+    """Strikes processes of an install; counts the senders and prefetch processes that died."""
 
     def __init__(self, install: Install, chance: random.Random) -> None:
         self.install, self.chance = install, chance
-        self.senders = self.packers = self.kills = 0
+        self.senders = self.prefetch_processes = self.kills = 0
 
     def strike(self, blow: str) -> None:
         """Kill whom the blow names, wherever they are in their work."""
@@ -42,12 +42,12 @@ class Killer:
             self.chance.choice(self.install.clocks).kill()
         if blow.startswith("worker"):
             victim.kill()
-        packers = victim.kill_grandchildren() if blow == "packer" else 0
-        if blow.endswith("job") or (blow == "packer" and not packers):
+        prefetch_processes = victim.kill_grandchildren() if blow == "prefetch" else 0
+        if blow.endswith("job") or (blow == "prefetch" and not prefetch_processes):
             jobs = victim.kill_children()
         self.senders += jobs
-        self.packers += packers
-        self.kills += 1 if blow.startswith(("worker", "clock")) else jobs + packers
+        self.prefetch_processes += prefetch_processes
+        self.kills += 1 if blow.startswith(("worker", "clock")) else jobs + prefetch_processes
 
 
 def blows(chance: random.Random, count: int) -> list[str]:
@@ -110,7 +110,7 @@ def none_is_lost(settings, count: int, kills: int, seed: int, slowness: float) -
         install.work(2)
         install.until_ready()
         killer = kill_through(install, smtp, ids, kills, seed)
-        print(f"killed {killer.senders} senders and {killer.packers} packers")
+        print(f"killed {killer.senders} senders and {killer.prefetch_processes} prefetch processes")
         assert killer.senders, "no sender was killed"
         install.until_all_ended()
         reckon(smtp, killer.senders * connections)

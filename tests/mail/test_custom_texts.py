@@ -75,7 +75,7 @@ def test_every_mail_that_a_step_may_send_can_have_a_text(app):
 
 
 def test_all_that_a_mail_says_is_read_before_it_is_written(app, statements):
-    """Whoever packs mails while a server thinks has no connection to ask by."""
+    """Mails are prepared while a server thinks, without a connection to ask by."""
     a_company()
     a_text(place="thank_you", body="{{ full_name }}, {{ company }}, {{ service }}, {{ door_link }}")
     row = a_mail(MailKind.thank_you)

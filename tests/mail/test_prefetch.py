@@ -1,4 +1,4 @@
-"""A line never stands still for want of a mail, and what is claimed ahead keeps every promise."""
+"""A sender is never idle for want of a mail, and what is claimed early keeps every promise."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ import pytest
 from service.clock import now
 from service.extensions import db
 from service.mail.delivery import delivery, leases, prepared
-from service.mail.delivery.prefetch import Stock
+from service.mail.delivery.prefetch import PrefetchQueue
 from service.mail.policy import conditions
 from service.models import MailKind, MailState
 from tests.builders import a_company, a_contact, a_response, an_invitation
@@ -15,19 +15,19 @@ from tests.mail.deliveries import a_mail, mails, speaking_to, state_of
 from tests.mail.test_quiet_hours import an_asked, at  # noqa: F401
 
 
-def a_stock(claim: leases.Claims, ids: list[int], goes_on: bool = False) -> Stock:
-    return Stock(claim, ids, goes_on, lambda: True)
+def a_prefetch_queue(claim: leases.Claims, ids: list[int], goes_on: bool = False) -> PrefetchQueue:
+    return PrefetchQueue(claim, ids, goes_on, lambda: True)
 
 
-def test_while_a_line_waits_the_next_claim_is_made_before_the_last_mail_is_gone(session):
+def test_while_a_sender_waits_the_next_claim_is_made_before_the_last_mail_is_gone(session):
     ids = mails(30)
     with leases.claiming() as claim:
-        stock = a_stock(claim, ids)
+        prefetch = a_prefetch_queue(claim, ids)
         for _ in range(20):
-            stock.take()
-        while stock.work():
+            prefetch.take()
+        while prefetch.work():
             pass
-        at_hand = [message.row_id for message in stock.prepared]
+        at_hand = [message.row_id for message in prefetch.prepared]
         claimed = [row_id for row_id in ids if state_of(row_id) is MailState.sending]
         db.session.rollback()  # SQLite lets nobody else write while this one may
     assert at_hand == ids[20:30]
@@ -38,16 +38,16 @@ def test_while_a_line_waits_the_next_claim_is_made_before_the_last_mail_is_gone(
 def test_an_urgent_mail_goes_before_what_is_at_hand_already(session):
     ids = mails(25)
     with leases.claiming() as claim:
-        stock = a_stock(claim, ids)
+        prefetch = a_prefetch_queue(claim, ids)
         for _ in range(21):
-            stock.take()
+            prefetch.take()
         row = a_mail(MailKind.survey_resume)
         a_response(invitation=an_invitation(departure=row.departure))
         urgent = row.id
         db.session.commit()
-        while stock.work():
+        while prefetch.work():
             pass
-        first = stock.take()
+        first = prefetch.take()
     assert first is not None
     assert first.row_id == urgent
 
@@ -60,19 +60,19 @@ def test_what_goes_wrong_while_a_mail_is_on_its_way_ends_the_work_after_that_mai
 
     ids = mails(25)
     with leases.claiming() as claim:
-        stock = a_stock(claim, ids, goes_on=True)
+        prefetch = a_prefetch_queue(claim, ids, goes_on=True)
         for _ in range(21):
-            stock.take()
+            prefetch.take()
         later = mails(2)
         monkeypatch.setattr(conditions, "rows_of", breaks)
-        while stock.work():
+        while prefetch.work():
             pass
         with pytest.raises(RuntimeError):
-            stock.take()
+            prefetch.take()
     assert {state_of(row_id) for row_id in later} == {MailState.queued}
 
 
-def test_the_cap_counts_what_the_same_line_has_at_hand_from_its_claim_before(session, at):  # noqa: F811
+def test_the_cap_counts_what_the_same_sender_has_at_hand_from_its_claim_before(session, at):  # noqa: F811
     a_company(daily_cap=1)
     contact = a_contact(email="ana@daz.example")
     ids = [an_asked(contact, due_at=now() - timedelta(hours=hours)).id for hours in (1, 2)]

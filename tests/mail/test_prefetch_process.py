@@ -1,4 +1,4 @@
-"""Many mails are packed by a process beside the lines, and whoever dies or ends, none is lost."""
+"""Many mails are prepared by a process beside the senders; whoever dies or ends, none is lost."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ PIPELINING = "250-scripted.test\r\n250 PIPELINING"
 
 @pytest.fixture(autouse=True)
 def ten_are_many(monkeypatch):
-    """Let a packer begin for ten mails."""
+    """Let ten mails be enough for a prefetch process."""
     monkeypatch.setattr(delivery, "MANY", 10)
 
 
@@ -42,8 +42,8 @@ def forks_of(pid: int) -> list[int]:
     return [int(each) for each in path.read_text().split()] if path.exists() else []
 
 
-def packers() -> set[int]:
-    """The packers of this process."""
+def prefetch_processes() -> set[int]:
+    """The prefetch processes of this process."""
     return {each for each in forks_of(os.getpid()) if _command(each) == _command(os.getpid())}
 
 
@@ -69,26 +69,29 @@ def after(server: ScriptedServer, count: int, what) -> Iterator[None]:
     beside.join()
 
 
-def kill_the_packers() -> None:
+def kill_the_prefetch() -> None:
     """SIGKILL them."""
-    for pid in packers():
+    for pid in prefetch_processes():
         os.kill(pid, signal.SIGKILL)
 
 
-def test_many_mails_are_packed_beside_the_line_and_go_in_their_order(session):
+def test_many_mails_are_prepared_beside_the_sender_and_go_in_their_order(session):
     ids = mails(60)
     row = a_mail(MailKind.survey_resume)
     a_response(invitation=an_invitation(departure=row.departure))
     urgent = row.message_id or row.public_id
     db.session.commit()
-    with speaking_to(EHLO=PIPELINING) as server, after(server, 5, lambda: seen.update(packers())):
+    with (
+        speaking_to(EHLO=PIPELINING) as server,
+        after(server, 5, lambda: seen.update(prefetch_processes())),
+    ):
         seen: set[int] = set()
         assert delivery.deliver(ids[:10], goes_on=True) == []
     assert len(seen) == 1
     assert states() == {MailState.sent: 61}
     assert (server.connections, len(server.mails)) == (1, 61)
     assert urgent.encode() in server.mails[0]
-    assert packers() == set()
+    assert prefetch_processes() == set()
 
 
 def test_few_mails_pay_for_no_fork(session, monkeypatch):
@@ -99,7 +102,7 @@ def test_few_mails_pay_for_no_fork(session, monkeypatch):
     assert len(server.mails) == 9
 
 
-def test_several_lines_share_one_packer_and_no_mail_goes_twice(session, monkeypatch):
+def test_several_senders_share_one_prefetch_process_and_no_mail_goes_twice(session, monkeypatch):
     settings = replace(current_app.extensions["settings"], mail_connections=3)
     monkeypatch.setitem(current_app.extensions, "settings", settings)
     ids = mails(60)
@@ -111,8 +114,10 @@ def test_several_lines_share_one_packer_and_no_mail_goes_twice(session, monkeypa
     assert set(message_ids(server.mails).values()) == {1}
 
 
-def test_a_packer_counts_the_cap_over_all_that_it_has_passed_on(session, at, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(prefetch_process._Ahead, "most", 4)  # so that they meet in different claims
+def test_a_prefetch_process_counts_the_cap_over_all_that_it_has_passed_on(session, at, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(
+        prefetch_process._ThreadedPrefetch, "most", 4
+    )  # so that they meet in different claims
     monkeypatch.setattr("service.mail.delivery.prefetch.FIRST", 4)
     a_company(daily_cap=1)
     contact = a_contact(email="ana@daz.example")
@@ -126,32 +131,32 @@ def test_a_packer_counts_the_cap_over_all_that_it_has_passed_on(session, at, mon
     assert len(server.mails) == 13
 
 
-def test_trouble_of_the_packer_ends_the_job_and_nothing_is_kept_back(session, monkeypatch):
+def test_trouble_of_the_prefetch_process_ends_the_job_and_keeps_nothing_back(session, monkeypatch):
     def breaks(_ids):
         raise RuntimeError("the database is away")
 
     ids = mails(12)
     monkeypatch.setattr(conditions, "rows_of", breaks)
-    with pytest.raises(prefetch_process.PackerBroke, match="the database is away"):
+    with pytest.raises(prefetch_process.PrefetchBroke, match="the database is away"):
         delivery.deliver(ids, goes_on=True)
     assert states() == {MailState.queued: 12}
     assert owners_of_the_queued() == {(None, None)}
 
 
-def test_a_packer_that_is_killed_ends_the_job_and_what_it_claimed_is_given_back(session):
+def test_a_prefetch_process_that_is_killed_ends_the_job_and_what_it_claimed_is_given_back(session):
     mails(80)
     with speaking_to() as server:
         server.pauses = {"body": 0.02}
-        with after(server, 5, kill_the_packers), pytest.raises(prefetch_process.PackerBroke):
+        with after(server, 5, kill_the_prefetch), pytest.raises(prefetch_process.PrefetchBroke):
             tasks.deliver([])
     taken = len(server.mails)
     assert 5 <= taken < 80
     assert states() == {MailState.sent: taken, MailState.queued: 80 - taken}
     assert owners_of_the_queued() == {(None, None)}
-    assert packers() == set()
+    assert prefetch_processes() == set()
 
 
-def test_a_job_that_is_told_to_end_takes_its_packer_along(session, monkeypatch):
+def test_a_job_that_is_told_to_end_takes_its_prefetch_process_along(session, monkeypatch):
     wanted = threading.Event()
     monkeypatch.setattr(shutdown, "_wanted", wanted)
     ids = mails(80)
@@ -163,10 +168,10 @@ def test_a_job_that_is_told_to_end_takes_its_packer_along(session, monkeypatch):
     assert 5 <= taken < 15
     assert sorted(left) == ids[taken:]
     assert owners_of_the_queued() == {(None, None)}
-    assert packers() == set()
+    assert prefetch_processes() == set()
 
 
-def test_a_packer_ends_when_its_job_is_killed(settings, session):
+def test_a_prefetch_process_ends_when_its_job_is_killed(settings, session):
     ids = mails(180)
     with speaking_to() as server:
         server.pauses = {"body": 0.05}
@@ -174,9 +179,9 @@ def test_a_packer_ends_when_its_job_is_killed(settings, session):
             queue.wake("service.tasks.deliver", ids[:10])
             wait_for(lambda: len(server.mails) > 5)
             (job,) = jobs_of(worker)
-            (packer,) = forks_of(job)
+            (pid,) = forks_of(job)
             os.kill(job, signal.SIGKILL)
-            wait_for(lambda: not Path(f"/proc/{packer}").exists() or _is_dead(packer))
+            wait_for(lambda: not Path(f"/proc/{pid}").exists() or _is_dead(pid))
 
 
 def _is_dead(pid: int) -> bool:

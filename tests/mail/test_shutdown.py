@@ -29,7 +29,7 @@ from tests.mail.test_workers import message_ids, wait_for
 from tests.mail.workers import a_worker, jobs_of
 from tests.processes import private_directory, start, wait_until
 
-MAILS = 200  # the first job of the clock holds 100 of them, and begins with a packer
+MAILS = 200  # the first job of the clock holds 100 of them, and begins with a prefetch process
 PROMISE = 10  # seconds from SIGTERM to the end
 
 

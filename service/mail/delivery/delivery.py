@@ -17,13 +17,13 @@ from service.clock import now
 from service.current import settings
 from service.extensions import db
 from service.mail.delivery import breaker
-from service.mail.delivery.prefetch_process import packer
+from service.mail.delivery.prefetch_process import prefetch_process
 from service.mail.delivery.sender import Sender
 from service.mail.rows import from_now, rarely
 from service.models import MailState, OutboxMessage, Priority
 
 BATCH = 100  # ids per hint
-MANY = 150  # mails due: packing them takes several times as long as a fork
+MANY = 150  # mails due: preparing them takes several times as long as a fork
 TURN = 0.0005  # seconds that one line computes while another, which has its answer, waits
 
 
@@ -36,8 +36,8 @@ def deliver(ids: Sequence[int], goes_on: bool = False) -> list[int]:
     """
     db.session.commit()  # SQLite would keep our own connections out while the caller's is at work
     if goes_on and _are_many():
-        with packer(ids) as found:
-            ended = _on_each_connection(lambda: Sender(ids, goes_on, found).send_due())
+        with prefetch_process(ids) as process:
+            ended = _on_each_connection(lambda: Sender(ids, goes_on, process).send_due())
     else:
         ended = _on_each_connection(lambda: Sender(ids, goes_on).send_due())
     if all(ended):
@@ -48,7 +48,7 @@ def deliver(ids: Sequence[int], goes_on: bool = False) -> list[int]:
 
 
 def _are_many() -> bool:
-    """Say whether so much is due that somebody who packs for the lines is worth a fork."""
+    """Return whether so much is due that a process for the prefetch is worth its fork."""
     due = select(OutboxMessage.id).where(*_is_due(now()))
     with database.reading():
         found = db.session.scalars(due.limit(MANY)).all()

@@ -1,7 +1,7 @@
-"""What one line will carry next: claimed, drafted and packed ahead of it, a little at a time.
+"""Claim, draft and prepare the next mails of a sender while it waits for the server.
 
-A line waits much, for the server and for the database; whoever waits calls work() meanwhile, which
-does one small thing and returns. So nothing runs beside the line, and the line hardly stands still.
+Who waits calls work(), which does one small step and returns. So one sender needs no thread beside
+it, and its connection is hardly ever idle.
 """
 
 import time
@@ -20,34 +20,34 @@ from service.mail.policy import ramp_up, rate
 from service.mail.rendering import rendering
 from service.mail.rendering.headers import BadAddress, wire_address
 
-AHEAD = 1.0  # seconds of work claimed ahead: urgent mails wait no longer, conditions stay fresh
+AHEAD = 1.0  # seconds of work per claim: urgent mails wait no longer, conditions stay fresh
 FIRST = 25  # rows of the first claim, before the speed is known
 # Mails prepared in one go: a processor is a third slower when it changes its work each time.
 UNIT = 16
 
 
-class Supply(Protocol):
-    """Where a line has its mails from."""
+class Prefetch(Protocol):
+    """Where a sender takes its mails from."""
 
     def take(self) -> PreparedMessage | None:
-        """Return what goes next; None when nothing is left. Blocks when nothing is at hand."""
+        """Return what goes next; None when nothing is left. Waits when nothing is at hand."""
 
     def take_at_hand(self) -> PreparedMessage | None:
-        """Return what goes next when nothing has to be waited for."""
+        """Return what goes next if it is at hand; None otherwise."""
 
     def work(self) -> bool:
-        """Do one small thing ahead, and never raise; False when there is none to do."""
+        """Do one small step of the preparation; return False when there is none. Never raises."""
 
 
-class Stock:
-    """The mails that are at hand for one line: those of `ids`, and with `goes_on` whatever is due.
+class PrefetchQueue:
+    """Prefetches for one sender: the mails of `ids`, and with `goes_on` whatever is due.
 
-    Urgent ones of anybody go first. `may_claim` is asked before each claim.
+    Urgent mails go first, whoever asked for them. `may_claim` is asked before each claim.
     """
 
     most = 150  # rows of a claim, which are in memory
-    early = 0.2  # of a claim are left when the next is made, so that the line need not wait for it
-    least = 0  # are left in any case
+    early = 0.2  # of a claim are left when the next is made, so that the sender need not wait
+    least = 0  # mails that are left in any case
 
     def __init__(
         self, claims: Claims, ids: Sequence[int], goes_on: bool, may_claim: Callable[[], bool]
@@ -66,9 +66,9 @@ class Stock:
         self.trouble: Exception | None = None
 
     def take(self) -> PreparedMessage | None:
-        """Return what goes next; None when nothing is left to be claimed. Raises work()'s trouble.
+        """Return what goes next; None when nothing is left to claim. Raises what work() met.
 
-        Blocks when nothing is at hand.
+        Waits when nothing is at hand.
         """
         if self.trouble is not None:
             raise self.trouble
@@ -79,13 +79,13 @@ class Stock:
         return self.prepared.popleft()
 
     def take_at_hand(self) -> PreparedMessage | None:
-        """Return what goes next when no claim has to be made for it."""
+        """Return what goes next if no claim has to be made for it; None otherwise."""
         return self.take() if self.trouble is None and self._has_prepared() else None
 
     def work(self) -> bool:
-        """Do one small thing ahead; False when there is none to do.
+        """Do one small step of the preparation; return False when there is none.
 
-        Whoever calls it has a mail on the way, so trouble is kept until the next take().
+        A mail is on its way meanwhile, so an error is kept until the next take().
         """
         if self.trouble is not None:
             return False
@@ -116,11 +116,11 @@ class Stock:
         return self._claim()
 
     def _claim(self) -> bool:
-        """Claim about a second's work and draft what may go now; False when none is to be had."""
-        return self._add(self._drawn())
+        """Claim about a second's work and draft what may go now; False when nothing is due."""
+        return self._add(self._drafted())
 
-    def _drawn(self) -> list[Draft] | None:
-        """Return drafts of the next claim; None when none is to be had."""
+    def _drafted(self) -> list[Draft] | None:
+        """Claim and return drafts; None when nothing is due."""
         count = self._how_many()
         self.low = max(int(count * self.early), self.least)
         ids = self._claimed(count) if self.may_claim() else []
@@ -134,7 +134,7 @@ class Stock:
         return ids
 
     def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """Give back what a new sender may not send today; urgent ones go whatever the limit."""
+        """Give back what exceeds the ramp-up limit of today; urgent mails go whatever the limit."""
         rest = [one for one in drafts if not one.is_urgent]
         allowed = ramp_up.allow(len(rest))
         if too_many := {one.row_id for one in rest[allowed.count :]}:
@@ -142,7 +142,7 @@ class Stock:
         return [one for one in drafts if one.row_id not in too_many]
 
     def _add(self, drafts: Sequence[Draft] | None) -> bool:
-        """Take in what was drawn, urgent ones in front; False when nothing was to be had."""
+        """Take in drafts, urgent ones in front; return False when there are none (None)."""
         self.is_all = drafts is None
         if drafts is None:
             return False
@@ -153,7 +153,7 @@ class Stock:
         return True
 
     def _how_many(self) -> int:
-        """Return how many mails this line carries in about a second, as far as one knows."""
+        """Return how many mails this sender is expected to send in about a second."""
         limit = settings().mail_rate
         allowed = AHEAD * limit.mails / limit.seconds if limit else self.most
         seen = AHEAD * self.taken / (time.monotonic() - self.began) if self.taken else FIRST
@@ -161,7 +161,7 @@ class Stock:
 
 
 def may_claim() -> bool:
-    """Say whether the server is to be talked to at all, as far as anybody knows."""
+    """Return whether the breaker is closed and the server's rate allows a mail."""
     with database.reading():
         may = not breaker.is_open() and not rate.is_full(rate.slowed(now()))
         db.session.rollback()

@@ -19,8 +19,8 @@ from service.extensions import db
 from service.mail.delivery import breaker, outcomes, shutdown
 from service.mail.delivery.failures import About, LineBroke, Refusal, Undecided, Unreachable
 from service.mail.delivery.leases import Claims, LostLease, claiming
-from service.mail.delivery.prefetch import Stock, Supply, may_claim
-from service.mail.delivery.prefetch_process import Packer
+from service.mail.delivery.prefetch import Prefetch, PrefetchQueue, may_claim
+from service.mail.delivery.prefetch_process import PrefetchProcess
 from service.mail.delivery.prepared import PreparedMessage
 from service.mail.delivery.session import Dialogue
 from service.mail.delivery.shutdown import Enough, OutOfTime, Time
@@ -39,15 +39,15 @@ FRESH = 1.0  # seconds for which what others learnt about rates is taken as know
 class Sender:
     """Sends mails over one connection: those of `ids`, and with `goes_on` whatever else is due.
 
-    Urgent mails go first, whoever asked for them. With `packer` it sends what that has prepared.
+    Urgent mails go first, whoever asked for them. With `process` it sends what that has prepared.
     """
 
     def __init__(
-        self, ids: Sequence[int], goes_on: bool = False, packer: Packer | None = None
+        self, ids: Sequence[int], goes_on: bool = False, process: PrefetchProcess | None = None
     ) -> None:
         self.ids = ids
         self.goes_on = goes_on
-        self.packer = packer
+        self.process = process
         self.connection = mail.connect()
         self.time = Time()
         self.looked_at = -math.inf  # when the limits were looked at
@@ -63,7 +63,7 @@ class Sender:
     def send_due(self) -> bool:
         """Send until nothing is due or the server is out of reach; False when time ran out."""
         try:
-            with claiming(self.packer.owner if self.packer else "") as claims:
+            with claiming(self.process.owner if self.process else "") as claims:
                 return self._send(claims)
         finally:
             self.connection.close()
@@ -73,12 +73,12 @@ class Sender:
                 )
 
     def _send(self, claims: Claims) -> bool:
-        stock = self.packer or Stock(claims, self.ids, self.goes_on, self._may_claim)
-        self.connection.meanwhile = stock.work
+        prefetch = self.process or PrefetchQueue(claims, self.ids, self.goes_on, self._may_claim)
+        self.connection.meanwhile = prefetch.work
         try:
-            while prepared := self.following or stock.take():
+            while prepared := self.following or prefetch.take():
                 self.following = None
-                self._turn(claims, prepared, stock)
+                self._turn(claims, prepared, prefetch)
         except OutOfTime:
             return False
         except Enough:
@@ -93,12 +93,12 @@ class Sender:
         self.time.check()
         return may_claim()
 
-    def _turn(self, claims: Claims, prepared: PreparedMessage, stock: Supply) -> None:
+    def _turn(self, claims: Claims, prepared: PreparedMessage, prefetch: Prefetch) -> None:
         """Hand one mail over and note what became of it. Raises Unreachable or Enough."""
         if not self._has_its_turn(claims, prepared):
             return
         try:
-            words = self._hand_over(claims, prepared, stock)
+            words = self._hand_over(claims, prepared, prefetch)
         except LostLease:
             log.warning("lease_lost outbox=%s", prepared.row_id)
             self.connection.drop()
@@ -156,11 +156,11 @@ class Sender:
         set_rates = settings().mail_rate or settings().mail_domain_rate
         self.is_limited = bool(set_rates or self.halved)
 
-    def _hand_over(self, claims: Claims, prepared: PreparedMessage, stock: Supply) -> str:
+    def _hand_over(self, claims: Claims, prepared: PreparedMessage, prefetch: Prefetch) -> str:
         line = self._line_that_wants(prepared)
         claims.leave(prepared.row_id)
         if not self.is_limited and not _is_worn(line):
-            self.following = stock.take_at_hand()
+            self.following = prefetch.take_at_hand()
             if self.following:
                 claims.hold(self.following.row_id)
         return line.send(prepared.octets, self.following.envelope if self.following else None)
