@@ -32,8 +32,8 @@ class Sink:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.line = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self.file = self.line.makefile("rb")
+        self.connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.file = self.connection.makefile("rb")
         self.file.readline()
 
     def tell(self, *, delay: float = 0.0, pipelining: bool = True, keep: int = 0) -> None:
@@ -73,7 +73,7 @@ class Sink:
         return counts
 
     def _ask(self, line: str) -> Any:
-        self.line.sendall(line.encode() + b"\r\n")
+        self.connection.sendall(line.encode() + b"\r\n")
         return json.loads(self.file.readline())
 
 
@@ -97,9 +97,9 @@ def per_second(count: int, action: Callable[[], object]) -> float:
 
 def by_smtplib(port: int, mails: Sequence[bytes]) -> None:
     """Send ready bytes over one connection, as smtplib does."""
-    with smtplib.SMTP("127.0.0.1", port, "bench.test") as line:
+    with smtplib.SMTP("127.0.0.1", port, "bench.test") as session:
         for mail in mails:
-            line.sendmail(SENDER, [RECIPIENT], mail)
+            session.sendmail(SENDER, [RECIPIENT], mail)
 
 
 def by_flask_mail(port: int, mails: Sequence[bytes]) -> None:
@@ -108,9 +108,9 @@ def by_flask_mail(port: int, mails: Sequence[bytes]) -> None:
     app.config.update(MAIL_SERVER="127.0.0.1", MAIL_PORT=port, MAIL_DEFAULT_SENDER=SENDER)
     mail = flask_mail.Mail(app)
     subject, text, html = _parts(mails[0])
-    with app.app_context(), mail.connect() as line:
+    with app.app_context(), mail.connect() as connection:
         for _ in mails:
-            line.send(flask_mail.Message(subject, [RECIPIENT], body=text, html=html))
+            connection.send(flask_mail.Message(subject, [RECIPIENT], body=text, html=html))
 
 
 def _parts(mail: bytes) -> tuple[str, str, str]:

@@ -2,7 +2,7 @@
 
 `python -m benchmarks._sink` prints its port. It is one loop over plain sockets, so that it costs a
 fraction of what any sender costs: the bottleneck is never here (its CPU time is told). What arrives
-in one read is answered together, after `delay` seconds when that is set, as over a long line.
+in one read is answered together, after `delay` seconds when that is set, as over a long distance.
 
 A few commands that no mail server has are for the benchmark: XTELL takes new orders as JSON and
 starts counting anew, XSTAT tells the counts, XLOG each mail's time and Message-ID, XKEPT the mails.
@@ -47,7 +47,7 @@ class Counts:
     kept: list[str] = field(default_factory=list)
 
 
-class Line:
+class Session:
     """One connection."""
 
     def __init__(self, sink: "Sink", connection: socket.socket) -> None:
@@ -106,8 +106,8 @@ class Sink:
         self.counts = Counts()
         self.started = time.process_time()
         self.server = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.lines: dict[socket.socket, Line] = {}
-        self.later: list[tuple[float, int, Line, bytes]] = []
+        self.sessions: dict[socket.socket, Session] = {}
+        self.later: list[tuple[float, int, Session, bytes]] = []
         self.number = 0
 
     def run(self) -> None:
@@ -115,57 +115,57 @@ class Sink:
         while True:
             wait = max(0.0, self.later[0][0] - time.monotonic()) if self.later else None
             # Not epoll: it waits whole milliseconds, too coarse for a delay of twenty.
-            for ready in select.select([self.server, *self.lines], (), (), wait)[0]:
-                self.welcome() if ready is self.server else self.read(self.lines[ready])
+            for ready in select.select([self.server, *self.sessions], (), (), wait)[0]:
+                self.welcome() if ready is self.server else self.read(self.sessions[ready])
             while self.later and self.later[0][0] <= time.monotonic():
-                _, _, line, reply = heapq.heappop(self.later)
-                self.say(line, reply)
+                _, _, session, reply = heapq.heappop(self.later)
+                self.say(session, reply)
 
     def welcome(self) -> None:
-        """Open a line."""
+        """Open a session."""
         connection, _ = self.server.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        line = self.lines[connection] = Line(self, connection)
-        others = len(self.lines) - 1  # one is the benchmark's own
+        session = self.sessions[connection] = Session(self, connection)
+        others = len(self.sessions) - 1  # one is the benchmark's own
         self.counts.most_lines = max(self.counts.most_lines, others)
-        self.reply(line, b"220 sink.test ESMTP\r\n")
+        self.reply(session, b"220 sink.test ESMTP\r\n")
 
-    def read(self, line: Line) -> None:
+    def read(self, session: Session) -> None:
         """Take what has come and answer it."""
         try:
-            octets = line.connection.recv(LARGEST_READ)
+            octets = session.connection.recv(LARGEST_READ)
         except OSError:
             octets = b""
         if not octets:
-            self.close(line)
+            self.close(session)
             return
-        answer, about_mail = line.answer(octets)
+        answer, about_mail = session.answer(octets)
         if answer:
             self.counts.turns += about_mail
-            self.reply(line, answer)
+            self.reply(session, answer)
 
-    def reply(self, line: Line, octets: bytes) -> None:
+    def reply(self, session: Session, octets: bytes) -> None:
         """Answer now, or later."""
-        if self.orders.delay and not line.is_control:
+        if self.orders.delay and not session.is_control:
             self.number += 1
             due = time.monotonic() + self.orders.delay
-            heapq.heappush(self.later, (due, self.number, line, octets))
+            heapq.heappush(self.later, (due, self.number, session, octets))
         else:
-            self.say(line, octets)
+            self.say(session, octets)
 
-    def say(self, line: Line, octets: bytes) -> None:
+    def say(self, session: Session, octets: bytes) -> None:
         """Send, and hang up after a goodbye."""
         try:
-            line.connection.sendall(octets)
+            session.connection.sendall(octets)
         except OSError:
-            line.is_over = True
-        if line.is_over:
-            self.close(line)
+            session.is_over = True
+        if session.is_over:
+            self.close(session)
 
-    def close(self, line: Line) -> None:
-        """Forget a line."""
-        self.lines.pop(line.connection, None)
-        line.connection.close()
+    def close(self, session: Session) -> None:
+        """Forget a session."""
+        self.sessions.pop(session.connection, None)
+        session.connection.close()
 
     def take(self, mail: bytes) -> None:
         """Count a mail."""

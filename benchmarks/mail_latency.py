@@ -1,8 +1,8 @@
-"""Whether nothing but the line is waited for: a mail server that answers everything after 20 ms.
+"""Whether a sender waits for nothing but the network: a server that answers all after 20 ms.
 
 A real worker.py with 1, 4 and 8 connections, with PIPELINING and without. A mail takes so many
 turns (what is said at once is answered at once), so that at most connections x 1000 / (turns x 20)
-mails can go in a second. Limits: within 10 % of that; no more turns than the dialogue needs.
+mails can go in a second. Limits: within 10 % of that; no more turns than the session needs.
 """
 
 import sys
@@ -17,7 +17,7 @@ SECONDS = 5  # per figure
 LEAST = 0.9  # of what is possible
 # With PIPELINING a mail and the next one's MAIL, RCPT and DATA go together; without it one by one.
 TURNS = {True: 1, False: 4}
-SPARE = 0.1  # turns a mail, for the first mail on a line and the last
+SPARE = 0.1  # turns a mail, for the first mail of a session and the last
 
 
 def main() -> int:
@@ -30,7 +30,7 @@ def main() -> int:
                     ratio, turns = measured(install, sink, connections, pipelining)
                     least = min(least, ratio)
                     most = max(most, turns - TURNS[pipelining])
-    print(f"mail_latency ratio: {least:.2f} of what the line allows (at least {LEAST})")
+    print(f"mail_latency ratio: {least:.2f} of what the network allows (at least {LEAST})")
     print(f"mail_latency turns: {most:.2f} more than a mail needs (at most {SPARE})")
     return 0 if least >= LEAST and most <= SPARE else 1
 
@@ -48,7 +48,7 @@ def measured(
     counts = sink.watch(count, SECONDS)
     install.rest()
     turns = counts.turns / counts.mails
-    # The first mail of each line only starts the watch.
+    # The first mail of each session only starts the watch.
     speed = (counts.mails - connections) / (counts.last_at - counts.first_at)
     possible = connections / (turns * DELAY)
     offer = "PIPELINING" if pipelining else "one by one"

@@ -155,8 +155,8 @@ class Dovecot:
                 shutil.chown(each, self.owner, self.group)
 
     def _greet(self) -> None:
-        with IMAP4(GOOD, self.port, timeout=5) as dialogue:
-            dialogue.noop()
+        with IMAP4(GOOD, self.port, timeout=5) as imap:
+            imap.noop()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ EVERY = timedelta(minutes=1)  # how often the mailbox is asked
 AFTER_TROUBLE = timedelta(minutes=5)
 HINTS = timedelta(seconds=20)  # how often a worker is asked to, while none has come to it
 LONGEST = 20.0  # seconds that one visit to the mailbox, or one reading of arrivals, may take
-MOST_BROKEN = 3  # mails at which the server of a mailbox ends the dialogue, in one visit
+MOST_BROKEN = 3  # mails at which the server of a mailbox ends the connection, in one visit
 LEASE, HINT = "inbox", "inbox hint"
 
 log = logging.getLogger(__name__)
@@ -140,8 +140,8 @@ def _holder() -> str:
 def _visit(url: str) -> int:
     """Take the unread mails, for LONGEST seconds; raises InboxAway.
 
-    Some servers end the dialogue over a mail that they cannot read themselves. A new dialogue then
-    passes it by, so that it holds up nobody behind it.
+    Some servers end the connection over a mail that they cannot read themselves. It is passed over
+    on a new connection, so that it holds up no mail behind it.
     """
     taken, until, broken = 0, time.monotonic() + LONGEST, list[str]()
     while True:

@@ -15,12 +15,12 @@ from service.config import SettingError
 from service.doctor import (
     base_url,
     clocks,
-    dialogue,
     dkim,
     dmarc,
     hosts,
     letters,
     places,
+    smtp_session,
     spf,
     trial,
 )
@@ -69,7 +69,7 @@ def _first_round(case: Case, evidence: Evidence) -> list[Group]:
     production = case.settings.production
     return [
         [
-            (Check.reach, lambda: dialogue.check(case, evidence)),
+            (Check.reach, lambda: smtp_session.check(case, evidence)),
             (Check.trial, lambda: trial.check(case, evidence)),
         ],
         [(Check.base_url, lambda: base_url.check(case, evidence, case.names(FIRST_ROUND / 2)))],

@@ -76,7 +76,7 @@ def from_catcher(url: str, mark: str, seconds: float) -> Returned | None:
 def from_mailbox(url: str, message_id: str, seconds: float) -> Returned | None:
     """Return the mail, taken out of the mailbox; None when it does not come. Raises Unread."""
     try:
-        with mailbox.dialogue(url) as box:
+        with mailbox.logged_in(url) as box:
             octets = _when_there(lambda: _taken_out(box, message_id), seconds)
     except (OSError, ImapToolsError, imaplib.IMAP4.error, mailbox.InboxAway) as error:
         raise Unread(" ".join(str(error).split())[:300]) from error

@@ -50,7 +50,7 @@ class Scene:
         """Let everything be as usual again, and time pass, until the mail has gone."""
         self.smtp.as_usual()
         self.install.until_all_ended(within=timedelta(minutes=20), step=MINUTES)
-        self.install.until_at_rest()  # or it would carry the next mail by the line it still has
+        self.install.until_at_rest()  # or the next mail would go over the open connection
         assert now_of(row_id).state is MailState.sent
 
 
@@ -102,7 +102,7 @@ def a_due_mail(scene: Scene, **more: object) -> int:
     return row_id
 
 
-def no_dialogue(scene: Scene, stage: str, reply: str) -> None:
+def no_session(scene: Scene, stage: str, reply: str) -> None:
     """The breaker opens, nobody calls again for now, and no mail is to blame."""
     row_id = a_due_mail(scene)
     never = [*OPENING[OPENING.index(stage) + 1 :], *MIDDLE]
@@ -206,10 +206,10 @@ def the_rest_goes(scene: Scene, how: str) -> None:
 
 
 def test_no_stage_of_smtp_can_lose_double_or_hold_a_mail(scene):
-    no_dialogue(scene, "connect", STALL)
-    no_dialogue(scene, "EHLO", RESET)
-    no_dialogue(scene, "STARTTLS", WRONG_CERTIFICATE)
-    no_dialogue(scene, "AUTH", "535 5.7.8 wrong password")
+    no_session(scene, "connect", STALL)
+    no_session(scene, "EHLO", RESET)
+    no_session(scene, "STARTTLS", WRONG_CERTIFICATE)
+    no_session(scene, "AUTH", "535 5.7.8 wrong password")
     lost_before_the_mail(scene, "MAIL", HALF_CLOSE)
     lost_before_the_mail(scene, "RCPT", STALL)
     lost_before_the_mail(scene, "DATA", RESET)
@@ -229,7 +229,7 @@ def test_no_stage_of_smtp_can_lose_double_or_hold_a_mail(scene):
 @pytest.mark.parametrize("how", LOST)
 def test_any_stage_may_be_lost_in_any_way(scene, how):
     for stage in OPENING:
-        no_dialogue(scene, stage, how)
+        no_session(scene, stage, how)
     for stage in MIDDLE:
         lost_before_the_mail(scene, stage, how)
     for was_taken in (False, True):
@@ -243,9 +243,9 @@ def test_any_stage_may_be_lost_in_any_way(scene, how):
 def test_any_stage_may_refuse_with_any_code(scene):
     for stage in OPENING[:2]:
         for reply in ("421 busy", "554 no service"):
-            no_dialogue(scene, stage, reply)
+            no_session(scene, stage, reply)
     for stage, reply in (("STARTTLS", "454 4.7.0 not now"), ("AUTH", "454 4.7.0 not now")):
-        no_dialogue(scene, stage, reply)
+        no_session(scene, stage, reply)
     for code in (421, 450, 451, 452):
         for stage in (*MIDDLE, "body"):
             refused_for_now(scene, stage, code)

@@ -112,7 +112,7 @@ class ScriptedProcess:
     def careless_copies(self) -> list[str]:
         """Return mails that came again although their sender had heard that they were taken.
 
-        Whose next mail was taken on the same line has heard it, and has written it down before.
+        A sender whose next mail was taken on the same connection has read the answer and noted it.
         """
         heard: set[str] = set()
         last: dict[int, str] = {}
@@ -120,11 +120,11 @@ class ScriptedProcess:
         for fact in self.facts():
             if "took" not in fact:
                 continue
-            line, mail = fact["connection"], fact["took"]
-            if line in last:
-                heard.add(last[line])
+            connection, mail = fact["connection"], fact["took"]
+            if connection in last:
+                heard.add(last[connection])
             careless += [mail] if mail in heard else []
-            last[line] = mail
+            last[connection] = mail
         return careless
 
     def _instruct(self, takes: bool) -> None:

@@ -34,7 +34,7 @@ USUAL = {
 
 
 class _Over(Exception):
-    """The script ended the dialogue."""
+    """The script ended the session."""
 
 
 @dataclass
@@ -85,7 +85,7 @@ class ScriptedServer:
         self.commands, self.mails, self.stages = [], [], []
 
     def reached(self, stage: str) -> bool:
-        """Say whether a dialogue has come to `stage`."""
+        """Say whether a session has come to `stage`."""
         return stage in self.stages
 
     def verbs(self) -> list[str]:
@@ -93,7 +93,7 @@ class ScriptedServer:
         return [command.split(" ")[0].split(":")[0].upper() for command in self.commands]
 
     def close(self) -> None:
-        """Stop listening, and end the dialogues that stall."""
+        """Stop listening, and end the sessions that stall."""
         self.closing.set()
         self._listener.shutdown(socket.SHUT_RDWR)  # close() alone would not wake accept()
         self._listener.close()
@@ -122,14 +122,14 @@ class ScriptedServer:
             except OSError:
                 return
             self.connections += 1
-            line = _Line(self, connection, self.connections)
-            thread = threading.Thread(target=line.serve, daemon=True)
+            session = _Session(self, connection, self.connections)
+            thread = threading.Thread(target=session.serve, daemon=True)
             self._threads.append(thread)
             thread.start()
 
 
-class _Line:
-    """One dialogue."""
+class _Session:
+    """One SMTP session."""
 
     def __init__(self, server: ScriptedServer, connection: socket.socket, number: int) -> None:
         self.server, self.connection, self.number = server, connection, number

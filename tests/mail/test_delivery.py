@@ -12,7 +12,7 @@ from service.clock import now
 from service.extensions import db
 from service.logs import masked
 from service.mail.delivery import delivery, sender
-from service.mail.delivery.session import Dialogue
+from service.mail.delivery.session import SmtpSession
 from service.mail.policy import suppressions
 from service.mail.rendering import rendering
 from service.models import (
@@ -73,15 +73,15 @@ def test_the_message_id_is_stored_before_the_first_attempt(session, monkeypatch)
     row = a_mail()
     seen = []
     with speaking_to(RCPT="451 later") as server:
-        go = Dialogue.go
+        go = SmtpSession.go
 
-        def going(line):
+        def going(smtp_session):
             seen.append(fresh(row_id).message_id)
             db.session.rollback()
-            go(line)
+            go(smtp_session)
 
         row_id = row.id
-        monkeypatch.setattr(Dialogue, "go", going)
+        monkeypatch.setattr(SmtpSession, "go", going)
         deliver(row_id)
     assert seen[0] is not None
     assert "DATA" not in server.verbs()
@@ -213,13 +213,13 @@ def test_one_that_the_lint_refuses_fails_with_its_faults(session, mailbox, monke
 def test_no_transaction_is_open_while_talking_smtp(session, monkeypatch):
     ids = mails(2)
     seen = []
-    send = Dialogue.send
+    send = SmtpSession.send
 
-    def sending(line, *args):
+    def sending(smtp_session, *args):
         seen.append(open_transactions())
-        return send(line, *args)
+        return send(smtp_session, *args)
 
-    monkeypatch.setattr(Dialogue, "send", sending)
+    monkeypatch.setattr(SmtpSession, "send", sending)
     with speaking_to():
         deliver(*ids)
     assert seen == [0, 0]

@@ -155,7 +155,7 @@ def after(count: int, act, monkeypatch) -> None:
     monkeypatch.setattr(inbound, "receive", receive)
 
 
-def test_a_line_that_breaks_half_way_loses_nothing_and_doubles_nothing(
+def test_a_connection_lost_half_way_loses_nothing_and_doubles_nothing(
     bouncing, mailbox, clock, caplog, monkeypatch
 ):
     mailbox.put(*answers(10)[3:])

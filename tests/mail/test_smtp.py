@@ -1,4 +1,4 @@
-"""The dialogue with the server: every stage can fail, and each failure says what it means."""
+"""The SMTP session: every stage can fail, and each failure says what it means."""
 
 import time
 from base64 import b64decode
@@ -10,7 +10,7 @@ import pytest
 
 from service.mail.delivery.failures import (
     About,
-    LineBroke,
+    ConnectionLost,
     PermanentRefusal,
     TemporaryRefusal,
     Undecided,
@@ -86,7 +86,7 @@ def test_an_error_in_quit_after_250_is_not_a_failure(goodbye):
 
 @pytest.mark.parametrize("how", [*LOST, "421 busy", "554 no", "nonsense"])
 @pytest.mark.parametrize("stage", ["connect", "EHLO"])
-def test_no_dialogue_means_unreachable(stage, how):
+def test_no_session_means_unreachable(stage, how):
     with scripted(**{stage: how, "HELO": how}) as server, pytest.raises(Unreachable):
         hand_over(server)
     assert server.mails == []
@@ -108,13 +108,13 @@ def test_a_server_that_stalls_is_left_after_the_timeout():
 
 @pytest.mark.parametrize("how", [*LOST, "nonsense"])
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
-def test_a_line_that_breaks_before_the_mail_leaves_means_unreachable(stage, how):
+def test_a_connection_lost_before_the_mail_leaves_means_unreachable(stage, how):
     with scripted(**{stage: how}) as server, pytest.raises(Unreachable):
         hand_over(server)
 
 
 @pytest.mark.parametrize("how", [*LOST, "nonsense", "399 perhaps"])
-def test_a_line_that_breaks_after_the_mail_left_means_undecided(how):
+def test_a_connection_lost_after_the_mail_left_means_undecided(how):
     with scripted(body=how) as server, pytest.raises(Undecided):
         hand_over(server)
 
@@ -151,13 +151,13 @@ NEXT = "ana@cruz.example"
 
 def test_where_it_is_offered_the_next_envelope_travels_with_the_mail_before_it():
     with scripted(EHLO=PIPELINES) as server, connection_to(server.port) as connection:
-        line = connection.line
-        line.announce(to())
-        line.go()
-        assert line.send(MAIL, to(NEXT)) == "250 kept"
-        assert line.is_announced(to(NEXT))
-        line.go()
-        assert line.send(MAIL) == "250 kept"
+        session = connection.session
+        session.announce(to())
+        session.go()
+        assert session.send(MAIL, to(NEXT)) == "250 kept"
+        assert session.is_announced(to(NEXT))
+        session.go()
+        assert session.send(MAIL) == "250 kept"
     assert server.mails == [MAIL, MAIL]
     assert server.commands[1:7] == [
         *("MAIL FROM:<>", "RCPT TO:<ruy@daz.example>", "DATA"),
@@ -165,13 +165,13 @@ def test_where_it_is_offered_the_next_envelope_travels_with_the_mail_before_it()
     ]
 
 
-def test_a_mail_never_leaves_on_a_line_that_waits_for_another():
+def test_a_mail_never_leaves_on_a_session_that_waits_for_another():
     with scripted(EHLO=PIPELINES) as server, connection_to(server.port) as connection:
-        connection.line.announce(to())
-        connection.line.go()
-        connection.line.send(MAIL, to(NEXT))
-        with pytest.raises(LineBroke):
-            connection.line.announce(to("somebody@else.example"))
+        connection.session.announce(to())
+        connection.session.go()
+        connection.session.send(MAIL, to(NEXT))
+        with pytest.raises(ConnectionLost):
+            connection.session.announce(to("somebody@else.example"))
         assert not connection.is_open
     assert server.mails == [MAIL]
 
@@ -215,7 +215,7 @@ def test_a_server_that_wants_a_login_is_unreachable_and_blames_no_mail():
         hand_over(server)
 
 
-def test_what_goes_wrong_before_the_mail_leaves_ends_the_line_and_nothing_is_taken():
+def test_what_goes_wrong_before_the_mail_leaves_ends_the_session_and_nothing_is_taken():
     class LostLease(Exception):
         pass
 
@@ -315,7 +315,7 @@ SPANISH_LOGIN = {"MAIL_USERNAME": "norte", "MAIL_PASSWORD": "sésamo"}
 def test_a_password_that_is_not_ascii_is_said_in_utf_8():
     with scripted(EHLO="250-scripted.test\r\n250 AUTH LOGIN PLAIN") as server:
         hand_over(server, **SPANISH_LOGIN)
-    [said] = [line for line in server.commands if line.startswith("AUTH")]
+    [said] = [session for session in server.commands if session.startswith("AUTH")]
     assert b64decode(said.split()[2]) == "\0norte\0sésamo".encode()
 
 

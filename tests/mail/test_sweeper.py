@@ -11,7 +11,7 @@ from sqlalchemy import update
 from service.clock import now
 from service.extensions import db
 from service.mail.delivery import delivery, leases, sweeper
-from service.mail.delivery.session import Dialogue
+from service.mail.delivery.session import SmtpSession
 from service.models import MailKind, MailState, OutboxMessage
 from tests.mail.deliveries import a_mail, a_sender_that_dies, fresh, mails
 
@@ -122,14 +122,14 @@ def test_a_mail_that_was_taken_is_sent_even_when_the_lease_ran_out_meanwhile(
     session, mailbox, monkeypatch
 ):
     row = a_mail()
-    send = Dialogue.send
+    send = SmtpSession.send
 
-    def slowly(line, *args):
-        words = send(line, *args)
+    def slowly(smtp_session, *args):
+        words = send(smtp_session, *args)
         sweep_later()
         return words
 
-    monkeypatch.setattr(Dialogue, "send", slowly)
+    monkeypatch.setattr(SmtpSession, "send", slowly)
     delivery.deliver([row.id])
     assert fresh(row).state is MailState.sent
     assert len(mailbox.messages()) == 1

@@ -24,7 +24,7 @@ from service.models import MailState, OutboxMessage, Priority
 
 BATCH = 100  # ids per hint
 MANY = 150  # mails due: preparing them takes several times as long as a fork
-TURN = 0.0005  # seconds that one line computes while another, which has its answer, waits
+TURN = 0.0005  # seconds that one sender computes while another, which has its answer, waits
 
 
 def deliver(ids: Sequence[int], goes_on: bool = False) -> list[int]:

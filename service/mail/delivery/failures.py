@@ -1,4 +1,4 @@
-"""How handing a mail over can fail; the difference decides what becomes of the row."""
+"""The ways in which handing a mail over fails; they decide what becomes of the row."""
 
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ class About(StrEnum):
 
 
 class NotHandedOver(Exception):
-    """A mail was not taken, or nobody knows. `words` are the server's, or ours about it."""
+    """A mail was not taken, or it is not known. `words` are the server's, or ours about it."""
 
     def __init__(self, words: str, code: int | None = None) -> None:
         super().__init__(f"{code} {words}" if code else words)
@@ -21,15 +21,15 @@ class NotHandedOver(Exception):
 
 
 class Unreachable(NotHandedOver):
-    """No dialogue: connecting, TLS or login failed. No mail is to blame."""
+    """No session: connecting, TLS or login failed. No mail is to blame."""
 
 
-class LineBroke(Unreachable):
-    """The line broke in the dialogue, before the mail began to leave."""
+class ConnectionLost(Unreachable):
+    """The connection was lost before the mail began to leave."""
 
 
 class Undecided(NotHandedOver):
-    """The line broke after the mail began to leave: it may have been taken or not."""
+    """The connection was lost after the mail began to leave: it may have been taken."""
 
 
 class Refusal(NotHandedOver):

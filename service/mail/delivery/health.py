@@ -267,7 +267,7 @@ def _is_held_back(at: datetime) -> bool:
 
 def _troubles(
     at: datetime,
-    line: Server,
+    server: Server,
     starts: FailedStarts | None,
     oldest: datetime | None,
     due_now: int,
@@ -276,9 +276,9 @@ def _troubles(
     found = []
     if starts is not None:
         found.append(Trouble(TroubleKind.worker, starts.since, starts.count, words=starts.error))
-    if line.failing_since is not None and at - line.failing_since > UNREACHED:
-        found.append(Trouble(TroubleKind.server, line.failing_since, due_now, words=line.words))
-    is_late = oldest is not None and at - oldest > LATE and not line.is_failing
+    if server.failing_since is not None and at - server.failing_since > UNREACHED:
+        found.append(Trouble(TroubleKind.server, server.failing_since, due_now, words=server.words))
+    is_late = oldest is not None and at - oldest > LATE and not server.is_failing
     if oldest is not None and is_late and not _is_held_back(at):
         found.append(Trouble(TroubleKind.late, oldest, due_now))
     is_enough = day.tried >= ENOUGH or day.came_back >= MANY

@@ -97,7 +97,7 @@ def put_off(tried: Tries, words: str) -> Changes:
 
 
 def postponed(words: str) -> Changes:
-    """The line broke before the mail left: no attempt was used, and others may go first."""
+    """The connection was lost before the mail left: no attempt was used; others may go first."""
     due_at = now() + jittered(DELAYS[0])
     return {"state": MailState.queued, "due_at": due_at, "server_words": words, **FREE}
 

@@ -17,12 +17,12 @@ from service.clock import now
 from service.current import settings
 from service.extensions import db
 from service.mail.delivery import breaker, outcomes, shutdown
-from service.mail.delivery.failures import About, LineBroke, Refusal, Undecided, Unreachable
+from service.mail.delivery.failures import About, ConnectionLost, Refusal, Undecided, Unreachable
 from service.mail.delivery.leases import Claims, LostLease, claiming
 from service.mail.delivery.prefetch import Prefetch, PrefetchQueue, may_claim
 from service.mail.delivery.prefetch_process import PrefetchProcess
 from service.mail.delivery.prepared import PreparedMessage
-from service.mail.delivery.session import Dialogue
+from service.mail.delivery.session import SmtpSession
 from service.mail.delivery.shutdown import Enough, OutOfTime, Time
 from service.mail.delivery.smtp import mail
 from service.mail.policy import rate, suppressions
@@ -30,10 +30,10 @@ from service.models import SuppressionReason, SuppressionScope
 
 log = logging.getLogger(__name__)
 
-LOSSES = 2  # lines that broke one after another: the server is in trouble, not the mail
-LINE_MAILS = 1000  # after so many mails, or seconds, a line is made anew: servers tire of old ones
-LINE_SECONDS = 300.0
-FRESH = 1.0  # seconds for which what others learnt about rates is taken as known
+LOSSES = 2  # connections lost in a row: the server is in trouble, not the mail
+SESSION_MAILS = 1000  # after so many mails, or seconds, a new session begins: servers limit both
+SESSION_SECONDS = 300.0
+FRESH = 1.0  # seconds for which the limits that were read are taken as current
 
 
 class Sender:
@@ -89,7 +89,7 @@ class Sender:
         return True
 
     def _may_claim(self) -> bool:
-        """Say whether more is to be claimed."""
+        """Return whether more is to be claimed; raises OutOfTime."""
         self.time.check()
         return may_claim()
 
@@ -108,10 +108,10 @@ class Sender:
             self._note(
                 claims, prepared, "uncertain", outcomes.undecided(prepared.tried, doubt.words)
             )
-            self._broke(doubt.words)
-        except LineBroke as error:
+            self._lost(doubt.words)
+        except ConnectionLost as error:
             self._note(claims, prepared, "postponed", outcomes.postponed(error.words))
-            self._broke(error.words)
+            self._lost(error.words)
         else:
             self._note(claims, prepared, "sent", outcomes.sent(prepared.tried, words))
             self._answered()
@@ -128,7 +128,7 @@ class Sender:
         bucket = rate.bucket_of(prepared.envelope.recipient)
         limits = rate.limits_for(bucket, self.halved) if self.is_limited else {}
         if limits:
-            claims.write()  # so that nothing stays unsaid while we wait
+            claims.write()  # so that no note stays unwritten while we wait
             turn = rate.reserve(limits)
             if not turn.is_reserved:
                 self._give_back(claims, prepared, turn, limits)
@@ -157,30 +157,30 @@ class Sender:
         self.is_limited = bool(set_rates or self.halved)
 
     def _hand_over(self, claims: Claims, prepared: PreparedMessage, prefetch: Prefetch) -> str:
-        line = self._line_that_wants(prepared)
+        session = self._session_ready_for(prepared)
         claims.leave(prepared.row_id)
-        if not self.is_limited and not _is_worn(line):
+        if not self.is_limited and not _is_worn(session):
             self.following = prefetch.take_at_hand()
             if self.following:
                 claims.hold(self.following.row_id)
-        return line.send(prepared.octets, self.following.envelope if self.following else None)
+        return session.send(prepared.octets, self.following.envelope if self.following else None)
 
-    def _line_that_wants(self, prepared: PreparedMessage) -> Dialogue:
-        """Announce the mail on the line at hand, or on a new one when that turns out broken."""
-        line = self.connection.line
-        is_announced = line is not None and line.is_announced(prepared.envelope)
-        if line is not None and line.is_open and (is_announced or not _is_worn(line)):
+    def _session_ready_for(self, prepared: PreparedMessage) -> SmtpSession:
+        """Announce the mail on the open session, or on a new one when that turns out broken."""
+        session = self.connection.session
+        is_announced = session is not None and session.is_announced(prepared.envelope)
+        if session is not None and session.is_open and (is_announced or not _is_worn(session)):
             try:
                 if not is_announced:
-                    line.announce(prepared.envelope)
-                line.go()
-                return line
-            except LineBroke:
-                log.info("line_broke outbox=%s", prepared.row_id)
-        line = self.connection.open()
-        line.announce(prepared.envelope)
-        line.go()
-        return line
+                    session.announce(prepared.envelope)
+                session.go()
+                return session
+            except ConnectionLost:
+                log.info("connection_lost outbox=%s", prepared.row_id)
+        session = self.connection.open()
+        session.announce(prepared.envelope)
+        session.go()
+        return session
 
     def _refused(self, claims: Claims, prepared: PreparedMessage, refusal: Refusal) -> None:
         log.warning("mail_refused outbox=%s words=%s", prepared.row_id, refusal.words)
@@ -209,19 +209,19 @@ class Sender:
         claims.note(prepared.row_id, changes)
 
     def _answered(self) -> None:
-        """The server talks to us: the breaker closes."""
+        """Note that the server answers: the breaker closes."""
         self.losses = 0
         if not self.has_answered:
             self.has_answered = True
             breaker.reached()
 
-    def _broke(self, words: str) -> None:
-        """Give the next mail a try on a new line, unless lines keep breaking."""
+    def _lost(self, words: str) -> None:
+        """Let the next mail be tried on a new connection; raise Unreachable when losses go on."""
         self.losses += 1
-        log.warning("line_broke words=%s", words)
+        log.warning("connection_lost words=%s", words)
         if self.losses >= LOSSES:
             raise Unreachable(words)
 
 
-def _is_worn(line: Dialogue) -> bool:
-    return line.mails >= LINE_MAILS - 1 or time.monotonic() - line.began > LINE_SECONDS
+def _is_worn(session: SmtpSession) -> bool:
+    return session.mails >= SESSION_MAILS - 1 or time.monotonic() - session.began > SESSION_SECONDS

@@ -1,9 +1,9 @@
 """Talk SMTP, mail after mail, in as few round trips as the server allows. No database here.
 
-An envelope is announced (MAIL, RCPT, DATA); the server says go or no; only then the mail leaves,
-and with it, where PIPELINING is offered (RFC 2920), the next envelope in the same write. So a mail
-costs one round trip there and four elsewhere, and in both cases the caller can write down the
-point after which nobody can know: between the server's go and the first byte of the mail.
+An envelope is announced (MAIL, RCPT, DATA) and the server accepts or refuses it; only then the mail
+leaves. Where PIPELINING is offered (RFC 2920) the next envelope is written along with it, so that a
+mail costs one round trip there and four elsewhere. In both cases the caller can record the moment
+after which nobody can know: between the server's 354 and the first byte of the mail.
 """
 
 import select
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from service.mail.delivery.failures import (
     About,
-    LineBroke,
+    ConnectionLost,
     PermanentRefusal,
     TemporaryRefusal,
     Undecided,
@@ -30,7 +30,7 @@ STAGES = (About.sender, About.recipient, About.message)  # what MAIL, RCPT and D
 _NO_SMTPUTF8 = "the part before the @ has letters that this mail server cannot send to (SMTPUTF8)"
 
 Reply = tuple[int, bytes]
-Meanwhile = Callable[[], bool]  # does one small thing that never raises; False when there is none
+Meanwhile = Callable[[], bool]  # does one small step, never raises; False when there is none
 
 
 def nothing_to_do() -> bool:
@@ -46,8 +46,8 @@ class Envelope:
     recipient: str
 
 
-class Dialogue:
-    """One open line to a server. After LineBroke, Unreachable, Undecided or 421 it is over."""
+class SmtpSession:
+    """One SMTP session. It is over after ConnectionLost, Unreachable, Undecided or a 421."""
 
     def __init__(self, host: smtplib.SMTP, meanwhile: Meanwhile = nothing_to_do) -> None:
         self.host: smtplib.SMTP | None = host
@@ -61,30 +61,31 @@ class Dialogue:
 
     @property
     def is_open(self) -> bool:
-        """Whether another mail can be handed over on this line."""
+        """Whether another mail can be handed over in this session."""
         return self.host is not None and self.host.sock is not None
 
     def announce(self, envelope: Envelope) -> None:
         """Say which mail is next; the server hears of it in go().
 
-        Raises LineBroke when another is announced to the server already: it waits for that mail's
-        words, and would take whatever came for them.
+        Raises ConnectionLost when the server was told of another already: it waits for that mail,
+        and would take whatever came for it.
         """
         if self._is_written:
             self.drop()
-            raise LineBroke("another mail was announced on this line")
+            raise ConnectionLost("another mail was announced on this line")
         self._announced, self._is_written = envelope, False
 
     def go(self) -> None:
         """Wait until the server wants the announced mail.
 
-        Raises Refusal (another mail may be announced), LineBroke or Unreachable. Nothing has left.
+        Raises Refusal (another mail may be announced), ConnectionLost or Unreachable. In each case
+        nothing has left.
         """
         envelope, is_written = self._announced, self._is_written
         self._announced, self._is_written = None, False
         if envelope is None:
             raise RuntimeError("no mail was announced")
-        host, commands = self._line(), self._commands(envelope)
+        host, commands = self._open_host(), self._commands(envelope)
         try:
             if self.pipelines and not is_written:
                 self._say(host, _group(commands))
@@ -99,7 +100,7 @@ class Dialogue:
 
         `following` is announced with it. Raises Undecided (it may have been taken) or Refusal.
         """
-        host, octets = self._line(), wire.dotted(mail)
+        host, octets = self._open_host(), wire.dotted(mail)
         self._announced, self._is_written = following, False
         if following is not None and self.pipelines:
             with suppress(PermanentRefusal):  # go() will say it, about the mail that it is about
@@ -131,13 +132,13 @@ class Dialogue:
         self.drop()
 
     def drop(self) -> None:
-        """End the line without a word: whatever was announced is not to be sent."""
+        """End the session without QUIT: whatever was announced is not to be sent."""
         host, self.host = self.host, None
         self._announced, self._is_written = None, False
         if host is not None:
             host.close()
 
-    def _line(self) -> smtplib.SMTP:
+    def _open_host(self) -> smtplib.SMTP:
         if self.host is None:
             raise Unreachable("not connected")
         return self.host
@@ -148,7 +149,7 @@ class Dialogue:
         recipient = headers.wire_address(envelope.recipient)
         options = ""
         if not (sender + recipient).isascii():
-            if not self._line().has_extn("smtputf8"):
+            if not self._open_host().has_extn("smtputf8"):
                 raise PermanentRefusal(_NO_SMTPUTF8, None, About.recipient)
             options = " SMTPUTF8 BODY=8BITMIME"
         words = [f"MAIL FROM:<{sender}>{options}", f"RCPT TO:<{recipient}>", "DATA"]
@@ -181,7 +182,7 @@ class Dialogue:
         """Raise what the replies come to: the first that says no decides."""
         if self._needs_reset and not _is_yes(replies.pop(0)):
             self.drop()
-            raise LineBroke("the server did not take the last envelope back")
+            raise ConnectionLost("the server did not take the last envelope back")
         self._needs_reset = False
         for reply, about in zip(replies, STAGES, strict=False):
             if not _is_yes(reply, about):
@@ -192,7 +193,7 @@ class Dialogue:
 
     def _take_back(self) -> None:
         """End a DATA that the server allowed although it refused the envelope (RFC 2920, 3.1)."""
-        host = self._line()
+        host = self._open_host()
         try:
             host.send(b".\r\n")
             host.getreply()
@@ -203,7 +204,7 @@ class Dialogue:
         code, words = reply[0], wire.words(reply[1])
         if code in AUTH_CODES or code // 100 not in {4, 5}:
             self.drop()
-            raise (Unreachable if code in AUTH_CODES else LineBroke)(words, code)
+            raise (Unreachable if code in AUTH_CODES else ConnectionLost)(words, code)
         if code == 421:  # "closing the channel" (RFC 5321, 3.8)
             self.drop()
         refusal = TemporaryRefusal if code < 500 else PermanentRefusal
@@ -222,8 +223,8 @@ def _is_yes(reply: Reply, about: About | None = None) -> bool:
     return reply[0] // 100 == (3 if about is About.message else 2)
 
 
-def _broken(error: Exception) -> LineBroke:
-    return LineBroke(wire.said(error), code_of(error))
+def _broken(error: Exception) -> ConnectionLost:
+    return ConnectionLost(wire.said(error), code_of(error))
 
 
 def code_of(error: Exception) -> int | None:

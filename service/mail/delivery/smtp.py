@@ -1,6 +1,6 @@
 """Flask-Mail, wrapped once: what its Message, Connection and Mail leave open is closed here.
 
-What is said on a line is in session.py. Nothing here touches the database.
+The session itself is in session.py. Nothing here touches the database.
 """
 
 import base64
@@ -17,9 +17,9 @@ from flask import current_app
 from service.mail.delivery.failures import Unreachable
 from service.mail.delivery.session import (
     BROKEN,
-    Dialogue,
     Envelope,
     Meanwhile,
+    SmtpSession,
     code_of,
     nothing_to_do,
 )
@@ -86,9 +86,9 @@ class Message(flask_mail.Message):
 
 
 class Connection(flask_mail.Connection):
-    """A line to the server: verified TLS, a timeout on every command, typed failures."""
+    """A connection to the server: verified TLS, a timeout on every command, typed failures."""
 
-    line: Dialogue | None = None
+    session: SmtpSession | None = None
     meanwhile: Meanwhile = staticmethod(nothing_to_do)
 
     def __enter__(self) -> Self:
@@ -101,27 +101,27 @@ class Connection(flask_mail.Connection):
     @property
     def is_open(self) -> bool:
         """Whether another mail can be handed over without connecting anew."""
-        return self.line is not None and self.line.is_open
+        return self.session is not None and self.session.is_open
 
-    def open(self) -> Dialogue:
-        """Connect, anew when a line is still there; raises Unreachable."""
+    def open(self) -> SmtpSession:
+        """Connect, closing what is still open; raises Unreachable."""
         self.close()
-        self.line = Dialogue(self.configure_host(), self.meanwhile)
-        return self.line
+        self.session = SmtpSession(self.configure_host(), self.meanwhile)
+        return self.session
 
     def close(self) -> None:
         """Say goodbye."""
-        line, self.line = self.line, None
-        if line is not None:
-            line.quit()
+        session, self.session = self.session, None
+        if session is not None:
+            session.quit()
 
     def drop(self) -> None:
-        """End the line without a goodbye: a mail was announced on it that is not to leave."""
-        if self.line is not None:
-            self.line.drop()
+        """End the session without QUIT: a mail was announced on it that is not to leave."""
+        if self.session is not None:
+            self.session.drop()
 
     def configure_host(self) -> smtplib.SMTP:
-        """Return a dialogue past TLS and login; raises Unreachable."""
+        """Connect, negotiate TLS and log in; raises Unreachable."""
         host: smtplib.SMTP | None = None
         try:
             host = self._connected()
@@ -158,19 +158,19 @@ class Connection(flask_mail.Connection):
     ) -> str:
         """Hand one mail over and return the server's words.
 
-        `before_it_leaves` runs when the server has said go: raising there ends the line, and the
+        `before_it_leaves` runs when the server has said go: raising there ends the session, and the
         mail stays. Raises Refusal, Unreachable (nothing has left) or Undecided.
         """
-        if self.line is None:
+        if self.session is None:
             raise Unreachable("not connected")
-        self.line.announce(envelope)
-        self.line.go()
+        self.session.announce(envelope)
+        self.session.go()
         try:
             before_it_leaves()
         except BaseException:
-            self.line.drop()
+            self.session.drop()
             raise
-        return self.line.send(mail)
+        return self.session.send(mail)
 
     def send(self, message: flask_mail.Message, envelope_from: str | Address | None = None) -> None:
         """Hand one of our messages over, for callers of Flask-Mail's own interface."""

@@ -87,12 +87,12 @@ class Inbox:
 @contextmanager
 def opened(url: str) -> Iterator[Inbox]:
     """Yield the mailbox at `url`; raises InboxAway."""
-    with dialogue(url) as box:
+    with logged_in(url) as box:
         yield Inbox(box)
 
 
 @contextmanager
-def dialogue(url: str) -> Iterator[BaseMailBox]:
+def logged_in(url: str) -> Iterator[BaseMailBox]:
     """Yield a connection that is logged in and has selected the folder; raises InboxAway."""
     place = Place.of(url)
     with _spoken():
@@ -122,7 +122,7 @@ def _connected(place: Place) -> BaseMailBox:
 
 @contextmanager
 def _spoken() -> Iterator[None]:
-    """Turn whatever breaks in a dialogue into one line."""
+    """Raise InboxAway, in one line, for whatever breaks the connection."""
     try:
         yield
     except _BROKEN as error:

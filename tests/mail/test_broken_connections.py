@@ -1,4 +1,4 @@
-"""Lines that break: lost before DATA is not lost, after it nobody can know; a breaker spares us."""
+"""Connections that are lost: before DATA no mail is, after it nobody can know; a breaker opens."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from rq.timeouts import JobTimeoutException
 from service.clock import now
 from service.extensions import db
 from service.mail.delivery import breaker, delivery, leases, sweeper
-from service.mail.delivery.session import Dialogue
+from service.mail.delivery.session import SmtpSession
 from service.models import MailKind, MailState, OutboxMessage
 from tests.builders import an_invitation
 from tests.mail.deliveries import a_mail, deliver, fresh, mails, speaking_to, state_of
@@ -17,7 +17,7 @@ from tests.mail.scripted_server import CLOSE, HALF_CLOSE, RESET, STALL
 
 
 @pytest.mark.parametrize("how", [CLOSE, RESET, HALF_CLOSE, STALL])
-def test_a_line_lost_after_data_is_sent_once_more_with_the_same_message_id(session, how):
+def test_a_connection_lost_after_data_is_sent_once_more_with_the_same_message_id(session, how):
     row = a_mail()
     with speaking_to(body=[how, "250 ok"]) as server:
         deliver(row)
@@ -87,7 +87,7 @@ def test_the_breaker_pauses_longer_each_time_and_closes_when_the_server_answers(
 
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
-def test_a_line_that_breaks_before_the_mail_leaves_is_made_anew(session, stage):
+def test_a_connection_lost_before_the_mail_leaves_is_made_anew(session, stage):
     ids = mails(3)
     usual = {"DATA": "354 go on"}.get(stage, "250 ok")
     with speaking_to(**{stage: [usual, CLOSE, usual]}) as server:
@@ -97,7 +97,7 @@ def test_a_line_that_breaks_before_the_mail_leaves_is_made_anew(session, stage):
 
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
-def test_lines_that_keep_breaking_open_the_breaker_and_use_no_attempt(session, stage):
+def test_connections_lost_again_and_again_open_the_breaker_and_use_no_attempt(session, stage):
     ids = mails(4)
     with speaking_to(**{stage: RESET}):
         deliver(*ids)
@@ -107,7 +107,7 @@ def test_lines_that_keep_breaking_open_the_breaker_and_use_no_attempt(session, s
         assert row.handing_over_at is None
 
 
-def test_a_mail_that_breaks_every_line_does_not_keep_the_others_back(session):
+def test_a_mail_that_ends_every_connection_does_not_keep_the_others_back(session):
     ids = mails(3)
     with speaking_to(MAIL=[CLOSE, "250 ok"]) as server:
         deliver(*ids)
@@ -144,14 +144,14 @@ def test_what_ends_a_job_while_a_mail_leaves_puts_that_mail_in_doubt_and_frees_t
     session, monkeypatch
 ):
     ids = mails(3)
-    send = Dialogue.send
+    send = SmtpSession.send
 
-    def interrupted(line, octets, *following):
-        send(line, octets, *following)
+    def interrupted(smtp_session, octets, *following):
+        send(smtp_session, octets, *following)
         raise JobTimeoutException("too long")
 
     with speaking_to() as server:
-        monkeypatch.setattr(Dialogue, "send", interrupted)
+        monkeypatch.setattr(SmtpSession, "send", interrupted)
         with pytest.raises(JobTimeoutException):
             deliver(*ids)
         monkeypatch.undo()

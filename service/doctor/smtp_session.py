@@ -20,7 +20,7 @@ from service.mail.rendering.wire import words as readable
 
 
 def check(case: Case, evidence: Evidence) -> Iterator[Finding]:
-    """Yield what the dialogue shows; stops where it stops."""
+    """Yield what a session with the server shows, as far as it gets."""
     connection = case.connect()
     try:
         host = connection.open().host
