@@ -1,6 +1,6 @@
 """What claiming and marking cost, without rendering and without a mail server.
 
-In turns: our claims (take fifty, then for each: write down that it leaves, note that it was sent),
+In turns: our leases (take fifty, then for each: write down that it leaves, note that it was sent),
 and the same statements straight through the driver, one transaction a mail. Limit: 0.25 of the
 driver, so that what SQLAlchemy adds stays smaller than all the rest of a mail's way.
 """
@@ -61,10 +61,10 @@ def measured(install: Install) -> float:
     ids = _installs.owe((2 * TURNS + 1) * MAILS)
     turns = [ids[start : start + MAILS] for start in range(0, len(ids), MAILS)]
     driver = Driver(install)
-    measure(turns.pop(), with_claims)  # warms up
+    measure(turns.pop(), with_leases)  # warms up
     speeds: dict[str, list[float]] = {"claims": [], "driver": []}
     for _ in range(TURNS):
-        speeds["claims"].append(measure(turns.pop(), with_claims))
+        speeds["claims"].append(measure(turns.pop(), with_leases))
         speeds["driver"].append(measure(turns.pop(), driver.send))
     driver.connection.close()
     ours, bare = (_peers.median(found) for found in speeds.values())
@@ -86,10 +86,10 @@ def measure(ids: list[int], action: Callable[[list[int]], None]) -> float:
     return speed
 
 
-def with_claims(ids: list[int]) -> None:
+def with_leases(ids: list[int]) -> None:
     """Claim and mark as a sender does."""
     tried = outcomes.Tries(MailKind.survey_invitation, 0, 0)
-    with leases.claiming() as held:
+    with leases.leasing() as held:
         for start in range(0, len(ids), 100):  # ids of one job
             while taken := held.take(PrefetchQueue.most, ids[start : start + 100]):
                 for row_id in taken:

@@ -56,10 +56,10 @@ def deliver(*rows) -> list[int]:
 
 
 @contextmanager
-def a_sender_that_dies(*ids: int) -> Iterator[leases.Claims]:
-    """The claims on these rows of somebody who never comes to give them back."""
+def a_sender_that_dies(*ids: int) -> Iterator[leases.Leases]:
+    """The leases of a sender that never gives these rows back."""
     with database.statement_by_statement(db.engine) as connection:
-        theirs = leases.Claims(connection)
+        theirs = leases.Leases(connection)
         theirs.take(len(ids), ids)
         yield theirs
 

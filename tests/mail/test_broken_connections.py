@@ -123,16 +123,16 @@ def test_a_mail_that_ends_every_connection_does_not_keep_the_others_back(session
 
 def test_whoever_lost_the_lease_does_not_send(session, monkeypatch):
     rows = mails(2)
-    original = leases.Claims.leave
+    original = leases.Leases.leave
 
-    def stolen(claim, row_id):
+    def stolen(held, row_id):
         if row_id == rows[0]:
             stealing = OutboxMessage.__table__.update().where(OutboxMessage.id == row_id)
             db.session.execute(stealing.values(lease_owner="somebody else"))
             db.session.commit()
-        original(claim, row_id)
+        original(held, row_id)
 
-    monkeypatch.setattr(leases.Claims, "leave", stolen)
+    monkeypatch.setattr(leases.Leases, "leave", stolen)
     with speaking_to() as server:
         deliver(*rows)
     assert len(server.mails) == 1

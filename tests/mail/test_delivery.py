@@ -276,10 +276,10 @@ def test_a_mail_put_back_after_it_was_announced_never_gets_another_s_words(sessi
     db.session.commit()
     has_its_turn = sender.Sender._has_its_turn
 
-    def but_not_eva(self, claims, prepared):
+    def but_not_eva(self, leases, prepared):
         if prepared.row_id != ids[1]:
-            return has_its_turn(self, claims, prepared)
-        claims.release([prepared.row_id], now() + timedelta(hours=1))
+            return has_its_turn(self, leases, prepared)
+        leases.release([prepared.row_id], now() + timedelta(hours=1))
         return False
 
     monkeypatch.setattr(sender.Sender, "_has_its_turn", but_not_eva)

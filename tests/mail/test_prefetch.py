@@ -15,14 +15,14 @@ from tests.mail.deliveries import a_mail, mails, speaking_to, state_of
 from tests.mail.test_quiet_hours import an_asked, at  # noqa: F401
 
 
-def a_prefetch_queue(claim: leases.Claims, ids: list[int], goes_on: bool = False) -> PrefetchQueue:
-    return PrefetchQueue(claim, ids, goes_on, lambda: True)
+def a_prefetch_queue(held: leases.Leases, ids: list[int], goes_on: bool = False) -> PrefetchQueue:
+    return PrefetchQueue(held, ids, goes_on, lambda: True)
 
 
 def test_while_a_sender_waits_the_next_claim_is_made_before_the_last_mail_is_gone(session):
     ids = mails(30)
-    with leases.claiming() as claim:
-        prefetch = a_prefetch_queue(claim, ids)
+    with leases.leasing() as held:
+        prefetch = a_prefetch_queue(held, ids)
         for _ in range(20):
             prefetch.take()
         while prefetch.work():
@@ -37,8 +37,8 @@ def test_while_a_sender_waits_the_next_claim_is_made_before_the_last_mail_is_gon
 
 def test_an_urgent_mail_goes_before_what_is_at_hand_already(session):
     ids = mails(25)
-    with leases.claiming() as claim:
-        prefetch = a_prefetch_queue(claim, ids)
+    with leases.leasing() as held:
+        prefetch = a_prefetch_queue(held, ids)
         for _ in range(21):
             prefetch.take()
         row = a_mail(MailKind.survey_resume)
@@ -59,8 +59,8 @@ def test_what_goes_wrong_while_a_mail_is_on_its_way_ends_the_work_after_that_mai
         raise RuntimeError("the database is away")
 
     ids = mails(25)
-    with leases.claiming() as claim:
-        prefetch = a_prefetch_queue(claim, ids, goes_on=True)
+    with leases.leasing() as held:
+        prefetch = a_prefetch_queue(held, ids, goes_on=True)
         for _ in range(21):
             prefetch.take()
         later = mails(2)
@@ -77,10 +77,10 @@ def test_the_cap_counts_what_the_same_sender_has_at_hand_from_its_claim_before(s
     contact = a_contact(email="ana@daz.example")
     ids = [an_asked(contact, due_at=now() - timedelta(hours=hours)).id for hours in (1, 2)]
     db.session.commit()
-    with leases.claiming() as claim:
-        first = prepared.draft(claim, claim.take(1, ids[:1]))
+    with leases.leasing() as held:
+        first = prepared.draft(held, held.take(1, ids[:1]))
         assert [one.row_id for one in first] == ids[:1]
-        assert prepared.draft(claim, claim.take(1, ids[1:])) == []  # though it is due for longer
+        assert prepared.draft(held, held.take(1, ids[1:])) == []  # though it is due for longer
 
 
 def test_a_server_that_answers_slowly_gets_the_same_mails_in_the_same_order(session):

@@ -209,8 +209,8 @@ def test_rows_further_back_in_a_claim_do_not_take_the_place_of_those_before_them
     rows = [an_asked(contact, due_at=now() - timedelta(minutes=9 - n)) for n in range(4)]
     ids = [row.id for row in rows]
     db.session.commit()
-    with a_sender_that_dies(*ids) as claim:
-        assert [one.row_id for one in prepared.draft(claim, claim.held())] == ids[:2]
+    with a_sender_that_dies(*ids) as held:
+        assert [one.row_id for one in prepared.draft(held, held.held())] == ids[:2]
 
 
 def test_what_waits_until_its_time_has_passed_expires_with_that_reason(session, mailbox, at):

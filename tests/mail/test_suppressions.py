@@ -188,11 +188,11 @@ def test_an_erased_address_stays_suppressed_and_nothing_says_whose_it_was(sessio
 
 def test_a_mail_that_was_prepared_before_an_address_said_no_does_not_leave_after_it(ana):
     (row_id,) = mails(1, contact=ana)
-    with a_sender_that_dies(row_id) as claims:
+    with a_sender_that_dies(row_id) as held:
         suppressions.add(ANA.upper(), UNSUBSCRIBED, scope=SuppressionScope.everything)
         db.session.commit()
         with pytest.raises(LostLease):
-            claims.leave(row_id)
+            held.leave(row_id)
     delivery.deliver([row_id])
     row = fresh(row_id)
     assert (row.state, row.skip_reason) == (MailState.skipped, SkipReason.suppressed)
@@ -200,8 +200,8 @@ def test_a_mail_that_was_prepared_before_an_address_said_no_does_not_leave_after
 
 def test_a_mail_that_has_begun_to_leave_stays_with_whoever_sends_it(ana):
     (row_id,) = mails(1, contact=ana)
-    with a_sender_that_dies(row_id) as claims:
-        claims.leave(row_id)
+    with a_sender_that_dies(row_id) as held:
+        held.leave(row_id)
         suppressions.add(ANA, UNSUBSCRIBED, scope=SuppressionScope.everything)
         db.session.commit()
         assert fresh(row_id).state is MailState.sending
@@ -209,7 +209,7 @@ def test_a_mail_that_has_begun_to_leave_stays_with_whoever_sends_it(ana):
 
 def test_mails_to_others_stay_with_whoever_holds_them(ana):
     (row_id,) = mails(1)
-    with a_sender_that_dies(row_id) as claims:
+    with a_sender_that_dies(row_id) as held:
         suppressions.add(ANA, UNSUBSCRIBED)
         db.session.commit()
-        claims.leave(row_id)
+        held.leave(row_id)

@@ -83,22 +83,22 @@ def test_a_lease_of_a_clock_that_was_put_back_does_not_hold_for_a_day(session):
 
 def test_a_lease_is_renewed_while_its_worker_lives(session):
     ids = mails(2)
-    with time_machine.travel(now(), tick=False) as clock, a_sender_that_dies(*ids) as claim:
+    with time_machine.travel(now(), tick=False) as clock, a_sender_that_dies(*ids) as held:
         until = lease_of(ids[1])
-        claim.renew()
+        held.renew()
         assert lease_of(ids[1]) == until
         clock.shift(leases.lease_time() * 0.5)
-        claim.renew()
+        held.renew()
         assert lease_of(ids[1]) > until
 
 
 def test_a_lease_is_renewed_without_waiting_for_who_marks_a_row_of_the_same_job(session):
     ids = mails(2)
-    with time_machine.travel(now(), tick=False) as clock, a_sender_that_dies(*ids) as claim:
+    with time_machine.travel(now(), tick=False) as clock, a_sender_that_dies(*ids) as held:
         until = lease_of(ids[1])
         clock.shift(leases.lease_time() * 0.5)
         with being_marked(ids[0]):
-            claim.renew()
+            held.renew()
         assert lease_of(ids[1]) > until
 
 

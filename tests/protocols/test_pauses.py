@@ -115,11 +115,11 @@ def test_a_mail_claimed_when_the_reply_came_waits_and_ends_as_nothing(farewell, 
     mail = mails_of(farewell)["survey_invitation"]
     mail_id = mail.id
     db.session.commit()
-    with a_sender_that_dies(mail_id) as claim:
+    with a_sender_that_dies(mail_id) as held:
         reply(farewell)
         db.session.commit()
-        assert prepared.draft(claim, claim.held()) == []
-        claim.write()
+        assert prepared.draft(held, held.held()) == []
+        held.write()
 
     mail = mails_of(farewell)["survey_invitation"]
     assert (mail.state, mail.skip_reason, mail.ended_at) == (MailState.queued, None, None)

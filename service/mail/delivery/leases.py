@@ -1,7 +1,7 @@
-"""Claim rows of the outbox before acting on them: conditional UPDATEs with a lease.
+"""Lease rows of the outbox before acting on them, by conditional UPDATEs.
 
-Whoever holds a lease may send; whoever lost it learns so at the last moment before a mail leaves.
-Each statement here is whole by itself and commits itself, so that a mark costs one round trip.
+Only the holder of a lease may send; a holder that lost it is told in the last statement before the
+mail leaves. Each statement commits itself, so that a mark costs one round trip.
 """
 
 import os
@@ -45,14 +45,14 @@ _LEAVES: dict[str, ColumnElement[Any]] = {
 
 @lru_cache
 def _noting(*names: str) -> Update:
-    """Return the statement that changes these columns of one row of ours; made once."""
+    """Return the statement that changes these columns of one row that is held; built once."""
     values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
     return update(_OUTBOX).where(_OUTBOX.c.id == bindparam("noted"), *_OURS).values(values)
 
 
 @lru_cache
 def _noting_and_leaving(*names: str) -> Update:
-    """Return the statement that notes something of one row and lets another leave; made once."""
+    """Return the statement that notes one row and marks another as leaving; built once."""
     is_noted = _OUTBOX.c.id == bindparam("noted")
     columns = {name: _LEAVES.get(name, _OUTBOX.c[name]) for name in (*names, *_LEAVES)}
     values: dict[str, ColumnElement[Any]] = {
@@ -76,7 +76,7 @@ def _ready(statement: Update, engine: Engine) -> database.Ready:
 
 
 class LostLease(Exception):
-    """Somebody else has, or decided about, this row meanwhile: it is not ours to send."""
+    """Another sender holds this row, or its state has changed: it must not be sent."""
 
 
 def lease_time() -> timedelta:
@@ -85,32 +85,31 @@ def lease_time() -> timedelta:
 
 
 @contextmanager
-def claiming(owner: str = "") -> Iterator["Claims"]:
-    """Yield the claims of one sender, with a database connection of its own.
+def leasing(owner: str = "") -> Iterator["Leases"]:
+    """Yield the leases of one sender, with a database connection of its own.
 
-    Those of one `owner` may pass rows to each other.
-
-    At the end, whatever happened, what was noted is written; rows not come to are given back.
+    Leases of one `owner` may pass rows to each other. At the end, whatever happened, the notes are
+    written and the rows that were not sent are given back.
     """
     with database.statement_by_statement(db.engine) as connection:
-        claims = Claims(connection, owner)
+        leases = Leases(connection, owner)
         try:
-            yield claims
+            yield leases
         finally:
-            claims.write()
-            claims.release(claims.held())
+            leases.write()
+            leases.release(leases.held())
 
 
 def new_owner() -> str:
-    """Return a name that nobody else claims by."""
+    """Return an owner's name that no other has."""
     return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-class Claims:
-    """The rows that one sender holds, and what it has learnt about them since the last commit.
+class Leases:
+    """The rows that one sender holds, and its notes about them since the last commit.
 
-    Notes wait for the next mail's mark and share its transaction, so that a mail costs one commit.
-    A crash in between leaves one mail in doubt, as it would have anyway.
+    The notes wait for the mark of the next mail and share its transaction, so that a mail costs one
+    commit. A crash in between leaves one mail in doubt, as it would have anyway.
     """
 
     def __init__(self, connection: Connection, owner: str = "") -> None:
@@ -122,24 +121,24 @@ class Claims:
         self._notes: list[tuple[int, dict[str, Any]]] = []
 
     def held(self) -> list[int]:
-        """Return the rows that are ours and of which nothing is noted."""
+        """Return the ids of the rows that are held and not yet handed over."""
         return list(self._held)
 
     def hold(self, row_id: int) -> None:
-        """Answer for a row that another of our name has claimed."""
+        """Take responsibility for a row that another sender of the same owner has claimed."""
         self._held[row_id] = None
 
     def pass_on(self, row_id: int) -> None:
-        """Let another of our name answer for a row."""
+        """Leave the responsibility for a row to another sender of the same owner."""
         self._held.pop(row_id, None)
 
     def take(
         self, count: int, among: Sequence[int] | None = None, domain: str = "localhost"
     ) -> list[int]:
-        """Claim up to `count` rows that are due and nobody's, the most urgent, longest due first.
+        """Claim up to `count` free rows that are due: the most urgent first, then the longest due.
 
-        With `among` only those, and before them the urgent ones of anybody. They get a Message-ID
-        in `domain` before the first attempt, so that a second one has the same.
+        With `among` only those rows, after any urgent ones. Each row gets a Message-ID in `domain`
+        before its first attempt, so that a second attempt has the same.
         """
         self.write()
         if not self._held:
@@ -183,7 +182,7 @@ class Claims:
         ]
 
     def leave(self, row_id: int) -> None:
-        """Write down that this mail leaves next: from here nobody can know. Raises LostLease."""
+        """Mark that this mail leaves next: from now on its fate is uncertain. Raises LostLease."""
         self._write_notes(but=1)
         moment = now()
         values = {"owner": self.owner, "leaving": row_id}
@@ -193,34 +192,34 @@ class Claims:
             values |= {"noted": noted, **_new(changes)}
             statement = _noting_and_leaving(*changes)
             changed = self._run(statement, values)
-            self._notes.pop(0)  # more may have come meanwhile
+            self._notes.pop(0)  # more notes may have come meanwhile
             is_ours = changed == 2 or self._is_leaving(row_id)
             if changed < 1 + is_ours:
                 self._settle(noted, changes)
         else:
             is_ours = bool(self._run(_LEAVING, values))
-        self._held.pop(row_id, None)  # given back no more: if nobody notes it, nobody knows
+        self._held.pop(row_id, None)  # never given back: without a note its fate is uncertain
         if not is_ours:
             raise LostLease
 
     def _is_leaving(self, row_id: int) -> bool:
-        """Say whether the mark of this row was made, when one of two rows was not ours any more."""
+        """Return whether this row was marked, when one of the two rows was lost."""
         marked = select(_OUTBOX.c.handing_over_at).where(_OUTBOX.c.id == row_id, *_OURS)
         found = self.connection.scalar(marked, {"owner": self.owner})
         self.connection.commit()
         return found is not None
 
     def note(self, row_id: int, changes: dict[str, Any]) -> None:
-        """Keep what became of a row for the next statement."""
+        """Keep what became of a row, to be written with the next statement."""
         self._held.pop(row_id, None)
         self._notes.append((row_id, changes))
 
     def write(self) -> None:
-        """Write what was noted."""
+        """Write all notes."""
         self._write_notes(but=0)
 
     def _write_notes(self, but: int) -> None:
-        """Write the notes, all but so many of the last. What fails stays, to be tried again."""
+        """Write all notes except the last `but`. A note that fails is kept, to be tried again."""
         while len(self._notes) > but:
             row_id, changes = self._notes[0]
             values = {"noted": row_id, "owner": self.owner, **_new(changes)}
@@ -244,9 +243,9 @@ class Claims:
         return _ready(statement, db.engine).run(self.connection, values)
 
     def renew(self) -> None:
-        """Hold everything longer, once a good part of the lease is over.
+        """Prolong all leases once 30 % of their time is over.
 
-        Waits for nobody: two of one name would wait for each other's rows.
+        Locked rows are skipped: two senders of one owner would wait for each other's rows.
         """
         if self.until - now() > self.lease * 0.7:
             return
@@ -266,7 +265,7 @@ class Claims:
             self._held.pop(row_id, None)
 
     def release_rest(self) -> None:
-        """Give back all that is ours, whoever of our name claimed it, and did not leave."""
+        """Give back every row of this owner that is not marked as leaving."""
         ours = (_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)
         rest = (*ours, _OUTBOX.c.handing_over_at.is_(None))
         self._count(update(_OUTBOX).where(*rest).values(state=MailState.queued, **FREE))

@@ -14,7 +14,7 @@ from service.clock import now
 from service.current import company, settings
 from service.extensions import db
 from service.mail.delivery import breaker
-from service.mail.delivery.leases import Claims
+from service.mail.delivery.leases import Leases
 from service.mail.delivery.prepared import Draft, PreparedMessage, draft, prepare
 from service.mail.policy import ramp_up, rate
 from service.mail.rendering import rendering
@@ -50,9 +50,9 @@ class PrefetchQueue:
     least = 0  # mails that are left in any case
 
     def __init__(
-        self, claims: Claims, ids: Sequence[int], goes_on: bool, may_claim: Callable[[], bool]
+        self, leases: Leases, ids: Sequence[int], goes_on: bool, may_claim: Callable[[], bool]
     ) -> None:
-        self.claims = claims
+        self.leases = leases
         self.ids: Sequence[int] | None = ids
         self.goes_on = goes_on
         self.may_claim = may_claim
@@ -100,7 +100,7 @@ class PrefetchQueue:
         if not self.drafts:
             return False
         for _ in range(min(UNIT, len(self.drafts))):
-            message = prepare(self.claims, self.drafts.popleft())
+            message = prepare(self.leases, self.drafts.popleft())
             if message is not None:
                 self.prepared.append(message)
         return True
@@ -124,13 +124,13 @@ class PrefetchQueue:
         count = self._how_many()
         self.low = max(int(count * self.early), self.least)
         ids = self._claimed(count) if self.may_claim() else []
-        return self._allowed(draft(self.claims, ids)) if ids else None
+        return self._allowed(draft(self.leases, ids)) if ids else None
 
     def _claimed(self, count: int) -> list[int]:
-        ids = self.claims.take(count, self.ids, self.domain)
+        ids = self.leases.take(count, self.ids, self.domain)
         if not ids and self.ids is not None and self.goes_on:
             self.ids = None
-            ids = self.claims.take(count, domain=self.domain)
+            ids = self.leases.take(count, domain=self.domain)
         return ids
 
     def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
@@ -138,7 +138,7 @@ class PrefetchQueue:
         rest = [one for one in drafts if not one.is_urgent]
         allowed = ramp_up.allow(len(rest))
         if too_many := {one.row_id for one in rest[allowed.count :]}:
-            self.claims.release(list(too_many), allowed.others_at)
+            self.leases.release(list(too_many), allowed.others_at)
         return [one for one in drafts if one.row_id not in too_many]
 
     def _add(self, drafts: Sequence[Draft] | None) -> bool:
@@ -148,7 +148,7 @@ class PrefetchQueue:
             return False
         self.drafts += [one for one in drafts if not one.is_urgent]
         urgent = [one for one in drafts if one.is_urgent]
-        first = [message for one in urgent if (message := prepare(self.claims, one))]
+        first = [message for one in urgent if (message := prepare(self.leases, one))]
         self.prepared.extendleft(reversed(first))
         return True
 

@@ -25,8 +25,7 @@ from flask import Flask, current_app
 from service import database
 from service.current import settings
 from service.extensions import db
-from service.mail.delivery import leases as claims
-from service.mail.delivery.leases import Claims
+from service.mail.delivery.leases import Leases, leasing, new_owner
 from service.mail.delivery.prefetch import FIRST, PrefetchQueue, may_claim
 from service.mail.delivery.prepared import Draft, PreparedMessage
 from service.mail.delivery.shutdown import Time
@@ -53,7 +52,7 @@ def prefetch_process(ids: Sequence[int]) -> Iterator["PrefetchProcess"]:
     However it ends, whatever was claimed for the job and did not leave is given back.
     """
     db.engine.dispose()  # a connection must not be shared with a fork
-    owner = claims.new_owner()
+    owner = new_owner()
     requests, requests_end = os.pipe()
     pipe, pipe_end = Pipe(duplex=False)
     if sys.platform == "linux":  # 64 KB hold three mails: both sides would wait for each other
@@ -72,7 +71,7 @@ def prefetch_process(ids: Sequence[int]) -> Iterator["PrefetchProcess"]:
     finally:
         process.end()
         with database.statement_by_statement(db.engine) as connection:
-            claims.Claims(connection, owner).release_rest()
+            Leases(connection, owner).release_rest()
 
 
 class PrefetchProcess:
@@ -171,8 +170,8 @@ class _ThreadedPrefetch(PrefetchQueue):
 
     early, least = 0.5, FIRST
 
-    def __init__(self, claims: Claims, ids: Sequence[int], senders: "_Senders", app: Flask) -> None:
-        super().__init__(claims, ids, goes_on=True, may_claim=senders.may_claim)
+    def __init__(self, leases: Leases, ids: Sequence[int], senders: "_Senders", app: Flask) -> None:
+        super().__init__(leases, ids, goes_on=True, may_claim=senders.may_claim)
         self.app = app
         self.thread = ThreadPoolExecutor(1)
         self.coming: Future[list[Draft] | None] | None = None
@@ -230,7 +229,7 @@ def _prefetch_and_exit(ids: Sequence[int], owner: str, senders: _Senders) -> Non
         inherited = db.engine.pool  # kept: to forget its connections would end the parent's
         db.engine.dispose(close=False)
         gc.set_threshold(RARELY)
-        with app.app_context(), claims.claiming(owner) as ours:
+        with app.app_context(), leasing(owner) as ours:
             prefetch = _ThreadedPrefetch(ours, ids, senders, app)
             with prefetch.thread:
                 _prefetch(prefetch, senders)
@@ -260,7 +259,7 @@ def _prefetch(prefetch: PrefetchQueue, senders: _Senders) -> None:
             if message is None:
                 break
             bundle.append(message)
-            prefetch.claims.pass_on(message.row_id)
+            prefetch.leases.pass_on(message.row_id)
         senders.pipe.send(bundle)
         senders.wanted -= len(bundle)
         if not bundle:

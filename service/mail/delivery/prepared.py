@@ -16,7 +16,7 @@ from service.clock import now
 from service.extensions import db
 from service.mail import verp
 from service.mail.delivery import outcomes
-from service.mail.delivery.leases import Claims
+from service.mail.delivery.leases import Leases
 from service.mail.delivery.session import Envelope
 from service.mail.kinds import RULES
 from service.mail.policy import conditions, quiet_hours
@@ -60,7 +60,7 @@ class Draft:
         return RULES[self.topic.row.kind].priority is Priority.urgent
 
 
-def draft(claims: Claims, ids: Sequence[int]) -> list[Draft]:
+def draft(leases: Leases, ids: Sequence[int]) -> list[Draft]:
     """Return drafts of the rows just claimed that may go; leaves no transaction open."""
     with database.reading(), _leaving_nothing_open():
         house = rendering.the_house()  # first: it holds the company, which is asked for often
@@ -70,10 +70,10 @@ def draft(claims: Claims, ids: Sequence[int]) -> list[Draft]:
         waits = quiet_hours.waits(left, now(), together=ids)
         topics = load([row for row in left if row.id not in waits])
     for row_id, reason in reasons.items():
-        claims.note(row_id, outcomes.skipped(reason))
+        leases.note(row_id, outcomes.skipped(reason))
     for moment, row_ids in quiet_hours.by_moment(waits).items():
         log.info("mails_postponed count=%s until=%s", len(row_ids), moment)
-        claims.release(row_ids, moment)
+        leases.release(row_ids, moment)
     return [Draft(topic, house) for topic in topics]
 
 
@@ -86,7 +86,7 @@ def _leaving_nothing_open() -> Iterator[None]:
         db.session.rollback()
 
 
-def prepare(claims: Claims, drawn: Draft) -> PreparedMessage | None:
+def prepare(leases: Leases, drawn: Draft) -> PreparedMessage | None:
     """Render a draft; return None for one that cannot be rendered, after noting it as failed."""
     row = drawn.topic.row
     try:
@@ -99,7 +99,7 @@ def prepare(claims: Claims, drawn: Draft) -> PreparedMessage | None:
         log.exception("rendering_broke outbox=%s kind=%s", row.id, row.kind)
         words = f"{type(error).__name__}: {error}"
     log.error("mail_unfit outbox=%s kind=%s faults=%s", row.id, row.kind, words)
-    claims.note(row.id, outcomes.failed(outcomes.Tries.of(row), words))
+    leases.note(row.id, outcomes.failed(outcomes.Tries.of(row), words))
     return None
 
 

@@ -18,7 +18,7 @@ from service.current import settings
 from service.extensions import db
 from service.mail.delivery import breaker, outcomes, shutdown
 from service.mail.delivery.failures import About, ConnectionLost, Refusal, Undecided, Unreachable
-from service.mail.delivery.leases import Claims, LostLease, claiming
+from service.mail.delivery.leases import Leases, LostLease, leasing
 from service.mail.delivery.prefetch import Prefetch, PrefetchQueue, may_claim
 from service.mail.delivery.prefetch_process import PrefetchProcess
 from service.mail.delivery.prepared import PreparedMessage
@@ -63,8 +63,8 @@ class Sender:
     def send_due(self) -> bool:
         """Send until nothing is due or the server is out of reach; False when time ran out."""
         try:
-            with claiming(self.process.owner if self.process else "") as claims:
-                return self._send(claims)
+            with leasing(self.process.owner if self.process else "") as leases:
+                return self._send(leases)
         finally:
             self.connection.close()
             if self.counts:
@@ -72,13 +72,13 @@ class Sender:
                     "mails_handled %s", " ".join(f"{k}={n}" for k, n in sorted(self.counts.items()))
                 )
 
-    def _send(self, claims: Claims) -> bool:
-        prefetch = self.process or PrefetchQueue(claims, self.ids, self.goes_on, self._may_claim)
+    def _send(self, leases: Leases) -> bool:
+        prefetch = self.process or PrefetchQueue(leases, self.ids, self.goes_on, self._may_claim)
         self.connection.meanwhile = prefetch.work
         try:
             while prepared := self.following or prefetch.take():
                 self.following = None
-                self._turn(claims, prepared, prefetch)
+                self._turn(leases, prepared, prefetch)
         except OutOfTime:
             return False
         except Enough:
@@ -93,34 +93,34 @@ class Sender:
         self.time.check()
         return may_claim()
 
-    def _turn(self, claims: Claims, prepared: PreparedMessage, prefetch: Prefetch) -> None:
+    def _turn(self, leases: Leases, prepared: PreparedMessage, prefetch: Prefetch) -> None:
         """Hand one mail over and note what became of it. Raises Unreachable or Enough."""
-        if not self._has_its_turn(claims, prepared):
+        if not self._has_its_turn(leases, prepared):
             return
         try:
-            words = self._hand_over(claims, prepared, prefetch)
+            words = self._hand_over(leases, prepared, prefetch)
         except LostLease:
             log.warning("lease_lost outbox=%s", prepared.row_id)
             self.connection.drop()
         except Refusal as refusal:
-            self._refused(claims, prepared, refusal)
+            self._refused(leases, prepared, refusal)
         except Undecided as doubt:
             self._note(
-                claims, prepared, "uncertain", outcomes.undecided(prepared.tried, doubt.words)
+                leases, prepared, "uncertain", outcomes.undecided(prepared.tried, doubt.words)
             )
             self._lost(doubt.words)
         except ConnectionLost as error:
-            self._note(claims, prepared, "postponed", outcomes.postponed(error.words))
+            self._note(leases, prepared, "postponed", outcomes.postponed(error.words))
             self._lost(error.words)
         else:
-            self._note(claims, prepared, "sent", outcomes.sent(prepared.tried, words))
+            self._note(leases, prepared, "sent", outcomes.sent(prepared.tried, words))
             self._answered()
 
-    def _has_its_turn(self, claims: Claims, prepared: PreparedMessage) -> bool:
+    def _has_its_turn(self, leases: Leases, prepared: PreparedMessage) -> bool:
         """Wait until no rate holds the mail back; False when it is given back for later."""
-        claims.hold(prepared.row_id)
+        leases.hold(prepared.row_id)
         if prepared.envelope.recipient in self.dead:  # it was prepared before we knew
-            claims.release([prepared.row_id])  # whoever claims it next finds the address suppressed
+            leases.release([prepared.row_id])  # whoever claims it next finds the address suppressed
             return False
         self.time.check()
         if time.monotonic() - self.looked_at > FRESH:
@@ -128,24 +128,24 @@ class Sender:
         bucket = rate.bucket_of(prepared.envelope.recipient)
         limits = rate.limits_for(bucket, self.halved) if self.is_limited else {}
         if limits:
-            claims.write()  # so that no note stays unwritten while we wait
+            leases.write()  # so that no note stays unwritten while we wait
             turn = rate.reserve(limits)
             if not turn.is_reserved:
-                self._give_back(claims, prepared, turn, limits)
+                self._give_back(leases, prepared, turn, limits)
                 return False
             if shutdown.wait(turn.wait):
                 raise OutOfTime
-        claims.renew()
+        leases.renew()
         return True
 
     def _give_back(
-        self, claims: Claims, prepared: PreparedMessage, turn: rate.Turn, limits: rate.Limits
+        self, leases: Leases, prepared: PreparedMessage, turn: rate.Turn, limits: rate.Limits
     ) -> None:
         """Put one mail back, behind the others of its domain; raises Enough when none may go."""
         if turn.bucket == rate.SERVER:
             raise Enough
         behind = self.put_back[turn.bucket] * limits[turn.bucket]
-        claims.release([prepared.row_id], now() + timedelta(seconds=turn.wait) + behind)
+        leases.release([prepared.row_id], now() + timedelta(seconds=turn.wait) + behind)
         self.put_back[turn.bucket] += 1
 
     def _look_at_limits(self) -> None:
@@ -156,13 +156,13 @@ class Sender:
         set_rates = settings().mail_rate or settings().mail_domain_rate
         self.is_limited = bool(set_rates or self.halved)
 
-    def _hand_over(self, claims: Claims, prepared: PreparedMessage, prefetch: Prefetch) -> str:
+    def _hand_over(self, leases: Leases, prepared: PreparedMessage, prefetch: Prefetch) -> str:
         session = self._session_ready_for(prepared)
-        claims.leave(prepared.row_id)
+        leases.leave(prepared.row_id)
         if not self.is_limited and not _is_worn(session):
             self.following = prefetch.take_at_hand()
             if self.following:
-                claims.hold(self.following.row_id)
+                leases.hold(self.following.row_id)
         return session.send(prepared.octets, self.following.envelope if self.following else None)
 
     def _session_ready_for(self, prepared: PreparedMessage) -> SmtpSession:
@@ -182,11 +182,11 @@ class Sender:
         session.go()
         return session
 
-    def _refused(self, claims: Claims, prepared: PreparedMessage, refusal: Refusal) -> None:
+    def _refused(self, leases: Leases, prepared: PreparedMessage, refusal: Refusal) -> None:
         log.warning("mail_refused outbox=%s words=%s", prepared.row_id, refusal.words)
-        self._note(claims, prepared, "refused", outcomes.refused(prepared.tried, refusal))
+        self._note(leases, prepared, "refused", outcomes.refused(prepared.tried, refusal))
         if outcomes.is_dead(refusal):
-            claims.write()  # first: the suppression takes back whatever is on its way to them
+            leases.write()  # first: the suppression takes back whatever is on its way to them
             self.dead.add(prepared.envelope.recipient)
             suppressions.add(
                 prepared.envelope.recipient,
@@ -203,10 +203,10 @@ class Sender:
         self._answered()
 
     def _note(
-        self, claims: Claims, prepared: PreparedMessage, what: str, changes: outcomes.Changes
+        self, leases: Leases, prepared: PreparedMessage, what: str, changes: outcomes.Changes
     ) -> None:
         self.counts[what] += 1
-        claims.note(prepared.row_id, changes)
+        leases.note(prepared.row_id, changes)
 
     def _answered(self) -> None:
         """Note that the server answers: the breaker closes."""

@@ -22,7 +22,7 @@ def warm() -> None:
             rendering.render_topic(sample(kind, language, nobody, house.company), house)
     delivery.deliver([0])
     breaker.reached()
-    with leases.claiming() as nothing:
+    with leases.leasing() as nothing:
         prepared.draft(nothing, nothing.take(0))
     db.session.rollback()
     gc.freeze()  # what is loaded now stays: no job need look through it for what it may free
