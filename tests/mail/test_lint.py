@@ -122,10 +122,10 @@ def test_an_empty_part_or_a_gap_that_nobody_filled_is_a_fault():
     ]
 
 
-def test_a_mould_with_a_fault_is_never_filled(app, monkeypatch):
+def test_a_compiled_template_with_a_fault_is_never_filled(app, monkeypatch):
     monkeypatch.setattr(
         compiled, "_INLINER", SimpleNamespace(inline=lambda html: html + "<script>")
     )
-    compiled.mould.cache_clear()
+    compiled.compile_template.cache_clear()
     with pytest.raises(lint.Unfit, match="another host"):
         render(a_mail(MailKind.thank_you))

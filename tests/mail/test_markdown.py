@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.mail.rendering.branding import look_of
-from service.mail.rendering.compiled import Mould, mould
+from service.mail.rendering.compiled import CompiledTemplate, compile_template
 from service.mail.rendering.markdown import beginning, parts
 from service.mail.rendering.texts import Text
 from service.mail.rendering.wire import decoded
@@ -31,17 +31,17 @@ WORDS = {
 }
 
 
-def built(body: str, subject: str = "Hola", kind: MailKind = KIND, **more) -> Mould:
+def compiled(body: str, subject: str = "Hola", kind: MailKind = KIND, **more) -> CompiledTemplate:
     own = Text(subject, body, **more)
-    return mould(kind, "es", LOOK, frozenset(WORDS), (), own)
+    return compile_template(kind, "es", LOOK, frozenset(WORDS), (), own)
 
 
 def html(body: str, **more) -> str:
-    return decoded(built(body, **more).filled_html(WORDS))
+    return decoded(compiled(body, **more).filled_html(WORDS))
 
 
 def text(body: str, **more) -> str:
-    return decoded(built(body, **more).filled_text(WORDS))
+    return decoded(compiled(body, **more).filled_text(WORDS))
 
 
 def prose(body: str) -> str:

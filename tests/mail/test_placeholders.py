@@ -58,7 +58,7 @@ def test_an_unknown_placeholder_is_refused_with_its_line_and_the_one_that_was_me
 )
 def test_nothing_can_be_computed(computed):
     assert len(body_faults(f"Hola {computed}")) == 1
-    assert placeholders.gapped(computed, KIND) == computed
+    assert placeholders.with_slots(computed, KIND) == computed
 
 
 @pytest.mark.parametrize("open_", ["{{ first_name", "first_name }}", "{{ first_name\n}}", "{{{{"])
@@ -146,7 +146,9 @@ def test_every_kind_to_clients_has_placeholders_and_none_to_the_team():
 def test_a_check_never_raises_and_substitution_is_exact(text):
     for kind in (KIND, INVITATION):
         check(Text(text, text), kind)
-        gaps = {one.name: placeholders.gapped(one.written, kind) for one in placeholders.of(kind)}
-        pieces = re.split(r"\{\{\s*(" + "|".join(gaps) + r")\s*\}\}", text)
-        expected = [gaps[piece] if place % 2 else piece for place, piece in enumerate(pieces)]
-        assert placeholders.gapped(text, kind) == "".join(expected)
+        slots = {
+            one.name: placeholders.with_slots(one.written, kind) for one in placeholders.of(kind)
+        }
+        pieces = re.split(r"\{\{\s*(" + "|".join(slots) + r")\s*\}\}", text)
+        expected = [slots[piece] if place % 2 else piece for place, piece in enumerate(pieces)]
+        assert placeholders.with_slots(text, kind) == "".join(expected)

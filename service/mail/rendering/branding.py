@@ -18,7 +18,7 @@ PRODUCT = "Hasta Luego"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the templates need of the company. Equal looks share their built templates."""
+    """What the templates need of the company. Equal looks share their compiled templates."""
 
     name: str
     is_named: bool  # or else `name` is the product's

@@ -1,7 +1,7 @@
-"""A kind's templates, rendered once with gaps in place of the words, then only filled.
+"""Compile the templates of a kind once, with slots in place of the words, then only fill them.
 
-Rendering and inlining cost milliseconds, filling a few microseconds: a mailing builds its mould
-once per kind, language, look and set of words at hand, and fills it for each reader.
+Rendering and inlining cost milliseconds, filling a few microseconds: a mailing compiles a template
+once per kind, language, branding and set of words, and fills it for each reader.
 """
 
 import re
@@ -24,15 +24,15 @@ from service.mail.rendering.wire import Encoded, encoded, joined
 from service.models import MailKind
 
 SUBJECT_LENGTH = 49
-_GAP = re.compile("\ue000([a-z_]+)\ue001")
+_SLOT = re.compile("\ue000([a-z_]+)\ue001")
 _INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 
-Pieces = tuple[str, ...]  # words of the template at even places, names of gaps at odd ones
+Pieces = tuple[str, ...]  # literal text at even places, names of slots at odd ones
 
 
 @dataclass(frozen=True, slots=True)
-class Mould:
-    """One kind's three templates with their gaps; text and HTML are encoded as they go out."""
+class CompiledTemplate:
+    """Subject, text and HTML of one kind with their slots; text and HTML are encoded already."""
 
     subject: Pieces
     text: Pieces
@@ -41,9 +41,9 @@ class Mould:
     def filled_subject(self, words: Mapping[str, str]) -> str:
         """Return the subject; names in it are shortened so that it stays under 50 characters."""
         room = SUBJECT_LENGTH - sum(map(len, self.subject[::2]))
-        gaps = len(self.subject) // 2
+        slots = len(self.subject) // 2
         return "".join(
-            shortened(words[piece], max(8, room // gaps)) if place % 2 else piece
+            shortened(words[piece], max(8, room // slots)) if place % 2 else piece
             for place, piece in enumerate(self.subject)
         )
 
@@ -70,20 +70,20 @@ def _encoded(said: str) -> Encoded:
 
 
 @lru_cache(maxsize=512)
-def mould(
+def compile_template(
     kind: MailKind,
     language: str,
     look: Look,
-    gaps: frozenset[str],
+    slots: frozenset[str],
     choices: tuple[tuple[str, str], ...],
     own: Text | None = None,
-) -> Mould:
-    """Build the mould of `kind` for mails that have words for `gaps`.
+) -> CompiledTemplate:
+    """Compile the templates of `kind` for mails that have words for `slots`.
 
-    `choices` are the few values that sentences depend on, so they are part of what is built; `own`
-    is what the provider wrote in place of the templates. Raises lint.Unfit.
+    `choices` are the few values that sentences depend on, so each combination is compiled on its
+    own; `own` is a custom text in place of the templates. Raises lint.Unfit.
     """
-    context: dict[str, Any] = {name: Markup(f"\ue000{name}\ue001") for name in gaps}  # noqa: S704
+    context: dict[str, Any] = {name: Markup(f"\ue000{name}\ue001") for name in slots}  # noqa: S704
     context |= dict(choices)
     context |= {"look": look, "language": language}
     context |= {"transactional": RULES[kind].is_transactional}
@@ -95,13 +95,15 @@ def mould(
         else:
             context |= {"kind": kind, "parts": (made := markdown.parts(own, kind))}
             context |= {"beginning": markdown.beginning(made)}
-            subject = placeholders.gapped(one_line(own.subject), kind, in_subject=True)
+            subject = placeholders.with_slots(one_line(own.subject), kind, in_subject=True)
             text = _render("own.txt", context)
             html = _render("own.html", context | {"subject": subject})
     text, html = _tidy(text), _INLINER.inline(_compact(html))
     hosted = [address for _typed, address in own.pictures] if own else []
-    lint.check_bodies(_GAP.sub("", text), _without(hosted, _GAP.sub("", html)))
-    return Mould(tuple(_GAP.split(subject)), _encoded_pieces(text), _encoded_pieces(html))
+    lint.check_bodies(_SLOT.sub("", text), _without(hosted, _SLOT.sub("", html)))
+    return CompiledTemplate(
+        tuple(_SLOT.split(subject)), _encoded_pieces(text), _encoded_pieces(html)
+    )
 
 
 def _render(file: str, context: dict[str, Any]) -> str:
@@ -117,7 +119,7 @@ def _without(hosted: Sequence[str], html: str) -> str:
 
 
 def _encoded_pieces(template: str) -> Pieces:
-    pieces = _GAP.split(template)
+    pieces = _SLOT.split(template)
     return tuple(piece if place % 2 else encoded(piece) for place, piece in enumerate(pieces))
 
 

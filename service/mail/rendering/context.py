@@ -1,4 +1,4 @@
-"""What a mail says: the words that fill its mould, and the choices between sentences.
+"""What a mail says: the words that fill its compiled template, and the choices between sentences.
 
 Works on rows already loaded (see related_rows.py). Clients' words are cut: a mail stays small.
 """
@@ -71,7 +71,7 @@ class Unwritable(Exception):
 
 @dataclass(slots=True)
 class Content:
-    """The words of one mail. `choices` are few and fixed, because each makes a mould of its own."""
+    """The words of one mail. `choices` are few and fixed: each needs its own compiled template."""
 
     words: dict[str, str] = field(default_factory=dict)
     choices: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The last look at a mail: at its mould's bodies, then at its bytes. Refuses, never repairs."""
+"""The last check of a mail: the compiled bodies, then the bytes. Refuses, never repairs."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _REMOTE = re.compile(
       |<style\b(?:(?!</style).)*?(?:@import|url\(\s*["']?\s*(?:https?:)?//)""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-_UNFILLED = re.compile("[\ue000-\uf8ff]")  # moulds mark their gaps with these
+_UNFILLED = re.compile("[\ue000-\uf8ff]")  # compiled templates mark their slots with these
 _ENCODED_WORD = "=?"
 _MACHINE_READ = ("List-", "In-Reply-To", "References", "Message-ID")
 _TO = re.compile(rb"(?m)^To: [^\r\n]*")
@@ -36,7 +36,7 @@ class Unfit(Exception):
 def check(octets: bytes, kind: MailKind) -> None:
     """Raise Unfit when `octets`, as they would go out, are no good mail of this kind.
 
-    What the bodies say is looked at once per mould (check_bodies), not in each mail.
+    What the bodies say is checked once per compiled template (check_bodies), not in each mail.
     """
     head, _, body = octets.partition(b"\r\n\r\n")
     fields, strays = _fields(head)

@@ -1,4 +1,4 @@
-"""A body in Markdown as the parts of a mail: clean HTML and text, both with gaps to be filled.
+"""A body in Markdown as the parts of a mail: clean HTML and text, both with slots to be filled.
 
 Raw HTML is text here, links lead to http, https or mailto, pictures are those that the text brings
 along. nh3 looks at the HTML once more, though nothing should be left for it to do.
@@ -13,13 +13,13 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from service.mail.rendering import counted_links, markdown_text, placeholders
-from service.mail.rendering.markdown_reader import CLASSES, GAP, SCHEMES, Reader, linked
+from service.mail.rendering.markdown_reader import CLASSES, SCHEMES, SLOT, Reader, linked
 from service.mail.rendering.texts import Text
 from service.models import MailKind
 
 NOTHING = Markup("")
 PREHEADER = 85  # characters of the line that mailboxes show
-_LONE_GAP = re.compile("(?m)^ {0,3}(\ue000([a-z_]+)\ue001)[ \t]*$")
+_LONE_SLOT = re.compile("(?m)^ {0,3}(\ue000([a-z_]+)\ue001)[ \t]*$")
 _ADDRESS = re.compile(" \\(\ue000[a-z_]+\ue001\\)")
 _TAGS = {"p", "br", "strong", "em", "code", "a", "ul", "ol", "li", "blockquote", "h2", "h3", "hr"}
 _ATTRIBUTES = {"*": {"class"}, "a": {"href"}, "ol": {"start"}, "img": {"src", "alt", "width"}}
@@ -31,7 +31,7 @@ class Part:
 
     `what` is "prose", "button", "score_scale", "short_version" or "signature"; the last three are
     drawn by the templates. A signature has the closing words above it ("Thank you,") in `html`
-    and `text`; a button has the words on it in `text` and the gap of its address in `url`.
+    and `text`; a button has the words on it in `text` and the slot of its address in `url`.
     """
 
     what: str
@@ -65,7 +65,7 @@ def addresses(text: Text, kind: MailKind) -> list[str]:
 
 
 def beginning(made: Sequence[Part]) -> str:
-    """Return the first words that say something, for the line that mailboxes show; with gaps."""
+    """Return the first words that say something, for the line that mailboxes show; with slots."""
     lines = [line for part in made if part.what == "prose" for line in part.text.split("\n")]
     said = [line for raw in lines if (line := _ADDRESS.sub("", raw).strip())]
     first = next((line for line in said if len(line) > PREHEADER // 2), "".join(said[:1]))
@@ -75,8 +75,8 @@ def beginning(made: Sequence[Part]) -> str:
 
 
 def _prepared(body: str, kind: MailKind) -> str:
-    """Return `body` with gaps; a link or a block alone on its line gets its own paragraph."""
-    return _LONE_GAP.sub(_apart, placeholders.gapped(body, kind))
+    """Return `body` with slots; a link or a block alone on its line gets its own paragraph."""
+    return _LONE_SLOT.sub(_apart, placeholders.with_slots(body, kind))
 
 
 def _apart(match: re.Match[str]) -> str:
@@ -108,11 +108,11 @@ def _special(block: Sequence[Token], reader: Reader) -> Part | None:
     if said and said[-1].content == "\ue000signature\ue001":
         closing = said[:-2] if len(said) > 1 and said[-2].type.endswith("break") else said[:-1]
         return _signature(closing, reader)
-    if len(said) == 1 and (gap := GAP.fullmatch(said[0].content)):
-        if gap[1] in reader.links:
-            link = reader.links[gap[1]]
-            return Part("button", text=str(link.button), url=Markup(link.gap))  # noqa: S704
-        named = placeholders.BY_NAME.get(gap[1])
+    if len(said) == 1 and (slot := SLOT.fullmatch(said[0].content)):
+        if slot[1] in reader.links:
+            link = reader.links[slot[1]]
+            return Part("button", text=str(link.button), url=Markup(link.slot))  # noqa: S704
+        named = placeholders.BY_NAME.get(slot[1])
         return Part(named.name) if named and named.is_block else None
     if len(said) > 2 and said[0].type == "link_open" and said[-1].type == "link_close":
         return _button(said, reader)
@@ -126,12 +126,12 @@ def _signature(closing: list[Token], reader: Reader) -> Part:
 
 
 def _button(said: list[Token], reader: Reader) -> Part | None:
-    gap = GAP.fullmatch(str(said[0].attrs.get("href", "")))
+    slot = SLOT.fullmatch(str(said[0].attrs.get("href", "")))
     inside = said[1:-1]
-    if gap is None or any(token.type in {"link_close", "image"} for token in inside):
+    if slot is None or any(token.type in {"link_close", "image"} for token in inside):
         return None
     words = markdown_text.written([Token("inline", "", 0, children=linked(inside, reader, True))])
-    return Part("button", text=" ".join(words.split()), url=Markup(gap[0]))  # noqa: S704
+    return Part("button", text=" ".join(words.split()), url=Markup(slot[0]))  # noqa: S704
 
 
 def _prose(tokens: list[Token], reader: Reader) -> list[Part]:

@@ -1,6 +1,6 @@
-"""Markdown as far as a letter needs it, read into tokens, with links where gaps of links are.
+"""Markdown as far as a letter needs it, read into tokens, with links in place of their slots.
 
-Raw HTML and entities are text here; an address leads to http, https or mailto, or is a gap.
+Raw HTML and entities are text here; an address leads to http, https or mailto, or is a slot.
 """
 
 import re
@@ -16,7 +16,7 @@ from service.mail.rendering.texts import NOTHING, Text
 from service.models import MailKind
 
 SCHEMES = frozenset({"http", "https", "mailto"})
-GAP = re.compile("\ue000([a-z_]+)\ue001")
+SLOT = re.compile("\ue000([a-z_]+)\ue001")
 CLASSES = {
     "paragraph_open": "ink",
     "heading_open": "ink heading",
@@ -45,13 +45,13 @@ class Reader(MarkdownIt):
 
     def validateLink(self, url: str) -> bool:  # noqa: N802
         """Whether `url` may stand in the mail."""
-        gap = GAP.fullmatch(url)
-        if gap:
-            return gap[1] in self.links
+        slot = SLOT.fullmatch(url)
+        if slot:
+            return slot[1] in self.links
         return url in self.pictures or is_address(url)
 
     def normalizeLink(self, url: str) -> str:  # noqa: N802
-        """Return `url` as it is written into the mail; gaps and pictures stay as they are."""
+        """Return `url` as it is written into the mail; slots and pictures stay as they are."""
         if "\ue000" in url or url in self.pictures:
             return url
         return str(super().normalizeLink(url))
@@ -69,7 +69,7 @@ def is_address(url: str) -> bool:
 
 
 def linked(children: Sequence[Token], reader: Reader, inside: bool = False) -> list[Token]:
-    """Return inline tokens with links where gaps of links are, and only pictures that we have."""
+    """Return inline tokens with links in place of their slots, and only pictures that we have."""
     made: list[Token] = []
     for token in children:
         if token.type in {"link_open", "link_close"}:
@@ -78,7 +78,7 @@ def linked(children: Sequence[Token], reader: Reader, inside: bool = False) -> l
         if token.type == "image":
             token = _picture(token, reader)
         if token.type == "code_inline":
-            token.content = GAP.sub(lambda gap: _words_of(gap, reader.links), token.content)
+            token.content = SLOT.sub(lambda slot: _words_of(slot, reader.links), token.content)
         if token.type == "text":
             made += _with_links(token.content, reader.links, inside)
         else:
@@ -91,7 +91,7 @@ def linked(children: Sequence[Token], reader: Reader, inside: bool = False) -> l
 def _picture(token: Token, reader: Reader) -> Token:
     source = reader.pictures.get(str(token.attrs.get("src", "")))
     words = markdown_text.written([Token("inline", "", 0, children=token.children or [])])
-    words = GAP.sub(lambda gap: _words_of(gap, reader.links), words)
+    words = SLOT.sub(lambda slot: _words_of(slot, reader.links), words)
     if source is None:
         return Token("text", "", 0, content=words)
     inner = [Token("text", "", 0, content=words)]
@@ -102,26 +102,26 @@ def _picture(token: Token, reader: Reader) -> Token:
 
 
 def _with_links(words: str, links: Mapping[str, Placeholder], inside: bool) -> Iterator[Token]:
-    """Cut `words` at the gaps of links; inside of another link a gap is only its words."""
+    """Cut `words` at the slots of links; inside of another link a slot is only its words."""
     if inside:
-        words = GAP.sub(lambda gap: _words_of(gap, links), words)
-    for place, piece in enumerate(GAP.split(words)):
+        words = SLOT.sub(lambda slot: _words_of(slot, links), words)
+    for place, piece in enumerate(SLOT.split(words)):
         if place % 2 == 0:
             yield Token("text", "", 0, content=piece)
         elif piece not in links:
             yield Token("text", "", 0, content=_not_a_link(piece))
         else:
-            gap = {"href": links[piece].gap, "class": CLASSES["link_open"]}
-            yield Token("link_open", "a", 1, attrs=dict(gap))
+            attrs = {"href": links[piece].slot, "class": CLASSES["link_open"]}
+            yield Token("link_open", "a", 1, attrs=dict(attrs))
             yield Token("text", "", 0, content=str(links[piece].button))
             yield Token("link_close", "a", -1)
 
 
-def _words_of(gap: re.Match[str], links: Mapping[str, Placeholder]) -> str:
-    return str(links[gap[1]].button) if gap[1] in links else _not_a_link(gap[1])
+def _words_of(slot: re.Match[str], links: Mapping[str, Placeholder]) -> str:
+    return str(links[slot[1]].button) if slot[1] in links else _not_a_link(slot[1])
 
 
 def _not_a_link(word: str) -> str:
-    """Return the gap of a word; a block that stands where none can be is shown as typed."""
+    """Return the slot of a word; a block that stands where none can be is shown as typed."""
     named = placeholders.BY_NAME.get(word)
     return named.written if named and named.is_block else f"\ue000{word}\ue001"

@@ -1,6 +1,6 @@
 """What `{{ … }}` may stand for in a text of one's own: a fixed set, put in and never computed.
 
-Before a text is read as Markdown each placeholder becomes a gap (see compiled.py); what
+Before a text is read as Markdown each placeholder becomes a slot (see compiled.py); what
 fills it is escaped then, so nothing that a client is called can become markup.
 """
 
@@ -60,8 +60,8 @@ class Placeholder:
         return f"{{{{ {self.name} }}}}"
 
     @property
-    def gap(self) -> str:
-        """What stands for it until the mould is filled."""
+    def slot(self) -> str:
+        """The marker that stands for it until the compiled template is filled."""
         return f"\ue000{self.word}\ue001"
 
     def is_in(self, kind: MailKind) -> bool:
@@ -177,12 +177,12 @@ def faults(text: str, kind: MailKind, *, in_subject: bool = False) -> Iterator[F
             yield Fault(number, words)
 
 
-def gapped(text: str, kind: MailKind, *, in_subject: bool = False) -> str:
-    """Return `text` with its placeholders as gaps; what does not belong there stays as typed."""
-    return _PLACED.sub(lambda match: _gap_of(match, kind, in_subject), text)
+def with_slots(text: str, kind: MailKind, *, in_subject: bool = False) -> str:
+    """Return `text` with its placeholders as slots; what does not belong there stays as typed."""
+    return _PLACED.sub(lambda match: _slot_of(match, kind, in_subject), text)
 
 
-def _gap_of(match: re.Match[str], kind: MailKind, in_subject: bool) -> str:
+def _slot_of(match: re.Match[str], kind: MailKind, in_subject: bool) -> str:
     placeholder = BY_NAME.get(match[1].strip())
     if placeholder is None or not placeholder.is_in(kind):
         return match[0]
@@ -190,7 +190,7 @@ def _gap_of(match: re.Match[str], kind: MailKind, in_subject: bool) -> str:
         return match[0]
     if placeholder.is_block:  # not the word itself: it says which block stands here
         return f"\ue000{placeholder.name}\ue001"
-    return placeholder.gap
+    return placeholder.slot
 
 
 def _faults_of_line(line: str, allowed: dict[str, Placeholder], in_subject: bool) -> Iterator[str]:

@@ -159,7 +159,7 @@ def _load_conversations(topics: Sequence[Topic]) -> None:
 
 
 def _load_issues(topics: Sequence[Topic]) -> None:
-    """Find the issues that mails are of, and their frozen texts: equal ones share their mould."""
+    """Load the issues of mails and their frozen texts; equal texts share a compiled template."""
     ids = {topic.row.issue_id for topic in topics} - {None}
     if not ids:
         return

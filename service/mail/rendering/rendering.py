@@ -10,7 +10,7 @@ from service.mail import links, verp
 from service.mail.kinds import RULES
 from service.mail.rendering import custom_words, headers
 from service.mail.rendering.branding import PRODUCT, Look, logo_of, look_of
-from service.mail.rendering.compiled import mould
+from service.mail.rendering.compiled import compile_template
 from service.mail.rendering.context import Content, Unwritable, content
 from service.mail.rendering.headers import POSTMARK_METADATA, POSTMARK_NAME
 from service.mail.rendering.related_rows import Topic, load
@@ -103,14 +103,14 @@ def render_topic(topic: Topic, house: House) -> Rendering:
     if topic.own:
         said.words = custom_words.complete(topic, topic.own, said.words, look.name)
         look = house.plain_look if topic.own.is_long else look
-    gaps, choices = frozenset(said.words), tuple(sorted(said.choices.items()))
-    built = mould(row.kind, row.language, look, gaps, choices, topic.own)
+    slots, choices = frozenset(said.words), tuple(sorted(said.choices.items()))
+    compiled = compile_template(row.kind, row.language, look, slots, choices, topic.own)
     return Rendering(
         sender=(_sender_name(topic, look), house.address),
         to=_recipient(row),
-        subject=headers.checked("Subject", built.filled_subject(said.words)),
-        text=built.filled_text(said.words),
-        html=built.filled_html(said.words),
+        subject=headers.checked("Subject", compiled.filled_subject(said.words)),
+        text=compiled.filled_text(said.words),
+        html=compiled.filled_html(said.words),
         message_id=row.message_id or "",
         reply_to=_reply_address(topic),
         replies_also_to=_our_reply_address(topic, look),

@@ -13,7 +13,7 @@ _CONTROLS = {
     "Co",
     "Zl",
     "Zp",
-}  # Co: no letters; moulds mark gaps so
+}  # Co: no letters; compiled templates mark slots so
 MORE = "…"
 
 

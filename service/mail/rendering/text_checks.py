@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from service.mail.rendering import placeholders
 from service.mail.rendering.context import LINK
-from service.mail.rendering.markdown_reader import GAP, Reader, is_address
+from service.mail.rendering.markdown_reader import SLOT, Reader, is_address
 from service.mail.rendering.placeholders import Fault
 from service.mail.rendering.sanitize import clean
 from service.mail.rendering.texts import LONGEST_BODY, LONGEST_SUBJECT, Text
@@ -105,7 +105,7 @@ def _of_addresses(body: str, kind: MailKind, is_hosted: Callable[[str], bool]) -
     lines = clean(body).split("\n")
     reader = _Permissive(kind)
     found = []
-    for block in reader.parse(placeholders.gapped("\n".join(lines), kind)):
+    for block in reader.parse(placeholders.with_slots("\n".join(lines), kind)):
         first, last = block.map or (0, len(lines))
         for token in block.children or ():
             words, address = _fault_of(token, reader, is_hosted)
@@ -124,11 +124,11 @@ def _fault_of(token: Token, reader: Reader, is_hosted: Callable[[str], bool]) ->
     address = str(token.attrs.get("href", ""))
     if token.type != "link_open" or is_address(address):
         return "", ""
-    gap = GAP.fullmatch(address)
-    if gap and gap[1] in reader.links:
+    slot = SLOT.fullmatch(address)
+    if slot and slot[1] in reader.links:
         return "", ""
     if "\ue000" in address:
-        return gettext("A placeholder cannot be part of an address."), GAP.split(address)[0]
+        return gettext("A placeholder cannot be part of an address."), SLOT.split(address)[0]
     shown = address if len(address) <= 60 else address[:59] + "…"
     words = gettext(
         "A link leads to an address that begins with https:// or mailto:, not to “%(address)s”.",

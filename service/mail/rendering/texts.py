@@ -36,7 +36,7 @@ class Text:
 
     @property
     def clean_body(self) -> str:
-        """The body without characters that control something; the marks of gaps are among them."""
+        """The body without characters that control something; the marks of slots are among them."""
         return clean(self.body)
 
 

@@ -4,7 +4,7 @@ from flask_babel import force_locale, gettext
 
 from service.current import settings
 from service.mail.rendering import rendering
-from service.mail.rendering.compiled import mould
+from service.mail.rendering.compiled import compile_template
 from service.mail.rendering.pictures import text_of
 from service.mail.rendering.wire import decoded
 from service.models import MailKind, NewsletterIssue
@@ -28,8 +28,8 @@ def html_of(issue: NewsletterIssue, language: str) -> str:
         }
     known = frozenset({"reader_name", "responsible"})
     own = text_of(said["subject"], said["body"])
-    built = mould(MailKind.newsletter, language, look, known, _AS_PAGE, own)
-    html = decoded(built.filled_html(words))
+    compiled = compile_template(MailKind.newsletter, language, look, known, _AS_PAGE, own)
+    html = decoded(compiled.filled_html(words))
     return html.replace("</title>", '</title><link rel="icon" href="data:,">', 1)
 
 
@@ -38,8 +38,10 @@ def subject_of(issue: NewsletterIssue, language: str) -> str:
     said = issue.text_in(issue.language_for(language))
     own = text_of(said["subject"], said["body"] or "…")
     look = rendering.the_house().plain_look
-    built = mould(MailKind.newsletter, language, look, frozenset({"reader_name"}), (), own)
+    compiled = compile_template(
+        MailKind.newsletter, language, look, frozenset({"reader_name"}), (), own
+    )
     with force_locale(language):
         anybody = gettext("everybody")
     words = {"reader_name": anybody, "full_name": anybody, "client": gettext("your company")}
-    return built.filled_subject({**words, "our_name": look.name, "responsible": look.name})
+    return compiled.filled_subject({**words, "our_name": look.name, "responsible": look.name})
