@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.mail.rendering.branding import look_of
+from service.mail.rendering.branding import branding_of
 from service.mail.rendering.compiled import CompiledTemplate, compile_template
 from service.mail.rendering.markdown import beginning, parts
 from service.mail.rendering.texts import Text
@@ -15,7 +15,7 @@ from service.models import Company, MailKind
 
 KIND = MailKind.survey_invitation
 HOUSE = Company(name="Estudio Norte", accent="#0f6b5c", signature="", postal_address="")
-LOOK = look_of(HOUSE)
+BRANDING = branding_of(HOUSE)
 WORDS = {
     "reader_name": "Ana <b>",
     "end_day": "martes 24 de noviembre",
@@ -33,7 +33,7 @@ WORDS = {
 
 def compiled(body: str, subject: str = "Hola", kind: MailKind = KIND, **more) -> CompiledTemplate:
     own = Text(subject, body, **more)
-    return compile_template(kind, "es", LOOK, frozenset(WORDS), (), own)
+    return compile_template(kind, "es", BRANDING, frozenset(WORDS), (), own)
 
 
 def html(body: str, **more) -> str:

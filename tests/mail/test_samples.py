@@ -60,7 +60,7 @@ def test_a_sample_shows_the_headers_that_the_settings_add(remade):
         house = rendering.the_house()
         topic = sample(MailKind.survey_invitation, "es", a_provider(), house.company)
         mail = rendering.render_topic(topic, house)
-        assert mail.replies_also_to == (house.look.name, verp.address(NO_MAIL))
+        assert mail.replies_also_to == (house.branding.name, verp.address(NO_MAIL))
         assert mail.extra_headers["X-PM-Metadata-mail"] == NO_MAIL
         db.session.rollback()
 

@@ -1,4 +1,4 @@
-"""How the company's mails look: its name, signature and address, its colours, its logo.
+"""Branding of the company's mails: its name, signature and address, its colours, its logo.
 
 The values of the neutrals are those of static/tokens.css; a test compares them.
 """
@@ -17,8 +17,8 @@ PRODUCT = "Hasta Luego"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What the templates need of the company. Equal looks share their compiled templates."""
+class Branding:
+    """What the templates need of the company. Equal brandings share their compiled templates."""
 
     name: str
     is_named: bool  # or else `name` is the product's
@@ -43,10 +43,10 @@ class Look:
     dark_quiet: str = "#b9b0a4"
 
 
-def look_of(company: Company, logo: Picture | None = None) -> Look:
-    """Return the look of `company`; before it has a name it is the product's."""
+def branding_of(company: Company, logo: Picture | None = None) -> Branding:
+    """Return the branding of `company`; until it has a name, that of the product."""
     light, dark = palette(company.accent), palette(company.accent, dark=True)
-    return Look(
+    return Branding(
         name=one_line(company.name) or PRODUCT,
         is_named=bool(one_line(company.name)),
         signature=clean(company.signature),

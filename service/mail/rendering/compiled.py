@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from service.mail.kinds import RULES
 from service.mail.rendering import lint, markdown, placeholders
-from service.mail.rendering.branding import Look
+from service.mail.rendering.branding import Branding
 from service.mail.rendering.sanitize import Quote, one_line, shortened
 from service.mail.rendering.texts import Text
 from service.mail.rendering.wire import Encoded, encoded, joined
@@ -73,7 +73,7 @@ def _encoded(said: str) -> Encoded:
 def compile_template(
     kind: MailKind,
     language: str,
-    look: Look,
+    branding: Branding,
     slots: frozenset[str],
     choices: tuple[tuple[str, str], ...],
     own: Text | None = None,
@@ -85,7 +85,7 @@ def compile_template(
     """
     context: dict[str, Any] = {name: Markup(f"\ue000{name}\ue001") for name in slots}  # noqa: S704
     context |= dict(choices)
-    context |= {"look": look, "language": language}
+    context |= {"branding": branding, "language": language}
     context |= {"transactional": RULES[kind].is_transactional}
     with force_locale(language):
         if own is None:

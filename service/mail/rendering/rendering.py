@@ -9,7 +9,7 @@ from service.current import company, settings
 from service.mail import links, verp
 from service.mail.kinds import RULES
 from service.mail.rendering import custom_words, headers
-from service.mail.rendering.branding import PRODUCT, Look, logo_of, look_of
+from service.mail.rendering.branding import PRODUCT, Branding, branding_of, logo_of
 from service.mail.rendering.compiled import compile_template
 from service.mail.rendering.context import Content, Unwritable, content
 from service.mail.rendering.headers import POSTMARK_METADATA, POSTMARK_NAME
@@ -45,8 +45,8 @@ class House:
     """What all mails of a batch share."""
 
     company: Company
-    look: Look
-    plain_look: Look  # without the logo, for mails to the team
+    branding: Branding
+    plain_branding: Branding  # without the logo, for mails to the team
     logo: Picture | None
     address: str
 
@@ -80,9 +80,9 @@ def the_house() -> House:
     """Return what mails say and show of the company as it is set up now."""
     company_row = company()
     logo = logo_of(company_row)
-    plain = look_of(company_row)
-    look = look_of(company_row, logo) if logo else plain
-    return House(company_row, look, plain, logo, sender_address(company_row))
+    plain = branding_of(company_row)
+    branding = branding_of(company_row, logo) if logo else plain
+    return House(company_row, branding, plain, logo, sender_address(company_row))
 
 
 def sender_address(company_row: Company) -> str:
@@ -97,25 +97,25 @@ def render_topic(topic: Topic, house: House) -> Rendering:
         return _sample_for(topic, MailKind(sampled), topic.row.provider, house)
     row, said = topic.row, content(topic, house.company)
     to_provider = RULES[row.kind].to_provider
-    look = house.plain_look if to_provider else house.look
+    branding = house.plain_branding if to_provider else house.branding
     if row.kind is MailKind.test_mail:
         said.words["sender"] = house.address
     if topic.own:
-        said.words = custom_words.complete(topic, topic.own, said.words, look.name)
-        look = house.plain_look if topic.own.is_long else look
+        said.words = custom_words.complete(topic, topic.own, said.words, branding.name)
+        branding = house.plain_branding if topic.own.is_long else branding
     slots, choices = frozenset(said.words), tuple(sorted(said.choices.items()))
-    compiled = compile_template(row.kind, row.language, look, slots, choices, topic.own)
+    compiled = compile_template(row.kind, row.language, branding, slots, choices, topic.own)
     return Rendering(
-        sender=(_sender_name(topic, look), house.address),
+        sender=(_sender_name(topic, branding), house.address),
         to=_recipient(row),
         subject=headers.checked("Subject", compiled.filled_subject(said.words)),
         text=compiled.filled_text(said.words),
         html=compiled.filled_html(said.words),
         message_id=row.message_id or "",
         reply_to=_reply_address(topic),
-        replies_also_to=_our_reply_address(topic, look),
+        replies_also_to=_our_reply_address(topic, branding),
         extra_headers=_extra_headers(topic, said, house),
-        pictures=(house.logo,) if house.logo and look.logo else (),
+        pictures=(house.logo,) if house.logo and branding.logo else (),
     )
 
 
@@ -134,12 +134,12 @@ def _sample_for(topic: Topic, kind: MailKind, to: Provider, house: House) -> Ren
     )
 
 
-def _sender_name(topic: Topic, look: Look) -> str:
+def _sender_name(topic: Topic, branding: Branding) -> str:
     if topic.responsible:
-        return f"{one_line(topic.responsible.name)} ({look.name})"
-    if RULES[topic.row.kind].to_provider and look.is_named:
-        return f"{PRODUCT} ({look.name})"
-    return look.name
+        return f"{one_line(topic.responsible.name)} ({branding.name})"
+    if RULES[topic.row.kind].to_provider and branding.is_named:
+        return f"{PRODUCT} ({branding.name})"
+    return branding.name
 
 
 def _recipient(row: OutboxMessage) -> Address:
@@ -159,10 +159,10 @@ def _reply_address(topic: Topic) -> Address | None:
     return None
 
 
-def _our_reply_address(topic: Topic, look: Look) -> Address | None:
+def _our_reply_address(topic: Topic, branding: Branding) -> Address | None:
     """Return where we hear of a client's answer, beside the responsible: it pauses the protocol."""
     ours = verp.address(topic.row.public_id) if topic.row.contact else None
-    return (look.name, ours) if ours else None
+    return (branding.name, ours) if ours else None
 
 
 def _extra_headers(topic: Topic, said: Content, house: House) -> dict[str, str]:

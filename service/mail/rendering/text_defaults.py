@@ -22,7 +22,7 @@ def default(kind: MailKind, language: str, occasion: str = "") -> Text:
     words: dict[str, Any] = {one.word: one.written for one in placeholders.of(kind)}
     words |= {one.name: one.written for one in placeholders.of(kind) if one.is_block}
     words["occasion"] = occasion
-    words["look"] = {"name": placeholders.BY_NAME["our_name"].written}
+    words["branding"] = {"name": placeholders.BY_NAME["our_name"].written}
     environment = current_app.jinja_env
     with force_locale(language):
         words["mail"] = environment.get_template("email/macros.md").make_module(words)

@@ -37,7 +37,7 @@ def examples(kind: MailKind, language: str, sender: Provider) -> dict[str, str]:
         house = rendering.the_house()
         topic = sample(kind, language, sender, house.company)
         known = content(topic, house.company).words
-        words = custom_words.complete(topic, all_of_them, known, house.look.name)
+        words = custom_words.complete(topic, all_of_them, known, house.branding.name)
     return {one.name: words[one.word] for one in asked}
 
 

@@ -16,19 +16,19 @@ def html_of(issue: NewsletterIssue, language: str) -> str:
     """Return the whole page: what the mails say, with words that fit anybody for names."""
     house = rendering.the_house()
     said = issue.text_in(issue.language_for(language))
-    look = house.plain_look
+    branding = house.plain_branding
     with force_locale(language):
         words = {
             "reader_name": gettext("everybody"),
             "full_name": gettext("everybody"),
             "client": gettext("your company"),
-            "our_name": look.name,
-            "responsible": issue.provider.name if issue.provider else look.name,
+            "our_name": branding.name,
+            "responsible": issue.provider.name if issue.provider else branding.name,
             "preferences_url": settings().base_url + "/news",
         }
     known = frozenset({"reader_name", "responsible"})
     own = text_of(said["subject"], said["body"])
-    compiled = compile_template(MailKind.newsletter, language, look, known, _AS_PAGE, own)
+    compiled = compile_template(MailKind.newsletter, language, branding, known, _AS_PAGE, own)
     html = decoded(compiled.filled_html(words))
     return html.replace("</title>", '</title><link rel="icon" href="data:,">', 1)
 
@@ -37,11 +37,13 @@ def subject_of(issue: NewsletterIssue, language: str) -> str:
     """Return the subject as the archive shows it."""
     said = issue.text_in(issue.language_for(language))
     own = text_of(said["subject"], said["body"] or "…")
-    look = rendering.the_house().plain_look
+    branding = rendering.the_house().plain_branding
     compiled = compile_template(
-        MailKind.newsletter, language, look, frozenset({"reader_name"}), (), own
+        MailKind.newsletter, language, branding, frozenset({"reader_name"}), (), own
     )
     with force_locale(language):
         anybody = gettext("everybody")
     words = {"reader_name": anybody, "full_name": anybody, "client": gettext("your company")}
-    return compiled.filled_subject({**words, "our_name": look.name, "responsible": look.name})
+    return compiled.filled_subject(
+        {**words, "our_name": branding.name, "responsible": branding.name}
+    )

@@ -1,4 +1,4 @@
-"""The look of mails: the values of the pages, readable whatever accent the provider picks."""
+"""The branding of mails: the values of the pages, readable whatever accent the provider picks."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.colours import contrast
-from service.mail.rendering.branding import look_of
+from service.mail.rendering.branding import branding_of
 from service.models import Company, MailKind
 from tests.builders import a_company
 from tests.mail.mails import a_mail, html_of, received
@@ -29,13 +29,13 @@ PAIRS = [
 ]
 
 
-def look(accent="#0f6b5c"):
-    return look_of(Company(name="N", accent=accent, signature="", postal_address=""))
+def branding(accent="#0f6b5c"):
+    return branding_of(Company(name="N", accent=accent, signature="", postal_address=""))
 
 
 @given(st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))
 def test_every_text_can_be_read_in_light_and_in_dark(accent):
-    shades = look(accent)
+    shades = branding(accent)
     for text, ground in PAIRS:
         assert contrast(getattr(shades, text), getattr(shades, ground)) >= 4.5, (text, ground)
 
@@ -53,8 +53,8 @@ def test_every_text_can_be_read_in_light_and_in_dark(accent):
 )
 def test_mails_take_the_neutrals_of_the_pages(ours, theirs):
     light, dark = re.findall(rf"--{theirs}: (#\w+);", TOKENS)
-    assert getattr(look(), ours) in {light, light + light[1:]}
-    assert getattr(look(), f"dark_{ours}") == dark
+    assert getattr(branding(), ours) in {light, light + light[1:]}
+    assert getattr(branding(), f"dark_{ours}") == dark
 
 
 def test_the_accent_reaches_the_name_and_the_button(app):
