@@ -24,7 +24,7 @@ SOME_DAYS, ALL_DAYS = timedelta(days=14), timedelta(days=1000)  # around each ch
 
 
 @pytest.fixture
-def houses(tmp_path, redis_url, smtp_server, postgres_server):
+def empty_apps(tmp_path, redis_url, smtp_server, postgres_server):
     """The service on an empty database of each kind."""
     before = dict(vars(limiter))  # it belongs to the last app made
     urls = {
@@ -45,12 +45,12 @@ def houses(tmp_path, redis_url, smtp_server, postgres_server):
 
 
 @pytest.fixture
-def lived(houses, mailbox, monkeypatch):
+def lived(empty_apps, mailbox, monkeypatch):
     """A function that lives through a world on one kind of database."""
 
     def live(kind: str, world: World, in_full: timedelta) -> Record:
         mailbox.clear()
-        with houses[kind].app_context():
+        with empty_apps[kind].app_context():
             year = Year(world, in_full)
             monkeypatch.setattr(queue, "wake", year.wake)
             year.run()

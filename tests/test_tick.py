@@ -73,9 +73,9 @@ def test_a_dry_run_tells_what_then_happens(tick, a_farewell):
 
 
 def test_a_dry_run_tells_what_goes_only_later_and_why(tick, a_farewell):
-    house = db.session.get_one(Company, 1)
-    house.quiet_from, house.quiet_until = time(12), time(16)
-    house.daily_cap = 1
+    company = db.session.get_one(Company, 1)
+    company.quiet_from, company.quiet_until = time(12), time(16)
+    company.daily_cap = 1
     db.session.commit()
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
         assert tick("--dry-run").output.splitlines()[1] == (

@@ -97,9 +97,9 @@ def _wording(form: PreferencesForm, purpose: ConsentPurpose) -> str:
 
 def _permissions(contact: Contact, wanted: Mapping[ConsentPurpose, bool]) -> dict[str, Permission]:
     """Return on which basis the contact gets what they get, to be said beside the box."""
-    house, moment = current.company(), now()
+    company, moment = current.company(), now()
     return {
-        purpose.value: permission(contact, purpose, house, moment)
+        purpose.value: permission(contact, purpose, company, moment)
         for purpose in wanted
         if wanted[purpose]
     }

@@ -97,14 +97,14 @@ def describe(domain: str | None = None, selector: str | None = None) -> Case:
 
     Reads the company; raises Refused when no mail could be written, whatever servers say.
     """
-    house = rendering.the_house()
+    facts = rendering.company_facts()
     try:
-        sender = wire_address(house.address)
+        sender = wire_address(facts.address)
         if domain:
             sender = f"{sender.rpartition('@')[0]}@{domain}"
-        letter = a_letter(house, sender)
+        letter = a_letter(facts, sender)
     except (BadHeader, Unwritable) as why:
-        said = _("No mail can be written from %(sender)s: %(why)s", sender=house.address, why=why)
+        said = _("No mail can be written from %(sender)s: %(why)s", sender=facts.address, why=why)
         raise Refused(said) from why
     found = settings()
     is_file = db.engine.dialect.name == "sqlite"  # SQLite is in this process: it has no clock

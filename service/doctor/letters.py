@@ -10,7 +10,7 @@ from service.doctor.findings import Check, Finding, Remedy, bad, good, warning
 from service.doctor.findings import phrase as _l
 from service.mail.delivery.smtp import Message
 from service.mail.rendering import lint, rendering
-from service.mail.rendering.rendering import House, Rendering
+from service.mail.rendering.rendering import CompanyFacts, Rendering
 from service.mail.rendering.samples import sample
 from service.models import MailKind, Provider
 
@@ -31,11 +31,11 @@ class Letter:
         return Message(**{each.name: getattr(mail, each.name) for each in fields(mail)}).as_bytes()
 
 
-def a_letter(house: House, sender: str) -> Letter:
-    """Return the letter as `house` would send it from `sender`; raises Unwritable or BadHeader."""
-    signer = Provider(name=house.company.name, email=sender, is_active=True)
-    topic = sample(KIND, house.company.language, signer, house.company)
-    rendered = rendering.render_topic(topic, replace(house, address=sender))
+def a_letter(facts: CompanyFacts, sender: str) -> Letter:
+    """Return the letter as it would go out from `sender`; raises Unwritable or BadHeader."""
+    signer = Provider(name=facts.company.name, email=sender, is_active=True)
+    topic = sample(KIND, facts.company.language, signer, facts.company)
+    rendered = rendering.render_topic(topic, replace(facts, address=sender))
     return Letter(replace(rendered, reply_to=None))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from flask_babel import force_locale
 
-from service.current import company
+from service import current
 from service.departures.queries.filters import Window
 from service.exports import FORMATS
 from service.exports.files import opened, progress
@@ -46,9 +46,9 @@ def export(
     if out is None and kind != "csv" and sys.stdout.isatty():
         raise click.UsageError("a workbook is no text: say where to write it, with --out FILE")
     window = Window(_day(since), _day(until), service)
-    house = company()
-    with force_locale(house.language), opened(out) as file:
-        table = matrix(window, house.zone, house.language)
+    company = current.company()
+    with force_locale(company.language), opened(out) as file:
+        table = matrix(window, company.zone, company.language)
         with progress(table, "Departures") as watched:
             FORMATS[kind].write(watched, file)
 

@@ -24,8 +24,8 @@ from service.models.companies import DEFAULT_ACCENT
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What the page shows of the company."""
+class PublicCompany:
+    """What a public page shows of the company."""
 
     name: str
     accent: str
@@ -42,7 +42,7 @@ class Survey:
     language: str
     has_handover: bool
     responsible: str
-    house: House
+    company: PublicCompany
     has_response: bool
     submitted_at: datetime | None
     questions: tuple[Question, ...]  # the provider's own that are on, in order; not in any session
@@ -120,7 +120,7 @@ def _found(statement: Select[*tuple[Any, ...]], public_id: str) -> Survey | None
         language=row.language,
         has_handover=row.stage in {Stage.handover, Stage.closed},
         responsible=row.responsible or "",
-        house=House(
+        company=PublicCompany(
             name=row.name or "",
             accent=row.accent or DEFAULT_ACCENT,
             logo_version=row.logo_version,

@@ -6,13 +6,13 @@ from werkzeug.wrappers import Response
 
 from forms.questions import KINDS, QuestionForm, made_for
 from forms.surveys import made_for as survey_for
+from service import current
 from service.config import LANGUAGES
-from service.current import company
 from service.extensions import db
 from service.models import Question, QuestionKind, Role
 from service.surveys.actions import questions
 from service.surveys.public import pages
-from service.surveys.queries import House
+from service.surveys.queries import PublicCompany
 from service.web.access import current_provider, requires
 from service.web.names import LANGUAGE_NAMES
 
@@ -109,13 +109,13 @@ def put_back(question_id: int) -> Page:
 @requires(Role.owner)
 def preview() -> Response:
     """Show the survey as clients see it; `also` names a question that is switched off."""
-    pages.speak_for(company().language)
+    pages.speak_for(current.company().language)
     also = request.args.get("also", type=int)
     asked = [one for one in questions.in_order() if one.is_on or one.id == also]
-    house = company()
+    company = current.company()
     page = pages.Page(
         g.language,
-        House(house.name, house.accent, house.logo_version, house.postal_address),
+        PublicCompany(company.name, company.accent, company.logo_version, company.postal_address),
         current_provider().name,
         own=pages.own_questions(asked),
     )
@@ -128,7 +128,7 @@ def _find(question_id: int) -> Question:
 
 def _languages() -> dict[str, str]:
     """Return the languages that a question can have, the company's own first."""
-    codes = sorted(LANGUAGES, key=lambda code: code != company().language)
+    codes = sorted(LANGUAGES, key=lambda code: code != current.company().language)
     return {code: LANGUAGE_NAMES[code] for code in codes}
 
 

@@ -5,7 +5,8 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from service.current import company, read_token
+from service import current
+from service.current import read_token
 from service.extensions import db
 from service.models import Provider
 from service.today.queries import calendars
@@ -19,10 +20,10 @@ blueprint = Blueprint("calendar", __name__)
 def show(token: str) -> Response:
     """Return the calendar; 404 for one that was renewed, closed, or of a login that is closed."""
     provider = _provider_of(token)
-    house = company()
-    with force_locale(provider.language or house.language):
-        name = _("Farewells: %(company)s", company=house.name) if house.name else "Hasta Luego"
-        body = octets(calendars.entries(provider), str(name), house.zone)
+    company = current.company()
+    with force_locale(provider.language or company.language):
+        name = _("Farewells: %(company)s", company=company.name) if company.name else "Hasta Luego"
+        body = octets(calendars.entries(provider), str(name), company.zone)
     response = make_response(body)
     response.headers["Content-Type"] = MEDIA_TYPE
     response.headers["Content-Disposition"] = "inline; filename=hasta-luego.ics"

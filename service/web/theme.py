@@ -50,7 +50,7 @@ def register(app: Flask) -> None:
         public_css=lambda: Markup(public_css(current_app.static_folder)),  # noqa: S704
         sheet_version=lambda name: sheet_version(current_app.static_folder, name),
         current_company=current_company,
-        logo_url=lambda house: f"/logo/{house.logo_version}",
+        logo_url=lambda company: f"/logo/{company.logo_version}",
         page_with=page_with,
     )
     app.jinja_env.filters["labelled"] = label  # what a member of our enums is called

@@ -17,7 +17,7 @@ DAYS = [TODAY + timedelta(days=days) for days in (-2, -1, 0, 1, 2, 30, 58, 59, 6
 
 @pytest.mark.parametrize("months", [1, 6, 24])
 def test_those_are_listed_whose_last_day_comes_within_sixty_days(session, months):
-    house = builders.a_company(basis_months=months)
+    company = builders.a_company(basis_months=months)
     client = builders.a_client()
     for day in DAYS:
         around = day - timedelta(days=round(months * 30.44))
@@ -26,18 +26,18 @@ def test_those_are_listed_whose_last_day_comes_within_sixty_days(session, months
         heard = datetime.combine(around, datetime.min.time(), UTC)
         builders.a_contact(client=client, left_on=date(2010, 1, 1), interacted_at=heard)
 
-    found = set(session.scalars(select(Contact).where(bases.is_ending(house, NOW))))
+    found = set(session.scalars(select(Contact).where(bases.is_ending(company, NOW))))
 
     for contact in client.contacts:
-        is_near = TODAY <= last_day(contact, house) <= TODAY + bases.SOON
-        assert (contact in found) is is_near, (contact.left_on, last_day(contact, house))
+        is_near = TODAY <= last_day(contact, company) <= TODAY + bases.SOON
+        assert (contact in found) is is_near, (contact.left_on, last_day(contact, company))
 
 
 @pytest.fixture
 def ending(session):
-    """A former client whose basis ends in a month, and its house."""
-    house = builders.a_company()
-    return builders.a_contact(left_on=TODAY - timedelta(days=700)), house
+    """A former client whose basis ends in a month, and the company."""
+    company = builders.a_company()
+    return builders.a_contact(left_on=TODAY - timedelta(days=700)), company
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def ending(session):
     ids=["client", "unwanted", "refused", "agreed", "heard of"],
 )
 def test_nobody_is_listed_to_whom_the_end_makes_no_difference(ending, more):
-    contact, house = ending
-    assert bases.count_ending(house, NOW) == 1
+    contact, company = ending
+    assert bases.count_ending(company, NOW) == 1
     for name, value in more.items():
         setattr(contact, name, value)
-    assert bases.count_ending(house, NOW) == 0
+    assert bases.count_ending(company, NOW) == 0
 
 
 def test_sample_data_is_not_counted(ending):
-    contact, house = ending
+    contact, company = ending
     contact.client.is_sample = True
-    assert bases.count_ending(house, NOW) == 0
+    assert bases.count_ending(company, NOW) == 0

@@ -112,8 +112,8 @@ def test_a_dead_address_gets_nothing_and_what_follows_it_has_no_day(a_farewell):
 
 
 def test_quiet_hours_move_what_goes(a_farewell):
-    builders.db.session.get(forecast.company().__class__, 1).quiet_from = time(8)
-    builders.db.session.get(forecast.company().__class__, 1).quiet_until = time(16)
+    builders.db.session.get(forecast.current.company().__class__, 1).quiet_from = time(8)
+    builders.db.session.get(forecast.current.company().__class__, 1).quiet_until = time(16)
     db.session.commit()
     with time_machine.travel(RECORDED, tick=False):
         line = forecast.lines(now(), A_YEAR_ON)[0]

@@ -22,7 +22,7 @@ TODAY = today("Europe/Madrid")
 
 
 @pytest.fixture(autouse=True)
-def house(session):
+def company(session):
     return a_company()
 
 

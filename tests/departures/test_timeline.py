@@ -80,8 +80,8 @@ def test_what_comes_is_what_then_happens(departure):
 
 
 def test_what_comes_is_told_for_when_the_quiet_hours_are_over_and_then_goes(departure):
-    house = db.session.get_one(Company, 1)
-    house.quiet_from, house.quiet_until = time(20), time(9, 30)
+    company = db.session.get_one(Company, 1)
+    company.quiet_from, company.quiet_until = time(20), time(9, 30)
     with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
         foretold = [item.at for item in timeline.of(departure) if item.is_going]
         assert foretold[0] == datetime(2026, 11, 20, 8, 30, tzinfo=UTC)

@@ -45,7 +45,7 @@ def test_a_mail_that_gmail_would_cut_is_bad(monkeypatch):
 @pytest.mark.parametrize("language", ["es", "en"])
 def test_the_letter_is_a_real_mail_of_the_company(app, language):
     a_company(language=language, sender_email="marta@norte.es")
-    letter = letters.a_letter(rendering.the_house(), "marta@sur.es")
+    letter = letters.a_letter(rendering.company_facts(), "marta@sur.es")
     octets = letter.octets("<1@sur.es>", "bounces@sur.es", "x7")
     lint.check(octets, letters.KIND)
     assert b"<marta@sur.es>" in octets

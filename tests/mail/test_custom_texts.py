@@ -8,7 +8,13 @@ from sqlalchemy import event
 from service.extensions import db
 from service.mail.policy import conditions
 from service.mail.rendering.related_rows import load
-from service.mail.rendering.rendering import Rendering, render, render_many, render_topic, the_house
+from service.mail.rendering.rendering import (
+    Rendering,
+    company_facts,
+    render,
+    render_many,
+    render_topic,
+)
 from service.messages.actions import test_mails
 from service.messages.queries import kinds
 from service.models import MailKind, MailText
@@ -82,9 +88,9 @@ def test_all_that_a_mail_says_is_read_before_it_is_written(app, statements):
     test = test_mails.send(MailKind.thank_you, "es", a_provider(), like=row.departure)
     db.session.commit()
     topics = load(conditions.rows_of([row.id, test.id]))
-    house = the_house()
+    facts = company_facts()
     db.session.expunge_all()
     db.session.commit()
     mails: list[Rendering] = []
-    assert statements(lambda: mails.extend(render_topic(topic, house) for topic in topics)) == 0
+    assert statements(lambda: mails.extend(render_topic(topic, facts) for topic in topics)) == 0
     assert [mail.subject for mail in mails] == ["De todos"] * 2

@@ -178,10 +178,10 @@ def test_one_that_cannot_be_rendered_does_not_stop_the_others(
     ids = mails(3)
     original = rendering.render_topic
 
-    def render_topic(topic, house):
+    def render_topic(topic, facts):
         if topic.row.id == ids[1]:
             raise KeyError("name")
-        return original(topic, house)
+        return original(topic, facts)
 
     monkeypatch.setattr(rendering, "render_topic", render_topic)
     deliver(*ids)
@@ -197,8 +197,8 @@ def test_one_that_the_lint_refuses_fails_with_its_faults(session, mailbox, monke
     ids = mails(2)
     original = rendering.render_topic
 
-    def render_topic(topic, house):
-        found = original(topic, house)
+    def render_topic(topic, facts):
+        found = original(topic, facts)
         if topic.row.id == ids[0]:
             found.extra_headers.pop("Auto-Submitted")
         return found

@@ -65,8 +65,8 @@ def test_the_accent_reaches_the_name_and_the_button(app):
 
 
 def test_a_change_of_the_settings_shows_in_the_next_mail(app):
-    house = a_company(name="Norte")
+    company = a_company(name="Norte")
     row = a_mail(MailKind.thank_you)
     assert "Norte" in html_of(received(row))
-    house.name = "Sur"
+    company.name = "Sur"
     assert "Norte" not in html_of(received(row)).replace("norte.example", "")

@@ -57,10 +57,10 @@ def test_a_worker_is_warmed_whatever_is_set(remade, named):
 
 def test_a_sample_shows_the_headers_that_the_settings_add(remade):
     with remade(**SETTINGS["both"]).app_context():
-        house = rendering.the_house()
-        topic = sample(MailKind.survey_invitation, "es", a_provider(), house.company)
-        mail = rendering.render_topic(topic, house)
-        assert mail.replies_also_to == (house.branding.name, verp.address(NO_MAIL))
+        facts = rendering.company_facts()
+        topic = sample(MailKind.survey_invitation, "es", a_provider(), facts.company)
+        mail = rendering.render_topic(topic, facts)
+        assert mail.replies_also_to == (facts.branding.name, verp.address(NO_MAIL))
         assert mail.extra_headers["X-PM-Metadata-mail"] == NO_MAIL
         db.session.rollback()
 
@@ -69,10 +69,10 @@ def test_a_sample_shows_the_headers_that_the_settings_add(remade):
 def test_a_sample_that_somebody_asked_for_is_answered_to_people_alone(remade, language):
     with remade(**SETTINGS["both"]).app_context():
         marta = a_provider()
-        house = rendering.the_house()
-        asked = sample(MailKind.test_mail, language, marta, house.company)
+        facts = rendering.company_facts()
+        asked = sample(MailKind.test_mail, language, marta, facts.company)
         asked.row.context = {"sample": MailKind.survey_invitation}
-        mail = rendering.render_topic(asked, house)
+        mail = rendering.render_topic(asked, facts)
         assert mail.to == (marta.name, marta.email)
         assert mail.replies_also_to is None
         assert "List-Unsubscribe" not in mail.extra_headers

@@ -40,7 +40,7 @@ STARTED = date(2023, 12, 18)
 
 
 @pytest.fixture(autouse=True)
-def house(session):
+def company(session):
     """A company in Madrid."""
     return builders.a_company()
 

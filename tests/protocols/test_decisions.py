@@ -203,8 +203,8 @@ def test_who_skipped_or_sent_by_hand_is_named(departure, clock, marta):
 
 
 def test_quiet_hours_that_moved_a_mail_are_told(departure, clock, mailbox):
-    house = db.session.get_one(Company, 1)
-    house.quiet_from, house.quiet_until = time(8), time(16)
+    company = db.session.get_one(Company, 1)
+    company.quiet_from, company.quiet_until = time(8), time(16)
     mail = written(departure, clock, SURVEY, "survey_invitation")
     db.session.commit()
     delivery.deliver([mail.id])

@@ -45,7 +45,7 @@ OWN = Step("own_text-a", MailKind.own_text, Anchor.notice, 2, time(9), 5, title=
 
 
 @pytest.fixture
-def house(session):
+def protocol(session):
     """A company with one protocol, the default; the clock stands at noon of 2 November."""
     a_company()
     with time_machine.travel(START, tick=False) as clock:
@@ -84,96 +84,96 @@ def enrolment_of(departure: Departure) -> Enrolment:
     return protocols.locked(departure).enrolment
 
 
-def test_a_saved_change_is_a_version_and_has_the_active_ones_asked_at_once(house):
+def test_a_saved_change_is_a_version_and_has_the_active_ones_asked_at_once(protocol):
     departure = leaving()
     tick()
     assert enrolment_of(departure).next_at > datetime.now(UTC)
     later = replace(SURVEY, count=2, unit=Unit.weeks)
 
-    assert save(house, THANK_YOU, later) is True
-    assert save(house, THANK_YOU, later) is False, "the same steps are no version"
+    assert save(protocol, THANK_YOU, later) is True
+    assert save(protocol, THANK_YOU, later) is False, "the same steps are no version"
 
-    assert house.number == 2
+    assert protocol.number == 2
     assert enrolment_of(departure).next_at == datetime.now(UTC)
     kept = db.session.scalars(select(ProtocolVersion)).all()
     assert [(row.number, row.steps, row.provider_id) for row in kept] == [
-        (2, (THANK_YOU, later), house.by.id)
+        (2, (THANK_YOU, later), protocol.by.id)
     ]
-    assert editing.steps_of_version(house, 2) == (THANK_YOU, later)
-    assert editing.steps_of_version(house, 9) is None
+    assert editing.steps_of_version(protocol, 2) == (THANK_YOU, later)
+    assert editing.steps_of_version(protocol, 9) is None
 
 
-def test_of_two_who_edit_the_same_the_second_is_told(house):
-    was = house.number
-    save(house, THANK_YOU)
+def test_of_two_who_edit_the_same_the_second_is_told(protocol):
+    was = protocol.number
+    save(protocol, THANK_YOU)
     with pytest.raises(Conflict):
-        editing.save_steps(house, (SURVEY,), by=house.by, was=was)
-    assert house.steps == (THANK_YOU,)
-    seen = editing.seen(house)
-    editing.change(house, "Uno", ["SEO"], [Reason.price], was=seen)
+        editing.save_steps(protocol, (SURVEY,), by=protocol.by, was=was)
+    assert protocol.steps == (THANK_YOU,)
+    seen = editing.seen(protocol)
+    editing.change(protocol, "Uno", ["SEO"], [Reason.price], was=seen)
     with pytest.raises(Conflict):
-        editing.change(house, "Otro", [], [], was=seen)
-    assert (house.name, house.services, house.reasons) == ("Uno", "SEO", "price")
+        editing.change(protocol, "Otro", [], [], was=seen)
+    assert (protocol.name, protocol.services, protocol.reasons) == ("Uno", "SEO", "price")
 
 
-def test_steps_with_something_wrong_are_not_saved(house):
+def test_steps_with_something_wrong_are_not_saved(protocol):
     with pytest.raises(Refused):
-        save(house, replace(SURVEY, count=-1))
-    assert house.number == 1
+        save(protocol, replace(SURVEY, count=-1))
+    assert protocol.number == 1
 
 
-def test_who_has_finished_stays_finished_and_who_is_stopped_stays_stopped(house):
+def test_who_has_finished_stays_finished_and_who_is_stopped_stays_stopped(protocol):
     finished, stopped = leaving(), leaving()
-    protocols.stop(stopped, house.by)
+    protocols.stop(stopped, protocol.by)
     enrolment_of(finished).state = EnrolmentState.finished
-    save(house, THANK_YOU, OWN)
+    save(protocol, THANK_YOU, OWN)
 
     assert enrolment_of(finished).state is EnrolmentState.finished
     assert enrolment_of(stopped).state is EnrolmentState.stopped
     assert enrolment_of(stopped).next_at is None
 
 
-def test_a_mail_that_waits_and_has_become_early_is_taken_back_until_its_new_day(house):
+def test_a_mail_that_waits_and_has_become_early_is_taken_back_until_its_new_day(protocol):
     departure = leaving()
-    house.clock.move_to("2026-11-21T12:00:00Z")
+    protocol.clock.move_to("2026-11-21T12:00:00Z")
     protocols.advance_one(departure)
     assert [mail.step for mail in mails()] == ["thank_you", "survey_invitation"]
-    save(house, THANK_YOU, replace(SURVEY, count=5))
+    save(protocol, THANK_YOU, replace(SURVEY, count=5))
 
     assert [mail.step for mail in mails()] == ["thank_you"]
-    house.clock.move_to("2026-11-25T12:00:00Z")
+    protocol.clock.move_to("2026-11-25T12:00:00Z")
     tick()
     assert [mail.step for mail in mails()][1:] == ["survey_invitation"]
 
 
-def test_a_mail_that_may_have_arrived_is_not_taken_back(house):
+def test_a_mail_that_may_have_arrived_is_not_taken_back(protocol):
     departure = leaving()
-    house.clock.move_to("2026-11-21T12:00:00Z")
+    protocol.clock.move_to("2026-11-21T12:00:00Z")
     protocols.advance_one(departure)
     mails()[1].doubts = 1
-    save(house, THANK_YOU, replace(SURVEY, count=5))
+    save(protocol, THANK_YOU, replace(SURVEY, count=5))
 
     assert [mail.step for mail in mails()] == ["thank_you", "survey_invitation"]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_however_the_steps_are_changed_nobody_gets_one_twice(house, seed):
+def test_however_the_steps_are_changed_nobody_gets_one_twice(protocol, seed):
     random = Random(seed)
     pool = [*BUILT_INS[DEFAULT], OWN, replace(OWN, name="own_text-b", count=9)]
     other = a_protocol(steps=BUILT_INS["short"])
-    other.by = house.by
+    other.by = protocol.by
     for _each in range(3):
         leaving()
     for hour in range(60):
-        house.clock.move_to(datetime.fromisoformat(START) + timedelta(hours=13 * hour))
+        protocol.clock.move_to(datetime.fromisoformat(START) + timedelta(hours=13 * hour))
         steps = [
             replace(step, count=random.randint(1, 9), is_on=random.random() < 0.8)
             for step in random.sample(pool, random.randint(1, len(pool)))
         ]
         if not check(steps):
-            save(random.choice([house, other]), *steps)
+            save(random.choice([protocol, other]), *steps)
         departure = random.choice(db.session.scalars(select(Departure)).all())
-        protocols.put_on(departure, random.choice([house, other]), house.by)
+        protocols.put_on(departure, random.choice([protocol, other]), protocol.by)
         tick()
 
     query = select(OutboxMessage.departure_id, OutboxMessage.step, func.count())
@@ -183,10 +183,10 @@ def test_however_the_steps_are_changed_nobody_gets_one_twice(house, seed):
     assert [row for row in counts if row[2] > 1] == []
 
 
-def test_after_a_week_of_downtime_the_stale_expire_and_the_rest_go_in_order(house):
-    save(house, THANK_YOU, OWN, replace(OWN, name="own_text-b", count=4, stale_after=2), SURVEY)
+def test_after_a_week_of_downtime_the_stale_expire_and_the_rest_go_in_order(protocol):
+    save(protocol, THANK_YOU, OWN, replace(OWN, name="own_text-b", count=4, stale_after=2), SURVEY)
     leaving()
-    house.clock.move_to("2026-11-21T12:00:00Z")
+    protocol.clock.move_to("2026-11-21T12:00:00Z")
     tick()
     states = [(mail.step, mail.state.value, mail.skip_reason) for mail in mails()]
 
@@ -199,73 +199,75 @@ def test_after_a_week_of_downtime_the_stale_expire_and_the_rest_go_in_order(hous
     assert {reason.value for _step, _state, reason in states if reason} == {"expired"}
 
 
-def test_a_departure_put_on_another_protocol_gets_what_it_has_not_had(house):
+def test_a_departure_put_on_another_protocol_gets_what_it_has_not_had(protocol):
     other = a_protocol(name="Corto", steps=(THANK_YOU, OWN))
     departure = leaving()
-    house.clock.move_to("2026-11-03T12:00:00Z")
+    protocol.clock.move_to("2026-11-03T12:00:00Z")
     tick()
-    assert protocols.put_on(departure, other, house.by) is True
-    assert protocols.put_on(departure, other, house.by) is False
-    house.clock.move_to("2026-11-04T12:00:00Z")
+    assert protocols.put_on(departure, other, protocol.by) is True
+    assert protocols.put_on(departure, other, protocol.by) is False
+    protocol.clock.move_to("2026-11-04T12:00:00Z")
     tick()
 
     assert [mail.step for mail in mails()] == ["thank_you", "own_text-a"]
     query = select(Event.detail, Event.provider_id)
     told = db.session.execute(query.where(Event.kind == EventKind.protocol_changed)).all()
-    assert told == [("Corto", house.by.id)]
+    assert told == [("Corto", protocol.by.id)]
     other.deleted_at = datetime.now(UTC)
-    protocols.put_on(departure, house, house.by)
+    protocols.put_on(departure, protocol, protocol.by)
     with pytest.raises(Refused):
-        protocols.put_on(departure, other, house.by)
+        protocols.put_on(departure, other, protocol.by)
 
 
-def test_a_person_may_pause_and_it_says_who_did(house):
+def test_a_person_may_pause_and_it_says_who_did(protocol):
     departure = leaving()
-    assert protocols.pause(departure, house.by) is True
-    assert protocols.pause(departure, house.by) is False
-    house.clock.move_to("2026-11-03T12:00:00Z")
+    assert protocols.pause(departure, protocol.by) is True
+    assert protocols.pause(departure, protocol.by) is False
+    protocol.clock.move_to("2026-11-03T12:00:00Z")
     tick()
     assert mails() == []
-    protocols.resume(departure, house.by)
+    protocols.resume(departure, protocol.by)
     tick()
     assert [mail.step for mail in mails()] == ["thank_you"]
     query = select(Event.kind, Event.provider_id).order_by(Event.id)
     query = query.where(Event.kind != EventKind.recorded)
-    assert [kind.value for kind, by in db.session.execute(query) if by == house.by.id] == [
+    assert [kind.value for kind, by in db.session.execute(query) if by == protocol.by.id] == [
         "protocol_paused",
         "protocol_resumed",
     ]
 
 
-def test_a_copy_has_the_steps_and_texts_and_sends_nobody_anything_again(house):
-    added(MailText(protocol_id=house.id, place="thank_you", language="es", subject="A", body="B"))
-    copy = editing.create("Copia", house, house.by)
-    empty = editing.create("Vacío", None, house.by)
+def test_a_copy_has_the_steps_and_texts_and_sends_nobody_anything_again(protocol):
+    added(
+        MailText(protocol_id=protocol.id, place="thank_you", language="es", subject="A", body="B")
+    )
+    copy = editing.create("Copia", protocol, protocol.by)
+    empty = editing.create("Vacío", None, protocol.by)
 
-    assert (copy.steps, empty.steps) == (house.steps, ())
+    assert (copy.steps, empty.steps) == (protocol.steps, ())
     assert [row.position for row in protocols.choices()] == [0, 1, 2]
     text = db.session.scalars(select(MailText).where(MailText.protocol_id == copy.id)).one()
     assert (text.place, text.subject, text.body) == ("thank_you", "A", "B")
 
 
-def test_there_is_one_default_and_the_order_of_the_rules_is_the_one_chosen(house):
+def test_there_is_one_default_and_the_order_of_the_rules_is_the_one_chosen(protocol):
     second, third = a_protocol(position=1), a_protocol(position=2)
     editing.make_default(second)
     db.session.expire_all()
     assert [row.is_default for row in protocols.choices()] == [False, True, False]
     editing.move(third, -1)
-    assert [row.id for row in protocols.choices()] == [house.id, third.id, second.id]
-    editing.move(house, 9)
-    assert [row.id for row in protocols.choices()] == [third.id, second.id, house.id]
+    assert [row.id for row in protocols.choices()] == [protocol.id, third.id, second.id]
+    editing.move(protocol, 9)
+    assert [row.id for row in protocols.choices()] == [third.id, second.id, protocol.id]
 
 
-def test_before_it_is_saved_it_is_told_whom_a_change_touches_and_how(house):
+def test_before_it_is_saved_it_is_told_whom_a_change_touches_and_how(protocol):
     waiting, ended = leaving(), leaving()
-    protocols.pause(ended, house.by)
+    protocols.pause(ended, protocol.by)
     gone = leaving()
     enrolment_of(gone).state = EnrolmentState.stopped
     steps = (replace(THANK_YOU, count=3), SURVEY, replace(REMINDER_1, count=4), OWN)
-    found = impact(house, (*steps, CLOSING))
+    found = impact(protocol, (*steps, CLOSING))
 
     told = {(change.step.name, change.what, change.days): many for change, many in found.counted}
     assert found.count == found.is_in_it == 2
@@ -276,13 +278,13 @@ def test_before_it_is_saved_it_is_told_whom_a_change_touches_and_how(house):
     assert not any(name in ("survey_invitation", "closing_letter") for name, *_rest in told)
     assert {line.departure.id for line in found.page.lines} == {waiting.id, ended.id}
     assert not db.session.new, "asking writes nothing"
-    assert impact(house, house.steps).count == 0
+    assert impact(protocol, protocol.steps).count == 0
 
 
-def test_what_has_gone_is_not_told_to_come_again(house):
+def test_what_has_gone_is_not_told_to_come_again(protocol):
     leaving()
-    house.clock.move_to("2026-11-03T12:00:00Z")
+    protocol.clock.move_to("2026-11-03T12:00:00Z")
     tick()
-    found = impact(house, (replace(THANK_YOU, count=9), *house.steps[1:]))
+    found = impact(protocol, (replace(THANK_YOU, count=9), *protocol.steps[1:]))
 
     assert found.count == 0

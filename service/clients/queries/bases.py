@@ -41,27 +41,27 @@ def consents_of(contact: Contact) -> Sequence[Consent]:
 
 
 def lines(
-    contact: Contact, consents: Sequence[Consent], house: Company, at: datetime
+    contact: Contact, consents: Sequence[Consent], company: Company, at: datetime
 ) -> list[Line]:
     """Return what holds for each purpose, with its proof among `consents`, the newest first."""
     scopes = {row.scope for row in suppressions.of(contact.email)}
     found = []
     for purpose in PURPOSES:
-        holds = permission(contact, purpose, house, at)
+        holds = permission(contact, purpose, company, at)
         is_stopped = not scopes.isdisjoint({*suppressions.WIDE, SuppressionScope(purpose)})
         stopped = SkipReason.suppressed if is_stopped else None
         found.append(Line(holds, stopped or holds.why_not, _proof(consents, purpose)))
     return found
 
 
-def is_ending(house: Company, at: datetime) -> ColumnElement[bool]:
+def is_ending(company: Company, at: datetime) -> ColumnElement[bool]:
     """Return the condition that a contact's interest ends within SOON, and that no yes goes on.
 
     The same days as models.bases.last_day counts, asked of the database.
     """
-    today = at.astimezone(house.zone).date()
-    first = oldest_day(today, house.basis_months)
-    after = oldest_day(today + SOON + timedelta(days=1), house.basis_months)
+    today = at.astimezone(company.zone).date()
+    first = oldest_day(today, company.basis_months)
+    after = oldest_day(today + SOON + timedelta(days=1), company.basis_months)
     reliant = [
         and_(getattr(Contact, purpose), getattr(Contact, f"{purpose}_consent_at").is_(None))
         for purpose in PURPOSES
@@ -70,18 +70,18 @@ def is_ending(house: Company, at: datetime) -> ColumnElement[bool]:
         Contact.keep_in_touch,
         or_(*reliant),
         Contact.left_on < after,
-        or_(Contact.left_on >= first, Contact.interacted_at >= midnight(first, house.zone)),
+        or_(Contact.left_on >= first, Contact.interacted_at >= midnight(first, company.zone)),
         or_(
             Contact.interacted_at.is_(None),
-            Contact.interacted_at < midnight(after, house.zone),
+            Contact.interacted_at < midnight(after, company.zone),
         ),
     )
 
 
-def count_ending(house: Company, at: datetime) -> int:
+def count_ending(company: Company, at: datetime) -> int:
     """Return how many contacts' interest ends within SOON; sample data does not count."""
     query = select(func.count(Contact.id)).join(Client, Client.id == Contact.client_id)
-    query = query.where(Client.is_sample.is_(False), is_ending(house, at))
+    query = query.where(Client.is_sample.is_(False), is_ending(company, at))
     return db.session.scalar(query) or 0
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
+from service import current
 from service.clients.actions import bases
 from service.clock import now
 from service.consent.actions import consents
-from service.current import company
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.mail.policy.legal_basis import PURPOSES, consent_of, has_ended
@@ -126,11 +126,11 @@ def _ended(contact: Contact) -> set[SuppressionScope]:
 
 def _ended_by_time(contact: Contact) -> set[ConsentPurpose]:
     """Return the purposes that nobody said no to, and that only time has ended."""
-    house, moment = company(), now()
+    company, moment = current.company(), now()
     return {
         purpose
         for purpose in PURPOSES
-        if getattr(contact, purpose) and has_ended(contact, purpose, house, moment)
+        if getattr(contact, purpose) and has_ended(contact, purpose, company, moment)
     }
 
 

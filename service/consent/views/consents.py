@@ -85,14 +85,14 @@ def _said(form: ConsentForm) -> Elsewhere:
 
 
 def _page(contact: Contact, form: ConsentForm) -> str:
-    house, moment = current_company(), now()
+    company, moment = current_company(), now()
     consents = bases.consents_of(contact)
     return render_template(
         "provider/consent/consents/show.html",
         contact=contact,
         form=form,
-        lines=bases.lines(contact, consents, house, moment),
+        lines=bases.lines(contact, consents, company, moment),
         consents=consents,
-        last_day=last_day(contact, house),
-        today=today(house.time_zone),
+        last_day=last_day(contact, company),
+        today=today(company.time_zone),
     )

@@ -75,15 +75,15 @@ def index() -> str:
 def export() -> Response:
     """Send the whole list as a file; it is whole before its first byte leaves."""
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
-    house = current_company()
-    FORMATS["csv"].write(suppressions.table(house.zone), file)
+    company = current_company()
+    FORMATS["csv"].write(suppressions.table(company.zone), file)
     file.seek(0)
     name = _("no-mail")
     response = send_file(
         file,
         mimetype=FORMATS["csv"].media_type,
         as_attachment=True,
-        download_name=f"{name}-{today(house.time_zone).isoformat()}.csv",
+        download_name=f"{name}-{today(company.time_zone).isoformat()}.csv",
     )
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -12,8 +12,8 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import contains_eager, joinedload
 
+from service import current
 from service.clock import local_moment
-from service.current import company
 from service.extensions import db
 from service.mail.policy import quiet_hours
 from service.mail.rows import among
@@ -107,7 +107,7 @@ def lines(at: datetime, until: datetime, query: Query | None = None) -> list[Lin
 
 def days_of(found: Sequence[Line]) -> Counter[date]:
     """Count the mails that go, day by day."""
-    zone = company().zone
+    zone = current.company().zone
     days: Counter[date] = Counter()
     for line in found:
         if line.reason is None:
@@ -118,7 +118,7 @@ def days_of(found: Sequence[Line]) -> Counter[date]:
 def page(found: Sequence[Line], query: Query) -> Page[Line]:
     """Return the page of the list that `query` asks for; past the last one, the last."""
     if query.day is not None:
-        zone = company().zone
+        zone = current.company().zone
         found = [line for line in found if line.at.astimezone(zone).date() == query.day]
     number = page_within(query.page, len(found), PER_PAGE)
     return Page(found[(number - 1) * PER_PAGE : number * PER_PAGE], len(found), number, PER_PAGE)
@@ -161,10 +161,12 @@ def of_the_outbox(at: datetime, until: datetime, query: Query) -> Iterator[Line]
                 select(Enrolment.departure_id).join(Enrolment.departure).where(*conditions)
             )
         )
-    house = company()
+    company = current.company()
     for mail in db.session.scalars(mails):
         if mail.contact is not None:
-            goes_at = quiet_hours.quiet_until(mail.kind, mail.contact, max(mail.due_at, at), house)
+            goes_at = quiet_hours.quiet_until(
+                mail.kind, mail.contact, max(mail.due_at, at), company
+            )
             yield Line(goes_at, mail.kind, None, mail.contact, mail.departure, mail=mail)
 
 
@@ -174,7 +176,7 @@ def of_greetings(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
         return
     for greeting in db.session.scalars(select(Greeting).where(Greeting.is_on)).all():
         # a handful of greetings, each with its own question about all contacts
-        after = greeting.last_passed(at, company().time_zone)
+        after = greeting.last_passed(at, current.company().time_zone)
         if greeting.occasion is Occasion.season:
             yield from _season(greeting, at, until, query)
         else:
@@ -185,18 +187,18 @@ def of_newsletters(at: datetime, until: datetime, query: Query) -> Iterator[Line
     """Yield each issue that has its day, with how many would get it as things stand."""
     if query.kind not in (None, MailKind.newsletter) or query.is_about_some:
         return
-    house = company()
+    company = current.company()
     planned = select(NewsletterIssue).where(NewsletterIssue.state == IssueState.scheduled)
     for issue in db.session.scalars(planned.options(joinedload(NewsletterIssue.newsletter))).all():
         # a handful of newsletters, each with its own question about all contacts
         newsletter = issue.newsletter
-        found = audiences.readers(newsletter.readers, house, at)
+        found = audiences.readers(newsletter.readers, company, at)
         people = sum(reader.why_not is None for reader in found)
         later = (
             upcoming(
                 newsletter.first,
                 newsletter.recurrence,
-                house.time_zone,
+                company.time_zone,
                 issue.due_at,
                 MOST_ISSUES,
             )
@@ -215,7 +217,7 @@ def _season(greeting: Greeting, at: datetime, until: datetime, query: Query) -> 
     day = greetings.next_day(greeting, at)
     if day is None or query.is_about_some:
         return
-    moment = local_moment(day, greeting.at, company().time_zone)
+    moment = local_moment(day, greeting.at, current.company().time_zone)
     going = greetings.line(greeting, at).going
     if moment <= until and going:
         yield Line(moment, MailKind.greeting, greeting=greeting, people=going)
@@ -235,7 +237,7 @@ def _of_each(
     for contact in db.session.scalars(rows):
         key = contact.birthday if is_birthday else contact.client.started_day
         day = next_on(key, after) if key else None
-        moment = local_moment(day, greeting.at, company().time_zone) if day else None
+        moment = local_moment(day, greeting.at, current.company().time_zone) if day else None
         if moment is not None and moment <= until:
             reason = reasons[contact.id]
             yield Line(moment, MailKind.greeting, reason, contact, greeting=greeting)

@@ -36,11 +36,11 @@ def protocol_from(form: RecordForm) -> Protocol | None:
 
 def record_form(client: Client | None = None) -> RecordForm:
     """Return the form for a new departure: today's notice, me as its responsible."""
-    house = current_company()
+    company = current_company()
     defaults: dict[str, Any] = {
-        "notice_on": today(house.time_zone),
+        "notice_on": today(company.time_zone),
         "responsible": str(current_provider().id),
-        "language": house.language,
+        "language": company.language,
     }
     if client is not None:
         defaults |= _of_client(client)

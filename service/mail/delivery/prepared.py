@@ -24,7 +24,7 @@ from service.mail.rendering import lint, messages, rendering
 from service.mail.rendering.context import Unwritable
 from service.mail.rendering.headers import BadHeader
 from service.mail.rendering.related_rows import Topic, load
-from service.mail.rendering.rendering import House, Rendering
+from service.mail.rendering.rendering import CompanyFacts, Rendering
 from service.models import OutboxMessage, Priority
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Draft:
     """A mail that may go, with all that it will say: nothing more is asked of the database."""
 
     topic: Topic
-    house: House
+    facts: CompanyFacts
 
     @property
     def row_id(self) -> int:
@@ -63,7 +63,7 @@ class Draft:
 def draft(leases: Leases, ids: Sequence[int]) -> list[Draft]:
     """Return drafts of the rows just claimed that may go; leaves no transaction open."""
     with database.reading(), _leaving_nothing_open():
-        house = rendering.the_house()  # first: it holds the company, which is asked for often
+        facts = rendering.company_facts()  # first: it holds the company, which is asked for often
         rows = conditions.rows_of(ids)
         reasons = conditions.reasons(rows, now())
         left = [row for row in rows if row.id not in reasons]
@@ -74,7 +74,7 @@ def draft(leases: Leases, ids: Sequence[int]) -> list[Draft]:
     for moment, row_ids in quiet_hours.by_moment(waits).items():
         log.info("mails_postponed count=%s until=%s", len(row_ids), moment)
         leases.release(row_ids, moment)
-    return [Draft(topic, house) for topic in topics]
+    return [Draft(topic, facts) for topic in topics]
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def prepare(leases: Leases, drawn: Draft) -> PreparedMessage | None:
     """Render a draft; return None for one that cannot be rendered, after noting it as failed."""
     row = drawn.topic.row
     try:
-        return _encoded(row, rendering.render_topic(drawn.topic, drawn.house))
+        return _encoded(row, rendering.render_topic(drawn.topic, drawn.facts))
     except BaseTimeoutException:
         raise
     except (Unwritable, BadHeader, lint.Unfit) as fault:

@@ -15,11 +15,11 @@ from service.models import MailKind, Provider
 
 def warm() -> None:
     """Render a sample of every kind and ask the queries of a batch, for nobody."""
-    house = rendering.the_house()
+    facts = rendering.company_facts()
     nobody = Provider(name="Marta Ruiz", email="marta@example.com", is_active=True)
     for kind in MailKind:
         for language in LANGUAGES:
-            rendering.render_topic(sample(kind, language, nobody, house.company), house)
+            rendering.render_topic(sample(kind, language, nobody, facts.company), facts)
     delivery.deliver([0])
     breaker.reached()
     with leases.leasing() as nothing:

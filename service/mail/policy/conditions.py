@@ -88,7 +88,7 @@ def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason
     emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
     unwanted = suppressions.find_all(emails)
     gone = _withdrawn(rows) | _of_issues(rows) | greetings.stopped(rows, at)
-    _house = company()  # held, so that the gate finds it in the session for every row
+    _held = company()  # held, so that the gate finds it in the session for every row
     found = {}
     for row in rows:
         reason = gone.get(row.id) or _reason(row, unwanted, at)

@@ -39,13 +39,13 @@ def readers(greeting: Greeting) -> Select[Contact]:
     query = query.where(*_meant(greeting, Contact, Client))
     if greeting.occasion is Occasion.anniversary:
         return query
-    twin, house = aliased(Contact), aliased(Client)
+    twin, client_row = aliased(Contact), aliased(Client)
     earlier = and_(
         twin.email_key == Contact.email_key,
         twin.id < Contact.id,
         twin.keep_in_touch,
-        house.id == twin.client_id,
-        *_meant(greeting, twin, house),
+        client_row.id == twin.client_id,
+        *_meant(greeting, twin, client_row),
     )
     if greeting.occasion is Occasion.birthday:
         earlier = and_(earlier, twin.birthday == Contact.birthday)

@@ -40,7 +40,7 @@ class Permission:
 
 
 def permission(
-    contact: Contact, purpose: ConsentPurpose, house: Company, at: datetime
+    contact: Contact, purpose: ConsentPurpose, company: Company, at: datetime
 ) -> Permission:
     """Return what holds for one purpose (of PURPOSES) at a moment."""
     since: date | None
@@ -51,33 +51,33 @@ def permission(
     elif contact.left_on is None:
         basis, since, until = Basis.contract, contact.client.started_on, None
     else:
-        basis, since, until = Basis.legitimate_interest, contact.left_on, last_day(contact, house)
-    return Permission(purpose, basis, since, until, why_not(contact, purpose, house, at))
+        basis, since, until = Basis.legitimate_interest, contact.left_on, last_day(contact, company)
+    return Permission(purpose, basis, since, until, why_not(contact, purpose, company, at))
 
 
-def widest(contact: Contact, house: Company, at: datetime) -> Permission:
+def widest(contact: Contact, company: Company, at: datetime) -> Permission:
     """Return what holds for the first purpose that is given; for the first of all, if none is."""
-    found = [permission(contact, purpose, house, at) for purpose in PURPOSES]
+    found = [permission(contact, purpose, company, at) for purpose in PURPOSES]
     return next((one for one in found if one.is_given), found[0])
 
 
 def why_not(
-    contact: Contact, purpose: ConsentPurpose, house: Company, at: datetime
+    contact: Contact, purpose: ConsentPurpose, company: Company, at: datetime
 ) -> SkipReason | None:
     """Return why the contact may not be written to for `purpose` at a moment, or None."""
     if not contact.keep_in_touch:
         return SkipReason.keep_in_touch_off
     if not getattr(contact, purpose):
         return SkipReason.no_consent
-    return SkipReason.basis_ended if has_ended(contact, purpose, house, at) else None
+    return SkipReason.basis_ended if has_ended(contact, purpose, company, at) else None
 
 
-def has_ended(contact: Contact, purpose: ConsentPurpose, house: Company, at: datetime) -> bool:
+def has_ended(contact: Contact, purpose: ConsentPurpose, company: Company, at: datetime) -> bool:
     """Say whether time alone stands in the way: a former client, silent, who never said yes."""
     if contact.left_on is None or consent_of(contact, purpose) is not None:
         return False
-    end = last_day(contact, house)
-    return end is not None and at.astimezone(house.zone).date() > end
+    end = last_day(contact, company)
+    return end is not None and at.astimezone(company.zone).date() > end
 
 
 def consent_of(contact: Contact, purpose: ConsentPurpose) -> datetime | None:
@@ -86,14 +86,14 @@ def consent_of(contact: Contact, purpose: ConsentPurpose) -> datetime | None:
     return found
 
 
-def last_day(contact: Contact, house: Company) -> date | None:
+def last_day(contact: Contact, company: Company) -> date | None:
     """Return the last day on which a former client may be written to without a yes."""
     if contact.left_on is None:
         return None
     last = contact.left_on
     if contact.interacted_at is not None:
-        last = max(last, contact.interacted_at.astimezone(house.zone).date())
-    return last + relativedelta(months=house.basis_months)
+        last = max(last, contact.interacted_at.astimezone(company.zone).date())
+    return last + relativedelta(months=company.basis_months)
 
 
 def oldest_day(today: date, months: int) -> date:

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import case, select
 
+from service import current
 from service.clock import local_moment
-from service.current import company
 from service.extensions import db
 from service.mail.kinds import RULES
 from service.mail.rows import among
@@ -76,12 +76,12 @@ def waits(
     `together` are the ids of all rows of their claim: what anybody claimed before goes first.
     The rows of a claim have to be committed as `sending`: see the promise above.
     """
-    house = company()
+    company = current.company()
     found = {}
     for row in rows:
         if row.contact is None or _is_by_hand(row):
             continue
-        ends = quiet_until(row.kind, row.contact, at, house)
+        ends = quiet_until(row.kind, row.contact, at, company)
         if ends > at:
             found[row.id] = Wait(ends, WaitReason.quiet_hours)
     capped = [
@@ -89,22 +89,22 @@ def waits(
         for row in rows
         if row.contact is not None and row.kind in UNASKED and row.id not in found
     ]
-    return {**found, **_over_the_cap(capped, at, house, together)} if capped else found
+    return {**found, **_over_the_cap(capped, at, company, together)} if capped else found
 
 
-def quiet_until(kind: MailKind, contact: Contact, at: datetime, house: Company) -> datetime:
+def quiet_until(kind: MailKind, contact: Contact, at: datetime, company: Company) -> datetime:
     """Return from when on a mail of `kind` may reach `contact`: `at`, or the quiet hours' end."""
     if RULES[kind].priority is Priority.urgent:
         return at
-    return house.quiet_hours.over_at(at, zone_of(contact, house))
+    return company.quiet_hours.over_at(at, zone_of(contact, company))
 
 
-def zone_of(contact: Contact, house: Company) -> str:
+def zone_of(contact: Contact, company: Company) -> str:
     """Return the zone in which the contact's days and hours are counted."""
     try:
-        return ZoneInfo(contact.time_zone).key if contact.time_zone else house.time_zone
+        return ZoneInfo(contact.time_zone).key if contact.time_zone else company.time_zone
     except (KeyError, ValueError, OSError):  # one that this machine's tables do not have (any more)
-        return house.time_zone
+        return company.time_zone
 
 
 def by_moment(found: Mapping[int, Wait]) -> dict[datetime, list[int]]:
@@ -118,7 +118,7 @@ def by_moment(found: Mapping[int, Wait]) -> dict[datetime, list[int]]:
 def _over_the_cap(
     rows: Sequence[tuple[OutboxMessage, Contact]],
     at: datetime,
-    house: Company,
+    company: Company,
     together: Collection[int],
 ) -> dict[int, Wait]:
     """Return what is one too many for its reader's day; by hand first, then the longest due."""
@@ -127,15 +127,15 @@ def _over_the_cap(
     found = {}
     for row, contact in sorted(rows, key=lambda pair: (not _is_by_hand(pair[0]), _order(pair[0]))):
         address = contact.email_key
-        begins, ends = _day_of(at, zone_of(contact, house))
+        begins, ends = _day_of(at, zone_of(contact, company))
         had = sum(other.arrived_within(begins, ends) for other in others[address])
-        left = max(house.daily_cap, 1) - had - passing[address]
+        left = max(company.daily_cap, 1) - had - passing[address]
         in_hand = sum(other.is_ahead_of(row, together) for other in others[address])
         if left > in_hand or _is_by_hand(row):
             passing[address] += 1
             continue
         soon = at + MINUTE * (1 + row.id % 10)  # apart, so that they do not meet again
-        until = soon if left > 0 else _tomorrow(row, contact, at, house)
+        until = soon if left > 0 else _tomorrow(row, contact, at, company)
         found[row.id] = Wait(until, WaitReason.daily_cap)
     return found
 
@@ -174,12 +174,12 @@ def _others(rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime) -> dict
     return found
 
 
-def _tomorrow(row: OutboxMessage, contact: Contact, at: datetime, house: Company) -> datetime:
+def _tomorrow(row: OutboxMessage, contact: Contact, at: datetime, company: Company) -> datetime:
     """Return the row's own time of day on the reader's next day, or when it is quiet no more."""
-    zone = zone_of(contact, house)
+    zone = zone_of(contact, company)
     day = at.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
     own = row.due_at.astimezone(ZoneInfo(zone)).time()
-    return quiet_until(row.kind, contact, local_moment(day, own, zone), house)
+    return quiet_until(row.kind, contact, local_moment(day, own, zone), company)
 
 
 def _day_of(at: datetime, zone: str) -> tuple[datetime, datetime]:

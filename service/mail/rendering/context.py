@@ -77,13 +77,13 @@ class Content:
     choices: dict[str, str] = field(default_factory=dict)
 
 
-def content(topic: Topic, house: Company) -> Content:
+def content(topic: Topic, company: Company) -> Content:
     """Return what the mail about `topic` says; raises Unwritable without the link it is for."""
     said = Content()
     if topic.row.contact:
-        _add_client_side(said, topic, topic.row.contact, house)
+        _add_client_side(said, topic, topic.row.contact, company)
     elif topic.row.provider:
-        _add_team_side(said, topic, topic.row.provider, house)
+        _add_team_side(said, topic, topic.row.provider, company)
     if topic.own and topic.own.is_counted:
         said.choices["is_counted"] = "yes"
     _add_link(said, topic)
@@ -91,37 +91,37 @@ def content(topic: Topic, house: Company) -> Content:
     return said
 
 
-def _add_client_side(said: Content, topic: Topic, contact: Contact, house: Company) -> None:
+def _add_client_side(said: Content, topic: Topic, contact: Contact, company: Company) -> None:
     departure, language = topic.row.departure, topic.row.language
     said.words["reader_name"] = one_line(contact.first_name)
     said.words["preferences_url"] = links.preferences(contact)
     if topic.responsible:
         said.words["responsible"] = one_line(topic.responsible.name)
     if topic.invitation:
-        closing = topic.invitation.closes_at.astimezone(house.zone).date()
+        closing = topic.invitation.closes_at.astimezone(company.zone).date()
         said.words["closes_day"] = day_in_words(closing, language)
     if departure and departure.end_on:
         said.words["end_day"] = day_in_words(departure.end_on, language)
-        if topic.row.kind is MailKind.thank_you and departure.end_on > today(house.time_zone):
+        if topic.row.kind is MailKind.thank_you and departure.end_on > today(company.time_zone):
             said.choices["ends_later"] = "yes"
     if topic.row.kind is MailKind.testimonial_request and topic.response:
         said.choices["why_left"] = why_left(topic.response.reasons)
     if topic.row.kind is MailKind.testimonial_edit and topic.testimonial:
         said.words["edited_quote"] = quoted(topic.testimonial.edited_quote, QUOTE_OCTETS)
     if topic.row.kind is MailKind.greeting:
-        _add_greeting(said, topic, contact, house)
+        _add_greeting(said, topic, contact, company)
 
 
-def _add_greeting(said: Content, topic: Topic, contact: Contact, house: Company) -> None:
+def _add_greeting(said: Content, topic: Topic, contact: Contact, company: Company) -> None:
     due_at, start = topic.row.due_at, contact.client.started_on
-    day = due_at.astimezone(house.zone).date() if due_at else today(house.time_zone)
+    day = due_at.astimezone(company.zone).date() if due_at else today(company.time_zone)
     said.choices["occasion"] = (topic.row.context or {}).get("occasion", Occasion.season)
     said.words["years"] = years_in_words(
         years_since(start, day) if start else 0, topic.row.language
     )
 
 
-def _add_team_side(said: Content, topic: Topic, provider: Provider, house: Company) -> None:
+def _add_team_side(said: Content, topic: Topic, provider: Provider, company: Company) -> None:
     said.words["reader_name"] = one_line(provider.name).partition(" ")[0]
     if topic.row.departure:
         _add_departure(said, topic.row.departure)
@@ -131,13 +131,13 @@ def _add_team_side(said: Content, topic: Topic, provider: Provider, house: Compa
         if topic.conversation:
             _add_wish(said, topic.conversation, topic.row.departure, provider)
         if topic.row.kind is MailKind.alert_mail_trouble:
-            _add_trouble(said, topic.row.context, house)
+            _add_trouble(said, topic.row.context, company)
         if topic.response:
             _add_answer(said, topic.response)
         if topic.testimonial:
             _add_testimonial(said, topic.testimonial)
         if topic.link:
-            said.words["expires"] = _moment_in_words(topic.link.expires_at, house)
+            said.words["expires"] = _moment_in_words(topic.link.expires_at, company)
 
 
 def _add_link(said: Content, topic: Topic) -> None:
@@ -232,18 +232,18 @@ def _add_answer(said: Content, response: Response) -> None:
     said.words["reasons"] = ", ".join(label(reason) for reason in given)
 
 
-def _add_trouble(said: Content, figures: Mapping[str, Any], house: Company) -> None:
+def _add_trouble(said: Content, figures: Mapping[str, Any], company: Company) -> None:
     said.choices["trouble"] = figures["trouble"]
     said.words |= {
-        "since": _moment_in_words(datetime.fromisoformat(figures["since"]), house),
+        "since": _moment_in_words(datetime.fromisoformat(figures["since"]), company),
         "count": format_decimal(figures["count"]),
         "of": format_decimal(figures["of"]),
         "server_words": one_line(figures["words"]),
     }
 
 
-def _moment_in_words(moment: datetime, house: Company) -> str:
-    local = moment.astimezone(house.zone)
+def _moment_in_words(moment: datetime, company: Company) -> str:
+    local = moment.astimezone(company.zone)
     return str(format_datetime(local, gettext("EEEE, d MMMM, HH:mm"), rebase=False))
 
 

@@ -28,7 +28,7 @@ def complete(topic: Topic, own: Text, words: Mapping[str, str], our_name: str) -
 
 @lru_cache(maxsize=256)
 def _asked_for(own: Text, kind: MailKind) -> tuple[str, ...]:
-    """Return the words that placeholders of `own` stand for; one query for a whole mailing."""
+    """Return the words that placeholders of `own` stand for, once per text."""
     used = placeholders.names_in(own.subject) | placeholders.names_in(own.body)
     asked = [one for one in placeholders.of(kind) if one.name in used and not one.is_block]
     return tuple(one.word for one in asked)

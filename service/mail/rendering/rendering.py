@@ -41,8 +41,8 @@ class Rendering:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What all mails of a batch share."""
+class CompanyFacts:
+    """The company as the mails of a batch show it: the row, its branding, its sender address."""
 
     company: Company
     branding: Branding
@@ -64,11 +64,11 @@ def render_many(rows: Sequence[OutboxMessage]) -> list[Rendering | Unwritable]:
 
     The number of queries does not grow with the number of rows.
     """
-    house = the_house()
+    facts = company_facts()
     rendered: list[Rendering | Unwritable] = []
     for topic in load(rows):
         try:
-            rendered.append(render_topic(topic, house))
+            rendered.append(render_topic(topic, facts))
         except Unwritable as why:
             rendered.append(why)
         except headers.BadHeader as why:
@@ -76,13 +76,13 @@ def render_many(rows: Sequence[OutboxMessage]) -> list[Rendering | Unwritable]:
     return rendered
 
 
-def the_house() -> House:
-    """Return what mails say and show of the company as it is set up now."""
+def company_facts() -> CompanyFacts:
+    """Return the facts of the company as it is set up now."""
     company_row = company()
     logo = logo_of(company_row)
     plain = branding_of(company_row)
     branding = branding_of(company_row, logo) if logo else plain
-    return House(company_row, branding, plain, logo, sender_address(company_row))
+    return CompanyFacts(company_row, branding, plain, logo, sender_address(company_row))
 
 
 def sender_address(company_row: Company) -> str:
@@ -90,23 +90,23 @@ def sender_address(company_row: Company) -> str:
     return company_row.sender_email or parseaddr(settings().mail_default_sender)[1]
 
 
-def render_topic(topic: Topic, house: House) -> Rendering:
+def render_topic(topic: Topic, facts: CompanyFacts) -> Rendering:
     """Return the mail about `topic`; raises Unwritable or BadHeader."""
     sampled = (topic.row.context or {}).get("sample")
     if sampled in SAMPLED and topic.row.provider:
-        return _sample_for(topic, MailKind(sampled), topic.row.provider, house)
-    row, said = topic.row, content(topic, house.company)
+        return _sample_for(topic, MailKind(sampled), topic.row.provider, facts)
+    row, said = topic.row, content(topic, facts.company)
     to_provider = RULES[row.kind].to_provider
-    branding = house.plain_branding if to_provider else house.branding
+    branding = facts.plain_branding if to_provider else facts.branding
     if row.kind is MailKind.test_mail:
-        said.words["sender"] = house.address
+        said.words["sender"] = facts.address
     if topic.own:
         said.words = custom_words.complete(topic, topic.own, said.words, branding.name)
-        branding = house.plain_branding if topic.own.is_long else branding
+        branding = facts.plain_branding if topic.own.is_long else branding
     slots, choices = frozenset(said.words), tuple(sorted(said.choices.items()))
     compiled = compile_template(row.kind, row.language, branding, slots, choices, topic.own)
     return Rendering(
-        sender=(_sender_name(topic, branding), house.address),
+        sender=(_sender_name(topic, branding), facts.address),
         to=_recipient(row),
         subject=headers.checked("Subject", compiled.filled_subject(said.words)),
         text=compiled.filled_text(said.words),
@@ -114,17 +114,17 @@ def render_topic(topic: Topic, house: House) -> Rendering:
         message_id=row.message_id or "",
         reply_to=_reply_address(topic),
         replies_also_to=_our_reply_address(topic, branding),
-        extra_headers=_extra_headers(topic, said, house),
-        pictures=(house.logo,) if house.logo and branding.logo else (),
+        extra_headers=_extra_headers(topic, said, facts),
+        pictures=(facts.logo,) if facts.logo and branding.logo else (),
     )
 
 
-def _sample_for(topic: Topic, kind: MailKind, to: Provider, house: House) -> Rendering:
+def _sample_for(topic: Topic, kind: MailKind, to: Provider, facts: CompanyFacts) -> Rendering:
     """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
     row = topic.row
-    shown = sample(kind, row.language, to, house.company, topic.like)
+    shown = sample(kind, row.language, to, facts.company, topic.like)
     shown.own = topic.own
-    rendered = render_topic(shown, house)
+    rendered = render_topic(shown, facts)
     return replace(
         rendered,
         to=_recipient(row),
@@ -165,13 +165,13 @@ def _our_reply_address(topic: Topic, branding: Branding) -> Address | None:
     return (branding.name, ours) if ours else None
 
 
-def _extra_headers(topic: Topic, said: Content, house: House) -> dict[str, str]:
+def _extra_headers(topic: Topic, said: Content, facts: CompanyFacts) -> dict[str, str]:
     row, extra = topic.row, _headers_of_all(topic.row)
     if RULES[row.kind].is_reminder and row.reply_to and row.reply_to.message_id:
         extra["In-Reply-To"] = extra["References"] = row.reply_to.message_id
     if not RULES[row.kind].is_transactional:
         by_post = links.one_click(said.words["preferences_url"], RULES[row.kind].purpose)
-        to = verp.address(row.public_id) or house.address  # signed: it says whose mail it answers
+        to = verp.address(row.public_id) or facts.address  # signed: it says whose mail it answers
         by_mail = f"mailto:{quote(to, safe='@+')}?subject=unsubscribe"
         extra["List-Unsubscribe"] = f"<{by_post}>, <{by_mail}>"
         extra["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

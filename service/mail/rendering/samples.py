@@ -47,7 +47,7 @@ def sample(
     kind: MailKind,
     language: str,
     sender: Provider,
-    house: Company,
+    company: Company,
     like: Departure | None = None,
 ) -> Topic:
     """Return a topic for a mail of `kind`, signed by (or to) `sender`.
@@ -55,7 +55,7 @@ def sample(
     `like` is whose names and dates it has; its links lead nowhere all the same.
     """
     with force_locale(language):
-        departure = _departure(sender, house, like, language)
+        departure = _departure(sender, company, like, language)
         row = _whole(
             OutboxMessage,
             public_id=NO_MAIL,
@@ -129,9 +129,9 @@ def _trouble() -> dict[str, Any]:
 
 
 def _departure(
-    responsible: Provider, house: Company, like: Departure | None, language: str
+    responsible: Provider, company: Company, like: Departure | None, language: str
 ) -> Departure:
-    three_years_ago = today(house.time_zone) - timedelta(days=3 * 366)
+    three_years_ago = today(company.time_zone) - timedelta(days=3 * 366)
     client_name = like.client.name if like else "Bodegas Ruy Díaz"
     client = _whole(
         Client,
@@ -157,7 +157,7 @@ def _departure(
         contact=contact,
         responsible=(like and like.responsible) or responsible,
         service=like.service if like else _("Online shop"),
-        end_on=like.end_on if like else today(house.time_zone) - timedelta(days=1),
+        end_on=like.end_on if like else today(company.time_zone) - timedelta(days=1),
     )
 
 

@@ -23,10 +23,10 @@ def preview(
 ) -> Rendering:
     """Return the mail that `text` makes, as for `like` or for a sample client."""
     with db.session.no_autoflush:
-        house = rendering.the_house()
-        topic = sample(kind, language, sender, house.company, like)
+        facts = rendering.company_facts()
+        topic = sample(kind, language, sender, facts.company, like)
         topic.own = text
-        return rendering.render_topic(topic, house)
+        return rendering.render_topic(topic, facts)
 
 
 def examples(kind: MailKind, language: str, sender: Provider) -> dict[str, str]:
@@ -34,10 +34,10 @@ def examples(kind: MailKind, language: str, sender: Provider) -> dict[str, str]:
     asked = [one for one in placeholders.of(kind) if one.is_in_subjects]
     all_of_them = Text("", " ".join(one.written for one in asked))
     with db.session.no_autoflush:
-        house = rendering.the_house()
-        topic = sample(kind, language, sender, house.company)
-        known = content(topic, house.company).words
-        words = custom_words.complete(topic, all_of_them, known, house.branding.name)
+        facts = rendering.company_facts()
+        topic = sample(kind, language, sender, facts.company)
+        known = content(topic, facts.company).words
+        words = custom_words.complete(topic, all_of_them, known, facts.branding.name)
     return {one.name: words[one.word] for one in asked}
 
 

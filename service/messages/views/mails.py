@@ -41,7 +41,7 @@ blueprint = Blueprint("mails", __name__, url_prefix="/mails")
 @requires(Role.viewer)
 def index() -> str:
     """List the kinds: those to clients in the order of a departure, then those to the team."""
-    language = current_provider().language or rendering.the_house().company.language
+    language = current_provider().language or rendering.company_facts().company.language
     mails = _rendered_all(list(MailKind), language)
     subjects = {kind: mail.subject for kind, mail in zip(MailKind, mails, strict=True)}
     return render_template(
@@ -114,12 +114,12 @@ def _rendered(kind: MailKind, language: str) -> Rendering:
 def _rendered_all(kinds: Sequence[MailKind], language: str) -> list[Rendering]:
     """Return a sample of each of `kinds`, in words of one's own where there are such."""
     with db.session.no_autoflush:
-        house = rendering.the_house()
-        topics = [sample(kind, language, current_provider(), house.company) for kind in kinds]
+        facts = rendering.company_facts()
+        topics = [sample(kind, language, current_provider(), facts.company) for kind in kinds]
         own = custom_texts.of_rows([topic.row for topic in topics])
         for topic, text in zip(topics, own, strict=True):
             topic.own = text
-        return [rendering.render_topic(topic, house) for topic in topics]
+        return [rendering.render_topic(topic, facts) for topic in topics]
 
 
 def with_pictures_inside(mail: Rendering) -> str:

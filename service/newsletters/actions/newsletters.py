@@ -6,8 +6,8 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
+from service import current
 from service.clock import local_moment, now
-from service.current import company
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail.rendering.texts import Text
@@ -93,10 +93,10 @@ def schedule(
         raise Conflict(_("Somebody of your team has scheduled it already."))
     if newsletter.version != was:
         raise _changed()
-    house, at = company(), now()
+    company, at = current.company(), now()
     refuse_unfit(newsletter)
-    local = first or at.astimezone(house.zone).replace(tzinfo=None, microsecond=0)
-    due_at = local_moment(local.date(), local.time(), house.time_zone) if first else at
+    local = first or at.astimezone(company.zone).replace(tzinfo=None, microsecond=0)
+    due_at = local_moment(local.date(), local.time(), company.time_zone) if first else at
     if due_at < at - LATE:
         raise Refused(_("That moment has passed. Choose a later one, or send it now."))
     newsletter.first_at = local.isoformat(timespec="seconds")
@@ -110,7 +110,7 @@ def refuse_unfit(newsletter: Newsletter) -> None:
     """Raise Refused, with what to do, when there is nothing to send or nobody to send it to."""
     if not newsletter.languages:
         raise Refused(_("Write the text first, in one language at least."))
-    found = audiences.readers(newsletter.readers, company(), now())
+    found = audiences.readers(newsletter.readers, current.company(), now())
     if all(reader.why_not for reader in found):
         raise Refused(
             _("Nobody would get it. Widen the audience: take out a condition, or choose everybody.")

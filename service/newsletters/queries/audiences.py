@@ -46,13 +46,13 @@ class Reader:
     why_not: SkipReason | None
 
 
-def readers(audience: Audience, house: Company, at: datetime) -> list[Reader]:
+def readers(audience: Audience, company: Company, at: datetime) -> list[Reader]:
     """Return all whom `audience` fits, in the order of their ids.
 
     An address counts once, whichever clients it belongs to: its first contact who may be written
     to gets it. Sample data is nobody.
     """
-    rows = db.session.execute(_query(audience, house, at)).all()
+    rows = db.session.execute(_query(audience, company, at)).all()
     unwanted = suppressions.find_all([row.email for row in rows if row.why_not is None])
     found = []
     for row in rows:
@@ -67,13 +67,13 @@ def readers(audience: Audience, house: Company, at: datetime) -> list[Reader]:
 
 
 def next_to_write(
-    audience: Audience, house: Company, at: datetime, after: int, limit: int
+    audience: Audience, company: Company, at: datetime, after: int, limit: int
 ) -> list[Reader]:
     """Return the next readers beyond contact `after`, at most `limit`, who may be written to.
 
     Whether their address is suppressed is left to the gate, which tells why on the mail itself.
     """
-    query = _query(audience, house, at, after, only_allowed=True).limit(limit)
+    query = _query(audience, company, at, after, only_allowed=True).limit(limit)
     return [
         Reader(row.id, row.name, row.email, row.language, row.client, row.client_id, None)
         for row in db.session.execute(query)
@@ -81,9 +81,14 @@ def next_to_write(
 
 
 def _query(
-    audience: Audience, house: Company, at: datetime, after: int = 0, *, only_allowed: bool = False
+    audience: Audience,
+    company: Company,
+    at: datetime,
+    after: int = 0,
+    *,
+    only_allowed: bool = False,
 ) -> Select[tuple[int, str, str, str, str, str, str | None]]:
-    why_not = _why_not(house, at)
+    why_not = _why_not(company, at)
     of_address = func.row_number().over(
         partition_by=(Contact.email_key, why_not.is_(None)), order_by=Contact.id
     )
@@ -99,7 +104,7 @@ def _query(
             of_address.label("place"),
         )
         .join(Client, Client.id == Contact.client_id)
-        .where(Client.is_sample.is_(False), *_conditions(audience, house, at))
+        .where(Client.is_sample.is_(False), *_conditions(audience, company, at))
         .subquery()
     )
     columns = [column for column in fitting.c if column.name != "place"]
@@ -109,14 +114,14 @@ def _query(
     return query.order_by(fitting.c.id)
 
 
-def _why_not(house: Company, at: datetime) -> ColumnElement[str | None]:
+def _why_not(company: Company, at: datetime) -> ColumnElement[str | None]:
     """Say what models.bases.why_not says, in its order; None where we may."""
-    first = oldest_day(at.astimezone(house.zone).date(), house.basis_months)
+    first = oldest_day(at.astimezone(company.zone).date(), company.basis_months)
     holds = or_(
         Contact.left_on.is_(None),
         Contact.newsletter_consent_at.is_not(None),
         Contact.left_on >= first,
-        Contact.interacted_at >= midnight(first, house.zone),
+        Contact.interacted_at >= midnight(first, company.zone),
     )
     return case(
         (Contact.keep_in_touch.is_(False), SkipReason.keep_in_touch_off.value),
@@ -126,10 +131,10 @@ def _why_not(house: Company, at: datetime) -> ColumnElement[str | None]:
     )
 
 
-def _conditions(audience: Audience, house: Company, at: datetime) -> list[ColumnElement[bool]]:
+def _conditions(audience: Audience, company: Company, at: datetime) -> list[ColumnElement[bool]]:
     found = []
     has_left = and_(
-        Contact.left_on.is_not(None), Contact.left_on <= at.astimezone(house.zone).date()
+        Contact.left_on.is_not(None), Contact.left_on <= at.astimezone(company.zone).date()
     )
     if audience.who is not Who.all:
         found.append(has_left if audience.who is Who.former else ~func.coalesce(has_left, False))

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import contains_eager
 
-from service.current import company
+from service import current
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.mail.policy.greetings import readers, why_not
@@ -69,8 +69,8 @@ def line(greeting: Greeting, at: datetime) -> Line:
 
 def next_day(greeting: Greeting, at: datetime) -> date | None:
     """Return the next day on which it goes to somebody whom it is for; None when there is none."""
-    house = company()
-    after = greeting.last_passed(at, house.time_zone)
+    company = current.company()
+    after = greeting.last_passed(at, company.time_zone)
     if greeting.occasion is Occasion.season:
         return greeting.next_day(after)
     key = Client.started_day
@@ -85,12 +85,12 @@ def next_day(greeting: Greeting, at: datetime) -> date | None:
 
 def verdicts(greeting: Greeting, at: datetime) -> list[Verdict]:
     """Return everybody whom it is for, with why they would not get it today, in order."""
-    house = company()
+    company = current.company()
     query = readers(greeting).with_only_columns(
         Contact.id,
         Contact.email,
-        why_not(at.astimezone(house.zone).date()),
-        _of_the_gate(house, at),
+        why_not(at.astimezone(company.zone).date()),
+        _of_the_gate(company, at),
         maintain_column_froms=True,
     )
     asked = select(Suppression.address_hash).where(Suppression.scope.in_(_STOPPING))
@@ -132,10 +132,10 @@ def _day_of(greeting: Greeting, contact: Contact) -> str | None:
     return days.get(greeting.occasion)
 
 
-def _of_the_gate(house: Company, at: datetime) -> ColumnElement[str | None]:
+def _of_the_gate(company: Company, at: datetime) -> ColumnElement[str | None]:
     """Return what models.bases.why_not says of greetings, asked of the database."""
-    first = oldest_day(at.astimezone(house.zone).date(), house.basis_months)
-    never = midnight(first, house.zone)
+    first = oldest_day(at.astimezone(company.zone).date(), company.basis_months)
+    never = midnight(first, company.zone)
     has_ended = and_(
         Contact.left_on.is_not(None),
         Contact.greetings_consent_at.is_(None),

@@ -14,9 +14,9 @@ _AS_PAGE = (("is_page", "yes"),)  # a choice of the template
 
 def html_of(issue: NewsletterIssue, language: str) -> str:
     """Return the whole page: what the mails say, with words that fit anybody for names."""
-    house = rendering.the_house()
+    facts = rendering.company_facts()
     said = issue.text_in(issue.language_for(language))
-    branding = house.plain_branding
+    branding = facts.plain_branding
     with force_locale(language):
         words = {
             "reader_name": gettext("everybody"),
@@ -37,7 +37,7 @@ def subject_of(issue: NewsletterIssue, language: str) -> str:
     """Return the subject as the archive shows it."""
     said = issue.text_in(issue.language_for(language))
     own = text_of(said["subject"], said["body"] or "…")
-    branding = rendering.the_house().plain_branding
+    branding = rendering.company_facts().plain_branding
     compiled = compile_template(
         MailKind.newsletter, language, branding, frozenset({"reader_name"}), (), own
     )

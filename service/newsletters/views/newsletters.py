@@ -201,14 +201,14 @@ def _schedule_page(row: Newsletter, form: ScheduleForm, *, is_ready: bool) -> st
 
 def _dates(form: ScheduleForm) -> list[Any]:
     """Return the first moments of what was chosen."""
-    house, first = current_company(), form.first
+    company, first = current_company(), form.first
     frequency = Frequency(form.frequency.data)
-    local = first or now().astimezone(house.zone).replace(tzinfo=None, microsecond=0)
-    begins = local_moment(local.date(), local.time(), house.time_zone)
+    local = first or now().astimezone(company.zone).replace(tzinfo=None, microsecond=0)
+    begins = local_moment(local.date(), local.time(), company.time_zone)
     if frequency is Frequency.once:
         return [begins]
     rule = rule_of(frequency, local)
-    return [begins, *upcoming(local, rule, house.time_zone, begins, FORETOLD - 1)]
+    return [begins, *upcoming(local, rule, company.time_zone, begins, FORETOLD - 1)]
 
 
 def _next_of(row: Newsletter) -> Any:

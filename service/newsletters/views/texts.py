@@ -98,8 +98,8 @@ def send_test(newsletter: str) -> Page:
 
 
 def _language(row: Newsletter) -> str:
-    house = company().language
-    language = request.args.get("language") or row.language_for(house)
+    default_language = company().language
+    language = request.args.get("language") or row.language_for(default_language)
     if language not in LANGUAGES:
         abort(404)
     return language

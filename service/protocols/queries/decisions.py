@@ -129,7 +129,7 @@ def _moved(mail: OutboxMessage, due_at: datetime, known: Evidence) -> Iterator[s
     """Say what kept it from going at its time, for one that was tried."""
     if mail.contact is None or mail.state not in TRIED or mail.due_at - due_at <= SLACK:
         return
-    ends = quiet_hours.quiet_until(mail.kind, mail.contact, due_at, known.house)
+    ends = quiet_hours.quiet_until(mail.kind, mail.contact, due_at, known.company)
     if due_at < ends <= mail.due_at:
         yield _("These were quiet hours for them, so it waited until %(moment)s.", moment=_at(ends))
         due_at = ends
@@ -146,11 +146,11 @@ def _is_of_the_cap(mail: OutboxMessage, due_at: datetime, known: Evidence) -> bo
     """Say whether it was put off as the daily cap does it: to its own time of a later day."""
     if mail.contact is None or RULES[mail.kind].is_transactional:
         return False
-    zone = quiet_hours.zone_of(mail.contact, known.house)
+    zone = quiet_hours.zone_of(mail.contact, known.company)
     own, then = due_at.astimezone(ZoneInfo(zone)), mail.due_at.astimezone(ZoneInfo(zone))
     days = (then.date(), then.date() - timedelta(days=1))  # quiet hours may reach into the next
     moments = [local_moment(day, own.time(), zone) for day in days if day > own.date()]
-    ends = (quiet_hours.quiet_until(mail.kind, mail.contact, at, known.house) for at in moments)
+    ends = (quiet_hours.quiet_until(mail.kind, mail.contact, at, known.company) for at in moments)
     return mail.due_at in ends
 
 

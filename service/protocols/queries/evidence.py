@@ -63,7 +63,7 @@ class Asked:
 class Evidence:
     """What a page of mails is explained from."""
 
-    house: Company
+    company: Company
     situations: dict[int, Situation] = field(default_factory=dict)  # by departure, without mails
     asked: dict[int, Asked] = field(default_factory=dict)  # by mail
     went: dict[tuple[int, str], list[datetime]] = field(default_factory=dict)  # departure, step
@@ -88,7 +88,7 @@ def of(mails: Iterable[OutboxMessage]) -> Evidence:
     departures = {mail.departure.id: mail.departure for mail in decided if mail.departure}
     if departures:
         found.events = _events(departures)
-        found.situations = _situations(departures, found.house.time_zone)
+        found.situations = _situations(departures, found.company.time_zone)
         found.asked = _asked(decided, found)
         found.went = _went(departures, found.asked.values())
     found.stopping = _stopping(decided)

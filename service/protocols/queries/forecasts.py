@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload
 
-from service.current import company
+from service import current
 from service.extensions import db
 from service.mail import outbox
 from service.mail.policy import quiet_hours, suppressions
@@ -45,13 +45,13 @@ def coming(
 
     `conditions` narrow the departures, joined to their enrolments and clients.
     """
-    house, last = company(), 0
+    company, last = current.company(), 0
     while found := _chunk(last, until, conditions):
         last = found[-1].id
         departures = [enrolment.departure for enrolment in found]
         unwanted = suppressions.find_all([each.contact.email for each in departures])
         for situation in situations.of_all(departures).values():
-            forecasts = _foretold(situation, at, until, unwanted, house)
+            forecasts = _foretold(situation, at, until, unwanted, company)
             if forecasts:
                 yield Coming(situation, forecasts)
 
@@ -61,7 +61,7 @@ def _foretold(
     at: datetime,
     until: datetime,
     unwanted: suppressions.Found,
-    house: Company,
+    company: Company,
 ) -> list[Forecast]:
     departure = situation.departure
     contact = departure.contact
@@ -70,7 +70,7 @@ def _foretold(
         return outbox.why_not(step.kind, contact, departure, step.name, unwanted, moment)
 
     def hours(step: Step, moment: datetime) -> datetime:
-        return quiet_hours.quiet_until(step.kind, contact, moment, house)
+        return quiet_hours.quiet_until(step.kind, contact, moment, company)
 
     return foretell(situation, at, until, gate, hours)
 

@@ -92,7 +92,7 @@ def _basis(mail: OutboxMessage, contact: Contact, agreed_at: Any, known: Evidenc
         basis, since = Basis.consent, moments.in_words(agreed_at)
     else:
         ended_at = mail.ended_at or mail.due_at
-        day = ended_at.astimezone(known.house.zone).date()
+        day = ended_at.astimezone(known.company.zone).date()
         has_left = contact.left_on is not None and contact.left_on <= day
         basis = Basis.legitimate_interest if has_left else Basis.contract
         start = contact.left_on if has_left else contact.client.started_on
@@ -136,7 +136,7 @@ def _of_a_greeting(mail: OutboxMessage, known: Evidence) -> Iterator[str]:
         yield _("Greeting “%(name)s”, each year anew.", name=greeting_label(greeting))
     occasion = mail.context.get("occasion")
     if occasion in set(Occasion) and mail.expires_at is not None:
-        day = (mail.expires_at - LATE).astimezone(ZoneInfo(known.house.time_zone)).date()
+        day = (mail.expires_at - LATE).astimezone(ZoneInfo(known.company.time_zone)).date()
         yield str(OCCASIONS[Occasion(occasion)]) % {"day": format_date(day, _("d MMMM"))}
     if greeting is not None and _is_as_then(greeting, mail):
         yield _("For: %(who)s.", who=circle_label(greeting.circle).lower())

@@ -115,10 +115,10 @@ def _no_consent(mail: OutboxMessage, known: Evidence, _due_at: datetime | None) 
 def _basis_ended(mail: OutboxMessage, known: Evidence, _due_at: datetime | None) -> Iterator[str]:
     yield why_not(SkipReason.basis_ended)
     contact, ended_at = mail.contact, mail.ended_at or mail.due_at
-    end = last_day(contact, known.house) if contact else None
+    end = last_day(contact, known.company) if contact else None
     if contact is None or contact.left_on is None or end is None:
         return
-    if end < ended_at.astimezone(known.house.zone).date():  # else a sign of life came since
+    if end < ended_at.astimezone(known.company.zone).date():  # else a sign of life came since
         yield _(
             "They left on %(day)s; %(last)s was the last day to write to them without a yes.",
             day=format_date(contact.left_on),

@@ -19,12 +19,12 @@ from forms.surveys import OwnQuestion, SurveyForm, made_for
 from service.config import LANGUAGES
 from service.current import settings
 from service.models import Question
-from service.surveys.queries import House, Survey
+from service.surveys.queries import PublicCompany, Survey
 from service.web.compression import wants_gzip
 from service.web.language import browser_language, speak
 from service.web.theme import accent_css, public_css
 
-NOBODY = House(name="", accent="", logo_version=None, postal_address="")
+NOBODY = PublicCompany(name="", accent="", logo_version=None, postal_address="")
 TRY_AGAIN = 20  # seconds, for Retry-After
 
 
@@ -33,7 +33,7 @@ class Page:
     """All that the empty page shows."""
 
     language: str
-    house: House = NOBODY
+    company: PublicCompany = NOBODY
     responsible: str = ""
     has_handover: bool = True
     own: tuple[OwnQuestion, ...] = ()
@@ -83,7 +83,7 @@ def own_questions(questions: Sequence[Question]) -> tuple[OwnQuestion, ...]:
 
 def page_of(survey: Survey, own: tuple[OwnQuestion, ...], score: str | None = None) -> Page:
     """Return what the page of `survey` shows in the language of this request."""
-    return Page(g.language, survey.house, survey.responsible, survey.has_handover, own, score)
+    return Page(g.language, survey.company, survey.responsible, survey.has_handover, own, score)
 
 
 def empty(page: Page) -> Response:
@@ -99,7 +99,7 @@ def filled(
     page: Page, form: SurveyForm, status: int = 200, *, note: str = "", **more: Any
 ) -> Response:
     """Answer with the survey as far as it is filled in; `note` says why it is shown again."""
-    return show("form", status, page=page, company=page.house, form=form, note=note, **more)
+    return show("form", status, page=page, company=page.company, form=form, note=note, **more)
 
 
 def without_database(status: int, note: str) -> Response:
@@ -151,8 +151,8 @@ def words_typed(form: SurveyForm) -> list[tuple[str, str]]:
 def _kept(page: Page) -> Kept:
     form = made_for(page.own)(data={"score": page.score})
     html = render_template(
-        "public/surveys/form.html", page=page, company=page.house, form=form, is_kept=True
+        "public/surveys/form.html", page=page, company=page.company, form=form, is_kept=True
     ).encode()
-    css = public_css(str(current_app.static_folder)) + accent_css(page.house.accent)
+    css = public_css(str(current_app.static_folder)) + accent_css(page.company.accent)
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     return Kept(html, gzip.compress(html, 9, mtime=0), f"sha256-{digest}")
