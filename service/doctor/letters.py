@@ -34,8 +34,8 @@ class Letter:
 def a_letter(facts: CompanyFacts, sender: str) -> Letter:
     """Return the letter as it would go out from `sender`; raises Unwritable or BadHeader."""
     signer = Provider(name=facts.company.name, email=sender, is_active=True)
-    topic = sample(KIND, facts.company.language, signer, facts.company)
-    rendered = rendering.render_topic(topic, replace(facts, address=sender))
+    context = sample(KIND, facts.company.language, signer, facts.company)
+    rendered = rendering.render_context(context, replace(facts, address=sender))
     return Letter(replace(rendered, reply_to=None))
 
 

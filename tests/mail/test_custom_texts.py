@@ -12,8 +12,8 @@ from service.mail.rendering.rendering import (
     Rendering,
     company_facts,
     render,
+    render_context,
     render_many,
-    render_topic,
 )
 from service.messages.actions import test_mails
 from service.messages.queries import kinds
@@ -87,10 +87,13 @@ def test_all_that_a_mail_says_is_read_before_it_is_written(app, statements):
     row = a_mail(MailKind.thank_you)
     test = test_mails.send(MailKind.thank_you, "es", a_provider(), like=row.departure)
     db.session.commit()
-    topics = load(conditions.rows_of([row.id, test.id]))
+    contexts = load(conditions.rows_of([row.id, test.id]))
     facts = company_facts()
     db.session.expunge_all()
     db.session.commit()
     mails: list[Rendering] = []
-    assert statements(lambda: mails.extend(render_topic(topic, facts) for topic in topics)) == 0
+    assert (
+        statements(lambda: mails.extend(render_context(context, facts) for context in contexts))
+        == 0
+    )
     assert [mail.subject for mail in mails] == ["De todos"] * 2

@@ -176,14 +176,14 @@ def test_one_that_cannot_be_rendered_does_not_stop_the_others(
     session, mailbox, monkeypatch, caplog
 ):
     ids = mails(3)
-    original = rendering.render_topic
+    original = rendering.render_context
 
-    def render_topic(topic, facts):
-        if topic.row.id == ids[1]:
+    def render_context(context, facts):
+        if context.row.id == ids[1]:
             raise KeyError("name")
-        return original(topic, facts)
+        return original(context, facts)
 
-    monkeypatch.setattr(rendering, "render_topic", render_topic)
+    monkeypatch.setattr(rendering, "render_context", render_context)
     deliver(*ids)
     assert len(mailbox.messages()) == 2
     assert (fresh(ids[1]).state, fresh(ids[1]).server_words) == (
@@ -195,15 +195,15 @@ def test_one_that_cannot_be_rendered_does_not_stop_the_others(
 
 def test_one_that_the_lint_refuses_fails_with_its_faults(session, mailbox, monkeypatch, caplog):
     ids = mails(2)
-    original = rendering.render_topic
+    original = rendering.render_context
 
-    def render_topic(topic, facts):
-        found = original(topic, facts)
-        if topic.row.id == ids[0]:
+    def render_context(context, facts):
+        found = original(context, facts)
+        if context.row.id == ids[0]:
             found.extra_headers.pop("Auto-Submitted")
         return found
 
-    monkeypatch.setattr(rendering, "render_topic", render_topic)
+    monkeypatch.setattr(rendering, "render_context", render_context)
     deliver(*ids)
     assert [state_of(row_id) for row_id in ids] == [MailState.failed, MailState.sent]
     assert fresh(ids[0]).server_words == "no Auto-Submitted"

@@ -27,8 +27,8 @@ SETTINGS = {
 
 def rows_of(kind: MailKind) -> list[Model]:
     """The rows of a sample of `kind`, signed by somebody of the team."""
-    topic = sample(kind, "es", a_provider(), a_company())
-    rows = [getattr(topic, field.name) for field in fields(topic)]
+    context = sample(kind, "es", a_provider(), a_company())
+    rows = [getattr(context, field.name) for field in fields(context)]
     rows += [row.contact for row in rows[:1] if row.contact]
     return [row for row in rows if isinstance(row, Model)]
 
@@ -58,8 +58,8 @@ def test_a_worker_is_warmed_whatever_is_set(remade, named):
 def test_a_sample_shows_the_headers_that_the_settings_add(remade):
     with remade(**SETTINGS["both"]).app_context():
         facts = rendering.company_facts()
-        topic = sample(MailKind.survey_invitation, "es", a_provider(), facts.company)
-        mail = rendering.render_topic(topic, facts)
+        context = sample(MailKind.survey_invitation, "es", a_provider(), facts.company)
+        mail = rendering.render_context(context, facts)
         assert mail.replies_also_to == (facts.branding.name, verp.address(NO_MAIL))
         assert mail.extra_headers["X-PM-Metadata-mail"] == NO_MAIL
         db.session.rollback()
@@ -72,7 +72,7 @@ def test_a_sample_that_somebody_asked_for_is_answered_to_people_alone(remade, la
         facts = rendering.company_facts()
         asked = sample(MailKind.test_mail, language, marta, facts.company)
         asked.row.context = {"sample": MailKind.survey_invitation}
-        mail = rendering.render_topic(asked, facts)
+        mail = rendering.render_context(asked, facts)
         assert mail.to == (marta.name, marta.email)
         assert mail.replies_also_to is None
         assert "List-Unsubscribe" not in mail.extra_headers

@@ -23,7 +23,7 @@ from service.mail.policy import conditions, quiet_hours
 from service.mail.rendering import lint, messages, rendering
 from service.mail.rendering.context import Unwritable
 from service.mail.rendering.headers import BadHeader
-from service.mail.rendering.related_rows import Topic, load
+from service.mail.rendering.related_rows import MailContext, load
 from service.mail.rendering.rendering import CompanyFacts, Rendering
 from service.models import OutboxMessage, Priority
 
@@ -46,18 +46,18 @@ class PreparedMessage:
 class Draft:
     """A mail that may go, with all that it will say: nothing more is asked of the database."""
 
-    topic: Topic
+    context: MailContext
     facts: CompanyFacts
 
     @property
     def row_id(self) -> int:
         """The row it is of."""
-        return self.topic.row.id
+        return self.context.row.id
 
     @property
     def is_urgent(self) -> bool:
         """Whether somebody waits for it."""
-        return RULES[self.topic.row.kind].priority is Priority.urgent
+        return RULES[self.context.row.kind].priority is Priority.urgent
 
 
 def draft(leases: Leases, ids: Sequence[int]) -> list[Draft]:
@@ -68,13 +68,13 @@ def draft(leases: Leases, ids: Sequence[int]) -> list[Draft]:
         reasons = conditions.reasons(rows, now())
         left = [row for row in rows if row.id not in reasons]
         waits = quiet_hours.waits(left, now(), together=ids)
-        topics = load([row for row in left if row.id not in waits])
+        contexts = load([row for row in left if row.id not in waits])
     for row_id, reason in reasons.items():
         leases.note(row_id, outcomes.skipped(reason))
     for moment, row_ids in quiet_hours.by_moment(waits).items():
         log.info("mails_postponed count=%s until=%s", len(row_ids), moment)
         leases.release(row_ids, moment)
-    return [Draft(topic, facts) for topic in topics]
+    return [Draft(context, facts) for context in contexts]
 
 
 @contextmanager
@@ -88,9 +88,9 @@ def _leaving_nothing_open() -> Iterator[None]:
 
 def prepare(leases: Leases, drawn: Draft) -> PreparedMessage | None:
     """Render a draft; return None for one that cannot be rendered, after noting it as failed."""
-    row = drawn.topic.row
+    row = drawn.context.row
     try:
-        return _encoded(row, rendering.render_topic(drawn.topic, drawn.facts))
+        return _encoded(row, rendering.render_context(drawn.context, drawn.facts))
     except BaseTimeoutException:
         raise
     except (Unwritable, BadHeader, lint.Unfit) as fault:

@@ -19,7 +19,7 @@ def warm() -> None:
     nobody = Provider(name="Marta Ruiz", email="marta@example.com", is_active=True)
     for kind in MailKind:
         for language in LANGUAGES:
-            rendering.render_topic(sample(kind, language, nobody, facts.company), facts)
+            rendering.render_context(sample(kind, language, nobody, facts.company), facts)
     delivery.deliver([0])
     breaker.reached()
     with leases.leasing() as nothing:

@@ -21,7 +21,7 @@ from flask_babel import (
 from service.clock import today
 from service.labels import channel_name, day_part_name, label
 from service.mail import links
-from service.mail.rendering.related_rows import Topic
+from service.mail.rendering.related_rows import MailContext
 from service.mail.rendering.sanitize import one_line, quoted
 from service.models import (
     Client,
@@ -77,86 +77,90 @@ class Content:
     choices: dict[str, str] = field(default_factory=dict)
 
 
-def content(topic: Topic, company: Company) -> Content:
-    """Return what the mail about `topic` says; raises Unwritable without the link it is for."""
+def content(context: MailContext, company: Company) -> Content:
+    """Return what the mail about `context` says; raises Unwritable without the link it is for."""
     said = Content()
-    if topic.row.contact:
-        _add_client_side(said, topic, topic.row.contact, company)
-    elif topic.row.provider:
-        _add_team_side(said, topic, topic.row.provider, company)
-    if topic.own and topic.own.is_counted:
+    if context.row.contact:
+        _add_client_side(said, context, context.row.contact, company)
+    elif context.row.provider:
+        _add_team_side(said, context, context.row.provider, company)
+    if context.own and context.own.is_counted:
         said.choices["is_counted"] = "yes"
-    _add_link(said, topic)
+    _add_link(said, context)
     said.words = {name: words for name, words in said.words.items() if words}
     return said
 
 
-def _add_client_side(said: Content, topic: Topic, contact: Contact, company: Company) -> None:
-    departure, language = topic.row.departure, topic.row.language
+def _add_client_side(
+    said: Content, context: MailContext, contact: Contact, company: Company
+) -> None:
+    departure, language = context.row.departure, context.row.language
     said.words["reader_name"] = one_line(contact.first_name)
     said.words["preferences_url"] = links.preferences(contact)
-    if topic.responsible:
-        said.words["responsible"] = one_line(topic.responsible.name)
-    if topic.invitation:
-        closing = topic.invitation.closes_at.astimezone(company.zone).date()
+    if context.responsible:
+        said.words["responsible"] = one_line(context.responsible.name)
+    if context.invitation:
+        closing = context.invitation.closes_at.astimezone(company.zone).date()
         said.words["closes_day"] = day_in_words(closing, language)
     if departure and departure.end_on:
         said.words["end_day"] = day_in_words(departure.end_on, language)
-        if topic.row.kind is MailKind.thank_you and departure.end_on > today(company.time_zone):
+        if context.row.kind is MailKind.thank_you and departure.end_on > today(company.time_zone):
             said.choices["ends_later"] = "yes"
-    if topic.row.kind is MailKind.testimonial_request and topic.response:
-        said.choices["why_left"] = why_left(topic.response.reasons)
-    if topic.row.kind is MailKind.testimonial_edit and topic.testimonial:
-        said.words["edited_quote"] = quoted(topic.testimonial.edited_quote, QUOTE_OCTETS)
-    if topic.row.kind is MailKind.greeting:
-        _add_greeting(said, topic, contact, company)
+    if context.row.kind is MailKind.testimonial_request and context.response:
+        said.choices["why_left"] = why_left(context.response.reasons)
+    if context.row.kind is MailKind.testimonial_edit and context.testimonial:
+        said.words["edited_quote"] = quoted(context.testimonial.edited_quote, QUOTE_OCTETS)
+    if context.row.kind is MailKind.greeting:
+        _add_greeting(said, context, contact, company)
 
 
-def _add_greeting(said: Content, topic: Topic, contact: Contact, company: Company) -> None:
-    due_at, start = topic.row.due_at, contact.client.started_on
+def _add_greeting(said: Content, context: MailContext, contact: Contact, company: Company) -> None:
+    due_at, start = context.row.due_at, contact.client.started_on
     day = due_at.astimezone(company.zone).date() if due_at else today(company.time_zone)
-    said.choices["occasion"] = (topic.row.context or {}).get("occasion", Occasion.season)
+    said.choices["occasion"] = (context.row.context or {}).get("occasion", Occasion.season)
     said.words["years"] = years_in_words(
-        years_since(start, day) if start else 0, topic.row.language
+        years_since(start, day) if start else 0, context.row.language
     )
 
 
-def _add_team_side(said: Content, topic: Topic, provider: Provider, company: Company) -> None:
+def _add_team_side(
+    said: Content, context: MailContext, provider: Provider, company: Company
+) -> None:
     said.words["reader_name"] = one_line(provider.name).partition(" ")[0]
-    if topic.row.departure:
-        _add_departure(said, topic.row.departure)
-        if topic.row.departure.responsible is provider:
+    if context.row.departure:
+        _add_departure(said, context.row.departure)
+        if context.row.departure.responsible is provider:
             said.choices["is_responsible"] = "yes"
-    with force_locale(topic.row.language):
-        if topic.conversation:
-            _add_wish(said, topic.conversation, topic.row.departure, provider)
-        if topic.row.kind is MailKind.alert_mail_trouble:
-            _add_trouble(said, topic.row.context, company)
-        if topic.response:
-            _add_answer(said, topic.response)
-        if topic.testimonial:
-            _add_testimonial(said, topic.testimonial)
-        if topic.link:
-            said.words["expires"] = _moment_in_words(topic.link.expires_at, company)
+    with force_locale(context.row.language):
+        if context.conversation:
+            _add_wish(said, context.conversation, context.row.departure, provider)
+        if context.row.kind is MailKind.alert_mail_trouble:
+            _add_trouble(said, context.row.context, company)
+        if context.response:
+            _add_answer(said, context.response)
+        if context.testimonial:
+            _add_testimonial(said, context.testimonial)
+        if context.link:
+            said.words["expires"] = _moment_in_words(context.link.expires_at, company)
 
 
-def _add_link(said: Content, topic: Topic) -> None:
-    name = LINK.get(topic.row.kind)
+def _add_link(said: Content, context: MailContext) -> None:
+    name = LINK.get(context.row.kind)
     if name is None:
         return
     made: dict[str, tuple[Any, Callable[[Any], str]]] = {
-        "survey_url": (topic.invitation, links.survey),
-        "answer_url": (topic.response, links.answer),
-        "testimonial_url": (topic.testimonial_invitation, links.testimonial),
-        "departure_url": (topic.row.departure, links.departure),
-        "conversation_url": (topic.conversation, links.conversation),
-        "quote_url": (topic.testimonial, links.quote),
-        "moderation_url": (topic.testimonial, links.moderation),
-        "password_url": (topic.link, links.password),
-        "door_url": (topic.row.contact, lambda contact: links.door(contact, topic.row)),
-        "view_url": (topic.issue, links.issue),
-        "previews_url": (topic.row, lambda _: links.previews()),
-        "deliveries_url": (topic.row, lambda _: links.deliveries()),
+        "survey_url": (context.invitation, links.survey),
+        "answer_url": (context.response, links.answer),
+        "testimonial_url": (context.testimonial_invitation, links.testimonial),
+        "departure_url": (context.row.departure, links.departure),
+        "conversation_url": (context.conversation, links.conversation),
+        "quote_url": (context.testimonial, links.quote),
+        "moderation_url": (context.testimonial, links.moderation),
+        "password_url": (context.link, links.password),
+        "door_url": (context.row.contact, lambda contact: links.door(contact, context.row)),
+        "view_url": (context.issue, links.issue),
+        "previews_url": (context.row, lambda _: links.previews()),
+        "deliveries_url": (context.row, lambda _: links.deliveries()),
     }
     target, link = made[name]
     if target is None:

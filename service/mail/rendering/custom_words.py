@@ -11,18 +11,20 @@ from flask_babel import force_locale, gettext
 
 from service.mail import links
 from service.mail.rendering import placeholders
-from service.mail.rendering.related_rows import Topic
+from service.mail.rendering.related_rows import MailContext
 from service.mail.rendering.sanitize import one_line
 from service.mail.rendering.texts import Text
 from service.models import MailKind
 
 
-def complete(topic: Topic, own: Text, words: Mapping[str, str], our_name: str) -> dict[str, str]:
+def complete(
+    context: MailContext, own: Text, words: Mapping[str, str], our_name: str
+) -> dict[str, str]:
     """Return `words` with those that `own` asks for besides."""
     found = dict(words)
-    for word in _asked_for(own, topic.row.kind):
+    for word in _asked_for(own, context.row.kind):
         if not found.get(word):
-            found[word] = _word(topic, word, our_name)
+            found[word] = _word(context, word, our_name)
     return found
 
 
@@ -34,8 +36,8 @@ def _asked_for(own: Text, kind: MailKind) -> tuple[str, ...]:
     return tuple(one.word for one in asked)
 
 
-def _word(topic: Topic, word: str, our_name: str) -> str:
-    contact, departure = topic.row.contact, topic.row.departure
+def _word(context: MailContext, word: str, our_name: str) -> str:
+    contact, departure = context.row.contact, context.row.departure
     if word == "door_url" and contact:
         return links.door(contact)
     known: dict[str, Any] = {
@@ -45,7 +47,7 @@ def _word(topic: Topic, word: str, our_name: str) -> str:
         "responsible": our_name,
         "service": departure and departure.service,
     }
-    return one_line(known.get(word) or "") or _unknown(word, topic.row.language)
+    return one_line(known.get(word) or "") or _unknown(word, context.row.language)
 
 
 def _unknown(word: str, language: str) -> str:

@@ -1,4 +1,4 @@
-"""What mails are about: the rows behind a batch of outbox rows, loaded in a few queries."""
+"""Load the rows that a batch of mails is about, in a few queries however many mails."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -44,8 +44,8 @@ ABOUT_TESTIMONIALS = frozenset(
 
 
 @dataclass(slots=True)
-class Topic:
-    """One mail and the rows that it speaks of."""
+class MailContext:
+    """One mail and the rows that it is about."""
 
     row: OutboxMessage
     invitation: Invitation | None = None  # to the survey
@@ -67,20 +67,20 @@ class Topic:
         return self.row.sender or (departure.responsible if departure else None)
 
 
-def load(rows: Sequence[OutboxMessage]) -> list[Topic]:
-    """Return the topic of each row, in the same order; a few queries, however many rows."""
+def load(rows: Sequence[OutboxMessage]) -> list[MailContext]:
+    """Return the context of each row, in the same order; a few queries, however many rows."""
     _load_people(rows)
     texts = custom_texts.of_rows(rows)
-    topics = [Topic(row, own=own) for row, own in zip(rows, texts, strict=True)]
-    _load_invitations(topics)
-    for topic, response in _of_departures(Response, topics, ABOUT_ANSWERS):
-        topic.response = response
-    for topic, testimonial in _of_departures(Testimonial, topics, ABOUT_TESTIMONIALS):
-        topic.testimonial = testimonial
-    _load_links(topics)
-    _load_conversations(topics)
-    _load_issues(topics)
-    return topics
+    contexts = [MailContext(row, own=own) for row, own in zip(rows, texts, strict=True)]
+    _load_invitations(contexts)
+    for context, response in _of_departures(Response, contexts, ABOUT_ANSWERS):
+        context.response = response
+    for context, testimonial in _of_departures(Testimonial, contexts, ABOUT_TESTIMONIALS):
+        context.testimonial = testimonial
+    _load_links(contexts)
+    _load_conversations(contexts)
+    _load_issues(contexts)
+    return contexts
 
 
 def _load_people(rows: Sequence[OutboxMessage]) -> None:
@@ -108,70 +108,70 @@ def _load_people(rows: Sequence[OutboxMessage]) -> None:
     ).all()
 
 
-def _load_invitations(topics: Sequence[Topic]) -> None:
-    ids = {topic.row.departure_id for topic in topics if topic.row.contact_id} - {None}
+def _load_invitations(contexts: Sequence[MailContext]) -> None:
+    ids = {context.row.departure_id for context in contexts if context.row.contact_id} - {None}
     rows = db.session.scalars(select(Invitation).where(among(Invitation.departure_id, ids)))
     found = {(row.departure_id, row.kind): row for row in rows}
-    for topic in topics:
-        departure_id = topic.row.departure_id or 0
-        topic.invitation = found.get((departure_id, InvitationKind.survey))
-        topic.testimonial_invitation = found.get((departure_id, InvitationKind.testimonial))
+    for context in contexts:
+        departure_id = context.row.departure_id or 0
+        context.invitation = found.get((departure_id, InvitationKind.survey))
+        context.testimonial_invitation = found.get((departure_id, InvitationKind.testimonial))
 
 
 def _of_departures(
-    model: type[Row], topics: Sequence[Topic], kinds: Collection[MailKind]
-) -> list[tuple[Topic, Row | None]]:
-    """Return the row of each topic of these kinds; asks nothing when there is none of them."""
-    about = [topic for topic in topics if topic.row.kind in kinds]
+    model: type[Row], contexts: Sequence[MailContext], kinds: Collection[MailKind]
+) -> list[tuple[MailContext, Row | None]]:
+    """Return the row of each context of these kinds; asks nothing when there is none of them."""
+    about = [context for context in contexts if context.row.kind in kinds]
     if not about:
         return []
-    ids = {topic.row.departure_id for topic in about}
+    ids = {context.row.departure_id for context in about}
     rows = db.session.scalars(select(model).where(among(model.departure_id, ids)))
     found = {row.departure_id: row for row in rows}
-    return [(topic, found.get(topic.row.departure_id or 0)) for topic in about]
+    return [(context, found.get(context.row.departure_id or 0)) for context in about]
 
 
-def _load_links(topics: Sequence[Topic]) -> None:
-    for topic in topics:
-        context = topic.row.context or {}
-        if topic.row.kind is MailKind.password_link and "link_id" in context:
-            topic.link = db.session.get(ProviderLink, context["link_id"])
-        if topic.row.kind is MailKind.test_mail and "like" in context:
+def _load_links(contexts: Sequence[MailContext]) -> None:
+    for context in contexts:
+        extra = context.row.context or {}
+        if context.row.kind is MailKind.password_link and "link_id" in extra:
+            context.link = db.session.get(ProviderLink, extra["link_id"])
+        if context.row.kind is MailKind.test_mail and "like" in extra:
             people = (Departure.client, Departure.contact, Departure.responsible)
             options = [joinedload(of) for of in people]
-            topic.like = db.session.get(Departure, context["like"], options=options)
+            context.like = db.session.get(Departure, extra["like"], options=options)
 
 
-def _load_conversations(topics: Sequence[Topic]) -> None:
+def _load_conversations(contexts: Sequence[MailContext]) -> None:
     """Find what the contacts said who would like to talk; what is gone stays None."""
-    about = [topic for topic in topics if topic.row.kind is MailKind.alert_door_open]
+    about = [context for context in contexts if context.row.kind is MailKind.alert_door_open]
     if not about:
         return
-    ids = {(topic.row.context or {}).get("conversation_id") for topic in about}
+    ids = {(context.row.context or {}).get("conversation_id") for context in about}
     query = (
         select(Conversation)
         .where(Conversation.id.in_(ids - {None}))
         .options(joinedload(Conversation.contact).joinedload(Contact.client))
     )
     found = {row.id: row for row in db.session.scalars(query)}
-    for topic in about:
-        topic.conversation = found.get((topic.row.context or {}).get("conversation_id", 0))
+    for context in about:
+        context.conversation = found.get((context.row.context or {}).get("conversation_id", 0))
 
 
-def _load_issues(topics: Sequence[Topic]) -> None:
+def _load_issues(contexts: Sequence[MailContext]) -> None:
     """Load the issues of mails and their frozen texts; equal texts share a compiled template."""
-    ids = {topic.row.issue_id for topic in topics} - {None}
+    ids = {context.row.issue_id for context in contexts} - {None}
     if not ids:
         return
     query = select(NewsletterIssue).where(NewsletterIssue.id.in_(ids))
     found = {issue.id: issue for issue in db.session.scalars(query)}
     counted = issue_links.of_issues(found.values())
     places: dict[tuple[int, str], tuple[str, str]] = {}
-    for topic in topics:
-        topic.issue = issue = found.get(topic.row.issue_id or 0)
-        place = (topic.row.issue_id or 0, topic.row.language)
+    for context in contexts:
+        context.issue = issue = found.get(context.row.issue_id or 0)
+        place = (context.row.issue_id or 0, context.row.language)
         if issue is not None and place not in places:
-            said = issue.text_in(issue.language_for(topic.row.language))
+            said = issue.text_in(issue.language_for(context.row.language))
             places[place] = (said["subject"], said["body"])
     plain = zip(places, pictures.texts_of([*places.values()]), strict=True)
     texts = {
@@ -179,6 +179,6 @@ def _load_issues(topics: Sequence[Topic]) -> None:
         for place, text in plain
         if text.body
     }
-    for topic in topics:
-        if topic.issue is not None:
-            topic.own = texts.get((topic.issue.id, topic.row.language))
+    for context in contexts:
+        if context.issue is not None:
+            context.own = texts.get((context.issue.id, context.row.language))

@@ -13,7 +13,7 @@ from service.mail.rendering.branding import PRODUCT, Branding, branding_of, logo
 from service.mail.rendering.compiled import compile_template
 from service.mail.rendering.context import Content, Unwritable, content
 from service.mail.rendering.headers import POSTMARK_METADATA, POSTMARK_NAME
-from service.mail.rendering.related_rows import Topic, load
+from service.mail.rendering.related_rows import MailContext, load
 from service.mail.rendering.samples import sample
 from service.mail.rendering.sanitize import one_line
 from service.mail.rendering.wire import Encoded, Picture
@@ -66,9 +66,9 @@ def render_many(rows: Sequence[OutboxMessage]) -> list[Rendering | Unwritable]:
     """
     facts = company_facts()
     rendered: list[Rendering | Unwritable] = []
-    for topic in load(rows):
+    for context in load(rows):
         try:
-            rendered.append(render_topic(topic, facts))
+            rendered.append(render_context(context, facts))
         except Unwritable as why:
             rendered.append(why)
         except headers.BadHeader as why:
@@ -90,41 +90,43 @@ def sender_address(company_row: Company) -> str:
     return company_row.sender_email or parseaddr(settings().mail_default_sender)[1]
 
 
-def render_topic(topic: Topic, facts: CompanyFacts) -> Rendering:
-    """Return the mail about `topic`; raises Unwritable or BadHeader."""
-    sampled = (topic.row.context or {}).get("sample")
-    if sampled in SAMPLED and topic.row.provider:
-        return _sample_for(topic, MailKind(sampled), topic.row.provider, facts)
-    row, said = topic.row, content(topic, facts.company)
+def render_context(context: MailContext, facts: CompanyFacts) -> Rendering:
+    """Return the mail about `context`; raises Unwritable or BadHeader."""
+    sampled = (context.row.context or {}).get("sample")
+    if sampled in SAMPLED and context.row.provider:
+        return _sample_for(context, MailKind(sampled), context.row.provider, facts)
+    row, said = context.row, content(context, facts.company)
     to_provider = RULES[row.kind].to_provider
     branding = facts.plain_branding if to_provider else facts.branding
     if row.kind is MailKind.test_mail:
         said.words["sender"] = facts.address
-    if topic.own:
-        said.words = custom_words.complete(topic, topic.own, said.words, branding.name)
-        branding = facts.plain_branding if topic.own.is_long else branding
+    if context.own:
+        said.words = custom_words.complete(context, context.own, said.words, branding.name)
+        branding = facts.plain_branding if context.own.is_long else branding
     slots, choices = frozenset(said.words), tuple(sorted(said.choices.items()))
-    compiled = compile_template(row.kind, row.language, branding, slots, choices, topic.own)
+    compiled = compile_template(row.kind, row.language, branding, slots, choices, context.own)
     return Rendering(
-        sender=(_sender_name(topic, branding), facts.address),
+        sender=(_sender_name(context, branding), facts.address),
         to=_recipient(row),
         subject=headers.checked("Subject", compiled.filled_subject(said.words)),
         text=compiled.filled_text(said.words),
         html=compiled.filled_html(said.words),
         message_id=row.message_id or "",
-        reply_to=_reply_address(topic),
-        replies_also_to=_our_reply_address(topic, branding),
-        extra_headers=_extra_headers(topic, said, facts),
+        reply_to=_reply_address(context),
+        replies_also_to=_our_reply_address(context, branding),
+        extra_headers=_extra_headers(context, said, facts),
         pictures=(facts.logo,) if facts.logo and branding.logo else (),
     )
 
 
-def _sample_for(topic: Topic, kind: MailKind, to: Provider, facts: CompanyFacts) -> Rendering:
+def _sample_for(
+    context: MailContext, kind: MailKind, to: Provider, facts: CompanyFacts
+) -> Rendering:
     """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
-    row = topic.row
-    shown = sample(kind, row.language, to, facts.company, topic.like)
-    shown.own = topic.own
-    rendered = render_topic(shown, facts)
+    row = context.row
+    shown = sample(kind, row.language, to, facts.company, context.like)
+    shown.own = context.own
+    rendered = render_context(shown, facts)
     return replace(
         rendered,
         to=_recipient(row),
@@ -134,10 +136,10 @@ def _sample_for(topic: Topic, kind: MailKind, to: Provider, facts: CompanyFacts)
     )
 
 
-def _sender_name(topic: Topic, branding: Branding) -> str:
-    if topic.responsible:
-        return f"{one_line(topic.responsible.name)} ({branding.name})"
-    if RULES[topic.row.kind].to_provider and branding.is_named:
+def _sender_name(context: MailContext, branding: Branding) -> str:
+    if context.responsible:
+        return f"{one_line(context.responsible.name)} ({branding.name})"
+    if RULES[context.row.kind].to_provider and branding.is_named:
         return f"{PRODUCT} ({branding.name})"
     return branding.name
 
@@ -149,24 +151,24 @@ def _recipient(row: OutboxMessage) -> Address:
     return one_line(reader.name), headers.checked("To", reader.email)
 
 
-def _reply_address(topic: Topic) -> Address | None:
+def _reply_address(context: MailContext) -> Address | None:
     """Return who reads the replies: the responsible; of "I'd like to talk", the contact."""
-    if topic.conversation:
-        contact = topic.conversation.contact
+    if context.conversation:
+        contact = context.conversation.contact
         return one_line(contact.name), headers.checked("Reply-To", contact.email)
-    if topic.responsible:
-        return one_line(topic.responsible.name), topic.responsible.email
+    if context.responsible:
+        return one_line(context.responsible.name), context.responsible.email
     return None
 
 
-def _our_reply_address(topic: Topic, branding: Branding) -> Address | None:
+def _our_reply_address(context: MailContext, branding: Branding) -> Address | None:
     """Return where we hear of a client's answer, beside the responsible: it pauses the protocol."""
-    ours = verp.address(topic.row.public_id) if topic.row.contact else None
+    ours = verp.address(context.row.public_id) if context.row.contact else None
     return (branding.name, ours) if ours else None
 
 
-def _extra_headers(topic: Topic, said: Content, facts: CompanyFacts) -> dict[str, str]:
-    row, extra = topic.row, _headers_of_all(topic.row)
+def _extra_headers(context: MailContext, said: Content, facts: CompanyFacts) -> dict[str, str]:
+    row, extra = context.row, _headers_of_all(context.row)
     if RULES[row.kind].is_reminder and row.reply_to and row.reply_to.message_id:
         extra["In-Reply-To"] = extra["References"] = row.reply_to.message_id
     if not RULES[row.kind].is_transactional:

@@ -15,7 +15,7 @@ from service.clock import now, today
 from service.extensions import Model
 from service.mail.kinds import RULES
 from service.mail.rendering.placeholders import OF_NO_DEPARTURE
-from service.mail.rendering.related_rows import Topic
+from service.mail.rendering.related_rows import MailContext
 from service.models import (
     Channel,
     Client,
@@ -49,8 +49,8 @@ def sample(
     sender: Provider,
     company: Company,
     like: Departure | None = None,
-) -> Topic:
-    """Return a topic for a mail of `kind`, signed by (or to) `sender`.
+) -> MailContext:
+    """Return a context for a mail of `kind`, signed by (or to) `sender`.
 
     `like` is whose names and dates it has; its links lead nowhere all the same.
     """
@@ -81,7 +81,7 @@ def sample(
             )
             for what in (InvitationKind.survey, InvitationKind.testimonial)
         )
-        return Topic(
+        return MailContext(
             row,
             invitation=survey,
             testimonial_invitation=testimonial,

@@ -24,9 +24,9 @@ def preview(
     """Return the mail that `text` makes, as for `like` or for a sample client."""
     with db.session.no_autoflush:
         facts = rendering.company_facts()
-        topic = sample(kind, language, sender, facts.company, like)
-        topic.own = text
-        return rendering.render_topic(topic, facts)
+        context = sample(kind, language, sender, facts.company, like)
+        context.own = text
+        return rendering.render_context(context, facts)
 
 
 def examples(kind: MailKind, language: str, sender: Provider) -> dict[str, str]:
@@ -35,9 +35,9 @@ def examples(kind: MailKind, language: str, sender: Provider) -> dict[str, str]:
     all_of_them = Text("", " ".join(one.written for one in asked))
     with db.session.no_autoflush:
         facts = rendering.company_facts()
-        topic = sample(kind, language, sender, facts.company)
-        known = content(topic, facts.company).words
-        words = custom_words.complete(topic, all_of_them, known, facts.branding.name)
+        context = sample(kind, language, sender, facts.company)
+        known = content(context, facts.company).words
+        words = custom_words.complete(context, all_of_them, known, facts.branding.name)
     return {one.name: words[one.word] for one in asked}
 
 

@@ -115,11 +115,11 @@ def _rendered_all(kinds: Sequence[MailKind], language: str) -> list[Rendering]:
     """Return a sample of each of `kinds`, in words of one's own where there are such."""
     with db.session.no_autoflush:
         facts = rendering.company_facts()
-        topics = [sample(kind, language, current_provider(), facts.company) for kind in kinds]
-        own = custom_texts.of_rows([topic.row for topic in topics])
-        for topic, text in zip(topics, own, strict=True):
-            topic.own = text
-        return [rendering.render_topic(topic, facts) for topic in topics]
+        contexts = [sample(kind, language, current_provider(), facts.company) for kind in kinds]
+        own = custom_texts.of_rows([context.row for context in contexts])
+        for context, text in zip(contexts, own, strict=True):
+            context.own = text
+        return [rendering.render_context(context, facts) for context in contexts]
 
 
 def with_pictures_inside(mail: Rendering) -> str:
