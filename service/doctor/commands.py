@@ -70,20 +70,20 @@ def doctor(domain: str | None, selector: str | None) -> None:
     if sys.stderr.isatty():
         click.echo(_("Asking servers; this takes half a minute at most."), err=True)
     report = examinations.examine(case)
-    _tell(report)
+    _print(report)
     if not report.is_well:
         sys.exit(1)
 
 
-def _tell(report: Report) -> None:
+def _print(report: Report) -> None:
     told = _("%(sender)s, through %(server)s", sender=report.sender, server=report.server)
     click.echo(told)
     for finding in report.findings:
         click.echo()
-        _tell_finding(finding)
+        _print_finding(finding)
 
 
-def _tell_finding(finding: Finding) -> None:
+def _print_finding(finding: Finding) -> None:
     state = str(places.WORDS[finding.state])
     first = f"{state:<{MARGIN}}{places.LABELS[finding.check]}"
     click.echo(click.style(first, bold=True))

@@ -1,4 +1,4 @@
-"""Add to a departure's timeline what happened, and who did it."""
+"""Record the events of a departure: what happened, and who did it."""
 
 from typing import Any
 
@@ -6,7 +6,9 @@ from service.extensions import db
 from service.models import Departure, Event, EventKind, Provider
 
 
-def tell(departure: Departure, kind: EventKind, by: Provider | None, detail: str = "") -> Event:
+def record_event(
+    departure: Departure, kind: EventKind, by: Provider | None, detail: str = ""
+) -> Event:
     """Add an event to the departure's timeline."""
     event = Event(**row(departure.id, kind, by, detail))
     db.session.add(event)

@@ -16,7 +16,7 @@ from service.consent.actions.consents import Elsewhere
 from service.deliveries.actions import deliveries
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.mail import outbox
 from service.mail.delivery import delivery
@@ -130,7 +130,7 @@ def test_a_reminder_after_an_answer_says_which_condition_did_not_hold_and_since_
     mail = written(departure, clock, "2026-11-24T09:00:00Z", "survey_reminder_1")
     gone(mail, MailState.skipped, skip_reason=SkipReason.answered, attempts=0)
     clock.move_to("2026-11-23T09:00:00Z")
-    tell(departure, EventKind.answer_sent, None)
+    record_event(departure, EventKind.answer_sent, None)
 
     told = why(mail)
     assert told.startswith("Why did Ana not get this?")

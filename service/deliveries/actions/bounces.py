@@ -9,7 +9,7 @@ from itertools import takewhile
 from sqlalchemy import Select, and_, case, or_, select, update
 
 from service.clock import now
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.models import (
@@ -50,7 +50,7 @@ def record(
     if not _settle(mail, outcome, words):
         return False
     if mail.departure is not None and mail.contact_id and outcome in EVENTS:
-        tell(mail.departure, EVENTS[outcome], None, mail.step or mail.kind)
+        record_event(mail.departure, EVENTS[outcome], None, mail.step or mail.kind)
     if address:
         suppress(address, outcome, words, source, mail)
     db.session.flush()

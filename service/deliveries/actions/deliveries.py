@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from service.clock import now
 from service.errors import Conflict
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.mail import outbox
 from service.models import Event, EventKind, MailState, OutboxMessage, Provider
@@ -28,7 +28,7 @@ def send_again(mail: OutboxMessage, by: Provider) -> None:
     """
     _decide(mail, OPEN, **_from_the_start(now()))
     outbox.hint_at(mail)
-    _tell(mail, by)
+    _record_event(mail, by)
 
 
 def send_after_all(mail: OutboxMessage, by: Provider) -> None:
@@ -43,7 +43,7 @@ def send_after_all(mail: OutboxMessage, by: Provider) -> None:
     _decide(mail, (MailState.cancelled,), ~_is_replaced(), **anew)
     if mail.due_at <= moment:
         outbox.hint_at(mail)
-    _tell(mail, by)
+    _record_event(mail, by)
 
 
 def send_all_again(ids: Select[int], by: Provider) -> int:
@@ -78,19 +78,19 @@ def cancel(mail: OutboxMessage, by: Provider) -> None:
     refusal = _("It is too late to stop this mail: it is on its way, or already decided.")
     changes = {"state": MailState.cancelled, "ended_at": now()}
     _decide(mail, (MailState.queued,), refusal=refusal, **changes)
-    _tell(mail, by)
+    _record_event(mail, by)
 
 
 def say_it_arrived(mail: OutboxMessage, by: Provider) -> None:
     """Close an uncertain mail as sent: the contact has it. Raises Conflict when it is not open."""
     _decide(mail, (MailState.uncertain,), state=MailState.sent)
-    _tell(mail, by)
+    _record_event(mail, by)
 
 
 def give_up(mail: OutboxMessage, by: Provider) -> None:
     """Close a failed or uncertain mail as not to be sent. Raises Conflict when it is not open."""
     _decide(mail, OPEN, state=MailState.cancelled, ended_at=now())
-    _tell(mail, by)
+    _record_event(mail, by)
 
 
 def _from_the_start(due_at: datetime) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _decide(
     db.session.refresh(mail)
 
 
-def _tell(mail: OutboxMessage, by: Provider) -> None:
+def _record_event(mail: OutboxMessage, by: Provider) -> None:
     if mail.departure is not None:
-        tell(mail.departure, EventKind.mail_resolved, by, mail.step or mail.kind)
+        record_event(mail.departure, EventKind.mail_resolved, by, mail.step or mail.kind)
     db.session.flush()

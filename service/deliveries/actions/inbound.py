@@ -17,7 +17,7 @@ from service.consent.actions import preferences
 from service.database import insert_into
 from service.deliveries.actions import bounces
 from service.errors import Conflict
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.mail.inbound import incoming as reading
 from service.mail.inbound import references, replies
@@ -139,7 +139,7 @@ def _act(row: InboundMail, finding: Finding, mail: OutboxMessage, incoming: Inco
 def note(mail: OutboxMessage, kind: EventKind, words: str) -> None:
     """Put on the timeline what the reader of a mail, or their machine, did."""
     if mail.departure is not None:
-        tell(mail.departure, kind, None, words).is_by_contact = True
+        record_event(mail.departure, kind, None, words).is_by_contact = True
 
 
 def _ours(incoming: Incoming) -> tuple[OutboxMessage | None, Evidence | None]:

@@ -18,13 +18,13 @@ from service.mail.delivery.health import Trouble, TroubleKind
 from service.models import MailKind, MailState, OutboxMessage
 from service.team.actions import alerts
 
-LOOK = timedelta(seconds=55)  # between two looks, whatever the number of clocks and their pace
-SILENCE = timedelta(days=1)  # about one kind of trouble, once it was told
+LOOK = timedelta(seconds=55)  # between two checks, whatever the number of clocks and their pace
+SILENCE = timedelta(days=1)  # without another alert about the same kind of trouble
 STALE = timedelta(days=1)  # a day later it is no news
 
 
 def watch() -> list[OutboxMessage]:
-    """Look for trouble, at most once a minute; return the mails that are owed about it."""
+    """Check for trouble, at most once a minute; return the alerts that were written about it."""
     if not named_leases.take("troubles", secrets.token_hex(8), LOOK):
         return []
     moment = now()
@@ -32,7 +32,7 @@ def watch() -> list[OutboxMessage]:
         mail
         for trouble in health.troubles(moment)
         if _is_news(trouble)
-        for mail in _tell(trouble, moment)
+        for mail in _write_alerts(trouble, moment)
     ]
 
 
@@ -48,16 +48,16 @@ def without_a_worker() -> list[int]:
 
 
 def _is_news(trouble: Trouble) -> bool:
-    """Say whether it may be told: a server has its own time of failing, the rest a day's silence.
+    """Return whether an alert is due: once per failure of the server, once a day for the rest.
 
-    What is late, or comes back, has no beginning that would stay the same from look to look.
+    The other kinds have no beginning that would stay the same from check to check.
     """
     if trouble.kind is TroubleKind.server:
         return True
     return named_leases.take(f"told:{trouble.kind}", secrets.token_hex(8), SILENCE)
 
 
-def _tell(trouble: Trouble, moment: datetime) -> list[OutboxMessage]:
+def _write_alerts(trouble: Trouble, moment: datetime) -> list[OutboxMessage]:
     began = trouble.since if trouble.kind is TroubleKind.server else moment
     rows = (
         outbox.write(

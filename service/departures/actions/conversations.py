@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from service.clock import now
 from service.errors import Conflict, Refused
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.models import Conversation, ConversationState, EventKind, Provider
 
@@ -23,21 +23,21 @@ def plan(conversation: Conversation, at: datetime, *, version: int, by: Provider
     if at <= now():
         raise Refused(_("That moment has passed. If you have talked, say so below."))
     _decide(conversation, version, by, state=ConversationState.planned, planned_at=at)
-    _tell(conversation, EventKind.talk_planned, by, at.isoformat())
+    _record_event(conversation, EventKind.talk_planned, by, at.isoformat())
 
 
 def hold(conversation: Conversation, note: str, *, version: int, by: Provider) -> None:
     """Say that they have talked, and about what; raises Conflict when it changed meanwhile."""
     changes = {"state": ConversationState.held, "note": note, "ended_at": now()}
     _decide(conversation, version, by, **changes)
-    _tell(conversation, EventKind.talk_held, by, note)
+    _record_event(conversation, EventKind.talk_held, by, note)
 
 
 def decline(conversation: Conversation, note: str, *, version: int, by: Provider) -> None:
     """Say that there will be no talk, and why; raises Conflict when it changed meanwhile."""
     changes = {"state": ConversationState.declined, "note": note, "ended_at": now()}
     _decide(conversation, version, by, planned_at=None, **changes)
-    _tell(conversation, EventKind.talk_declined, by, note)
+    _record_event(conversation, EventKind.talk_declined, by, note)
 
 
 def reopen(conversation: Conversation, *, version: int, by: Provider) -> None:
@@ -46,7 +46,7 @@ def reopen(conversation: Conversation, *, version: int, by: Provider) -> None:
         return
     changes = {"state": ConversationState.open, "planned_at": None, "ended_at": None}
     _decide(conversation, version, by, *ConversationState, **changes)
-    _tell(conversation, EventKind.talk_reopened, by)
+    _record_event(conversation, EventKind.talk_reopened, by)
 
 
 def _decide(
@@ -71,7 +71,9 @@ def _decide(
     db.session.refresh(conversation)
 
 
-def _tell(conversation: Conversation, kind: EventKind, by: Provider, detail: str = "") -> None:
+def _record_event(
+    conversation: Conversation, kind: EventKind, by: Provider, detail: str = ""
+) -> None:
     if conversation.departure is not None:
-        tell(conversation.departure, kind, by, detail)
+        record_event(conversation.departure, kind, by, detail)
     db.session.flush()

@@ -14,7 +14,7 @@ from service.clients.actions import bases
 from service.clock import now, today
 from service.current import company
 from service.errors import Conflict, Refused
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.models import (
     Client,
@@ -91,12 +91,12 @@ def record(
     departure.reasons = set(facts.reasons)
     db.session.add(departure)
     bases.recount([contact.client_id])
-    tell(departure, EventKind.recorded, by, facts.source)
+    record_event(departure, EventKind.recorded, by, facts.source)
     if not departure.is_history:
         enrolment = protocols.enrol(departure, protocol)
         if not sends_mails:
             protocols.halt(departure, enrolment, SkipReason.protocol_stopped)
-            tell(departure, EventKind.protocol_stopped, by)
+            record_event(departure, EventKind.protocol_stopped, by)
     db.session.flush()
     return departure
 
@@ -167,7 +167,7 @@ def change(
         setattr(departure, name, values[name])
     if not changed:
         return False
-    tell(departure, EventKind.changed, by, ",".join(changed))
+    record_event(departure, EventKind.changed, by, ",".join(changed))
     if "end_on" in changed or "notice_on" in changed:
         _count_anew(departure)
         bases.recount([departure.client_id])

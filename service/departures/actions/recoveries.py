@@ -5,7 +5,7 @@ from sqlalchemy import update
 
 from service.clock import now
 from service.errors import Conflict
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.models import EventKind, Provider, Recovery
 from service.protocols.actions import protocols
@@ -21,7 +21,7 @@ def close(recovery: Recovery, *, is_resolved: bool, note: str, by: Provider) -> 
     if not closed.rowcount:  # type: ignore[attr-defined]
         raise Conflict(_("Somebody of your team was faster: this is already closed."))
     db.session.refresh(recovery)
-    tell(recovery.departure, EventKind.recovery_closed, by, note)
+    record_event(recovery.departure, EventKind.recovery_closed, by, note)
     protocols.recount(recovery.departure)
     db.session.flush()
 
@@ -31,5 +31,5 @@ def reopen(recovery: Recovery, by: Provider) -> None:
     if recovery.closed_at is None:
         return
     recovery.closed_at = recovery.closed_by_id = recovery.is_resolved = None
-    tell(recovery.departure, EventKind.recovery_opened, by)
+    record_event(recovery.departure, EventKind.recovery_opened, by)
     db.session.flush()

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from service.clock import now
 from service.departures.actions import stages
 from service.errors import Conflict
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.mail import outbox
 from service.models import (
@@ -63,7 +63,7 @@ def record(
     _fill(row, facts)
     db.session.add(row)
     db.session.flush()
-    tell(departure, EventKind.came_back, by, facts.reason)
+    record_event(departure, EventKind.came_back, by, facts.reason)
     if sends_thanks:
         _thank(departure, row)
     db.session.flush()
@@ -73,7 +73,7 @@ def record(
 def change(row: Return, facts: Facts, by: Provider) -> None:
     """Correct what led to a return; sends nothing."""
     if row.reason is not facts.reason:
-        tell(row.departure, EventKind.came_back, by, facts.reason)
+        record_event(row.departure, EventKind.came_back, by, facts.reason)
     _fill(row, facts)
     db.session.flush()
 

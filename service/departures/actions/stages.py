@@ -7,7 +7,7 @@ from service.clients.actions import bases
 from service.clock import now, today
 from service.current import company
 from service.errors import Conflict
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.models import Departure, EventKind, Provider, SkipReason, Stage
 from service.protocols.actions import protocols
@@ -35,7 +35,7 @@ def move(departure: Departure, to: Stage, *, was: Stage, by: Provider) -> None:
     _date(departure, to)
     if to in OVER or was in OVER:
         bases.recount([departure.client_id])
-    tell(departure, EventKind.stage_changed, by, f"{was}>{to}")
+    record_event(departure, EventKind.stage_changed, by, f"{was}>{to}")
     enrolment = locked(departure).enrolment
     if to in OVER:
         protocols.halt(departure, enrolment, OVER[to])

@@ -42,10 +42,10 @@ class Wish:
 
 
 def ask_to_talk(contact: Contact, wish: Wish) -> bool:
-    """Note that the contact would like to talk, and tell the responsible at once.
+    """Note that the contact would like to talk, and alert the responsible at once.
 
-    As long as a conversation is not over, and on its day in any case, what they add belongs to
-    it; one alert a day. The same words twice are written once. Says whether we knew already.
+    What they add belongs to the conversation that is open, or that began today. At most one alert
+    a day is sent, and the same words are kept once. Return whether they had asked before.
     """
     db.session.execute(select(Contact.id).where(Contact.id == contact.id).with_for_update())
     today = clock.today(company().time_zone)
@@ -54,7 +54,7 @@ def ask_to_talk(contact: Contact, wish: Wish) -> bool:
     known = _standing(contact, today)
     conversation = known or _begun(contact, today)
     if _take_in(conversation, wish) or known is None:
-        _tell(conversation, wish)
+        _record_event(conversation, wish)
     db.session.flush()
     alert_about(
         MailKind.alert_door_open,
@@ -147,7 +147,7 @@ def _mail_of(contact: Contact, mark: str) -> OutboxMessage | None:
     return next((mail for mail in mails if links.mark(mail) == mark), None)
 
 
-def _tell(conversation: Conversation, wish: Wish) -> None:
+def _record_event(conversation: Conversation, wish: Wish) -> None:
     if conversation.departure is None:
         return
     event = Event(

@@ -56,7 +56,7 @@ def import_(file: Path, dry_run: bool, since: date | None) -> None:
     if dry_run:
         found = imports.plan(reading, protocol_since=since)
         end_if_refused(file, reading.problems)
-        _tell(file, found)
+        _print(file, found)
         for start in found.starts:
             end = start.end_on.isoformat() if start.end_on else "-"
             click.echo(f"  {end}  {start.client}  {start.service}  {start.contact} <{start.email}>")
@@ -70,7 +70,7 @@ def import_(file: Path, dry_run: bool, since: date | None) -> None:
         end_if_refused(file, reading.problems)
         raise click.ClickException(str(refusal)) from None
     db.session.commit()
-    _tell(file, done)
+    _print(file, done)
 
 
 def watched(lines: Iterator[Line], length: int) -> Iterator[Line]:
@@ -100,7 +100,7 @@ def end_if_refused(file: Path, problems: Problems) -> None:
         )
 
 
-def _tell(file: Path, found: Plan) -> None:
+def _print(file: Path, found: Plan) -> None:
     list_problems(file, found.reading.warnings)
     for name, count in (
         (_("Clients"), found.clients),

@@ -43,7 +43,7 @@ def import_(file: Path, dry_run: bool) -> None:
     if dry_run:
         found = lists.plan(reading, file=file.name)
         end_if_refused(file, reading.problems)
-        _tell(file, found)
+        _print(file, found)
         click.echo(_("Nothing was changed: this was a rehearsal."))
         return
     try:
@@ -53,7 +53,7 @@ def import_(file: Path, dry_run: bool) -> None:
         end_if_refused(file, reading.problems)
         raise click.ClickException(str(refusal)) from None
     db.session.commit()
-    _tell(file, done)
+    _print(file, done)
 
 
 @group.command()
@@ -72,7 +72,7 @@ def export(out: Path | None) -> None:
         FORMATS["csv"].write(watched_table, file)
 
 
-def _tell(file: Path, found: lists.Plan) -> None:
+def _print(file: Path, found: lists.Plan) -> None:
     list_problems(file, found.reading.warnings)
     for reason, count in found.by_reason.items():
         click.echo(f"{reason_of_suppression(reason)}: {count}")

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, exists, select, update
 from service.clock import now
 from service.current import company
 from service.errors import Refused
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.mail.rows import among, from_now
@@ -134,7 +134,7 @@ def stop(departure: Departure, by: Provider | None) -> None:
     if enrolment is None or enrolment.state is EnrolmentState.stopped:
         return
     halt(departure, enrolment, SkipReason.protocol_stopped)
-    tell(departure, EventKind.protocol_stopped, by)
+    record_event(departure, EventKind.protocol_stopped, by)
     db.session.flush()
 
 
@@ -181,7 +181,7 @@ def pause(departure: Departure, by: Provider | None = None) -> bool:
     )
     fresh = [mail.id for mail in waiting if not mail.doubts]
     db.session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_(fresh), queued))
-    tell(departure, EventKind.protocol_paused, by)
+    record_event(departure, EventKind.protocol_paused, by)
     db.session.flush()
     return True
 
@@ -197,7 +197,7 @@ def resume(departure: Departure, by: Provider | None) -> Enrolment:
     departure.is_history = False
     enrolment.enrolled_at = now()
     enrolment.state, enrolment.next_at = EnrolmentState.active, now()
-    tell(departure, EventKind.protocol_resumed, by)
+    record_event(departure, EventKind.protocol_resumed, by)
     db.session.flush()
     return enrolment
 
@@ -216,7 +216,7 @@ def put_on(departure: Departure, protocol: Protocol, by: Provider | None) -> boo
     if enrolment.protocol_id == protocol.id:
         return False
     enrolment.protocol_id = protocol.id
-    tell(departure, EventKind.protocol_changed, by, protocol_name(protocol))
+    record_event(departure, EventKind.protocol_changed, by, protocol_name(protocol))
     recount(departure)
     return True
 

@@ -82,7 +82,7 @@ def _move(ids: Sequence[int], to: Protocol, by: Provider) -> None:
     db.session.execute(
         update(Enrolment).where(Enrolment.departure_id.in_(ids)).values(protocol_id=to.id)
     )
-    _tell(ids, EventKind.protocol_changed, by, protocol_name(to))
+    _record_events(ids, EventKind.protocol_changed, by, protocol_name(to))
     rows = db.session.scalars(select(Departure).where(Departure.id.in_(ids)))
     protocols.recount_all(rows.all())
 
@@ -102,10 +102,10 @@ def _stop(ids: Sequence[int], by: Provider) -> None:
         )
         .values(state=MailState.skipped, skip_reason=SkipReason.protocol_stopped, ended_at=now())
     )
-    _tell(ids, EventKind.protocol_stopped, by)
+    _record_events(ids, EventKind.protocol_stopped, by)
 
 
-def _tell(ids: Sequence[int], kind: EventKind, by: Provider, detail: str = "") -> None:
+def _record_events(ids: Sequence[int], kind: EventKind, by: Provider, detail: str = "") -> None:
     values = [
         {"departure_id": one, "kind": kind, "provider_id": by.id, "detail": detail} for one in ids
     ]

@@ -4,7 +4,7 @@ from flask_babel import gettext as _
 
 from service.clock import now
 from service.errors import Conflict, Refused
-from service.events.actions import tell
+from service.events.actions import record_event
 from service.extensions import db
 from service.labels import why_not
 from service.models import Departure, EventKind, MailState, OutboxMessage, Provider, SkipReason
@@ -32,7 +32,7 @@ def send_now(departure: Departure, name: str, by: Provider) -> OutboxMessage:
     if mail.skip_reason is not None:
         raise Refused(why_not(mail.skip_reason))
     revive(situation.enrolment)
-    tell(departure, EventKind.step_sent_now, by, name)
+    record_event(departure, EventKind.step_sent_now, by, name)
     db.session.flush()
     return mail
 
@@ -45,7 +45,7 @@ def skip(departure: Departure, name: str, by: Provider) -> None:
     if item is None:
         raise Conflict(_("This mail is already written. Somebody of your team was faster."))
     write(Owed(step, situation, item.due_at or now(), SkipReason.by_provider))
-    tell(departure, EventKind.step_skipped, by, name)
+    record_event(departure, EventKind.step_skipped, by, name)
     revive(situation.enrolment)
     db.session.flush()
 
@@ -59,7 +59,7 @@ def put_back(departure: Departure, name: str, by: Provider) -> None:
     if mail.skip_reason is not SkipReason.by_provider:
         raise Conflict(_("There is nothing to put back: this mail was not skipped by hand."))
     db.session.delete(mail)
-    tell(departure, EventKind.step_put_back, by, name)
+    record_event(departure, EventKind.step_put_back, by, name)
     revive(situation.enrolment)
     db.session.flush()
 

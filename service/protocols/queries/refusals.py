@@ -37,9 +37,9 @@ TOLD_BY: dict[SkipReason, tuple[EventKind, ...]] = {
 def why(mail: OutboxMessage, known: Evidence, due_at: datetime | None) -> Iterator[str]:
     """Say why a skipped mail did not go; `due_at` is when it was to go at first, if known."""
     reason = mail.skip_reason or SkipReason.by_provider
-    tell = _TELLING.get(reason)
-    if tell is not None:
-        yield from tell(mail, known, due_at)
+    explain = _TELLING.get(reason)
+    if explain is not None:
+        yield from explain(mail, known, due_at)
         return
     yield why_not(reason)
     if event := _last(mail, known, TOLD_BY.get(reason, ())):
