@@ -1,4 +1,4 @@
-"""The doors without a browser: `worker.py` runs what the queue hints at, `worker.py clock` ticks.
+"""The entry points without a browser: `worker.py` runs the queue's jobs, `worker.py clock` ticks.
 
 Any number of both may run: all work is claimed in the database, so that two never do the same.
 """

@@ -1,4 +1,4 @@
-"""The door for web servers: `gunicorn wsgi:app`, `flask --app wsgi ...`."""
+"""The entry point for web servers: `gunicorn wsgi:app`, `flask --app wsgi ...`."""
 
 import sys
 

@@ -20,9 +20,9 @@ def check(port: int) -> None:
     raise Trouble(f"PORT: {why}; choose another one: PORT={other} python3 dev.py run")
 
 
-def free(wish: int) -> int:
-    """Return `wish`, or the next port after it that nobody listens on."""
-    for port in range(wish, 65536):
+def free(preferred: int) -> int:
+    """Return `preferred`, or the next port after it that nobody listens on."""
+    for port in range(preferred, 65536):
         try:
             bind(port)
         except OSError:

@@ -11,7 +11,7 @@ from service.consent import public as preferences
 from service.consent.views import consents, suppressions
 from service.deliveries import public as inbound
 from service.deliveries.views import deliveries, forecast, inbound_mails
-from service.departures import public as doors
+from service.departures import public as talk_requests
 from service.departures.views import conversations, departures, recoveries, returns, steps
 from service.doctor import views as doctor
 from service.imports.views import imports, suppression_lists
@@ -92,7 +92,7 @@ PUBLIC = (
     surveys,
     public_testimonials,
     preferences,
-    doors,
+    talk_requests,
     public_newsletters,
     public_newsletter_links,
     public_calendars,

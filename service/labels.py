@@ -198,7 +198,7 @@ WHY_SUPPRESSED: dict[SuppressionReason, Any] = {
     SuppressionReason.by_provider: _l("Somebody of your team stopped mails to this address."),
     SuppressionReason.imported: _l("The address is on a list of those who get no mail."),
 }
-SOURCES = {  # the doors that write a suppression, as they name themselves
+SOURCES = {  # what writes a suppression, as it names itself
     "one-click": _l("the mail program's unsubscribe button"),
     "link": _l("the unsubscribe page"),
     "preferences page": _l("the page of mail preferences"),
@@ -253,9 +253,9 @@ def scope_of_suppression(scope: SuppressionScope) -> str:
 
 
 def source_of_suppression(source: str) -> str:
-    """Return what the door `source` is called, unknown ones as they are; "api:CRM" says who."""
-    door, colon, name = source.partition(":") if source.startswith("api:") else (source, "", "")
-    return f"{SOURCES.get(door, door)}{colon and ': '}{name}"
+    """Return what `source` is called, unknown ones as they are; "api:CRM" says who."""
+    kind, colon, name = source.partition(":") if source.startswith("api:") else (source, "", "")
+    return f"{SOURCES.get(kind, kind)}{colon and ': '}{name}"
 
 
 def channel_name(channel: Channel) -> str:

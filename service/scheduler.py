@@ -1,4 +1,4 @@
-"""The clock's round: sweep up, find what is due, wake the workers. A door: it commits.
+"""The clock's round: sweep up, find what is due, wake the workers. An entry point: it commits.
 
 Any number of clocks may run; a lease in the database lets one of them tick. Nothing here sends but
 the alert that no worker starts, and whatever is to be done for each departure is a worker's.

@@ -1,6 +1,6 @@
 """A request that is sent twice does once what it asks: Idempotency-Key, kept for 24 hours.
 
-A door: it commits, what was done together with what was answered.
+An entry point: it commits what was done together with what was answered.
 """
 
 import hashlib

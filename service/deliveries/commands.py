@@ -1,4 +1,4 @@
-"""Mail: the group of commands, and the door that a mail server pipes mails through."""
+"""Mail: the group of commands, and the one that a mail server pipes mails into."""
 
 import sys
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""The doors of what comes in: a mail, however it came, the arrivals and the mailbox. They commit.
+"""Take in mails: one that came, those that were piped in, those of the mailbox. All commit.
 
 A mail is taken once, whatever it holds; only a database that is away lets it come again.
 """

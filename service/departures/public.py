@@ -3,10 +3,10 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from forms.doors import DoorForm
+from forms.talk_requests import TalkRequestForm
 from service.consent.public import contact_of
 from service.departures.actions import talk_requests
-from service.departures.actions.talk_requests import Wish
+from service.departures.actions.talk_requests import TalkDetails
 from service.extensions import csrf, db
 from service.labels import channel_name, day_part_name
 from service.models import Channel, DayPart
@@ -37,20 +37,20 @@ def ask_to_talk(token: str) -> Response | tuple[str, int]:
     form = _form()
     if not form.validate():
         return render_template("public/departures/show.html", form=form, token=token), 422
-    was_known = talk_requests.ask_to_talk(contact, _wish(form))
+    was_known = talk_requests.ask_to_talk(contact, _details(form))
     db.session.commit()
     return redirect(url_for(".show", token=token, sent="again" if was_known else "yes"), 303)
 
 
-def _form() -> DoorForm:
-    form = DoorForm(request.form)
+def _form() -> TalkRequestForm:
+    form = TalkRequestForm(request.form)
     form.channel.choices = [(channel.value, channel_name(channel)) for channel in Channel]
     form.day_part.choices = [(part.value, day_part_name(part)) for part in DayPart]
     return form
 
 
-def _wish(form: DoorForm) -> Wish:
-    return Wish(
+def _details(form: TalkRequestForm) -> TalkDetails:
+    return TalkDetails(
         message=form.message.data or "",
         channel=Channel(form.channel.data) if form.channel.data else None,
         phone=form.phone.data or "",

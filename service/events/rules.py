@@ -118,7 +118,7 @@ def _mail_named(detail: str) -> str:
 
 
 def _of_talks(event: Event) -> str:
-    """Say what happened to a wish to talk, or what it led to."""
+    """Return what happened to a talk request, or what it led to."""
     sentences: dict[EventKind, str] = {
         EventKind.wants_to_talk: _("Would like to talk"),
         EventKind.talk_planned: _("Talk planned: %(moment)s", moment=_moment(event.detail)),

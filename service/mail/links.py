@@ -75,7 +75,7 @@ def one_click(preferences_link: str, purpose: ConsentPurpose | None = None) -> s
 
 
 def door(contact: Contact, mail: OutboxMessage | None = None) -> str:
-    """Return the link to the open door; it says in which `mail` it stands, if in one."""
+    """Return the link by which a contact asks to talk; it names the `mail` it stands in, if any."""
     known = f"?m={mark(mail)}" if mail is not None and mail.public_id else ""
     return _page(path_of(Purpose.door, contact) + known)
 
@@ -90,7 +90,7 @@ def mark(mail: OutboxMessage) -> str:
 
 
 def conversation(of: Conversation) -> str:
-    """Return the provider's page of a wish to talk."""
+    """Return the provider's page of a talk request."""
     return _page(f"/conversations/{of.public_id}")
 
 

@@ -181,7 +181,7 @@ def hint_at(row: OutboxMessage) -> None:
 
 @event.listens_for(db.session, "after_commit")
 def _wake_the_workers(session: Session) -> None:
-    """Hint at what this commit made due, so that no door can forget it; the clock has no need."""
+    """Hint at what this commit made due, so that no entry point can forget to do so."""
     if session.in_nested_transaction():
         return
     ids = session.info.pop(DUE_NOW, [])

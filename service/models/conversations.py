@@ -47,7 +47,7 @@ class ConversationState(StrEnum):
 
 
 class Conversation(Model):
-    """One wish to talk. As long as it is not over, whatever the contact adds belongs to it.
+    """One request to talk. As long as it is not over, whatever the contact adds belongs to it.
 
     `asked_on` is the company's day: of a hundred presses at once one makes the row. `version`
     counts the changes, so that of two people who decide at once one is told.

@@ -1,4 +1,4 @@
-"""What a worker does about departures whose time has come: write down what they are owed. A door.
+"""Write the mails of departures whose next step is due. An entry point: it commits.
 
 The clock's round finds them and leaves a hint. They stay due until somebody has advanced them, so
 the next round finds again what a lost hint was about.

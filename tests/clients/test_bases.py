@@ -9,7 +9,7 @@ from service.clock import now, today
 from service.deliveries.actions import inbound
 from service.departures.actions import departures, stages, talk_requests
 from service.departures.actions.departures import Facts
-from service.departures.actions.talk_requests import Wish
+from service.departures.actions.talk_requests import TalkDetails
 from service.models import Basis, Contact, InboundDoor, MailKind, Stage
 from service.surveys.actions import responses
 from service.surveys.actions.responses import Answers
@@ -96,7 +96,7 @@ def test_a_list_says_who_left_and_where_the_address_comes_from(session, ana):
 
 
 def test_a_press_on_the_open_door_is_a_sign_of_life(ana):
-    talk_requests.ask_to_talk(ana, Wish())
+    talk_requests.ask_to_talk(ana, TalkDetails())
     assert now() - ana.interacted_at < timedelta(minutes=1)
 
 

@@ -80,7 +80,7 @@ def test_each_step_goes_once_at_its_hour_across_both_changes_of_the_clocks(setti
                 install.until(lambda s=step, n=number: len(sent(s)) == n, f"{step} goes")
                 assert moment <= sent(step)[-1] < moment + timedelta(minutes=5)
         install.until_all_ended()
-        decided = steps()  # the wall stood still from April to October, so one door stayed shut
+        decided = steps()  # the wall stood still from April to October, so one door_open-1m expired
         assert decided.pop(("door_open-1m", MailState.skipped, SkipReason.expired)) == 1
         assert decided.pop(("door_open-6m", MailState.sent, None)) == 1
         assert set(decided.values()) == {2}

@@ -1,4 +1,4 @@
-"""The list of those who get no mail: by scope, from every door, and a log that forgets nobody."""
+"""The list of those who get no mail: by scope, from every source, and a log that forgets nobody."""
 
 import pytest
 from sqlalchemy import event, func, select

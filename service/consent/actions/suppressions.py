@@ -9,7 +9,7 @@ from service.errors import Conflict
 from service.mail.policy import suppressions
 from service.models import ApiToken, Provider, Suppression, SuppressionReason, SuppressionScope
 
-PROVIDER = "provider"  # the door that the team comes through
+PROVIDER = "provider"  # the source of what the team adds
 API = "api"  # the one of other programs; the token's name stands behind it
 MOST_KEPT = 500  # characters of the detail, which has to fit into a cookie
 
@@ -38,7 +38,7 @@ def lift_by_token(row: Suppression, why: str, by: ApiToken) -> None:
 
 
 def source_of(token: ApiToken) -> str:
-    """Return the door that `token` comes through, with its name."""
+    """Return the source that stands for `token`, with the token's name."""
     return f"{API}:{token.name}"
 
 

@@ -42,7 +42,7 @@ LIFTED = "lifted"  # in the session: the last suppression lifted, so that it can
 
 @blueprint.app_context_processor
 def name_suppressions() -> dict[str, object]:
-    """Give templates the names of reasons, scopes and doors."""
+    """Give templates the names of reasons, scopes and sources."""
     return {
         "reason_of_suppression": reason_of_suppression,
         "scope_of_suppression": scope_of_suppression,

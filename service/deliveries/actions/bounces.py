@@ -42,10 +42,10 @@ EVENTS = {
 def record(
     mail: OutboxMessage, outcome: Outcome, words: str, source: str, *, address: str | None = None
 ) -> bool:
-    """Write down what became of a mail, with all that follows; says whether it was news.
+    """Record what became of a mail, with all that follows; return whether it was news.
 
-    `source` is the door. `address` is the one to be suppressed: without it, none is, because the
-    mail went to an address that its reader has no more.
+    `source` says how the news came. `address` is suppressed; without it none is, because the mail
+    went to an address that its reader no longer has.
     """
     if not _settle(mail, outcome, words):
         return False

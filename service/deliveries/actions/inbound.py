@@ -64,7 +64,7 @@ def receive(
 ) -> InboundMail | None:
     """Take a mail in and do what it asks for; None when it came before.
 
-    `recipients` are the envelope's, where the door knows them. Octets over the limit are not read.
+    `recipients` are the envelope's, where they are known. Octets over the limit are not read.
     """
     incoming = reading.read(octets, recipients)
     finding = find(incoming)

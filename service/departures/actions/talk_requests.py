@@ -30,7 +30,7 @@ OVER = (ConversationState.held, ConversationState.declined)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class TalkDetails:
     """What somebody adds to "I'd like to talk"; `mark` says which mail's link was used."""
 
     message: str = ""
@@ -41,7 +41,7 @@ class Wish:
     mark: str = ""
 
 
-def ask_to_talk(contact: Contact, wish: Wish) -> bool:
+def ask_to_talk(contact: Contact, details: TalkDetails) -> bool:
     """Note that the contact would like to talk, and alert the responsible at once.
 
     What they add belongs to the conversation that is open, or that began today. At most one alert
@@ -53,8 +53,8 @@ def ask_to_talk(contact: Contact, wish: Wish) -> bool:
     bases.interact(contact)
     known = _standing(contact, today)
     conversation = known or _begun(contact, today)
-    if _take_in(conversation, wish) or known is None:
-        _record_event(conversation, wish)
+    if _take_in(conversation, details) or known is None:
+        _record_event(conversation, details)
     db.session.flush()
     alert_about(
         MailKind.alert_door_open,
@@ -99,18 +99,18 @@ def _begun(contact: Contact, today: date) -> Conversation:
     return conversation
 
 
-def _take_in(conversation: Conversation, wish: Wish) -> bool:
-    """Add what is new of a wish; says whether anything was.
+def _take_in(conversation: Conversation, details: TalkDetails) -> bool:
+    """Add what is new in the details; return whether anything was.
 
     What was over is open again when there are new words: they still want something.
     """
-    mail = _mail_of(conversation.contact, wish.mark)
+    mail = _mail_of(conversation.contact, details.mark)
     found = {
-        "message": _with(conversation.message, wish.message),
-        "channel": wish.channel or conversation.channel,
-        "phone": wish.phone or conversation.phone,
-        "day_part": wish.day_part or conversation.day_part,
-        "suits": wish.suits or conversation.suits,
+        "message": _with(conversation.message, details.message),
+        "channel": details.channel or conversation.channel,
+        "phone": details.phone or conversation.phone,
+        "day_part": details.day_part or conversation.day_part,
+        "suits": details.suits or conversation.suits,
         "outbox_id": conversation.outbox_id or (mail.id if mail else None),
     }
     changed = {name: value for name, value in found.items() if getattr(conversation, name) != value}
@@ -147,13 +147,13 @@ def _mail_of(contact: Contact, mark: str) -> OutboxMessage | None:
     return next((mail for mail in mails if links.mark(mail) == mark), None)
 
 
-def _record_event(conversation: Conversation, wish: Wish) -> None:
+def _record_event(conversation: Conversation, details: TalkDetails) -> None:
     if conversation.departure is None:
         return
     event = Event(
         departure_id=conversation.departure.id,
         kind=EventKind.wants_to_talk,
         is_by_contact=True,
-        detail="\n".join(part for part in (wish.message, wish.phone, wish.suits) if part),
+        detail="\n".join(part for part in (details.message, details.phone, details.suits) if part),
     )
     db.session.add(event)

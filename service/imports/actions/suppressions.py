@@ -28,7 +28,7 @@ from service.models import (
 )
 from service.tokens import new_public_id
 
-DOOR = "import"
+SOURCE = "import"
 ONE_IMPORT = 4_712_027  # the name of our lock on PostgreSQL; SQLite has one writer anyway
 
 Key = tuple[str, str, str]  # address_hash, scope, reason
@@ -122,7 +122,7 @@ def _row(entry: Entry, hashed: str, file: str, by: Provider | None) -> dict[str,
         "address": entry.email or None,
         "reason": entry.reason,
         "scope": entry.scope,
-        "source": DOOR,
+        "source": SOURCE,
         "detail": entry.words or file,
         "provider_id": by.id if by else None,
     }

@@ -26,7 +26,7 @@ MOST_PARTS = 100
 MOST_TEXT = 64 * 1024  # octets of one part
 _LONGEST_HEADER = 4000
 _NESTING = re.compile(rb"boundary\s*=|message/(?:rfc822|global)", re.IGNORECASE)
-# What each server on the way adds on top: the same mail by two doors differs in it.
+# What each server on the way adds on top: the same mail over two ways differs in it.
 _TRACE = re.compile(
     rb"^(?:From |>From |(?:received|return-path|delivered-to|x-original-to|envelope-to"
     rb"|x-envelope-to)\s*:)",
@@ -46,11 +46,11 @@ class Incoming:
 
     octets: bytes
     message: Message
-    recipients: tuple[str, ...]  # the envelope's, where the door knows them
+    recipients: tuple[str, ...]  # the envelope's, where they are known
 
     @property
     def digest(self) -> str:
-        """What the mail has in common by whichever door, and however often, it comes."""
+        """What identifies the mail, whichever way and however often it comes in."""
         return hashlib.sha256(without_trace(self.octets)).hexdigest()
 
     @property

@@ -1,6 +1,6 @@
 """Addresses that get no mail, kept as keyed hashes so that they outlive an erasure.
 
-Each change is logged here, whichever door it came through. Who may lift what is decided above.
+Each change is logged here, whatever it came from. Who may lift what is decided above.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ def add(
 ) -> Suppression:
     """Suppress `email` for a scope and log it. Twice is once: the first one's date stays.
 
-    `source` is the door (one-click, reply, smtp …), `detail` what it said; both are shown.
+    `source` says what it came from (one-click, reply, smtp …), `detail` its words; both are shown.
     """
     hashes = address_hashes(email)
     found = _exactly(hashes, scope, reason)

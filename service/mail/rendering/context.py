@@ -133,7 +133,7 @@ def _add_team_side(
             said.choices["is_responsible"] = "yes"
     with force_locale(context.row.language):
         if context.conversation:
-            _add_wish(said, context.conversation, context.row.departure, provider)
+            _add_talk_request(said, context.conversation, context.row.departure, provider)
         if context.row.kind is MailKind.alert_mail_trouble:
             _add_trouble(said, context.row.context, company)
         if context.response:
@@ -206,7 +206,7 @@ def _add_contact(said: Content, contact: Contact, client: Client) -> None:
     }
 
 
-def _add_wish(
+def _add_talk_request(
     said: Content, conversation: Conversation, departure: Departure | None, provider: Provider
 ) -> None:
     """Add what a contact says who would like to talk; of them there may be no departure."""

@@ -25,7 +25,7 @@ KEPT = timedelta(hours=1)
 def write_attempt(email: str, address: str | None, what: str = "login") -> list[int]:
     """Write down that somebody tries; returns the ids, to be taken back on success.
 
-    `what` keeps the counts of different doors apart.
+    `what` keeps the counts of different forms apart.
     """
     db.session.execute(delete(LoginAttempt).where(LoginAttempt.at < now() - KEPT))
     attempts = [LoginAttempt(key=key) for key in _keys(what, email, address)]

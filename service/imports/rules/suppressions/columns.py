@@ -59,7 +59,7 @@ NAMES = {
     "huella": Column.hash,
 }
 SHOWN = "email, reason / motivo, scope / alcance, date / fecha, note / nota"
-IGNORED = frozenset({"source", "by"})  # of our own export: an import is another door
+IGNORED = frozenset({"source", "by"})  # of our own export: what is imported has another source
 
 
 @dataclass(frozen=True, slots=True)

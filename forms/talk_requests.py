@@ -7,7 +7,7 @@ from wtforms.validators import Optional
 from forms.texts import at_most, tidied
 
 
-class DoorForm(Form):
+class TalkRequestForm(Form):
     """What the contact may add to "I'd like to talk"; nothing is required or preselected.
 
     The page never says what we know of them: a forwarded link would tell it to anybody. So a
