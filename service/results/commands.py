@@ -8,7 +8,7 @@ import click
 from flask_babel import force_locale
 
 from service import current
-from service.departures.queries.filters import Window
+from service.departures.queries.filters import DepartureFilters
 from service.exports import FORMATS
 from service.exports.files import opened, progress
 from service.results.queries.matrix import matrix
@@ -45,10 +45,10 @@ def export(
     """
     if out is None and kind != "csv" and sys.stdout.isatty():
         raise click.UsageError("a workbook is no text: say where to write it, with --out FILE")
-    window = Window(_day(since), _day(until), service)
+    filters = DepartureFilters(_day(since), _day(until), service)
     company = current.company()
     with force_locale(company.language), opened(out) as file:
-        table = matrix(window, company.zone, company.language)
+        table = matrix(filters, company.zone, company.language)
         with progress(table, "Departures") as watched:
             FORMATS[kind].write(watched, file)
 

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from service.clients.actions import samples
 from service.clock import now, today
 from service.departures.queries import returns
-from service.departures.queries.filters import Window, first_of
+from service.departures.queries.filters import DepartureFilters, first_of
 from service.departures.views.filters import ALL_TIME, MONTHS, chosen, name_of, periods, rows_of
 from service.exports import FORMATS
 from service.models import Role
@@ -27,35 +27,35 @@ blueprint = Blueprint("results", __name__, url_prefix="/results")
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
-    """Show the figures of a window, each with n and a link to its rows."""
-    form, window = chosen()
-    shown = results.summary(window)
-    by_reason, by_mail = returns.what_led(window)
-    reasons = results.reasons(window)
+    """Show the figures of a period, each with n and a link to its rows."""
+    form, filters = chosen()
+    shown = results.summary(filters)
+    by_reason, by_mail = returns.what_led(filters)
+    reasons = results.reasons(filters)
     mine = [task for task in tasks(now()) if task.is_of(current_provider().id)]
-    form.service.choices = [("", _("All services")), *((s, s) for s in results.services(window))]
+    form.service.choices = [("", _("All services")), *((s, s) for s in results.services(filters))]
     return render_template(
         "provider/results/index.html",
         form=form,
-        window=window,
+        filters=filters,
         periods=periods(),
         whole=shown.whole,
         trend=by_year(shown.months),
         reasons=reasons,
         most=max((max(row.said, row.guessed) for row in reasons), default=0),
-        valued=quotes.latest_valued(window),
-        to_improve=quotes.latest_to_improve(window),
-        latest=quotes.latest(window),
+        valued=quotes.latest_valued(filters),
+        to_improve=quotes.latest_to_improve(filters),
+        latest=quotes.latest(filters),
         mine=mine,
         late=sum(task.is_late(now()) for task in mine),
         waiting=quotes.waiting_testimonials(),
-        rate=returns.rate(window, today(current_company().time_zone)),
+        rate=returns.rate(filters, today(current_company().time_zone)),
         by_reason=by_reason,
         by_mail=by_mail,
         name_of=name_of,
-        here=rows_of(window),
+        here=rows_of(filters),
         has_samples=samples.are_there(),
-        exports={kind: address_query(window) for kind in FORMATS},
+        exports={kind: address_query(filters) for kind in FORMATS},
     )
 
 
@@ -63,15 +63,15 @@ def index() -> str:
 @requires(Role.viewer)
 def churn_by_month() -> str:
     """Show who left of those there, month by month, for the period's months."""
-    form, window = chosen()
+    form, filters = chosen()
     this_day = today(current_company().time_zone)
-    last = window.until or this_day
-    first = window.since or first_of(this_day, 1 - MONTHS)
+    last = filters.until or this_day
+    first = filters.since or first_of(this_day, 1 - MONTHS)
     months = churn.churn(max(first, first_of(last, -119)), last)
     return render_template(
         "provider/results/churn.html",
         form=form,
-        window=window,
+        filters=filters,
         periods=[period for period in periods() if period.since],
         months=months,
         highest=max((month.rate or 0 for month in months), default=0),
@@ -82,12 +82,12 @@ def churn_by_month() -> str:
 @blueprint.get("/matrix.<kind>")
 @requires(Role.viewer)
 def export(kind: str) -> Response:
-    """Send the matrix of the window as a file; it is whole before its first byte leaves."""
+    """Send the filtered matrix as a file; it is whole before its first byte leaves."""
     if kind not in FORMATS:
         abort(404)
-    _form, window = chosen()
+    _form, filters = chosen()
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
-    FORMATS[kind].write(matrix(window, current_company().zone, select_language()), file)
+    FORMATS[kind].write(matrix(filters, current_company().zone, select_language()), file)
     file.seek(0)
     day = today(current_company().time_zone).isoformat()
     response = send_file(
@@ -100,6 +100,6 @@ def export(kind: str) -> Response:
     return response
 
 
-def address_query(window: Window) -> dict[str, str]:
-    """Return the query that makes this page show this window."""
-    return rows_of(window) if window.since or window.until else {"period": ALL_TIME}
+def address_query(filters: DepartureFilters) -> dict[str, str]:
+    """Return the query that makes this page show the same."""
+    return rows_of(filters) if filters.since or filters.until else {"period": ALL_TIME}

@@ -6,7 +6,7 @@ import pytest
 
 from service.clock import now, today
 from service.departures.queries import returns
-from service.departures.queries.filters import Window
+from service.departures.queries.filters import DepartureFilters
 from service.models import MailKind, MailState, OutboxMessage, Return, ReturnReason, Stage
 from tests.builders import (
     a_client,
@@ -17,7 +17,7 @@ from tests.builders import (
     an_invitation,
 )
 
-ALL = Window()
+ALL = DepartureFilters()
 TODAY = today("Europe/Madrid")
 
 
@@ -33,8 +33,8 @@ def written_to(departure, kind=MailKind.survey_invitation, state=MailState.sent,
     )
 
 
-def rate(window=ALL):
-    found = returns.rate(window, TODAY)
+def rate(filters=ALL):
+    found = returns.rate(filters, TODAY)
     return found.share.part, found.share.n, found.by_themselves
 
 
@@ -85,11 +85,11 @@ def test_the_window_holds_for_all_figures(session):
     )
     an_invitation(departure=old)
     added(a_return(old))
-    since = Window(since=date(2026, 1, 1))
+    since = DepartureFilters(since=date(2026, 1, 1))
     assert rate(since) == (0, 0, 0)
     assert returns.what_led(since) == ([], [])
     assert returns.page(since, "", "", 1).count == 0
-    assert rate(Window(service="Web")) == (1, 1, 0)
+    assert rate(DepartureFilters(service="Web")) == (1, 1, 0)
 
 
 def a_return(departure, reason=ReturnReason.our_contact, **more):

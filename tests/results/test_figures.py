@@ -4,13 +4,13 @@ from datetime import date
 
 import pytest
 
-from service.departures.queries.filters import Window, first_of
+from service.departures.queries.filters import DepartureFilters, first_of
 from service.models import Reason, Testimonial
 from service.results.queries import results
 from service.testimonials.queries import quotes
 from tests.builders import a_departure, a_response, added, an_invitation
 
-MARCH = Window(date(2026, 3, 1), date(2026, 3, 31))
+MARCH = DepartureFilters(date(2026, 3, 1), date(2026, 3, 31))
 
 
 def answered(end_on=date(2026, 3, 10), *, service="SEO", guessed=(), **answer):
@@ -44,7 +44,7 @@ def test_a_window_holds_both_of_its_days_and_one_service(session):
         answered(day)
     answered(service="Diseño web")
     assert results.summary(MARCH).whole.departures == 3
-    assert results.summary(Window(MARCH.since, MARCH.until, "SEO")).whole.departures == 2
+    assert results.summary(DepartureFilters(MARCH.since, MARCH.until, "SEO")).whole.departures == 2
 
 
 def test_history_counts_in_the_results(session):
@@ -54,14 +54,14 @@ def test_history_counts_in_the_results(session):
 
 def test_a_departure_without_an_end_is_only_in_the_window_of_all_time(session):
     a_departure(end_on=None)
-    assert results.summary(Window()).whole.departures == 1
+    assert results.summary(DepartureFilters()).whole.departures == 1
     assert results.summary(MARCH).whole.departures == 0
 
 
 def test_the_trend_leaves_no_month_out(session):
     answered(date(2025, 12, 3), score=10)
     answered(date(2026, 2, 3), score=2)
-    months = results.summary(Window()).months
+    months = results.summary(DepartureFilters()).months
     assert [month.first for month in months] == [
         date(2025, 12, 1),
         date(2026, 1, 1),
@@ -85,7 +85,10 @@ def test_both_sides_reasons_stand_side_by_side(session):
 def test_the_services_to_choose_from_do_not_shrink_by_choosing_one(session):
     answered(service="SEO")
     answered(service="Diseño web")
-    assert results.services(Window(MARCH.since, MARCH.until, "SEO")) == ["Diseño web", "SEO"]
+    assert results.services(DepartureFilters(MARCH.since, MARCH.until, "SEO")) == [
+        "Diseño web",
+        "SEO",
+    ]
 
 
 def test_quotes_are_the_clients_words_newest_first(session):
@@ -113,5 +116,5 @@ def test_testimonials_wait_until_they_are_read(session):
 
 
 def test_the_last_twelve_months_begin_with_the_same_month_and_one(session):
-    assert Window.of_months(12, date(2026, 11, 22)).since == date(2025, 12, 1)
+    assert DepartureFilters.of_months(12, date(2026, 11, 22)).since == date(2025, 12, 1)
     assert first_of(date(2026, 1, 31), -1) == date(2025, 12, 1)

@@ -10,7 +10,7 @@ import pytest
 from flask_babel import force_locale
 from openpyxl import load_workbook
 
-from service.departures.queries.filters import Window
+from service.departures.queries.filters import DepartureFilters
 from service.exports import delimited, excel
 from service.exports.tables import Table
 from service.imports.rules.columns import Column as ImportColumn
@@ -33,9 +33,9 @@ from tests.builders import a_departure, a_provider, a_response, added, an_invita
 MADRID = ZoneInfo("Europe/Madrid")
 
 
-def rows_of(language="en", window=None):
+def rows_of(language="en", filters=None):
     with force_locale(language):
-        table = matrix(window or Window(), MADRID, language)
+        table = matrix(filters or DepartureFilters(), MADRID, language)
         return [dict(zip(table.head, row, strict=True)) for row in table.rows]
 
 
@@ -130,7 +130,7 @@ def test_chunks_lose_no_row_and_repeat_none(session, monkeypatch):
 def test_only_the_window_is_exported(session):
     a_departure(end_on=date(2026, 3, 31))
     a_departure(end_on=date(2026, 4, 1))
-    assert len(rows_of(window=Window(until=date(2026, 3, 31)))) == 1
+    assert len(rows_of(filters=DepartureFilters(until=date(2026, 3, 31)))) == 1
 
 
 @pytest.mark.parametrize("language", ["en", "es"])

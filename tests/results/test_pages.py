@@ -183,7 +183,7 @@ def test_the_matrix_can_be_downloaded_for_excel(provider, session):
     session.commit()
     with provider.get("/results/matrix.xlsx") as answer:
         sheet = load_workbook(io.BytesIO(answer.data)).active
-    assert sheet.max_row == 2, "the export shows the window of the page"
+    assert sheet.max_row == 2, "the export has the filters of the page"
     assert sheet.cell(2, 1).value == "Peña, S.L."
 
 

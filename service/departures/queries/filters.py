@@ -13,10 +13,10 @@ YEAR = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Departures by their end date, both days included; None leaves a side open.
+class DepartureFilters:
+    """Filters of departures: the period in which they end, both days included, and their service.
 
-    A departure without an end date is in a window only when both sides are open.
+    None leaves a side open. A departure without an end date passes only when both sides are open.
     """
 
     since: date | None = None
@@ -24,18 +24,18 @@ class Window:
     service: str | None = None
 
     @classmethod
-    def of_months(cls, months: int, today: date, service: str | None = None) -> "Window":
+    def of_months(cls, months: int, today: date, service: str | None = None) -> "DepartureFilters":
         """Return `months` calendar months: that of `today` and those before it."""
         return cls(first_of(today, 1 - months), None, service)
 
     def answers_within(
         self, at: InstrumentedAttribute[datetime | None]
     ) -> list[ColumnElement[bool]]:
-        """What has to hold for an answer given `at` to be of this window, its cheap bound first.
+        """Return what an answer given `at` fulfils if its departure passes, the cheap bound first.
 
-        An answer comes with the end of its departure, give or take a year. The window itself is
-        asked through coalesce, which no index serves, so that the database walks the answers by
-        their time and stops at the limit instead of sorting all of the window.
+        An answer comes within a year of the end of its departure. The period itself is asked
+        through coalesce, which no index serves, so that the database walks the answers by their
+        time and stops at the limit instead of sorting all of the period.
         """
         found: list[ColumnElement[bool]] = [at.is_not(None)]
         end_on = func.coalesce(Departure.end_on, Departure.end_on)
@@ -49,7 +49,7 @@ class Window:
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What has to hold for a departure to be in it."""
+        """What a departure fulfils that passes."""
         found = []
         if self.since is not None:
             found.append(Departure.end_on >= self.since)
@@ -59,7 +59,7 @@ class Window:
             found.append(Departure.service == self.service)
         return found
 
-    def of_any_service(self) -> "Window":
+    def of_any_service(self) -> "DepartureFilters":
         """Return the same period for every service."""
         return replace(self, service=None)
 

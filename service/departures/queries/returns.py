@@ -8,7 +8,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, case, distinct, exists, func, or_, select
 from sqlalchemy.orm import joinedload
 
-from service.departures.queries.filters import Window
+from service.departures.queries.filters import DepartureFilters
 from service.extensions import db
 from service.mail.kinds import RULES
 from service.models import (
@@ -33,7 +33,7 @@ MOST_MAILS = 100  # to choose from: those of years
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Former clients of a window: `share` of those contacted, and who came by themselves."""
+    """Former clients of a period: `share` of those contacted, and who came by themselves."""
 
     share: Share
     by_themselves: int
@@ -49,15 +49,15 @@ class Count:
     count: int
 
 
-def rate(window: Window, today: date) -> Rate:
-    """Return the return rate of the clients whose departures end in `window`: one statement.
+def rate(filters: DepartureFilters, today: date) -> Rate:
+    """Return the return rate of the clients whose departures pass `filters`: one statement.
 
     Contacted is who was asked for an answer, or got another mail that we sent on our own account
     since the departure was recorded. A client counts once, however many services ended.
     """
     contacted = or_(_was_asked(), _was_written_to())
-    former = [*window.conditions, Departure.end_on <= today]
-    # Those back are few and have an index, so only one of the counts walks the whole window.
+    former = [*filters.conditions, Departure.end_on <= today]
+    # Those back are few and have an index, so only one of the counts walks the whole period.
     all_contacted = (
         select(_clients())
         .where(*former, Departure.stage != Stage.retained, contacted)
@@ -89,7 +89,7 @@ def _was_written_to() -> ColumnElement[bool]:
     )
 
 
-def what_led(window: Window) -> tuple[list[Count], list[Count]]:
+def what_led(filters: DepartureFilters) -> tuple[list[Count], list[Count]]:
     """Return how many returns each reason, and each mail, led to: one statement.
 
     The most frequent come first; those of which no mail is known come last.
@@ -97,7 +97,7 @@ def what_led(window: Window) -> tuple[list[Count], list[Count]]:
     query = (
         select(Return.reason, Return.mail_kind, func.count())
         .join(Departure, Departure.id == Return.departure_id)
-        .where(*window.conditions)
+        .where(*filters.conditions)
         .group_by(Return.reason, Return.mail_kind)
     )
     reasons, kinds = Counter[ReturnReason](), Counter[MailKind | None]()
@@ -111,9 +111,9 @@ def what_led(window: Window) -> tuple[list[Count], list[Count]]:
     )
 
 
-def page(window: Window, reason: str, led: str, number: int) -> Page[Return]:
-    """Return a page of the returns of `window`, the latest first; unknown words narrow nothing."""
-    wanted = list(window.conditions)
+def page(filters: DepartureFilters, reason: str, led: str, number: int) -> Page[Return]:
+    """Return a page of the returns that pass, the latest first; unknown words narrow nothing."""
+    wanted = list(filters.conditions)
     if reason in list(ReturnReason):
         wanted.append(Return.reason == ReturnReason(reason))
     if led == UNTOLD:

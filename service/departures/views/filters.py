@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from forms.results import ResultsForm
 from service.clock import today
 from service.departures.queries import returns
-from service.departures.queries.filters import Window, first_of
+from service.departures.queries.filters import DepartureFilters, first_of
 from service.labels import label, reason_of_return
 from service.web.theme import current_company
 
@@ -25,13 +25,13 @@ class Period:
     since: date | None
     query: dict[str, str | None]
 
-    def is_current(self, window: Window) -> bool:
+    def is_current(self, filters: DepartureFilters) -> bool:
         """Whether it is the one shown."""
-        return window.until is None and window.since == self.since
+        return filters.until is None and filters.since == self.since
 
 
-def chosen() -> tuple[ResultsForm, Window]:
-    """Return the address's filters and their window; dates that are none count as not given."""
+def chosen() -> tuple[ResultsForm, DepartureFilters]:
+    """Return the form of the address and its filters; dates that are none count as not given."""
     form = ResultsForm(request.args)
     form.service.choices = []
     is_good = form.validate()
@@ -40,8 +40,8 @@ def chosen() -> tuple[ResultsForm, Window]:
     if not is_good:
         since = until = None
     if since is None and until is None and request.args.get("period") != ALL_TIME:
-        return form, Window.of_months(MONTHS, today(current_company().time_zone), service)
-    return form, Window(since, until, service)
+        return form, DepartureFilters.of_months(MONTHS, today(current_company().time_zone), service)
+    return form, DepartureFilters(since, until, service)
 
 
 def periods() -> list[Period]:
@@ -67,7 +67,7 @@ def name_of(count: returns.Count) -> str:
     return label(count.kind) if count.kind else str(_("none that we know of"))
 
 
-def rows_of(window: Window) -> dict[str, str]:
-    """Return the query that makes the list of departures show this window."""
-    parts = {"since": window.since, "until": window.until, "service": window.service}
+def rows_of(filters: DepartureFilters) -> dict[str, str]:
+    """Return the query that makes the list of departures show the same."""
+    parts = {"since": filters.since, "until": filters.until, "service": filters.service}
     return {name: str(part) for name, part in parts.items() if part}

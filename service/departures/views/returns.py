@@ -41,20 +41,20 @@ def return_words(row: Return) -> dict[str, str]:
 @requires(Role.viewer)
 def index() -> str:
     """List who came back; the period, a reason or a mail stand in the address."""
-    form, window = chosen()
+    form, filters = chosen()
     reason, led = request.args.get("reason", ""), request.args.get("led", "")
-    by_reason, by_mail = returns.what_led(window)
+    by_reason, by_mail = returns.what_led(filters)
     return render_template(
         "provider/departures/returns/index.html",
         form=form,
-        window=window,
+        filters=filters,
         periods=periods(),
-        found=returns.page(window, reason, led, request.args.get("page", 1, type=int)),
-        rate=returns.rate(window, today(current_company().time_zone)),
+        found=returns.page(filters, reason, led, request.args.get("page", 1, type=int)),
+        rate=returns.rate(filters, today(current_company().time_zone)),
         by_reason=by_reason,
         by_mail=by_mail,
         name_of=name_of,
-        here=rows_of(window),
+        here=rows_of(filters),
         narrowed=_narrowed(reason, led),
     )
 

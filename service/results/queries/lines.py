@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, Select, and_, func, select
 from sqlalchemy.orm import lazyload
 
-from service.departures.queries.filters import Window
+from service.departures.queries.filters import DepartureFilters
 from service.extensions import db
 from service.models import (
     Answer,
@@ -68,21 +68,21 @@ class Line:
         return moment.astimezone(self.zone) if moment else None
 
 
-def count(window: Window) -> int:
-    """Return how many lines `window` has."""
-    query = select(func.count()).select_from(Departure).where(*window.conditions)
+def count(filters: DepartureFilters) -> int:
+    """Return how many lines pass `filters`."""
+    query = select(func.count()).select_from(Departure).where(*filters.conditions)
     return db.session.scalar(query) or 0
 
 
-def lines(window: Window, zone: ZoneInfo) -> Iterator[Line]:
+def lines(filters: DepartureFilters, zone: ZoneInfo) -> Iterator[Line]:
     """Yield the lines in the order they were recorded. Only one chunk is held in memory."""
     last = 0
-    while rows := db.session.execute(_chunk(window, last)).all():
+    while rows := db.session.execute(_chunk(filters, last)).all():
         last = rows[-1][0].id
         yield from _with_lists(rows, zone)
 
 
-def _chunk(window: Window, after: int) -> Whatever:
+def _chunk(filters: DepartureFilters, after: int) -> Whatever:
     is_survey = Invitation.kind == InvitationKind.survey
     is_sent = Response.submitted_at.is_not(None)
     return (
@@ -105,7 +105,7 @@ def _chunk(window: Window, after: int) -> Whatever:
         .outerjoin(Recovery, Recovery.departure_id == Departure.id)
         .outerjoin(Testimonial, Testimonial.departure_id == Departure.id)
         .outerjoin(Return, Return.departure_id == Departure.id)
-        .where(Departure.id > after, *window.conditions)
+        .where(Departure.id > after, *filters.conditions)
         .order_by(Departure.id)
         .limit(CHUNK)
         .options(lazyload("*"))

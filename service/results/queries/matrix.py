@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from service.departures.queries.filters import Window
+from service.departures.queries.filters import DepartureFilters
 from service.exports.tables import Table
 from service.extensions import db
 from service.models import Question
@@ -12,12 +12,12 @@ from service.results.queries.cells import columns
 from service.results.queries.lines import count, lines
 
 
-def matrix(window: Window, zone: ZoneInfo, language: str) -> Table:
-    """Return the matrix of `window`; moments as a clock in `zone` shows them, in `language`.
+def matrix(filters: DepartureFilters, zone: ZoneInfo, language: str) -> Table:
+    """Return the matrix of the departures that pass `filters`, with moments in `zone`.
 
-    The names are those of the language in force; `language` is for the provider's own questions.
+    Column names are in the language in force; `language` is for the provider's own questions.
     """
     questions = db.session.scalars(select(Question).order_by(Question.position, Question.id))
     shown = columns(list(questions), language)
-    rows = ([column.cell(line) for column in shown] for line in lines(window, zone))
-    return Table([column.name for column in shown], count(window), rows)
+    rows = ([column.cell(line) for column in shown] for line in lines(filters, zone))
+    return Table([column.name for column in shown], count(filters), rows)

@@ -1,6 +1,6 @@
-"""What is learnt from the answers of a window of departures, in a few aggregate statements.
+"""Figures of the answers of filtered departures, in a few aggregate statements.
 
-None of them grows with history: each walks the window by its index, or stops at a limit.
+None of them grows with history: each walks the period by its index, or stops at a limit.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 
-from service.departures.queries.filters import Window, first_of
+from service.departures.queries.filters import DepartureFilters, first_of
 from service.extensions import db
 from service.models import (
     Departure,
@@ -81,14 +81,14 @@ class Month:
 
 @dataclass(slots=True)
 class Summary:
-    """A window's figures, whole and month by month (oldest first, none left out)."""
+    """The figures of a period, whole and month by month (oldest first, none left out)."""
 
     whole: Tally
     months: list[Month]
 
 
-def summary(window: Window) -> Summary:
-    """Return the figures of `window`: one statement, by day, the order of its index."""
+def summary(filters: DepartureFilters) -> Summary:
+    """Return the figures of `filters`: one statement, by day, the order of its index."""
     query = (
         select(Departure.end_on, *_counts())
         .select_from(Departure)
@@ -97,7 +97,7 @@ def summary(window: Window) -> Summary:
             and_(Invitation.departure_id == Departure.id, Invitation.kind == InvitationKind.survey),
         )
         .outerjoin(Response, and_(Response.departure_id == Departure.id, SENT))
-        .where(*window.conditions)
+        .where(*filters.conditions)
         .group_by(Departure.end_on)
     )
     whole, months = Tally(), dict[date, Tally]()
@@ -146,10 +146,10 @@ class ReasonCount:
     agreed: int  # departures in which both name it
 
 
-def reasons(window: Window) -> list[ReasonCount]:
+def reasons(filters: DepartureFilters) -> list[ReasonCount]:
     """Return the reasons given by either side, the client's most frequent first."""
-    guessed = dict(db.session.execute(_guessed(window)).all())
-    said = {row.reason: row for row in db.session.execute(_said(window))}
+    guessed = dict(db.session.execute(_guessed(filters)).all())
+    said = {row.reason: row for row in db.session.execute(_said(filters))}
     counts = [
         ReasonCount(
             reason,
@@ -163,16 +163,16 @@ def reasons(window: Window) -> list[ReasonCount]:
     return sorted(counts, key=lambda count: (-count.said, -count.guessed))
 
 
-def _guessed(window: Window) -> Select[Reason, int]:
+def _guessed(filters: DepartureFilters) -> Select[Reason, int]:
     return (
         select(DepartureReason.reason, func.count())
         .join(Departure, Departure.id == DepartureReason.departure_id)
-        .where(*window.conditions)
+        .where(*filters.conditions)
         .group_by(DepartureReason.reason)
     )
 
 
-def _said(window: Window) -> Select[Reason, int, int]:
+def _said(filters: DepartureFilters) -> Select[Reason, int, int]:
     both = and_(
         DepartureReason.departure_id == Response.departure_id,
         DepartureReason.reason == ResponseReason.reason,
@@ -186,14 +186,14 @@ def _said(window: Window) -> Select[Reason, int, int]:
         .join(Response, and_(Response.id == ResponseReason.response_id, SENT))
         .join(Departure, Departure.id == Response.departure_id)
         .outerjoin(DepartureReason, both)
-        .where(*window.conditions)
+        .where(*filters.conditions)
         .group_by(ResponseReason.reason)
     )
 
 
-def services(window: Window) -> Sequence[str]:
-    """Return the services that end in the window's period, by name."""
+def services(filters: DepartureFilters) -> Sequence[str]:
+    """Return the services that end in the period, by name."""
     query = select(Departure.service).where(
-        *window.of_any_service().conditions, Departure.service != ""
+        *filters.of_any_service().conditions, Departure.service != ""
     )
     return db.session.scalars(query.distinct().order_by(Departure.service)).all()

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
 
-from service.departures.queries.filters import Window
+from service.departures.queries.filters import DepartureFilters
 from service.extensions import db
 from service.models import Client, Contact, Departure, Response, Testimonial, TestimonialState
 
@@ -24,22 +24,22 @@ class Said:
     comment: str
 
 
-def latest(window: Window, limit: int = 5) -> list[Said]:
+def latest(filters: DepartureFilters, limit: int = 5) -> list[Said]:
     """Return the latest answers, newest first."""
-    return _latest(window, limit)
+    return _latest(filters, limit)
 
 
-def latest_valued(window: Window, limit: int = 5) -> list[Said]:
+def latest_valued(filters: DepartureFilters, limit: int = 5) -> list[Said]:
     """Return the latest answers that say what was valued most."""
-    return _latest(window, limit, Response.valued_most != "")
+    return _latest(filters, limit, Response.valued_most != "")
 
 
-def latest_to_improve(window: Window, limit: int = 5) -> list[Said]:
+def latest_to_improve(filters: DepartureFilters, limit: int = 5) -> list[Said]:
     """Return the latest answers that say what to improve."""
-    return _latest(window, limit, Response.to_improve != "")
+    return _latest(filters, limit, Response.to_improve != "")
 
 
-def _latest(window: Window, limit: int, *conditions: ColumnElement[bool]) -> list[Said]:
+def _latest(filters: DepartureFilters, limit: int, *conditions: ColumnElement[bool]) -> list[Said]:
     query = (
         select(
             Departure.public_id,
@@ -54,7 +54,7 @@ def _latest(window: Window, limit: int, *conditions: ColumnElement[bool]) -> lis
         .join(Response, Response.departure_id == Departure.id)
         .join(Client, Client.id == Departure.client_id)
         .join(Contact, Contact.id == Departure.contact_id)
-        .where(*window.answers_within(Response.submitted_at), *conditions)
+        .where(*filters.answers_within(Response.submitted_at), *conditions)
         .order_by(Response.submitted_at.desc(), Response.id.desc())
         .limit(limit)
     )
@@ -80,7 +80,7 @@ class Waiting:
 
 
 def waiting_testimonials(limit: int = 3) -> Waiting:
-    """Return the testimonials that wait for the provider, whatever the window."""
+    """Return the testimonials that wait for the provider, whatever the filters."""
     waits = Testimonial.state == TestimonialState.submitted
     query = (
         select(Testimonial.public_id, Client.name, Testimonial.quote, Testimonial.submitted_at)
