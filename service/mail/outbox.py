@@ -1,7 +1,7 @@
-"""Write a message down. The one gate for suppression, consent, samples, history; opens no socket.
+"""Add mails to the outbox, through the one gate for suppression, consent, samples and history.
 
-A row is inserted in the transaction of the event that causes it, and its key makes it unique, so
-whoever writes the same mail twice owes it once. After the commit the workers are woken.
+A row is inserted in the transaction of the event that causes it, and its key makes it unique: a
+mail that is written twice is sent once. After the commit the workers are woken. Opens no socket.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -96,7 +96,7 @@ def _basics(
 def add(rows: Sequence[Row]) -> dict[int, MailState]:
     """Add rows to the outbox in one statement of the caller's transaction; return the new by id.
 
-    What stands there already, by its key, is left alone. The workers are woken for what is due.
+    A row whose key exists is left alone. The workers are woken for the rows that are due.
     """
     if not rows:
         return {}
@@ -112,7 +112,7 @@ def add(rows: Sequence[Row]) -> dict[int, MailState]:
 
 
 def write(kind: MailKind, to: Contact | Provider, **facts: Unpack[Facts]) -> OutboxMessage | None:
-    """Add a mail to the outbox; None when it stands there already."""
+    """Add a mail to the outbox; return None when its key exists already."""
     found = add([row(kind, to, **facts)])
     return db.session.get_one(OutboxMessage, next(iter(found))) if found else None
 
@@ -151,7 +151,7 @@ def write_issue(
     issue_id: int | None = None,
     sender: Provider | None = None,
 ) -> None:
-    """Add one mail of a mailing to each contact; who has it already gets no second one.
+    """Add one mail of a mailing for each contact that has none of it yet.
 
     One statement, however many, and without the gate, which is asked when the mails are claimed.
     `to` is the language of each mail by the contact's id. The clock's round wakes the workers.
@@ -175,7 +175,7 @@ def write_issue(
 
 
 def hint_at(row: OutboxMessage) -> None:
-    """Have the workers woken for this row once the transaction is committed."""
+    """Wake the workers for this row once the transaction is committed."""
     db.session.info.setdefault(DUE_NOW, []).append(row.id)
 
 

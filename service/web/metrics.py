@@ -78,7 +78,7 @@ class _Figures(Collector):
 
 def _looked() -> Health | None:
     try:
-        return health.look(now())
+        return health.check(now())
     except SQLAlchemyError:
         db.session.rollback()
         return None

@@ -18,14 +18,14 @@ from tests.mail.rows import a_failing_server, a_month_of_mails, a_row, ago, some
 def kinds_of_trouble() -> list[TroubleKind]:
     """The troubles of now; the short way and the long way to them agree."""
     found = health.troubles(now())
-    assert [trouble.kind for trouble in health.look(now()).troubles] == [
+    assert [trouble.kind for trouble in health.check(now()).troubles] == [
         trouble.kind for trouble in found
     ]
     return [trouble.kind for trouble in found]
 
 
 def test_an_empty_outbox_is_well(session):
-    well = health.look(now())
+    well = health.check(now())
     assert (well.due, well.failed, well.lag, well.troubles) == (0, 0, timedelta(0), [])
     assert well.share.percent(0) is None
 
@@ -36,7 +36,7 @@ def test_mails_are_counted_by_what_we_did_with_them(session):
     some_mails(1, MailState.sending)
     some_mails(4, MailState.failed, ended_at=ago(days=30))
     some_mails(5, MailState.uncertain)
-    found = health.look(now())
+    found = health.check(now())
     assert (found.due, found.waiting, found.sending) == (2, 5, 1)
     assert (found.failed, found.uncertain) == (4, 5)
 
@@ -45,7 +45,7 @@ def test_what_was_sent_is_counted_by_hour_and_day(session):
     some_mails(2, MailState.sent, ended_at=ago(minutes=59))
     some_mails(3, MailState.sent, ended_at=ago(hours=23))
     some_mails(4, MailState.sent, ended_at=ago(days=6))
-    shares = health.look(now()).shares
+    shares = health.check(now()).shares
     assert [shares[hours].sent for hours in (health.HOUR, health.DAY, health.WEEK)] == [2, 5, 9]
 
 
@@ -53,7 +53,7 @@ def test_what_was_sent_is_counted_by_hour_and_day(session):
 def test_the_oldest_due_mail_is_found_whatever_its_priority(session, priority):
     some_mails(1, MailState.queued, due_at=ago(minutes=3), priority=Priority.ordinary)
     some_mails(1, MailState.queued, due_at=ago(minutes=9), priority=priority)
-    assert timedelta(minutes=9) <= health.look(now()).lag < timedelta(minutes=10)
+    assert timedelta(minutes=9) <= health.check(now()).lag < timedelta(minutes=10)
 
 
 def test_a_mail_that_is_put_off_is_not_late(session):
@@ -125,7 +125,7 @@ def test_more_than_two_of_a_hundred_that_come_back_are_trouble(
 def test_a_refusal_by_the_server_is_a_bounce_and_counted_once(session):
     some_mails(45, MailState.sent)
     some_mails(5, MailState.failed, outcome=Outcome.hard_bounced, outcome_at=now())
-    day = health.look(now()).shares[health.DAY]
+    day = health.check(now()).shares[health.DAY]
     assert (day.tried, day.failed, day.came_back) == (50, 5, 5)
     assert day.percent(day.came_back) == 10
 
@@ -139,7 +139,7 @@ def test_delivered_and_old_bounces_are_no_trouble(session):
 def test_domains_that_asked_for_slower_mail_are_named(session):
     added(RateBucket(name="domain:fast.example", next_at=now()))
     added(RateBucket(name="domain:slow.example", next_at=now(), slower=2, slower_at=now()))
-    assert [bucket.name for bucket in health.look(now()).slowed] == ["domain:slow.example"]
+    assert [bucket.name for bucket in health.check(now()).slowed] == ["domain:slow.example"]
 
 
 def test_counting_stops_and_a_share_is_then_of_a_shorter_time(session, monkeypatch):
@@ -148,7 +148,7 @@ def test_counting_stops_and_a_share_is_then_of_a_shorter_time(session, monkeypat
     some_mails(3, MailState.sent)
     some_mails(1, MailState.failed)
     some_mails(7, MailState.sent, ended_at=ago(days=2))
-    found = health.look(now())
+    found = health.check(now())
     assert found.shares[health.WEEK].sent == 5
     assert found.share.hours == health.DAY
     assert found.share.percent(1) == 25
@@ -157,7 +157,7 @@ def test_counting_stops_and_a_share_is_then_of_a_shorter_time(session, monkeypat
 def test_counting_reads_an_index_and_not_one_mail(session):
     a_month_of_mails()
     with asked() as statements:
-        health.look(now())
+        health.check(now())
         health.troubles(now())
     about_mails = [each for each in statements if "FROM outbox" in each[0]]
     assert len(about_mails) == 4

@@ -40,7 +40,7 @@ def some_starts(*ends: str, minutes: int = 10) -> None:
 
 
 def what_is_wrong() -> list[TroubleKind]:
-    assert [trouble.kind for trouble in health.look(now()).troubles] == [
+    assert [trouble.kind for trouble in health.check(now()).troubles] == [
         trouble.kind for trouble in health.troubles(now())
     ]
     return [trouble.kind for trouble in health.troubles(now())]

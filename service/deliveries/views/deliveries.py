@@ -42,7 +42,7 @@ def index() -> str:
     return render_template(
         "provider/deliveries/index.html",
         query=query,
-        health=health.look(query.moment),
+        health=health.check(query.moment),
         found=found,
         stopped=suppressions.reasons_of(found.mails.lines),
         because={mail.id: decisions.why(mail, known) for mail in found.mails.lines},

@@ -1,6 +1,6 @@
-"""The breaker: after the SMTP server could not be reached, nobody tries again for a while.
+"""A circuit breaker: no worker tries the SMTP server for a while after it was out of reach.
 
-It is one row in the database, so that one worker's failure spares all of them the timeout.
+It is one row in the database, so that the failure of one worker spares the others the timeout.
 """
 
 import random
@@ -20,9 +20,9 @@ JITTER = 0.2
 
 
 def is_open(at: datetime | None = None) -> bool:
-    """Say whether the server is to be left alone for now.
+    """Return whether the server is not to be tried for now.
 
-    A pause longer than any that we make is one of a clock that has been put back since.
+    A pause longer than LONGEST_PAUSE does not count: the clock has been put back since.
     """
     row = db.session.get(Breaker, NAME, populate_existing=True)
     if row is None or row.open_until is None:
@@ -32,7 +32,7 @@ def is_open(at: datetime | None = None) -> bool:
 
 
 def failed(words: str) -> datetime:
-    """Open the breaker, longer after each failure in a row; return until when. Commits."""
+    """Open the breaker, longer after each failure in a row; return when it closes. Commits."""
     row = held(Breaker, NAME, failures=0, server_words="")
     row.failures += 1
     if row.opened_at is None:

@@ -1,5 +1,4 @@
-"""How the mail is: one answer for the page, /readyz, /metrics and the alerts, so that none of them
-says what another does not. Reads only.
+"""Health of the mail: one answer for the page, /readyz, /metrics and the alerts. Reads only.
 
 Every count goes along an index and stops at COUNTED, however many mails there are.
 """
@@ -23,7 +22,7 @@ from service.models import Breaker, MailState, OutboxMessage, Outcome, Priority,
 COUNTED = 50_000
 LATE = timedelta(minutes=15)  # a worker that lives takes a due mail within seconds
 UNREACHED = timedelta(minutes=5)  # a server that is restarted is back by then
-BELIEVED = timedelta(minutes=10)  # a server that nobody asked for so long may be well again
+BELIEVED = timedelta(minutes=10)  # a server that was not tried for so long may be well again
 BOUNCES = 0.02  # of what went out; mailbox providers begin to refuse senders not far above
 ENOUGH = 50  # mails, before a share means anything …
 MANY = 5  # … or as many bounces, whatever the share is of
@@ -37,7 +36,7 @@ Conditions = Sequence[ColumnElement[bool]]
 
 
 class TroubleKind(StrEnum):
-    """What the owner hears of."""
+    """Kinds of trouble that the owners are alerted about."""
 
     server = "server"  # the mail server cannot be reached
     worker = "worker"  # a worker ends each time it is started
@@ -57,7 +56,7 @@ class Trouble:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """What a mail about it keeps: by the time it can go, the trouble may be over."""
+        """The figures that an alert keeps: when it goes, the trouble may be over."""
         return {
             "trouble": self.kind,
             "since": self.since.isoformat(),
@@ -77,7 +76,7 @@ class Server:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last try failed, and that is not long ago."""
+        """Whether the last try failed, not long ago."""
         return self.failing_since is not None
 
 
@@ -92,12 +91,12 @@ class Share:
 
     @property
     def tried(self) -> int:
-        """How many were to go out."""
+        """How many mails were tried."""
         return self.sent + self.failed
 
     @property
     def is_whole(self) -> bool:
-        """Whether counting came to an end, so that a share of it is true."""
+        """Whether all were counted, so that a share is true."""
         return max(self.sent, self.failed, self.came_back) < COUNTED
 
     def percent(self, part: int) -> float | None:
@@ -107,7 +106,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Everything at one moment."""
+    """The health of the mail at one moment."""
 
     at: datetime
     due: int
@@ -128,7 +127,7 @@ class Health:
 
     @property
     def share(self) -> Share:
-        """The longest time of which all mails were counted."""
+        """The share of the longest time of which all mails were counted."""
         whole = (share for share in self.shares.values() if share.is_whole)
         return max(whole, key=lambda share: share.hours, default=self.shares[HOUR])
 
@@ -141,8 +140,8 @@ class Health:
         )
 
 
-def look(at: datetime) -> Health:
-    """Return how the mail is at `at`; five queries."""
+def check(at: datetime) -> Health:
+    """Return the health of the mail at `at`; five queries."""
     named: dict[str, Conditions] = {"due": due(at)}
     for state in (MailState.queued, MailState.sending, MailState.uncertain, MailState.failed):
         named[state] = [OutboxMessage.state == state]
@@ -165,7 +164,7 @@ def look(at: datetime) -> Health:
 
 
 def troubles(at: datetime) -> list[Trouble]:
-    """Return what is wrong at `at`; four queries, for those who ask every minute."""
+    """Return what is wrong at `at`; four queries, as it is asked every minute."""
     found = counts({"due": due(at), **_ended(at, DAY)})
     starts, day = worker_starts.failed(at), _share(found, DAY)
     return _troubles(at, server(at), starts, oldest_due_at(at), found["due"], day)
@@ -179,7 +178,7 @@ def waits() -> ColumnElement[bool]:
 
 
 def due(at: Any) -> Conditions:
-    """Return what a mail fulfils that is to go by `at`; names every column of the index."""
+    """Return the conditions of mails that are due at `at`; they name every column of the index."""
     return (
         rarely(OutboxMessage.state == MailState.queued),
         OutboxMessage.priority.in_(list(Priority)),
@@ -188,7 +187,7 @@ def due(at: Any) -> Conditions:
 
 
 def oldest_due_at(at: datetime) -> datetime | None:
-    """Return since when the oldest mail that is due at `at` has been: one look a priority."""
+    """Return since when the longest due mail at `at` is due; one index look-up per priority."""
     firsts = [
         select(func.min(OutboxMessage.due_at).label("due_at")).where(
             OutboxMessage.state == MailState.queued, OutboxMessage.priority == priority
@@ -257,7 +256,7 @@ def _slowed(at: datetime) -> Sequence[RateBucket]:
 
 
 def _is_held_back(at: datetime) -> bool:
-    """Say whether mails go, only no faster than they may: then what is late is explained."""
+    """Return whether mails go as fast as the rates allow, which explains what is late."""
     limits = (settings().mail_rate, settings().mail_domain_rate, settings().mail_ramp_up)
     if not any(limits) and not _slowed(at):
         return False

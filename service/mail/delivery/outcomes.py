@@ -1,6 +1,6 @@
-"""What becomes of a row after an attempt. Each function returns the columns to change.
+"""Decide what becomes of a row after an attempt: each function returns the columns to change.
 
-Decides, and writes nothing.
+Nothing is written here.
 """
 
 import random
@@ -40,7 +40,7 @@ class Tries:
 
 
 def sent(tried: Tries, words: str) -> Changes:
-    """The server took it. `handing_over_at` stays, as the time it did."""
+    """The server took the mail. `handing_over_at` stays: it is about when it did."""
     return {
         "state": MailState.sent,
         "ended_at": now(),
@@ -52,14 +52,14 @@ def sent(tried: Tries, words: str) -> Changes:
 
 
 def skipped(reason: SkipReason) -> Changes:
-    """It may not go any more; of a paused protocol, not yet: a pause ends no mail."""
+    """The mail may no longer go; of a paused protocol only not yet, since a pause ends no mail."""
     if reason is SkipReason.paused:
         return {"state": MailState.queued, "due_at": now() + WAIT_OF_A_PAUSE, **FREE}
     return {"state": MailState.skipped, "skip_reason": reason, "ended_at": now(), **FREE}
 
 
 def failed(tried: Tries, words: str, outcome: Outcome | None = None) -> Changes:
-    """It will never go like this; a person may send it again."""
+    """The mail cannot go as it is; a person may send it again."""
     return {
         "state": MailState.failed,
         "outcome": outcome,
@@ -72,10 +72,10 @@ def failed(tried: Tries, words: str, outcome: Outcome | None = None) -> Changes:
 
 
 def refused(tried: Tries, refusal: Refusal) -> Changes:
-    """The server said no: later, or never again to this recipient.
+    """The server refused the mail: try again later, or fail.
 
-    A sender that it refuses is a matter of the settings, not of this mail, so there is time to
-    put it right.
+    A refused sender address is a fault of the settings, not of this mail, so it is tried again,
+    which leaves time to correct them.
     """
     if isinstance(refusal, TemporaryRefusal) or refusal.about is About.sender:
         return put_off(tried, refusal.words)
@@ -103,7 +103,7 @@ def postponed(words: str) -> Changes:
 
 
 def undecided(tried: Tries, words: str) -> Changes:
-    """Nobody can know whether it was taken: once more with the same Message-ID, or a person."""
+    """It may have been taken: send it again (same Message-ID), or let a person decide."""
     again = RULES[tried.kind].goes_twice and tried.doubts == 0
     then: Changes = {"state": MailState.uncertain, "ended_at": now()}
     if again:

@@ -50,12 +50,12 @@ class Sender:
         self.process = process
         self.connection = mail.connect()
         self.time = Time()
-        self.looked_at = -math.inf  # when the limits were looked at
+        self.limits_read_at = -math.inf  # seconds of the monotonic clock
         self.following: PreparedMessage | None = None  # announced with the mail before it
         self.losses = 0
         self.has_answered = False
         self.halved: dict[str, int] = {}  # how often which bucket's rate is halved
-        self.is_limited = False  # some rate holds for some mail
+        self.is_limited = False  # some rate limits some mails
         self.put_back: Counter[str] = Counter()  # mails whose domain has no slot yet, by bucket
         self.dead: set[str] = set()  # addresses that the server has just refused for good
         self.counts: Counter[str] = Counter()
@@ -117,14 +117,14 @@ class Sender:
             self._answered()
 
     def _has_its_turn(self, leases: Leases, prepared: PreparedMessage) -> bool:
-        """Wait until no rate holds the mail back; False when it is given back for later."""
+        """Wait until the rates allow the mail; return False when it is given back for later."""
         leases.hold(prepared.row_id)
         if prepared.envelope.recipient in self.dead:  # it was prepared before we knew
             leases.release([prepared.row_id])  # whoever claims it next finds the address suppressed
             return False
         self.time.check()
-        if time.monotonic() - self.looked_at > FRESH:
-            self._look_at_limits()
+        if time.monotonic() - self.limits_read_at > FRESH:
+            self._read_limits()
         bucket = rate.bucket_of(prepared.envelope.recipient)
         limits = rate.limits_for(bucket, self.halved) if self.is_limited else {}
         if limits:
@@ -148,8 +148,8 @@ class Sender:
         leases.release([prepared.row_id], now() + timedelta(seconds=turn.wait) + behind)
         self.put_back[turn.bucket] += 1
 
-    def _look_at_limits(self) -> None:
-        self.looked_at = time.monotonic()
+    def _read_limits(self) -> None:
+        self.limits_read_at = time.monotonic()
         with database.reading():
             self.halved = rate.slowed(now())
             db.session.rollback()
@@ -186,7 +186,7 @@ class Sender:
         log.warning("mail_refused outbox=%s words=%s", prepared.row_id, refusal.words)
         self._note(leases, prepared, "refused", outcomes.refused(prepared.tried, refusal))
         if outcomes.is_dead(refusal):
-            leases.write()  # first: the suppression takes back whatever is on its way to them
+            leases.write()  # first: the suppression takes back claimed mails to this address
             self.dead.add(prepared.envelope.recipient)
             suppressions.add(
                 prepared.envelope.recipient,
@@ -199,7 +199,7 @@ class Sender:
         if outcomes.is_about_speed(refusal):
             bucket = rate.bucket_of(prepared.envelope.recipient)
             rate.slow_down(bucket if refusal.about is About.recipient else rate.SERVER)
-            self._look_at_limits()
+            self._read_limits()
         self._answered()
 
     def _note(

@@ -1,6 +1,6 @@
-"""When to end early: whoever sends finishes the mail in hand, and no more.
+"""End the sending early: the mail in hand is finished, no other is begun.
 
-It is when this process was asked to, or when the time of its job is over.
+That is when the process was asked to end, or when the time of its job is over.
 """
 
 import signal
@@ -14,11 +14,11 @@ _wanted = threading.Event()
 
 
 class Enough(Exception):
-    """The work ends early, and nothing is wrong."""
+    """Sending ends early; nothing is wrong."""
 
 
 class OutOfTime(Enough):
-    """The job's time is over, or the process is to end; others go on."""
+    """The job's time is over, or the process is to end; another job goes on."""
 
 
 class Time:
@@ -34,7 +34,7 @@ class Time:
 
 
 def listen() -> None:
-    """From now on note SIGTERM instead of dying of it; for the main thread of a process."""
+    """Note SIGTERM from now on instead of dying of it; for the main thread of a process."""
     signal.signal(signal.SIGTERM, _note)
 
 
@@ -44,7 +44,7 @@ def is_wanted() -> bool:
 
 
 def wait(seconds: float) -> bool:
-    """Wait for so long, or until SIGTERM; say whether that came."""
+    """Wait for so many seconds or until SIGTERM; return whether that came."""
     return _wanted.wait(seconds)
 
 

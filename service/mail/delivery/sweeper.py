@@ -1,4 +1,4 @@
-"""Find rows whose worker died: their lease ran out while they were being sent."""
+"""Take back rows whose worker died: their lease ran out while they were being sent."""
 
 import logging
 from typing import Any
@@ -24,9 +24,9 @@ def waits() -> ColumnElement[bool]:
 
 
 def sweep() -> int:
-    """Give back what was not handed over yet, decide about the rest; return how many. Flushes.
+    """Give back rows that had not begun to leave, decide about the rest; return how many. Flushes.
 
-    A lease that lasts longer than any that we give is one of a clock that has been put back since.
+    A lease that ends later than any lease can counts as expired: the clock was put back since.
     """
     moment = now()
     expired = (

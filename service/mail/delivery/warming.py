@@ -25,4 +25,4 @@ def warm() -> None:
     with leases.leasing() as nothing:
         prepared.draft(nothing, nothing.take(0))
     db.session.rollback()
-    gc.freeze()  # what is loaded now stays: no job need look through it for what it may free
+    gc.freeze()  # what is loaded now stays, so no job need collect it

@@ -1,4 +1,4 @@
-"""Whether workers come up: how each start goes is written down, and the last ones are read.
+"""Record how each start of a worker goes, and read whether workers come up.
 
 Flushes, never commits. A start that could not be recorded, because the database was away, is None.
 """

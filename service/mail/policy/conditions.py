@@ -36,7 +36,7 @@ Asked = Callable[[Sequence[OutboxMessage], datetime], dict[int, SkipReason]]
 
 
 def ask_also(app: Flask, asked: Asked) -> None:
-    """Have `asked` called at each claim, for those mails that nothing else keeps back."""
+    """Have `asked` called at each claim, with the mails that no other reason stops."""
     app.extensions.setdefault("asked_at_claims", []).append(asked)
 
 
@@ -60,7 +60,7 @@ def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
 
 
 def _introduce(rows: Sequence[OutboxMessage]) -> None:
-    """Give each departure its people; most are its mail's reader, and not worth loading twice."""
+    """Give each departure its people; most are the mail's reader, who is loaded already."""
     departures = [row.departure for row in rows if row.departure]
     if not departures:
         return
@@ -84,7 +84,7 @@ def _introduce(rows: Sequence[OutboxMessage]) -> None:
 
 
 def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
-    """Return, for each row that may not go any more, why; in as few queries as for one."""
+    """Return the reason of each row that may no longer go, by id; a fixed number of queries."""
     emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
     unwanted = suppressions.find_all(emails)
     gone = _withdrawn(rows) | _of_issues(rows) | greetings.stopped(rows, at)

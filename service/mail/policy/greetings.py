@@ -1,7 +1,7 @@
-"""Who is meant by a greeting, and who of them gets none, as conditions of SQL. Changes no row.
+"""Select the readers of a greeting, and why some get none, as conditions of SQL. Changes no row.
 
-The gate's own reasons (suppression, keep in touch, consent, basis) are the outbox's to tell; here
-stand those that only greetings have.
+Only the reasons that greetings alone have are here; the outbox has those of every mail
+(suppression, keep in touch, consent, legal basis).
 """
 
 from collections.abc import Sequence
@@ -30,10 +30,9 @@ from service.models.yearly import keys_on
 
 
 def readers(greeting: Greeting) -> Select[Contact]:
-    """Return all whom `greeting` is for in the course of a year; sample data is nobody.
+    """Return all contacts that `greeting` is for in the course of a year, without sample data.
 
-    A person who is a contact of several clients is meant once, but for anniversaries: those are
-    of each collaboration.
+    A person who is a contact of several clients counts once; for anniversaries once per client.
     """
     query = select(Contact).join(Client, Client.id == Contact.client_id)
     query = query.where(*_meant(greeting, Contact, Client))
@@ -53,7 +52,7 @@ def readers(greeting: Greeting) -> Select[Contact]:
 
 
 def readers_on(greeting: Greeting, day: date) -> Select[Contact]:
-    """Return those of `readers` whose day it is; a season's day is asked of the greeting."""
+    """Return those of `readers` whose day is `day`; a season has one day for all."""
     query = readers(greeting)
     if greeting.occasion is Occasion.anniversary:
         return query.where(Client.started_day.in_(keys_on(day)), Client.started_on < day)
@@ -81,12 +80,12 @@ def is_being_put_right() -> ColumnElement[bool]:
 
 
 def is_too_soon(today: date) -> ColumnElement[bool]:
-    """Return whether the contact is leaving, or left only just."""
+    """Return whether the contact is leaving or left less than TOO_SOON ago."""
     return and_(Contact.left_on.is_not(None), Contact.left_on > today - TOO_SOON)
 
 
 def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
-    """Return the greetings among `rows` that may not go any more: since written, things changed."""
+    """Return the greetings among `rows` that may no longer go, by id, each with its reason."""
     asked = [row for row in rows if row.kind is MailKind.greeting]
     if not asked:
         return {}
@@ -105,7 +104,7 @@ def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason
 
 
 def _meant(greeting: Greeting, contact: Any, client: Any) -> list[ColumnElement[bool]]:
-    """Return what makes a contact (or its twin) one of those that `greeting` is for."""
+    """Return the conditions of a contact (or its twin) that `greeting` is for."""
     found: list[ColumnElement[bool]] = [client.is_sample.is_(False)]
     if greeting.circle is Circle.clients:
         found.append(contact.left_on.is_(None))

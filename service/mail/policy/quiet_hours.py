@@ -1,12 +1,12 @@
-"""Which mails that are due go only later, and when: quiet hours and the daily cap. Reads only.
+"""Find the due mails that go only later, and when: quiet hours and the daily cap. Reads only.
 
 Both are counted in the reader's zone, or the company's while theirs is not known. The cap holds
 for mails that nobody asked for, to one address, whichever clients it belongs to.
 
-The promise under many workers: no address gets more than its cap, because a claim is committed
-before it is counted here, so that of two claims at least the later one sees the other. When it is
-only the rows in other hands that fill the day, a row waits some minutes, not until tomorrow: those
-may still fail, or wait themselves. What somebody sends by hand goes at once, and is counted.
+No address gets more than its cap, however many workers there are: a claim is committed before it
+is counted here, so of two claims at least the later one sees the other. When rows that other
+workers hold fill the day, a row waits some minutes, not until tomorrow, because those may still
+fail or wait themselves. A mail that a person sends by hand goes at once, and is counted.
 """
 
 from collections import Counter, defaultdict
@@ -33,7 +33,7 @@ from service.models import (
 )
 
 UNASKED = tuple(kind for kind, rules in RULES.items() if not rules.is_transactional)
-ARRIVED = (MailState.sent, MailState.uncertain)  # nobody knows of the second, so it counts
+ARRIVED = (MailState.sent, MailState.uncertain)  # of the second it is unknown, so it counts
 MINUTE = timedelta(minutes=1)
 
 Order = tuple[int, datetime, int]  # the more urgent, then the longer due, then the first written
@@ -56,13 +56,13 @@ class _Other:
     order: Order
 
     def arrived_within(self, begins: datetime, ends: datetime) -> bool:
-        """Say whether it reached the reader in that time, as far as one can know."""
+        """Return whether it reached the reader in that time, or may have."""
         if self.state not in ARRIVED or self.ended_at is None:
             return False
         return begins <= self.ended_at < ends
 
     def is_ahead_of(self, row: OutboxMessage, together: Collection[int]) -> bool:
-        """Say whether it may take the place of `row`; those behind it in its own claim may not."""
+        """Return whether it goes before `row`; a row behind `row` in the same claim does not."""
         if self.state is not MailState.sending:
             return False
         return self.order[-1] not in together or self.order < _order(row)
@@ -71,10 +71,10 @@ class _Other:
 def waits(
     rows: Sequence[OutboxMessage], at: datetime, together: Collection[int] = ()
 ) -> dict[int, Wait]:
-    """Return those of `rows`, due at `at`, that go only later, by id; at most one query for all.
+    """Return the waits of those `rows`, due at `at`, that go only later, by id; at most one query.
 
-    `together` are the ids of all rows of their claim: what anybody claimed before goes first.
-    The rows of a claim have to be committed as `sending`: see the promise above.
+    `together` are the ids of all rows of their claim; rows of earlier claims go first. The rows of
+    the claim have to be committed as `sending` (see above).
     """
     company = current.company()
     found = {}
@@ -93,7 +93,7 @@ def waits(
 
 
 def quiet_until(kind: MailKind, contact: Contact, at: datetime, company: Company) -> datetime:
-    """Return from when on a mail of `kind` may reach `contact`: `at`, or the quiet hours' end."""
+    """Return when a mail of `kind` may reach `contact`: `at`, or the end of the quiet hours."""
     if RULES[kind].priority is Priority.urgent:
         return at
     return company.quiet_hours.over_at(at, zone_of(contact, company))
@@ -175,7 +175,7 @@ def _others(rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime) -> dict
 
 
 def _tomorrow(row: OutboxMessage, contact: Contact, at: datetime, company: Company) -> datetime:
-    """Return the row's own time of day on the reader's next day, or when it is quiet no more."""
+    """Return the row's own time of day on the reader's next day, or the end of the quiet hours."""
     zone = zone_of(contact, company)
     day = at.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
     own = row.due_at.astimezone(ZoneInfo(zone)).time()

@@ -1,8 +1,8 @@
-"""How fast mails may go, over all workers: one bucket for the server, one per domain (GCRA).
+"""Limit the rate of all workers together: one bucket for the server, one per domain (GCRA).
 
-The buckets are rows in the database. Each mail reserves the next slot of those that concern it and
-waits for it outside of any transaction. A bucket that the other side complained about halves its
-rate, and takes one halving back after each quiet while.
+The buckets are rows in the database. Each mail reserves the next slot of its buckets and waits for
+it outside of any transaction. When the other side says that mails come too fast, the rate of the
+bucket is halved; each ten minutes without a complaint take one halving back.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ def bucket_of(recipient: str) -> str:
 
 
 def slowed(at: datetime) -> dict[str, int]:
-    """Return the buckets that somebody complained about lately, and how often they are halved."""
+    """Return the buckets with a recent complaint, and how often their rate is halved."""
     since = at - QUIET * MOST_HALVINGS
     rows = db.session.scalars(
         select(RateBucket).where(RateBucket.slower > 0, RateBucket.slower_at > since)
@@ -52,7 +52,7 @@ def slowed(at: datetime) -> dict[str, int]:
 
 
 def limits_for(name: str, halved: Mapping[str, int]) -> Limits:
-    """Return what limits a mail whose domain's bucket is `name` (or any); empty: nothing does."""
+    """Return the limits of mails to the domain of bucket `name` (or of all mails); may be empty."""
     set_rates = {SERVER: settings().mail_rate}
     if name:
         set_rates[name] = settings().mail_domain_rate
@@ -64,7 +64,7 @@ def limits_for(name: str, halved: Mapping[str, int]) -> Limits:
 
 
 def is_full(halved: Mapping[str, int]) -> bool:
-    """Say whether the server's next slot is too far away to wait for, so that none need try."""
+    """Return whether the server's next slot is too far away to wait for."""
     limits = limits_for("", halved)
     bucket = db.session.get(RateBucket, SERVER, populate_existing=True) if limits else None
     if bucket is None:
