@@ -26,7 +26,7 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
-from service.results.queries import lines as lines_module
+from service.results.queries import export_rows
 from service.results.queries.matrix import matrix
 from tests.builders import a_departure, a_provider, a_response, added, an_invitation
 
@@ -122,7 +122,7 @@ def test_what_led_to_a_return_stands_in_the_row(session):
 
 
 def test_chunks_lose_no_row_and_repeat_none(session, monkeypatch):
-    monkeypatch.setattr(lines_module, "CHUNK", 2)
+    monkeypatch.setattr(export_rows, "CHUNK", 2)
     names = [a_departure().client.name for _ in range(5)]
     assert [row["Client"] for row in rows_of()] == names
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from service.clock import now
 from service.consent import queries as suppressions
-from service.events import rules as happenings
+from service.events import rules as event_rules
 from service.extensions import db
 from service.labels import label, why_later, why_not
 from service.mail.policy import quiet_hours
@@ -203,11 +203,11 @@ def said(mail: OutboxMessage) -> str:
 
 
 def _told(event: Event) -> Item:
-    what, tone = happenings.sentence(event), ""
+    what, tone = event_rules.sentence(event), ""
     if event.kind is EventKind.recovery_opened:
         tone = "late"
     icon = "answer" if event.is_by_contact else "calendar"
-    why = event.detail if event.kind in happenings.WORDS_OF_PEOPLE else ""
+    why = event.detail if event.kind in event_rules.WORDS_OF_PEOPLE else ""
     if not why and event.provider is not None:
         why = event.provider.name
     elif event.provider is not None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
 
-from service.events import rules as happenings
+from service.events import rules as event_rules
 from service.labels import source_of_suppression, why_not, why_suppressed
 from service.mail.policy.legal_basis import last_day
 from service.models import (
@@ -65,7 +65,7 @@ def told(event: Event) -> str:
     """Say an event with its day and who did it."""
     moment = moments.in_words(event.at)
     who = f", {event.provider.name}" if event.provider else ""
-    return f"{happenings.sentence(event)}: {moment}{who}."
+    return f"{event_rules.sentence(event)}: {moment}{who}."
 
 
 def _last(mail: OutboxMessage, known: Evidence, kinds: tuple[EventKind, ...]) -> Event | None:

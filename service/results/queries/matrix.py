@@ -8,8 +8,8 @@ from service.departures.queries.filters import DepartureFilters
 from service.exports.tables import Table
 from service.extensions import db
 from service.models import Question
-from service.results.queries.cells import columns
-from service.results.queries.lines import count, lines
+from service.results.queries.export_columns import columns
+from service.results.queries.export_rows import count, export_rows
 
 
 def matrix(filters: DepartureFilters, zone: ZoneInfo, language: str) -> Table:
@@ -19,5 +19,5 @@ def matrix(filters: DepartureFilters, zone: ZoneInfo, language: str) -> Table:
     """
     questions = db.session.scalars(select(Question).order_by(Question.position, Question.id))
     shown = columns(list(questions), language)
-    rows = ([column.cell(line) for column in shown] for line in lines(filters, zone))
+    rows = ([column.cell(row) for column in shown] for row in export_rows(filters, zone))
     return Table([column.name for column in shown], count(filters), rows)

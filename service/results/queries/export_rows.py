@@ -1,4 +1,4 @@
-"""The lines of the matrix: one per departure with all that hangs on it, a thousand at a time."""
+"""Read the rows of the export, a chunk at a time: one per departure, with its answer and return."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -30,12 +30,12 @@ from service.models import (
 )
 
 CHUNK = 1000
-Whatever = Select[*tuple[Any, ...]]
+RowSelect = Select[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One departure with what hangs on it."""
+class ExportRow:
+    """One departure with its people, answer, recovery, testimonial and return."""
 
     departure: Departure
     client: Client
@@ -69,20 +69,20 @@ class Line:
 
 
 def count(filters: DepartureFilters) -> int:
-    """Return how many lines pass `filters`."""
+    """Return how many rows pass `filters`."""
     query = select(func.count()).select_from(Departure).where(*filters.conditions)
     return db.session.scalar(query) or 0
 
 
-def lines(filters: DepartureFilters, zone: ZoneInfo) -> Iterator[Line]:
-    """Yield the lines in the order they were recorded. Only one chunk is held in memory."""
+def export_rows(filters: DepartureFilters, zone: ZoneInfo) -> Iterator[ExportRow]:
+    """Yield the rows, the first recorded first. Only one chunk is held in memory."""
     last = 0
     while rows := db.session.execute(_chunk(filters, last)).all():
         last = rows[-1][0].id
         yield from _with_lists(rows, zone)
 
 
-def _chunk(filters: DepartureFilters, after: int) -> Whatever:
+def _chunk(filters: DepartureFilters, after: int) -> RowSelect:
     is_survey = Invitation.kind == InvitationKind.survey
     is_sent = Response.submitted_at.is_not(None)
     return (
@@ -112,8 +112,8 @@ def _chunk(filters: DepartureFilters, after: int) -> Whatever:
     )
 
 
-def _with_lists(rows: Sequence[Row[*tuple[Any, ...]]], zone: ZoneInfo) -> Iterator[Line]:
-    """Put to each row what it has several of: three statements for the whole chunk."""
+def _with_lists(rows: Sequence[Row[*tuple[Any, ...]]], zone: ZoneInfo) -> Iterator[ExportRow]:
+    """Add to each row what it has several of, in three statements for the whole chunk."""
     between = rows[0][0].id, rows[-1][0].id
     answers = Response.departure_id.between(*between)
     guessed = _grouped(
@@ -135,7 +135,7 @@ def _with_lists(rows: Sequence[Row[*tuple[Any, ...]]], zone: ZoneInfo) -> Iterat
         departure, client, contact, email, invited_at, response, *followed = row
         recovery, testimonial, came_back = followed
         number = departure.id
-        yield Line(
+        yield ExportRow(
             departure,
             client,
             contact,
@@ -152,7 +152,7 @@ def _with_lists(rows: Sequence[Row[*tuple[Any, ...]]], zone: ZoneInfo) -> Iterat
         )
 
 
-def _grouped(query: Whatever) -> dict[int, list[tuple[Any, ...]]]:
+def _grouped(query: RowSelect) -> dict[int, list[tuple[Any, ...]]]:
     """Return the rest of each row by its first column."""
     found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for number, *rest in db.session.execute(query):
