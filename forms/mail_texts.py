@@ -1,4 +1,4 @@
-"""The form of a mail's text in the provider's own words, and how to look at it."""
+"""The form of a mail's custom text, and of its preview."""
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm

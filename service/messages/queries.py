@@ -1,4 +1,4 @@
-"""Which mails are in words of one's own, and for whom a text can be looked at. Reads only."""
+"""Find the mails that have a custom text, and whom a text can be previewed for. Reads only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,7 +111,7 @@ def in_force(scope: Scope, place: Place, language: str) -> Text:
 
 
 def kinds() -> list[MailKind]:
-    """Return the kinds whose text can be one's own: all to clients but bulk mail, which has none
+    """Return the kinds that can have a custom text: all to clients but bulk mail, which has none
     that is built in."""
     return [
         kind

@@ -1,4 +1,4 @@
-"""Texts of mails in the provider's own words, in place of the built-in ones."""
+"""Custom texts of mails, in place of the built-in ones."""
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship

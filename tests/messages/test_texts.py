@@ -1,4 +1,4 @@
-"""Texts of one's own: who saves an older one than there is loses nothing, overwrites nothing."""
+"""Custom texts: who saves an older one than there is loses nothing, overwrites nothing."""
 
 import pytest
 from sqlalchemy import update

@@ -76,30 +76,30 @@ def compile_template(
     branding: Branding,
     slots: frozenset[str],
     choices: tuple[tuple[str, str], ...],
-    own: Text | None = None,
+    custom_text: Text | None = None,
 ) -> CompiledTemplate:
     """Compile the templates of `kind` for mails that have words for `slots`.
 
     `choices` are the few values that sentences depend on, so each combination is compiled on its
-    own; `own` is a custom text in place of the templates. Raises lint.Unfit.
+    own; `custom_text` replaces the templates. Raises lint.Unfit.
     """
     context: dict[str, Any] = {name: Markup(f"\ue000{name}\ue001") for name in slots}  # noqa: S704
     context |= dict(choices)
     context |= {"branding": branding, "language": language}
     context |= {"transactional": RULES[kind].is_transactional}
     with force_locale(language):
-        if own is None:
+        if custom_text is None:
             subject = _render(f"{kind}/subject.txt", context).strip()
             text = _render(f"{kind}/body.txt", context)
             html = _render(f"{kind}/body.html", context | {"subject": subject})
         else:
-            context |= {"kind": kind, "parts": (made := markdown.parts(own, kind))}
+            context |= {"kind": kind, "parts": (made := markdown.parts(custom_text, kind))}
             context |= {"beginning": markdown.beginning(made)}
-            subject = placeholders.with_slots(one_line(own.subject), kind, in_subject=True)
-            text = _render("own.txt", context)
-            html = _render("own.html", context | {"subject": subject})
+            subject = placeholders.with_slots(one_line(custom_text.subject), kind, in_subject=True)
+            text = _render("custom_text.txt", context)
+            html = _render("custom_text.html", context | {"subject": subject})
     text, html = _tidy(text), _INLINER.inline(_compact(html))
-    hosted = [address for _typed, address in own.pictures] if own else []
+    hosted = [address for _typed, address in custom_text.pictures] if custom_text else []
     lint.check_bodies(_SLOT.sub("", text), _without(hosted, _SLOT.sub("", html)))
     return CompiledTemplate(
         tuple(_SLOT.split(subject)), _encoded_pieces(text), _encoded_pieces(html)

@@ -84,7 +84,7 @@ def content(context: MailContext, company: Company) -> Content:
         _add_client_side(said, context, context.row.contact, company)
     elif context.row.provider:
         _add_team_side(said, context, context.row.provider, company)
-    if context.own and context.own.is_counted:
+    if context.custom_text and context.custom_text.is_counted:
         said.choices["is_counted"] = "yes"
     _add_link(said, context)
     said.words = {name: words for name, words in said.words.items() if words}

@@ -1,6 +1,6 @@
 """Links of a newsletter that lead over this service, so that their openings can be counted.
 
-Only those in the provider's own words that go to http or https, and none to a page of ours. One
+Only those of a custom text that go to http or https, and none to a page of ours. One
 whose words are an address stays as it is: to show one address and lead to another is what
 fraudsters do, and mail programs warn of it. Works on what Markdown was read into.
 """

@@ -1,4 +1,4 @@
-"""Which mails are in the provider's own words: looked up for a batch in one query."""
+"""Find the custom texts of a batch of mails, in one query."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from service.models import Enrolment, MailText, OutboxMessage
 
 
 def of_rows(rows: Sequence[OutboxMessage]) -> list[Text | None]:
-    """Return the text that each mail is in, in their order; None for the built-in one.
+    """Return the custom text of each mail, in their order; None for the built-in text.
 
     A text of the protocol for this step goes before one of this kind for all protocols. A test
     mail has the text that it brings along, or that of the kind it shows.
@@ -30,9 +30,11 @@ def of_rows(rows: Sequence[OutboxMessage]) -> list[Text | None]:
     texts = []
     for row, kind in asked:
         protocol_id = protocols.get(row.departure_id or 0)
-        own = found.get((protocol_id, _place_of(row, kind), row.language))
-        own = own or found.get((None, kind, row.language))
-        texts.append(_carried(row) or (Text(own.subject, own.body) if own else None))
+        custom_text = found.get((protocol_id, _place_of(row, kind), row.language))
+        custom_text = custom_text or found.get((None, kind, row.language))
+        texts.append(
+            _carried(row) or (Text(custom_text.subject, custom_text.body) if custom_text else None)
+        )
     return texts
 
 
@@ -44,17 +46,17 @@ def _kind_of(row: OutboxMessage) -> str:
 
 
 def _place_of(row: OutboxMessage, kind: str) -> str:
-    """Return where the mail's own text would be kept: the greeting's, the step's, or the kind's."""
+    """Return the place of the mail's custom text: the greeting's, the step's or the kind's."""
     return str((row.context or {}).get("place") or row.step or kind)
 
 
 def _carried(row: OutboxMessage) -> Text | None:
     """Return the text that a test mail brings along, saved or not."""
-    own = (row.context or {}).get("own")
-    if not own:
+    custom_text = (row.context or {}).get("own")
+    if not custom_text:
         return None
-    is_counted = own.get("is_counted", False)
-    return pictures.text_of(own["subject"], own["body"], is_counted=is_counted)
+    is_counted = custom_text.get("is_counted", False)
+    return pictures.text_of(custom_text["subject"], custom_text["body"], is_counted=is_counted)
 
 
 def _protocols_of(rows: Sequence[OutboxMessage]) -> dict[int, int | None]:

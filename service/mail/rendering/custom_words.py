@@ -1,6 +1,6 @@
-"""The words that fill the placeholders of a text of one's own. Works on rows already loaded.
+"""The words that fill the placeholders of a custom text. Works on rows already loaded.
 
-None is ever missing: what is not known of a reader is said in a way that fits any sentence.
+No word is ever missing: one that is not known of a reader is replaced by one that always fits.
 """
 
 from collections.abc import Mapping
@@ -18,20 +18,20 @@ from service.models import MailKind
 
 
 def complete(
-    context: MailContext, own: Text, words: Mapping[str, str], our_name: str
+    context: MailContext, custom_text: Text, words: Mapping[str, str], our_name: str
 ) -> dict[str, str]:
-    """Return `words` with those that `own` asks for besides."""
+    """Return `words` and the other words that `custom_text` asks for."""
     found = dict(words)
-    for word in _asked_for(own, context.row.kind):
+    for word in _asked_for(custom_text, context.row.kind):
         if not found.get(word):
             found[word] = _word(context, word, our_name)
     return found
 
 
 @lru_cache(maxsize=256)
-def _asked_for(own: Text, kind: MailKind) -> tuple[str, ...]:
-    """Return the words that placeholders of `own` stand for, once per text."""
-    used = placeholders.names_in(own.subject) | placeholders.names_in(own.body)
+def _asked_for(custom_text: Text, kind: MailKind) -> tuple[str, ...]:
+    """Return the words that the placeholders of a text stand for; computed once per text."""
+    used = placeholders.names_in(custom_text.subject) | placeholders.names_in(custom_text.body)
     asked = [one for one in placeholders.of(kind) if one.name in used and not one.is_block]
     return tuple(one.word for one in asked)
 

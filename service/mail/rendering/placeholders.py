@@ -1,4 +1,4 @@
-"""What `{{ … }}` may stand for in a text of one's own: a fixed set, put in and never computed.
+"""The placeholders (`{{ … }}`) of custom texts: a fixed set, filled in and never computed.
 
 Before a text is read as Markdown each placeholder becomes a slot (see compiled.py); what
 fills it is escaped then, so nothing that a client is called can become markup.

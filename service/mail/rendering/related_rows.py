@@ -53,7 +53,7 @@ class MailContext:
     response: Response | None = None
     testimonial: Testimonial | None = None
     link: ProviderLink | None = None
-    own: Text | None = None  # in place of the templates
+    custom_text: Text | None = None  # in place of the templates
     like: Departure | None = None  # whose names a test mail shows
     issue: NewsletterIssue | None = None  # of a newsletter
     conversation: Conversation | None = None  # with a contact who would like to talk
@@ -71,7 +71,10 @@ def load(rows: Sequence[OutboxMessage]) -> list[MailContext]:
     """Return the context of each row, in the same order; a few queries, however many rows."""
     _load_people(rows)
     texts = custom_texts.of_rows(rows)
-    contexts = [MailContext(row, own=own) for row, own in zip(rows, texts, strict=True)]
+    contexts = [
+        MailContext(row, custom_text=custom_text)
+        for row, custom_text in zip(rows, texts, strict=True)
+    ]
     _load_invitations(contexts)
     for context, response in _of_departures(Response, contexts, ABOUT_ANSWERS):
         context.response = response
@@ -181,4 +184,4 @@ def _load_issues(contexts: Sequence[MailContext]) -> None:
     }
     for context in contexts:
         if context.issue is not None:
-            context.own = texts.get((context.issue.id, context.row.language))
+            context.custom_text = texts.get((context.issue.id, context.row.language))

@@ -100,11 +100,13 @@ def render_context(context: MailContext, facts: CompanyFacts) -> Rendering:
     branding = facts.plain_branding if to_provider else facts.branding
     if row.kind is MailKind.test_mail:
         said.words["sender"] = facts.address
-    if context.own:
-        said.words = custom_words.complete(context, context.own, said.words, branding.name)
-        branding = facts.plain_branding if context.own.is_long else branding
+    if context.custom_text:
+        said.words = custom_words.complete(context, context.custom_text, said.words, branding.name)
+        branding = facts.plain_branding if context.custom_text.is_long else branding
     slots, choices = frozenset(said.words), tuple(sorted(said.choices.items()))
-    compiled = compile_template(row.kind, row.language, branding, slots, choices, context.own)
+    compiled = compile_template(
+        row.kind, row.language, branding, slots, choices, context.custom_text
+    )
     return Rendering(
         sender=(_sender_name(context, branding), facts.address),
         to=_recipient(row),
@@ -125,7 +127,7 @@ def _sample_for(
     """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
     row = context.row
     shown = sample(kind, row.language, to, facts.company, context.like)
-    shown.own = context.own
+    shown.custom_text = context.custom_text
     rendered = render_context(shown, facts)
     return replace(
         rendered,

@@ -1,4 +1,4 @@
-"""Whether a text of one's own may be saved: what is wrong with it, by line, and what to fix.
+"""Check whether a custom text may be saved: what is wrong with it, by line, and what to fix.
 
 Reads the text only; whether the mail it makes is too large is asked where it is rendered.
 """

@@ -1,4 +1,4 @@
-"""A text of one's own as the mail it would make, before it is saved. Changes no row."""
+"""Preview the mail that a custom text makes, before it is saved. Changes no row."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ def preview(
     with db.session.no_autoflush:
         facts = rendering.company_facts()
         context = sample(kind, language, sender, facts.company, like)
-        context.own = text
+        context.custom_text = text
         return rendering.render_context(context, facts)
 
 

@@ -1,4 +1,4 @@
-"""A mail's subject and body in the provider's own words: the value that travels.
+"""Subject and body of a mail in Markdown, as a value: a custom text or a built-in one.
 
 What placeholders and Markdown in it come to is said in placeholders.py and markdown.py.
 """
@@ -14,7 +14,7 @@ WITH_LOGO = 8_000  # a longer body goes without the logo, so that the mail stays
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a provider wrote, as typed; equal texts share what is built of them.
+    """A subject and a body as typed; equal texts share their compiled templates.
 
     `pictures` are the only ones that the mail may show: the address written in the Markdown, and
     what the mail asks for in its place ("cid:…"); `widths` say how wide those are drawn, in CSS

@@ -12,17 +12,21 @@ def send(
     kind: MailKind,
     language: str,
     to: Provider,
-    own: Text | None = None,
+    custom_text: Text | None = None,
     like: Departure | None = None,
 ) -> OutboxMessage | None:
     """Owe `to` a sample of `kind`; None when the same one was asked for this very second.
 
-    `own` is the text that it is to have, which need not be saved: it travels with the row.
+    `custom_text` is the text that it has, which need not be saved: it travels with the row.
     `like` is whose names and dates it shows; its links lead nowhere all the same.
     """
     carried: dict[str, Any] = {"like": like.id} if like else {}
-    if own:
-        carried["own"] = {"subject": own.subject, "body": own.body, "is_counted": own.is_counted}
+    if custom_text:
+        carried["own"] = {
+            "subject": custom_text.subject,
+            "body": custom_text.body,
+            "is_counted": custom_text.is_counted,
+        }
     row = outbox.write(
         MailKind.test_mail,
         to,

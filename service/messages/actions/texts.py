@@ -1,4 +1,4 @@
-"""The provider's own texts of mails: saved, and given up for the built-in ones."""
+"""Save custom texts of mails, and give them up for the built-in ones."""
 
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from service.models import MailText, Provider
 
 
 def find(place: str, language: str, protocol_id: int | None = None) -> MailText | None:
-    """Return the text of one's own for `place`, if there is one."""
+    """Return the custom text for `place`, if there is one."""
     return db.session.scalars(
         select(MailText).where(
             MailText.protocol_id == protocol_id if protocol_id else MailText.protocol_id.is_(None),

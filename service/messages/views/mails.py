@@ -112,13 +112,13 @@ def _rendered(kind: MailKind, language: str) -> Rendering:
 
 
 def _rendered_all(kinds: Sequence[MailKind], language: str) -> list[Rendering]:
-    """Return a sample of each of `kinds`, in words of one's own where there are such."""
+    """Return a sample of each of `kinds`, with its custom text where there is one."""
     with db.session.no_autoflush:
         facts = rendering.company_facts()
         contexts = [sample(kind, language, current_provider(), facts.company) for kind in kinds]
-        own = custom_texts.of_rows([context.row for context in contexts])
-        for context, text in zip(contexts, own, strict=True):
-            context.own = text
+        custom_text = custom_texts.of_rows([context.row for context in contexts])
+        for context, text in zip(contexts, custom_text, strict=True):
+            context.custom_text = text
         return [rendering.render_context(context, facts) for context in contexts]
 
 

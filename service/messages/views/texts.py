@@ -1,4 +1,4 @@
-"""Texts of mails in the provider's own words: listed, edited, looked at, tried, given up."""
+"""The pages of custom texts: list, edit, preview, try and give up."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,7 @@ Page = str | tuple[str, int] | Response
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
-    """List the mails to clients, and which are in words of one's own."""
+    """List the mails to clients, and which have a custom text."""
     scope = _scope()
     steps, answers = reports.lines(scope)
     return render_template(

@@ -27,8 +27,10 @@ def html_of(issue: NewsletterIssue, language: str) -> str:
             "preferences_url": settings().base_url + "/news",
         }
     known = frozenset({"reader_name", "responsible"})
-    own = text_of(said["subject"], said["body"])
-    compiled = compile_template(MailKind.newsletter, language, branding, known, _AS_PAGE, own)
+    custom_text = text_of(said["subject"], said["body"])
+    compiled = compile_template(
+        MailKind.newsletter, language, branding, known, _AS_PAGE, custom_text
+    )
     html = decoded(compiled.filled_html(words))
     return html.replace("</title>", '</title><link rel="icon" href="data:,">', 1)
 
@@ -36,10 +38,10 @@ def html_of(issue: NewsletterIssue, language: str) -> str:
 def subject_of(issue: NewsletterIssue, language: str) -> str:
     """Return the subject as the archive shows it."""
     said = issue.text_in(issue.language_for(language))
-    own = text_of(said["subject"], said["body"] or "…")
+    custom_text = text_of(said["subject"], said["body"] or "…")
     branding = rendering.company_facts().plain_branding
     compiled = compile_template(
-        MailKind.newsletter, language, branding, frozenset({"reader_name"}), (), own
+        MailKind.newsletter, language, branding, frozenset({"reader_name"}), (), custom_text
     )
     with force_locale(language):
         anybody = gettext("everybody")

@@ -1,4 +1,4 @@
-"""What a greeting says, in the provider's own words: the pages of texts.py, for one greeting."""
+"""The custom texts of a greeting: the pages of texts.py, for one greeting."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
