@@ -1,8 +1,12 @@
-"""Which tests run, and which first: `--quick` leaves out what takes long; the rest begin with it.
+"""Which tests run, and which first.
 
-Two processes that share the tests end together only when the long ones do not come last.
+The slow ones begin: two processes that share the tests end together only when no long one comes
+last. Pages are tested on SQLite alone: what a page says does not depend on the database, and the
+queries behind it have tests of their own, which run on both. `--quick` leaves out what is slow,
+and PostgreSQL.
 """
 
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,19 @@ SLOW = (
     "tests/dev",
     "tests/journeys",
 )
+PAGES = (
+    "tests/*/test_pages.py",
+    "tests/*/test_*_pages.py",
+    "tests/company/*",
+    "tests/mail/test_kinds.py",
+    "tests/mail/test_rendering*.py",
+    "tests/mail/test_samples.py",
+    "tests/messages/*",
+    "tests/surveys/test_bad_input.py",
+    "tests/team/*",
+    "tests/testimonials/test_moderation.py",
+    "tests/web/*",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,23 +46,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the slow ones first, or leave them out."""
-    if not config.getoption("--quick"):
-        items.sort(key=rank)
-        return
-    left_out = [item for item in items if rank(item) < len(SLOW) or is_on_postgresql(item)]
+    """Leave out what need not run, and put the slow ones first."""
+    is_quick = config.getoption("--quick")
+    kept, left_out = [], []
+    for item in items:
+        is_too_slow = is_quick and rank(item) < len(SLOW)
+        is_twice = runs_on_postgresql_too(item) and (is_quick or is_of_a_page(item))
+        (left_out if is_too_slow or is_twice else kept).append(item)
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    items[:] = sorted(kept, key=rank)
 
 
 def rank(item: pytest.Item) -> int:
     """Return where an item stands in SLOW; its length for those that are not in it."""
-    path = item.path.relative_to(ROOT).as_posix()
-    places = (number for number, slow in enumerate(SLOW) if path.startswith(slow))
+    places = (number for number, slow in enumerate(SLOW) if path_of(item).startswith(slow))
     return next(places, len(SLOW))
 
 
-def is_on_postgresql(item: pytest.Item) -> bool:
-    """Say whether an item runs on PostgreSQL, as another one does on SQLite."""
+def is_of_a_page(item: pytest.Item) -> bool:
+    """Say whether an item tests a page or a mail as it looks."""
+    return any(fnmatch(path_of(item), pages) for pages in PAGES)
+
+
+def path_of(item: pytest.Item) -> str:
+    """Return the path of an item's file in the project; that of a file elsewhere as it is."""
+    if item.path.is_relative_to(ROOT):
+        return item.path.relative_to(ROOT).as_posix()
+    return item.path.as_posix()
+
+
+def runs_on_postgresql_too(item: pytest.Item) -> bool:
+    """Say whether an item runs on PostgreSQL and another one, the same, on SQLite."""
     callspec = getattr(item, "callspec", None)
-    return callspec is not None and callspec.params.get("database") == "postgresql"
+    if callspec is None or callspec.params.get("database") != "postgresql":
+        return False
+    marks = item.iter_markers("parametrize")
+    return not any(mark.args and mark.args[0] == "database" for mark in marks)
