@@ -71,7 +71,9 @@ def test(words: list[str]) -> int:
     """Run the tests: all but the long ones, on all processors, unless the words say otherwise."""
     environment.ensure("test")
     if words in ([], ["--quick"]):
-        words = ["-n", str(os.cpu_count() or 1), "-m", "not long", *words]
+        # A few at a time: in larger portions one process would get all the slow tests.
+        share = ["-n", str(os.cpu_count() or 1), "--maxschedchunk", "4"]
+        words = [*share, "-m", "not long", *words]
     return python("-m", "pytest", *words)
 
 
