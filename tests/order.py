@@ -40,7 +40,7 @@ PAGES = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer `--quick`."""
-    words = "no processes, browsers or years, and SQLite alone: under two minutes"
+    words = "leave out processes, browsers, servers and years, and PostgreSQL"
     parser.addoption("--quick", action="store_true", help=words)
 
 
