@@ -15,7 +15,7 @@ from service.extensions import db
 from service.mail import outbox
 from service.mail.delivery import health
 from service.mail.delivery.health import Trouble, TroubleKind
-from service.models import MailKind, MailState, OutboxMessage
+from service.models import MailKind, MailState, OutboxMessage, Priority
 from service.team.actions import alerts
 
 LOOK = timedelta(seconds=55)  # between two checks, whatever the number of clocks and their pace
@@ -40,6 +40,7 @@ def without_a_worker() -> list[int]:
     """Return the alerts that are due and say that no worker starts, so that none may take them."""
     alerts_due = select(OutboxMessage).where(
         OutboxMessage.state == MailState.queued,
+        OutboxMessage.priority == Priority.urgent,  # or each round would read the whole queue
         OutboxMessage.kind == MailKind.alert_mail_trouble,
         OutboxMessage.due_at <= now(),
     )
