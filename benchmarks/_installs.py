@@ -36,7 +36,7 @@ from service.models import (
     MailState,
     OutboxMessage,
 )
-from tests.builders import a_company, a_provider
+from tests.builders import a_company, a_member
 from tests.processes import private_directory, start, stop
 from tests.servers import postgres, valkey
 
@@ -169,7 +169,7 @@ def install(kind: str, url: str, port: int, hints: str, **more: str) -> Iterator
         with app.app_context():
             db.create_all()
             a_company()
-            a_provider()
+            a_member()
             db.session.commit()
             warming.warm()
             found = Install(kind, environment, home)

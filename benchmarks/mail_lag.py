@@ -20,7 +20,7 @@ from benchmarks._peers import Sink, SinkAway
 from service.clock import now
 from service.extensions import db
 from service.mail import outbox
-from service.models import MailKind, OutboxMessage, Provider, ProviderLink
+from service.models import MailKind, OutboxMessage, PasswordLink, TeamMember
 
 MAILS = 10_000
 LATEST = 10.0  # seconds
@@ -74,8 +74,8 @@ def mass(install: Install, sink: Sink, workers: int) -> bool:
 
 def ask_for_a_link() -> tuple[str, float]:
     """Write an urgent mail as the login page does; return its public id and when it was there."""
-    owner = db.session.get_one(Provider, 1)
-    link = ProviderLink(provider=owner, expires_at=now() + timedelta(hours=1))
+    owner = db.session.get_one(TeamMember, 1)
+    link = PasswordLink(member=owner, expires_at=now() + timedelta(hours=1))
     db.session.add(link)
     db.session.flush()
     row = outbox.write(

@@ -16,7 +16,7 @@ from benchmarks._installs import Install
 from benchmarks._peers import Sink
 from service import scheduler
 from service.extensions import db
-from service.models import Audience, Contact, OutboxMessage, Provider
+from service.models import Audience, Contact, OutboxMessage, TeamMember
 from service.models.audiences import Who
 from service.newsletters.actions import newsletters
 from service.newsletters.rules import Frequency
@@ -52,14 +52,14 @@ def measured(install: Install, sink: Sink) -> float:
     """Print what one install takes; return its share of smtplib's speed."""
     _installs.owe(READERS)
     install.rest()  # the mails of the protocol are not what is measured
-    newsletter = newsletters.create("Novedades", db.session.scalars(select(Provider)).one())
+    newsletter = newsletters.create("Novedades", db.session.scalars(select(TeamMember)).one())
     newsletter.texts = {code: {"subject": "Novedades", "body": BODY} for code in ("es", "en")}
     newsletter.audience = Audience(who=Who.all).as_json()
     db.session.commit()
     install.workers(1)
     sink.tell(keep=SAMPLE)
     began = time.time()
-    marta = db.session.scalars(select(Provider)).one()
+    marta = db.session.scalars(select(TeamMember)).one()
     newsletters.schedule(newsletter, None, Frequency.once, by=marta, was=newsletter.version)
     db.session.commit()
     scheduler.tick()

@@ -27,7 +27,7 @@ from service.current import sign
 from service.extensions import db
 from service.models import Invitation
 from service.tokens import Purpose
-from tests.builders import a_company, a_departure, a_provider, a_question, an_invitation
+from tests.builders import a_company, a_departure, a_member, a_question, an_invitation
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUESTS = 1500
@@ -64,7 +64,7 @@ def invited() -> str:
         db.create_all()
         a_company()
         a_question(), a_question()
-        departure = a_departure(responsible=a_provider())
+        departure = a_departure(responsible=a_member())
         invitation: Invitation = an_invitation(
             departure=departure, closes_at=now() + timedelta(days=60)
         )

@@ -6,7 +6,7 @@ from wtforms import HiddenField, PasswordField, RadioField, StringField
 from wtforms.validators import DataRequired, EqualTo, Length
 
 from forms.addresses import ADDRESS
-from forms.providers import NAME, NEW_PASSWORD
+from forms.team import NAME, NEW_PASSWORD
 from forms.texts import tidied
 
 

@@ -11,8 +11,8 @@ from service.consent import public as preferences
 from service.consent.views import consents, suppressions
 from service.deliveries import public as inbound
 from service.deliveries.views import deliveries, forecast, inbound_mails
-from service.departures import public as talk_requests
-from service.departures.views import conversations, departures, recoveries, returns, steps
+from service.departures import public as talk
+from service.departures.views import departures, recoveries, returns, steps, talk_requests
 from service.doctor import views as doctor
 from service.imports.views import imports, suppression_lists
 from service.messages.views import mails, texts
@@ -78,7 +78,7 @@ PROVIDER = (
     suppression_lists,
     inbound_mails,
     recoveries,
-    conversations,
+    talk_requests,
     returns,
     imports,
     samples,
@@ -92,7 +92,7 @@ PUBLIC = (
     surveys,
     public_testimonials,
     preferences,
-    talk_requests,
+    talk,
     public_newsletters,
     public_newsletter_links,
     public_calendars,

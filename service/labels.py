@@ -6,13 +6,13 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from service.models.clients import Basis
-from service.models.conversations import Channel, ConversationState, DayPart
 from service.models.departures import Reason, Stage
-from service.models.inbound import InboundDoor, InboundKind
+from service.models.inbound import InboundKind, InboundSource
 from service.models.newsletters import IssueState, NewsletterState
 from service.models.outbox import MailKind, MailState, Outcome, SkipReason, WaitReason
 from service.models.returns import ReturnReason
 from service.models.suppressions import SuppressionReason, SuppressionScope
+from service.models.talk_requests import Channel, DayPart, TalkRequestState
 
 LABELS: dict[StrEnum, Any] = {
     Reason.customer_service: _l("Customer service"),
@@ -74,12 +74,12 @@ LABELS: dict[StrEnum, Any] = {
     InboundKind.unsubscribe: _l("wants no more mail"),
     InboundKind.unverified: _l("without proof"),
     InboundKind.unparsed: _l("not recognised"),
-    InboundDoor.imap: _l("mailbox"),
-    InboundDoor.pipe: _l("mail server"),
-    InboundDoor.ses: "Amazon SES",
-    InboundDoor.sendgrid: "SendGrid",
-    InboundDoor.postmark: "Postmark",
-    InboundDoor.mailgun: "Mailgun",
+    InboundSource.imap: _l("mailbox"),
+    InboundSource.pipe: _l("mail server"),
+    InboundSource.ses: "Amazon SES",
+    InboundSource.sendgrid: "SendGrid",
+    InboundSource.postmark: "Postmark",
+    InboundSource.mailgun: "Mailgun",
 }
 
 
@@ -164,11 +164,11 @@ OF_DAY_PARTS: dict[DayPart, Any] = {
     DayPart.afternoon: _l("In the afternoon"),
     DayPart.evening: _l("In the evening"),
 }
-OF_CONVERSATIONS: dict[ConversationState, Any] = {
-    ConversationState.open: _l("waits for you"),
-    ConversationState.planned: _l("planned"),
-    ConversationState.held: _l("you have talked"),
-    ConversationState.declined: _l("not now"),
+OF_TALK_REQUESTS: dict[TalkRequestState, Any] = {
+    TalkRequestState.open: _l("waits for you"),
+    TalkRequestState.planned: _l("planned"),
+    TalkRequestState.held: _l("you have talked"),
+    TalkRequestState.declined: _l("not now"),
 }
 OF_NEWSLETTERS: dict[NewsletterState, Any] = {
     NewsletterState.draft: _l("draft"),
@@ -268,9 +268,9 @@ def day_part_name(part: DayPart) -> str:
     return str(OF_DAY_PARTS[part])
 
 
-def conversation_state(state: ConversationState) -> str:
-    """Return where a conversation stands, as a tag."""
-    return str(OF_CONVERSATIONS[state])
+def talk_request_state(state: TalkRequestState) -> str:
+    """Return where a talk request stands, as a tag."""
+    return str(OF_TALK_REQUESTS[state])
 
 
 def reason_of_return(reason: ReturnReason) -> str:

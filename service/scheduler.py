@@ -32,8 +32,8 @@ from service.models import (
     MailKind,
     MailState,
     OutboxMessage,
-    Provider,
     SkipReason,
+    TeamMember,
     WaitReason,
 )
 from service.newsletters.actions import greetings, issues
@@ -266,7 +266,7 @@ def _of_the_future(line: forecast.Line) -> Foreseen:
 def _foreseen(
     row: OutboxMessage, reason: SkipReason | None, wait: quiet_hours.Wait | None
 ) -> Foreseen:
-    reader: Contact | Provider | None = row.contact or row.provider
+    reader: Contact | TeamMember | None = row.contact or row.member
     to = f"{reader.name} <{reader.email}>" if reader else "?"
     client = row.departure.client if row.departure else row.contact and row.contact.client
     return Foreseen(row.kind, to, client.name if client else "", row.due_at, reason, wait)

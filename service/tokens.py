@@ -21,9 +21,9 @@ class Purpose(StrEnum):
     testimonial = "testimonial"  # an Invitation to a testimonial: write it once, withdraw it
     quote = "quote"  # a Testimonial: see, change, confirm, withdraw it
     preferences = "preferences"  # a Contact: mail preferences and unsubscribe
-    door = "door"  # a Contact: "I'd like to talk"
-    calendar = "calendar"  # a Provider's calendar_key: read what they have to do
-    password = "password"  # a ProviderLink: set a password once  # noqa: S105
+    talk = "door"  # a Contact: "I'd like to talk"
+    calendar = "calendar"  # a TeamMember's calendar_key: read what they have to do
+    password = "password"  # a PasswordLink: set a password once  # noqa: S105
 
 
 class _Plain(URLSafeSerializer):

@@ -13,17 +13,17 @@ from service.models import (
     Client,
     Company,
     Contact,
-    Conversation,
     Departure,
     Invitation,
     InvitationKind,
     Protocol,
-    Provider,
     Question,
     QuestionKind,
     Reason,
     Response,
     Role,
+    TalkRequest,
+    TeamMember,
 )
 from service.models.clients import name_key
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
@@ -44,11 +44,11 @@ def a_company(**more: Any) -> Company:
     return added(Company(**{"id": 1, "accent": "#0f6b5c", **values, **more}))
 
 
-def a_provider(**more: Any) -> Provider:
+def a_member(**more: Any) -> TeamMember:
     """A member of the team who can log in by `logged_in`."""
     number = next(_numbers)
     values = {"email": f"marta{number}@norte.example", "name": "Marta Ruiz", "role": Role.owner}
-    return added(Provider(**{**values, **more}))
+    return added(TeamMember(**{**values, **more}))
 
 
 def a_client(**more: Any) -> Client:
@@ -100,13 +100,13 @@ def a_response(**more: Any) -> Response:
     return added(response)
 
 
-def a_conversation(**more: Any) -> Conversation:
+def a_talk_request(**more: Any) -> TalkRequest:
     """Somebody who asked to talk an hour ago, and waits."""
     if "contact" not in more:
         more["contact"] = more["departure"].contact if "departure" in more else a_contact()
     asked_at = more.pop("asked_at", now() - timedelta(hours=1))
     values = {"asked_at": asked_at, "asked_on": asked_at.date(), "changed_at": asked_at}
-    return added(Conversation(**{"message": "¿Hablamos?", **values, **more}))
+    return added(TalkRequest(**{"message": "¿Hablamos?", **values, **more}))
 
 
 def a_question(**more: Any) -> Question:
@@ -118,12 +118,12 @@ def a_question(**more: Any) -> Question:
     )
 
 
-def logged_in(client: FlaskClient, provider: Provider) -> FlaskClient:
+def logged_in(client: FlaskClient, member: TeamMember) -> FlaskClient:
     """Log `provider` in without the login page; each request then proves that it is no forgery."""
     db.session.commit()
     with client.session_transaction() as cookies:
-        cookies["provider_id"] = provider.id
-        cookies["session_version"] = provider.session_version
+        cookies["provider_id"] = member.id
+        cookies["session_version"] = member.session_version
         cookies["csrf_token"] = "a" * 40
     key = client.application.config["SECRET_KEY"]
     proof = URLSafeTimedSerializer(key, salt="wtf-csrf-token").dumps("a" * 40)

@@ -27,7 +27,7 @@ class ImapServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Conversation)
+        super().__init__(("127.0.0.1", 0), TalkRequest)
         self.mails: dict[int, Message] = {}
         self.trouble: dict[str, str] = {}  # command -> stall or no
 
@@ -44,7 +44,7 @@ class ImapServer(socketserver.ThreadingTCPServer):
             self.mails[len(self.mails) + 1] = Message(octets)
 
 
-class Conversation(socketserver.StreamRequestHandler):
+class TalkRequest(socketserver.StreamRequestHandler):
     """One client's conversation."""
 
     server: ImapServer

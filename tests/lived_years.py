@@ -34,11 +34,11 @@ from service.models import (
     MailKind,
     MailState,
     OutboxMessage,
-    Provider,
     Reason,
     Recovery,
     Stage,
     SuppressionReason,
+    TeamMember,
     Testimonial,
 )
 from service.models.steps import Anchor, Condition, Step, Unit
@@ -94,7 +94,7 @@ class Year:
         self.ids: dict[int, int] = {}  # and the other way round
         self.protocols: dict[tuple[Row, ...], int] = {}
         builders.a_company(time_zone=world.zone.key)
-        self.by = builders.a_provider().id
+        self.by = builders.a_member().id
         for rows in {life.rows: None for life in world.lives}:
             self.protocols[rows] = builders.a_protocol(steps=tuple(map(a_step, rows))).id
         for life in world.lives:
@@ -208,7 +208,7 @@ class Year:
     def move(self, life: Life, to: Stage) -> None:
         departure = self.departure(life)
         if not departure.is_over:
-            by = db.session.get_one(Provider, self.by)
+            by = db.session.get_one(TeamMember, self.by)
             stages.move(departure, to, was=departure.stage, by=by)
 
     def unsubscribe(self, life: Life) -> None:
@@ -242,7 +242,7 @@ class Year:
 
     def put_right(self, life: Life) -> None:
         query = select(Recovery).where(Recovery.departure_id == self.ids[life.number])
-        by = db.session.get_one(Provider, self.by)
+        by = db.session.get_one(TeamMember, self.by)
         recoveries.close(db.session.scalars(query).one(), is_resolved=True, note="Hecho.", by=by)
 
     def praise(self, life: Life) -> None:
@@ -254,10 +254,10 @@ class Year:
     def happened(self, mailbox: Mailbox) -> Record:
         """What became of the year, in words that no database has a part in."""
         found = Record()
-        query = select(OutboxMessage, Contact.email, Provider.email)
+        query = select(OutboxMessage, Contact.email, TeamMember.email)
         query = query.outerjoin(Contact, OutboxMessage.contact_id == Contact.id)
-        query = query.outerjoin(Provider, OutboxMessage.provider_id == Provider.id)
-        for mail, email, provider in db.session.execute(query):
+        query = query.outerjoin(TeamMember, OutboxMessage.provider_id == TeamMember.id)
+        for mail, email, member in db.session.execute(query):
             number = self.numbers_of.get(mail.departure_id, -1)
             local = years.on_the_wall(mail.ended_at, self.world) if mail.ended_at else ""
             reason = mail.skip_reason or ""
@@ -265,7 +265,7 @@ class Year:
             entry = Entry(number, name, mail.state.value, local, reason)
             (found.steps if mail.step else found.rest).append(entry)
             if mail.attempts:  # else it was only marked
-                found.sent[mail.message_id, email or provider] += 1
+                found.sent[mail.message_id, email or member] += 1
         for departure_id, state in db.session.execute(
             select(Enrolment.departure_id, Enrolment.state)
         ):

@@ -6,7 +6,7 @@ import pytest
 
 from service.config import Settings
 from service.logs import MaskingFormatter, masked
-from service.models import Provider
+from service.models import TeamMember
 from service.tokens import Purpose, Signer
 
 TOKEN = Signer(["a key for the tests only"]).sign(Purpose.survey, "0123456789abcdefghijkl")
@@ -66,4 +66,4 @@ def test_secrets_are_not_in_what_objects_say_of_themselves(tmp_path):
     secret = "the password of the mail server"
     settings = Settings.from_environment({"DATA_DIR": str(tmp_path), "MAIL_PASSWORD": secret})
     assert secret not in repr(settings)
-    assert "hash" not in repr(Provider(password_hash="hash"))
+    assert "hash" not in repr(TeamMember(password_hash="hash"))

@@ -10,7 +10,7 @@ from service import scheduler, tasks
 from service.deliveries import jobs as receiving
 from service.deliveries.actions import inbound
 from service.extensions import db, queue
-from service.models import InboundArrival, InboundDoor, InboundMail, Outcome
+from service.models import InboundArrival, InboundMail, InboundSource, Outcome
 from tests.deliveries.test_inbound import a_sent_mail
 from tests.live import ROOT, environment_of
 from tests.mail.coming_in import answer, dsn, verp_of
@@ -50,7 +50,7 @@ def test_a_bounce_is_kept_and_a_worker_reads_it(bouncing, settings):
     tasks.read_arrivals()
     db.session.refresh(row)
     assert (row.outcome, arrivals()) == (Outcome.hard_bounced, 0)
-    assert db.session.scalars(select(InboundMail.door)).all() == [InboundDoor.pipe]
+    assert db.session.scalars(select(InboundMail.source)).all() == [InboundSource.pipe]
 
 
 def test_the_clock_wakes_a_worker_for_what_arrived(bouncing, settings):

@@ -16,7 +16,7 @@ from service.errors import Refused
 from service.extensions import db
 from service.models import Company, Role
 from service.models.companies import BASIS_MONTHS, DAILY_CAP
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.names import LANGUAGE_NAMES
 from service.web.zones import time_zones
 
@@ -29,8 +29,8 @@ Page = str | tuple[str, int] | Response
 @requires(Role.viewer)
 def index() -> Page:
     """Show the settings; who may not change the company's gets to their own."""
-    if not current_provider().role.covers(Role.owner):
-        return redirect(url_for("providers.profile"))
+    if not current_member().role.covers(Role.owner):
+        return redirect(url_for("members.profile"))
     found = company()
     return _show(_form_of(found), found)
 
@@ -128,7 +128,7 @@ def _show(form: SettingsForm, found: Company, code: int = 200) -> tuple[str, int
         default_sender=parseaddr(settings().mail_default_sender)[1],
         lost_file=file.filename if file else None,
         is_first_time=not found.is_set_up,
-        me=current_provider(),
+        me=current_member(),
     )
     return page, code
 

@@ -16,12 +16,12 @@ from service.mail.policy import suppressions
 from service.models import (
     MailKind,
     OutboxMessage,
-    Provider,
     SkipReason,
     Suppression,
     SuppressionChange,
     SuppressionReason,
     SuppressionScope,
+    TeamMember,
 )
 from service.paging import Page, cut, page_within
 
@@ -65,7 +65,7 @@ def page(query: Query, number: int) -> Page[Suppression]:
         cut(
             select(Suppression)
             .where(*conditions)
-            .options(joinedload(Suppression.provider))
+            .options(joinedload(Suppression.member))
             .order_by(ordered.nulls_last(), Suppression.id.desc()),
             number,
         )
@@ -84,7 +84,7 @@ def stretch(before: int | None, most: int) -> Sequence[Suppression]:
 def find(public_id: str) -> Suppression | None:
     """Return one suppression, or None."""
     query = select(Suppression).where(Suppression.public_id == public_id)
-    return db.session.scalar(query.options(joinedload(Suppression.provider)))
+    return db.session.scalar(query.options(joinedload(Suppression.member)))
 
 
 def log_of(row: Suppression) -> Sequence[SuppressionChange]:
@@ -137,7 +137,7 @@ def _log(hashes: Iterable[str]) -> Sequence[SuppressionChange]:
     query = (
         select(SuppressionChange)
         .where(SuppressionChange.address_hash.in_(hashes))
-        .options(joinedload(SuppressionChange.provider))
+        .options(joinedload(SuppressionChange.member))
         .order_by(SuppressionChange.at.desc(), SuppressionChange.id.desc())
         .limit(200)
     )
@@ -175,8 +175,8 @@ def _lines(zone: ZoneInfo) -> Iterator[list[Cell]]:
     one = Suppression
     columns = (one.address, one.scope, one.reason, one.created_at, one.source, one.detail)
     query = (
-        select(one.id, one.address_hash, Provider.email, *columns)
-        .outerjoin(Provider, Provider.id == one.provider_id)
+        select(one.id, one.address_hash, TeamMember.email, *columns)
+        .outerjoin(TeamMember, TeamMember.id == one.provider_id)
         .order_by(one.id)
         .limit(CHUNK)
     )

@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 
 from service.deliveries import jobs as receiving
 from service.extensions import db
-from service.models import InboundDoor
+from service.models import InboundSource
 from service.pipe import EX_TEMPFAIL, NoMail, read
 
 group = AppGroup("mail", help="Mail that goes out and comes in.")
@@ -37,7 +37,7 @@ def receive(recipients: tuple[str, ...]) -> None:
     except NoMail:
         raise click.UsageError("there is no mail on standard input") from None
     try:
-        receiving.take(octets, InboundDoor.pipe, recipients)
+        receiving.take(octets, InboundSource.pipe, recipients)
     except Exception as error:  # whatever it is, the mail must not be lost, nor bounced back
         _come_again(error)
 

@@ -21,7 +21,7 @@ from service.current import settings
 from service.deliveries.actions import inbound
 from service.extensions import db, queue
 from service.mail.inbound import mailbox
-from service.models import InboundArrival, InboundDoor, InboundKind, Lease
+from service.models import InboundArrival, InboundKind, InboundSource, Lease
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)  # the database, now or for a while
 EVERY = timedelta(minutes=1)  # how often the mailbox is asked
@@ -34,14 +34,16 @@ LEASE, HINT = "inbox", "inbox hint"
 log = logging.getLogger(__name__)
 
 
-def take(octets: bytes, door: InboundDoor, recipients: tuple[str, ...] = ()) -> InboundKind | None:
+def take(
+    octets: bytes, source: InboundSource, recipients: tuple[str, ...] = ()
+) -> InboundKind | None:
     """Take one mail and commit; return what it was, or None when it had come before.
 
     A mail that nothing can be made of is kept for a person. Raises one of AWAY when the database
     is away: then it has to be brought again.
     """
     try:
-        row = inbound.receive(octets, door, recipients)
+        row = inbound.receive(octets, source, recipients)
         kind = row.kind if row else None
         db.session.commit()
     except (*AWAY, BaseTimeoutException):
@@ -49,11 +51,11 @@ def take(octets: bytes, door: InboundDoor, recipients: tuple[str, ...] = ()) -> 
         raise
     except Exception:
         db.session.rollback()
-        log.exception("mail_not_understood door=%s octets=%s", door, len(octets))
-        row = inbound.keep(octets, door)
+        log.exception("mail_not_understood source=%s octets=%s", source, len(octets))
+        row = inbound.keep(octets, source)
         kind = row.kind if row else None
         db.session.commit()
-    log.info("mail_came_in door=%s kind=%s", door, kind or "known")
+    log.info("mail_came_in source=%s kind=%s", source, kind or "known")
     return kind
 
 
@@ -83,7 +85,7 @@ def _take_arrival(number: int) -> bool:
     octets, recipients = arrival.octets, tuple(arrival.recipients)
     db.session.rollback()
     try:
-        take(octets, InboundDoor.pipe, recipients)
+        take(octets, InboundSource.pipe, recipients)
     except (*AWAY, BaseTimeoutException):
         raise
     except Exception:
@@ -160,7 +162,7 @@ def _visit(url: str) -> int:
                         log.warning("inbox_mail_not_given")
                         continue
                     if octets:
-                        take(octets, InboundDoor.imap)
+                        take(octets, InboundSource.imap)
                     box.mark(uid)
                     taken += 1
             return taken

@@ -18,7 +18,7 @@ from service.extensions import csrf, db, limiter
 from service.mail.inbound.webhooks import mailgun, postmark, sendgrid, ses
 from service.mail.inbound.webhooks.events import Forged, Malformed, Told
 from service.mail.inbound.webhooks.fetching import Unfetched
-from service.models import InboundDoor
+from service.models import InboundSource
 
 blueprint = Blueprint("inbound", __name__, url_prefix="/inbound")
 csrf.exempt(blueprint)
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 def from_ses() -> tuple[str, int]:
     """Take a notification of Amazon SES, by way of SNS."""
     topic = settings().ses_topic or abort(404)
-    return _taken(InboundDoor.ses, lambda: ses.events(request.get_data(), topic))
+    return _taken(InboundSource.ses, lambda: ses.events(request.get_data(), topic))
 
 
 @blueprint.post("/sendgrid")
@@ -41,7 +41,7 @@ def from_sendgrid() -> tuple[str, int]:
     """Take a batch of SendGrid's events."""
     key = settings().sendgrid_key or abort(404)
     return _taken(
-        InboundDoor.sendgrid,
+        InboundSource.sendgrid,
         lambda: sendgrid.events(request.get_data(), dict(request.headers), key, now()),
     )
 
@@ -53,7 +53,7 @@ def from_postmark() -> tuple[str, int]:
     login = settings().postmark_login or abort(404)
     authorization = request.headers.get("Authorization", "")
     return _taken(
-        InboundDoor.postmark,
+        InboundSource.postmark,
         lambda: postmark.events(request.get_data(), authorization, login),
         Unauthorized(www_authenticate=WWWAuthenticate("basic", {"realm": "webhooks"})),
     )
@@ -64,25 +64,25 @@ def from_postmark() -> tuple[str, int]:
 def from_mailgun() -> tuple[str, int]:
     """Take an event of Mailgun's."""
     key = settings().mailgun_key or abort(404)
-    return _taken(InboundDoor.mailgun, lambda: mailgun.events(request.get_data(), key, now()))
+    return _taken(InboundSource.mailgun, lambda: mailgun.events(request.get_data(), key, now()))
 
 
 def _taken(
-    door: InboundDoor, read: Callable[[], Sequence[Told]], no: HTTPException | None = None
+    source: InboundSource, read: Callable[[], Sequence[Told]], no: HTTPException | None = None
 ) -> tuple[str, int]:
     """Answer 200 when every event is kept: anything else, and the provider sends it again."""
     try:
         events = read()
     except Forged as why:
-        log.warning("webhook_refused door=%s why=%s", door, why)
+        log.warning("webhook_refused source=%s why=%s", source, why)
         raise no or abort(403) from why
     except Malformed as why:
-        log.warning("webhook_malformed door=%s why=%s", door, why)
+        log.warning("webhook_malformed source=%s why=%s", source, why)
         return "", 400
     except Unfetched as why:
-        log.warning("webhook_unproven door=%s why=%s", door, why)
+        log.warning("webhook_unproven source=%s why=%s", source, why)
         return "", 503
     for told in events:
-        webhooks.hear(told, door)
+        webhooks.hear(told, source)
     db.session.commit()
     return "", 200

@@ -1,1 +1,1 @@
-"""A client's leaving: the record, its stages, conversations, recoveries, returns, its timeline."""
+"""A client's leaving: the record, its stages, talk requests, recoveries, returns, its timeline."""

@@ -14,7 +14,7 @@ from service.tokens import Purpose
 from service.web import limits
 from service.web.compression import compress
 
-blueprint = Blueprint("door", __name__)
+blueprint = Blueprint("talk", __name__)
 csrf.exempt(blueprint)
 blueprint.after_request(compress)
 
@@ -22,7 +22,7 @@ blueprint.after_request(compress)
 @blueprint.get("/d/<token>")
 def show(token: str) -> str:
     """Show the button, or after the press who will be in touch; changes nothing."""
-    contact_of(token, Purpose.door)
+    contact_of(token, Purpose.talk)
     sent = request.args.get("sent")
     if sent:
         return render_template("public/departures/thanks.html", is_again=sent == "again")
@@ -33,7 +33,7 @@ def show(token: str) -> str:
 @limits.sends
 def ask_to_talk(token: str) -> Response | tuple[str, int]:
     """Tell the responsible. Which mail's link was used stands in the address, see links.mark."""
-    contact = contact_of(token, Purpose.door)
+    contact = contact_of(token, Purpose.talk)
     form = _form()
     if not form.validate():
         return render_template("public/departures/show.html", form=form, token=token), 422

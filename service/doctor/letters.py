@@ -12,7 +12,7 @@ from service.mail.delivery.smtp import Message
 from service.mail.rendering import lint, rendering
 from service.mail.rendering.rendering import CompanyFacts, Rendering
 from service.mail.rendering.samples import sample
-from service.models import MailKind, Provider
+from service.models import MailKind, TeamMember
 
 KIND = MailKind.survey_invitation
 CLIPPED_AT = 102 * 1024  # octets; Gmail hides what comes after
@@ -33,7 +33,7 @@ class Letter:
 
 def a_letter(facts: CompanyFacts, sender: str) -> Letter:
     """Return the letter as it would go out from `sender`; raises Unwritable or BadHeader."""
-    signer = Provider(name=facts.company.name, email=sender, is_active=True)
+    signer = TeamMember(name=facts.company.name, email=sender, is_active=True)
     context = sample(KIND, facts.company.language, signer, facts.company)
     rendered = rendering.render_context(context, replace(facts, address=sender))
     return Letter(replace(rendered, reply_to=None))

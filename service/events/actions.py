@@ -3,11 +3,11 @@
 from typing import Any
 
 from service.extensions import db
-from service.models import Departure, Event, EventKind, Provider
+from service.models import Departure, Event, EventKind, TeamMember
 
 
 def record_event(
-    departure: Departure, kind: EventKind, by: Provider | None, detail: str = ""
+    departure: Departure, kind: EventKind, by: TeamMember | None, detail: str = ""
 ) -> Event:
     """Add an event to the departure's timeline."""
     event = Event(**row(departure.id, kind, by, detail))
@@ -16,7 +16,7 @@ def record_event(
 
 
 def row(
-    departure_id: int, kind: EventKind, by: Provider | None, detail: str = ""
+    departure_id: int, kind: EventKind, by: TeamMember | None, detail: str = ""
 ) -> dict[str, Any]:
     """Return the columns of an event, for many that are inserted at once."""
     return {

@@ -20,7 +20,7 @@ class Rules:
     is_transactional: bool
     is_reminder: bool = False
     goes_twice: bool = True
-    to_provider: bool = False
+    to_team: bool = False
     priority: Priority = Priority.ordinary
     purpose: ConsentPurpose | None = None
 
@@ -42,7 +42,7 @@ _GREETING = Rules(
     priority=Priority.bulk,
     purpose=ConsentPurpose.greetings,
 )
-_ALERT = Rules(is_transactional=True, to_provider=True, priority=Priority.urgent)
+_ALERT = Rules(is_transactional=True, to_team=True, priority=Priority.urgent)
 
 RULES: dict[MailKind, Rules] = {
     MailKind.thank_you: _OWED,

@@ -7,14 +7,14 @@ from service.current import settings, sign
 from service.models import (
     ConsentPurpose,
     Contact,
-    Conversation,
     Departure,
     Invitation,
     NewsletterIssue,
     OutboxMessage,
-    Provider,
-    ProviderLink,
+    PasswordLink,
     Response,
+    TalkRequest,
+    TeamMember,
     Testimonial,
 )
 from service.tokens import Purpose
@@ -26,7 +26,7 @@ BEGINS = {
     Purpose.testimonial: "/t/",
     Purpose.quote: "/q/",
     Purpose.preferences: "/p/",
-    Purpose.door: "/d/",
+    Purpose.talk: "/d/",
     Purpose.password: "/password/",
 }
 
@@ -74,10 +74,10 @@ def one_click(preferences_link: str, purpose: ConsentPurpose | None = None) -> s
     return f"{preferences_link}/one-click" + (f"?purpose={purpose}" if purpose else "")
 
 
-def door(contact: Contact, mail: OutboxMessage | None = None) -> str:
+def talk(contact: Contact, mail: OutboxMessage | None = None) -> str:
     """Return the link by which a contact asks to talk; it names the `mail` it stands in, if any."""
     known = f"?m={mark(mail)}" if mail is not None and mail.public_id else ""
-    return _page(path_of(Purpose.door, contact) + known)
+    return _page(path_of(Purpose.talk, contact) + known)
 
 
 def mark(mail: OutboxMessage) -> str:
@@ -89,7 +89,7 @@ def mark(mail: OutboxMessage) -> str:
     return sha256(mail.public_id.encode()).hexdigest()[:12]
 
 
-def conversation(of: Conversation) -> str:
+def talk_request(of: TalkRequest) -> str:
     """Return the provider's page of a talk request."""
     return _page(f"/conversations/{of.public_id}")
 
@@ -104,12 +104,12 @@ def counted(of: NewsletterIssue, number: int) -> str:
     return f"{issue(of)}/{number}"
 
 
-def calendar(provider: Provider) -> str:
-    """Return the address of a provider's calendar; they have to have one."""
-    return _page(f"/calendar/{sign(Purpose.calendar, provider.calendar_key or '')}.ics")
+def calendar(member: TeamMember) -> str:
+    """Return the address of a team member's calendar; they have to have one."""
+    return _page(f"/calendar/{sign(Purpose.calendar, member.calendar_key or '')}.ics")
 
 
-def password(link: ProviderLink) -> str:
+def password(link: PasswordLink) -> str:
     """Return the link that chooses a password, once."""
     return _page(path_of(Purpose.password, link))
 

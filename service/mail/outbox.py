@@ -23,8 +23,8 @@ from service.models import (
     MailKind,
     MailState,
     OutboxMessage,
-    Provider,
     SkipReason,
+    TeamMember,
 )
 
 DUE_NOW = "outbox_due_now"  # in the session's info: ids to hint at after the commit
@@ -33,7 +33,7 @@ BATCH = 100  # ids per job
 Row = dict[str, Any]  # the columns of a mail, as add() takes them
 
 
-def key(who: Contact | Provider, kind: MailKind, subject: str, step: str, cycle: int) -> str:
+def key(who: Contact | TeamMember, kind: MailKind, subject: str, step: str, cycle: int) -> str:
     """Return what makes a mail unique: who gets it, its kind and subject, the step, the cycle."""
     return _key(f"{type(who).__name__.lower()}:{who.id}", kind, subject, step, cycle)
 
@@ -51,14 +51,14 @@ class Facts(TypedDict, total=False):
     due_at: datetime | None  # in UTC; now when not given
     expires_at: datetime | None
     departure: Departure | None
-    sender: Provider | None
+    sender: TeamMember | None
     reply_to: OutboxMessage | None
     context: Mapping[str, Any] | None  # ids, never a person's words; of an alert, the figures
     skip_reason: SkipReason | None
     suppressed: suppressions.Found | None  # what find_all has found, when it was asked for many
 
 
-def row(kind: MailKind, to: Contact | Provider, **facts: Unpack[Facts]) -> Row:
+def row(kind: MailKind, to: Contact | TeamMember, **facts: Unpack[Facts]) -> Row:
     """Return a mail as a row for add(); one that may not go is skipped, and says why."""
     moment, is_contact = now(), isinstance(to, Contact)
     step, departure = facts.get("step", ""), facts.get("departure")
@@ -111,7 +111,7 @@ def add(rows: Sequence[Row]) -> dict[int, MailState]:
     return {row_id: state for row_id, state, _at in made}
 
 
-def write(kind: MailKind, to: Contact | Provider, **facts: Unpack[Facts]) -> OutboxMessage | None:
+def write(kind: MailKind, to: Contact | TeamMember, **facts: Unpack[Facts]) -> OutboxMessage | None:
     """Add a mail to the outbox; return None when its key exists already."""
     found = add([row(kind, to, **facts)])
     return db.session.get_one(OutboxMessage, next(iter(found))) if found else None
@@ -149,7 +149,7 @@ def write_issue(
     subject: str,
     due_at: datetime,
     issue_id: int | None = None,
-    sender: Provider | None = None,
+    sender: TeamMember | None = None,
 ) -> None:
     """Add one mail of a mailing for each contact that has none of it yet.
 
@@ -196,7 +196,7 @@ def _forget_what_was_not_written(session: Session) -> None:
 
 def why_not(
     kind: MailKind,
-    to: Contact | Provider,
+    to: Contact | TeamMember,
     departure: Departure | None,
     step: str,
     suppressed: suppressions.Found | None = None,
@@ -207,7 +207,7 @@ def why_not(
     It is asked again when the mail is claimed. `suppressed` spares the query when
     suppressions.find_all has asked for many at once.
     """
-    if isinstance(to, Provider):
+    if isinstance(to, TeamMember):
         return None
     if to.client.is_sample:
         return SkipReason.sample

@@ -92,7 +92,7 @@ def lines(scope: Scope) -> tuple[list[Line], list[Line]]:
     rows = db.session.scalars(
         select(MailText)
         .where(or_(MailText.protocol_id.is_(None), MailText.protocol_id == scope.protocol_id))
-        .options(joinedload(MailText.provider))
+        .options(joinedload(MailText.member))
     )
     own = {(row.protocol_id, row.place, row.language): row for row in rows}
     steps, answers = (
@@ -114,9 +114,7 @@ def kinds() -> list[MailKind]:
     """Return the kinds that can have a custom text: all to clients but bulk mail, which has none
     that is built in."""
     return [
-        kind
-        for kind in MailKind
-        if not RULES[kind].to_provider and kind.value not in OF_NO_DEPARTURE
+        kind for kind in MailKind if not RULES[kind].to_team and kind.value not in OF_NO_DEPARTURE
     ]
 
 

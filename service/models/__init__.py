@@ -4,7 +4,6 @@ from service.models.api_tokens import ApiAnswer, ApiScope, ApiToken
 from service.models.audiences import Audience
 from service.models.clients import Basis, Client, Consent, ConsentPurpose, Contact
 from service.models.companies import Company
-from service.models.conversations import Channel, Conversation, ConversationState, DayPart
 from service.models.departures import (
     QUALITY_REASONS,
     Departure,
@@ -17,7 +16,7 @@ from service.models.departures import (
     Stage,
 )
 from service.models.greetings import Circle, Greeting, Occasion
-from service.models.inbound import Evidence, InboundArrival, InboundDoor, InboundKind, InboundMail
+from service.models.inbound import Evidence, InboundArrival, InboundKind, InboundMail, InboundSource
 from service.models.newsletters import (
     OPEN_ISSUES,
     IssueState,
@@ -44,7 +43,6 @@ from service.models.outbox import (
     WaitReason,
 )
 from service.models.protocols import Protocol, ProtocolVersion
-from service.models.providers import LoginAttempt, Provider, ProviderLink, Role
 from service.models.returns import Return, ReturnReason
 from service.models.suppressions import (
     Suppression,
@@ -62,6 +60,8 @@ from service.models.surveys import (
     Response,
     ResponseReason,
 )
+from service.models.talk_requests import Channel, DayPart, TalkRequest, TalkRequestState
+from service.models.team import LoginAttempt, PasswordLink, Role, TeamMember
 from service.models.testimonials import Testimonial, TestimonialState
 from service.models.texts import MailText
 from service.models.workers import WorkerStart
@@ -85,8 +85,6 @@ __all__ = [
     "Consent",
     "ConsentPurpose",
     "Contact",
-    "Conversation",
-    "ConversationState",
     "DayPart",
     "Departure",
     "DepartureReason",
@@ -97,9 +95,9 @@ __all__ = [
     "Evidence",
     "Greeting",
     "InboundArrival",
-    "InboundDoor",
     "InboundKind",
     "InboundMail",
+    "InboundSource",
     "Invitation",
     "InvitationKind",
     "IssueState",
@@ -116,11 +114,10 @@ __all__ = [
     "Occasion",
     "OutboxMessage",
     "Outcome",
+    "PasswordLink",
     "Priority",
     "Protocol",
     "ProtocolVersion",
-    "Provider",
-    "ProviderLink",
     "Question",
     "QuestionKind",
     "RampUp",
@@ -138,6 +135,9 @@ __all__ = [
     "SuppressionChange",
     "SuppressionReason",
     "SuppressionScope",
+    "TalkRequest",
+    "TalkRequestState",
+    "TeamMember",
     "Testimonial",
     "TestimonialState",
     "WaitReason",

@@ -7,7 +7,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
-from service.models.providers import Provider
+from service.models.team import TeamMember
 from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId
 
 LONGEST_NAME = 36  # with "api:" before it, it still is the source of a suppression
@@ -39,8 +39,8 @@ class ApiToken(Model):
     revoked_at: Mapped[Moment | None]
     revoker_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
 
-    maker: Mapped[Provider | None] = relationship(foreign_keys=maker_id)
-    revoker: Mapped[Provider | None] = relationship(foreign_keys=revoker_id)
+    maker: Mapped[TeamMember | None] = relationship(foreign_keys=maker_id)
+    revoker: Mapped[TeamMember | None] = relationship(foreign_keys=revoker_id)
 
     def opens(self, scope: ApiScope) -> bool:
         """Say whether the token is good for `scope`."""

@@ -9,8 +9,8 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from service.extensions import Model
-from service.models.providers import Provider
-from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+from service.models.team import TeamMember
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
 from service.models.yearly import key_of
 
 
@@ -93,7 +93,7 @@ class Contact(Model):
     newsletter_consent_at: Mapped[Moment | None]
     greetings_consent_at: Mapped[Moment | None]
     check_ins_consent_at: Mapped[Moment | None]
-    basis: Mapped[Basis] = mapped_column(words(Basis), default=Basis.contract)  # of left_on
+    basis: Mapped[Basis] = mapped_column(text_enum(Basis), default=Basis.contract)  # of left_on
     source: Mapped[str] = mapped_column(String(100), default="")  # how the address came to us
     left_on: Mapped[date | None] = mapped_column(index=True)  # None: a client, still or again
     interacted_at: Mapped[Moment | None] = mapped_column(index=True)  # the contact did something
@@ -129,7 +129,7 @@ class Consent(Model):
     contact_id: Mapped[int] = mapped_column(
         ForeignKey("contacts.id", ondelete="CASCADE"), index=True
     )
-    purpose: Mapped[ConsentPurpose] = mapped_column(words(ConsentPurpose))
+    purpose: Mapped[ConsentPurpose] = mapped_column(text_enum(ConsentPurpose))
     is_granted: Mapped[bool]
     wording: Mapped[str] = mapped_column(Text)
     wording_version: Mapped[str] = mapped_column(String(20))
@@ -141,4 +141,4 @@ class Consent(Model):
         ForeignKey("providers.id", ondelete="SET NULL")
     )  # who of the team wrote it down; None: the contact's own press
 
-    provider: Mapped[Provider | None] = relationship()
+    member: Mapped[TeamMember | None] = relationship()

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
 from service.models.clients import Client, Contact
-from service.models.providers import Provider
-from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+from service.models.team import TeamMember
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
 
 
 class Stage(StrEnum):
@@ -84,7 +84,7 @@ class Departure(Model):
         ForeignKey("providers.id", ondelete="SET NULL"), index=True
     )
     service: Mapped[str] = mapped_column(String(200), default="")
-    stage: Mapped[Stage] = mapped_column(words(Stage, 20), default=Stage.notice)
+    stage: Mapped[Stage] = mapped_column(text_enum(Stage, 20), default=Stage.notice)
     notice_on: Mapped[date] = mapped_column(index=True)
     conversation_on: Mapped[date | None]
     handover_on: Mapped[date | None]  # when it began
@@ -103,7 +103,7 @@ class Departure(Model):
 
     client: Mapped[Client] = relationship()
     contact: Mapped[Contact] = relationship()
-    responsible: Mapped[Provider | None] = relationship(foreign_keys=[responsible_id])
+    responsible: Mapped[TeamMember | None] = relationship(foreign_keys=[responsible_id])
     reason_rows: Mapped[list["DepartureReason"]] = relationship(
         cascade="all, delete-orphan", lazy="selectin"
     )
@@ -131,7 +131,7 @@ class DepartureReason(Model):
     departure_id: Mapped[int] = mapped_column(
         ForeignKey("departures.id", ondelete="CASCADE"), primary_key=True
     )
-    reason: Mapped[Reason] = mapped_column(words(Reason), primary_key=True)
+    reason: Mapped[Reason] = mapped_column(text_enum(Reason), primary_key=True)
 
 
 class EnrolmentState(StrEnum):
@@ -154,7 +154,7 @@ class Enrolment(Model):
         ForeignKey("departures.id", ondelete="CASCADE"), unique=True
     )
     state: Mapped[EnrolmentState] = mapped_column(
-        words(EnrolmentState, 20), default=EnrolmentState.active
+        text_enum(EnrolmentState, 20), default=EnrolmentState.active
     )
     protocol_id: Mapped[int | None] = mapped_column(
         ForeignKey("protocols.id", ondelete="SET NULL"), index=True
@@ -214,9 +214,9 @@ class Event(Model):
     id: Mapped[PrimaryKey]
     departure_id: Mapped[int] = mapped_column(ForeignKey("departures.id", ondelete="CASCADE"))
     at: Mapped[CreatedAt]
-    kind: Mapped[EventKind] = mapped_column(words(EventKind))
+    kind: Mapped[EventKind] = mapped_column(text_enum(EventKind))
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
     is_by_contact: Mapped[bool] = mapped_column(default=False)
     detail: Mapped[str] = mapped_column(Text, default="")  # a code or the person's own words
 
-    provider: Mapped[Provider | None] = relationship()
+    member: Mapped[TeamMember | None] = relationship()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from service.clock import local_moment, now
 from service.extensions import Model
-from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
 from service.models.yearly import days_until, keys_on, next_on
 
 LATE = timedelta(days=2)  # a greeting that comes later than that is better not sent
@@ -50,11 +50,11 @@ class Greeting(Model):
 
     id: Mapped[PrimaryKey]
     public_id: Mapped[PublicId]
-    occasion: Mapped[Occasion] = mapped_column(words(Occasion, 20))
+    occasion: Mapped[Occasion] = mapped_column(text_enum(Occasion, 20))
     name: Mapped[str] = mapped_column(String(120), default="")  # of those of the provider's own
     day_key: Mapped[str | None] = mapped_column(String(5))  # "12-18"; only a season's
     at: Mapped[time] = mapped_column(default=AT)  # in the company's zone
-    circle: Mapped[Circle] = mapped_column(words(Circle, 20), default=Circle.both)
+    circle: Mapped[Circle] = mapped_column(text_enum(Circle, 20), default=Circle.both)
     is_on: Mapped[bool] = mapped_column(default=False, index=True)
     done_on: Mapped[date | None]
     version: Mapped[int] = mapped_column(default=1)

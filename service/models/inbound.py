@@ -9,11 +9,18 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from service.extensions import Model
 from service.models.clients import Contact
 from service.models.outbox import OutboxMessage
-from service.models.providers import Provider
-from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, UtcDateTime, words
+from service.models.team import TeamMember
+from service.models.types import (
+    CreatedAt,
+    Moment,
+    PrimaryKey,
+    PublicId,
+    UtcDateTime,
+    text_enum,
+)
 
 
-class InboundDoor(StrEnum):
+class InboundSource(StrEnum):
     """How it reached us."""
 
     imap = "imap"
@@ -58,9 +65,9 @@ class InboundMail(Model):
     id: Mapped[PrimaryKey]
     public_id: Mapped[PublicId]
     digest: Mapped[str] = mapped_column(String(64), unique=True)
-    door: Mapped[InboundDoor] = mapped_column(words(InboundDoor, 20))
-    kind: Mapped[InboundKind] = mapped_column(words(InboundKind, 20))
-    evidence: Mapped[Evidence | None] = mapped_column(words(Evidence, 20))
+    source: Mapped[InboundSource] = mapped_column("door", text_enum(InboundSource, 20))
+    kind: Mapped[InboundKind] = mapped_column(text_enum(InboundKind, 20))
+    evidence: Mapped[Evidence | None] = mapped_column(text_enum(Evidence, 20))
     outbox_id: Mapped[int | None] = mapped_column(
         ForeignKey("outbox.id", ondelete="SET NULL"), index=True
     )
@@ -80,7 +87,7 @@ class InboundMail(Model):
 
     outbox: Mapped[OutboxMessage | None] = relationship()
     contact: Mapped[Contact | None] = relationship()
-    looked_by: Mapped[Provider | None] = relationship()
+    looked_by: Mapped[TeamMember | None] = relationship()
 
 
 class InboundArrival(Model):

@@ -22,8 +22,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from service.clock import now
 from service.extensions import Model
 from service.models.audiences import Audience
-from service.models.providers import Provider
-from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+from service.models.team import TeamMember
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
 
 Texts = dict[str, dict[str, str]]  # by language: subject, body
 
@@ -88,7 +88,7 @@ class Newsletter(SpeaksLanguages, Model):
     is_public: Mapped[bool] = mapped_column(default=False)  # stands in the archive
     counts_links: Mapped[bool] = mapped_column(default=False)  # how often each is opened, in total
     state: Mapped[NewsletterState] = mapped_column(
-        words(NewsletterState, 20), default=NewsletterState.draft
+        text_enum(NewsletterState, 20), default=NewsletterState.draft
     )
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[CreatedAt]
@@ -96,7 +96,7 @@ class Newsletter(SpeaksLanguages, Model):
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
     deleted_at: Mapped[Moment | None]
 
-    provider: Mapped[Provider | None] = relationship()
+    member: Mapped[TeamMember | None] = relationship()
     issues: Mapped[list["NewsletterIssue"]] = relationship(
         back_populates="newsletter", order_by="NewsletterIssue.number.desc()"
     )
@@ -132,7 +132,9 @@ class NewsletterIssue(SpeaksLanguages, Model):
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletters.id", ondelete="CASCADE"))
     number: Mapped[int]
     due_at: Mapped[Moment]
-    state: Mapped[IssueState] = mapped_column(words(IssueState, 20), default=IssueState.scheduled)
+    state: Mapped[IssueState] = mapped_column(
+        text_enum(IssueState, 20), default=IssueState.scheduled
+    )
     texts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     audience: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     counts_links: Mapped[bool] = mapped_column(default=False)
@@ -143,7 +145,7 @@ class NewsletterIssue(SpeaksLanguages, Model):
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
 
     newsletter: Mapped[Newsletter] = relationship(back_populates="issues")
-    provider: Mapped[Provider | None] = relationship()
+    member: Mapped[TeamMember | None] = relationship()
 
     @property
     def is_readable(self) -> bool:
@@ -190,7 +192,7 @@ class NewsletterImage(Model):
     size: Mapped[int]
     width: Mapped[int]
     height: Mapped[int]
-    words: Mapped[str] = mapped_column(Text, default="")  # for who does not see it
+    text_enum: Mapped[str] = mapped_column(Text, default="")  # for who does not see it
     created_at: Mapped[CreatedAt]
 
 

@@ -13,8 +13,15 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from service.extensions import Model
 from service.models.clients import Contact
 from service.models.departures import Departure
-from service.models.providers import Provider
-from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, UtcDateTime, words
+from service.models.team import TeamMember
+from service.models.types import (
+    CreatedAt,
+    Moment,
+    PrimaryKey,
+    PublicId,
+    UtcDateTime,
+    text_enum,
+)
 
 
 class MailKind(StrEnum):
@@ -127,7 +134,7 @@ class OutboxMessage(Model):
     id: Mapped[PrimaryKey]
     public_id: Mapped[PublicId]
     key: Mapped[str] = mapped_column(String(200), unique=True)
-    kind: Mapped[MailKind] = mapped_column(words(MailKind))
+    kind: Mapped[MailKind] = mapped_column(text_enum(MailKind))
     language: Mapped[str] = mapped_column(String(5))
     contact_id: Mapped[int | None] = mapped_column(
         ForeignKey("contacts.id", ondelete="CASCADE"), index=True
@@ -148,9 +155,9 @@ class OutboxMessage(Model):
     priority: Mapped[int] = mapped_column(SmallInteger, default=Priority.ordinary)
     due_at: Mapped[Moment]
     expires_at: Mapped[Moment | None]
-    state: Mapped[MailState] = mapped_column(words(MailState, 20), default=MailState.queued)
-    skip_reason: Mapped[SkipReason | None] = mapped_column(words(SkipReason))
-    outcome: Mapped[Outcome | None] = mapped_column(words(Outcome, 20))
+    state: Mapped[MailState] = mapped_column(text_enum(MailState, 20), default=MailState.queued)
+    skip_reason: Mapped[SkipReason | None] = mapped_column(text_enum(SkipReason))
+    outcome: Mapped[Outcome | None] = mapped_column(text_enum(Outcome, 20))
     outcome_at: Mapped[Moment | None]
     outcome_words: Mapped[str] = mapped_column(Text, default="")  # what the bounce said
     attempts: Mapped[int] = mapped_column(default=0)
@@ -164,8 +171,8 @@ class OutboxMessage(Model):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # sent, failed, skipped … at
 
     contact: Mapped[Contact | None] = relationship()
-    provider: Mapped[Provider | None] = relationship(foreign_keys=[provider_id])
-    sender: Mapped[Provider | None] = relationship(foreign_keys=[sender_id])
+    member: Mapped[TeamMember | None] = relationship(foreign_keys=[provider_id])
+    sender: Mapped[TeamMember | None] = relationship(foreign_keys=[sender_id])
     departure: Mapped[Departure | None] = relationship()
     reply_to: Mapped["OutboxMessage | None"] = relationship(remote_side="OutboxMessage.id")
 

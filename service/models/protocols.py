@@ -9,8 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from service.extensions import Model
 from service.models.clients import name_key
 from service.models.departures import Reason
-from service.models.providers import Provider
 from service.models.steps import Step, StepsColumn
+from service.models.team import TeamMember
 from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, UtcDateTime
 
 
@@ -68,4 +68,4 @@ class ProtocolVersion(Model):
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    provider: Mapped[Provider | None] = relationship()
+    member: Mapped[TeamMember | None] = relationship()

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from service.extensions import Model
 from service.models.departures import Departure, Stage
 from service.models.outbox import MailKind, OutboxMessage
-from service.models.providers import Provider
-from service.models.types import CreatedAt, PrimaryKey, PublicId, words
+from service.models.team import TeamMember
+from service.models.types import CreatedAt, PrimaryKey, PublicId, text_enum
 
 
 class ReturnReason(StrEnum):
@@ -40,17 +40,17 @@ class Return(Model):
     )
     returned_on: Mapped[date]
     service: Mapped[str] = mapped_column(String(200), default="")
-    reason: Mapped[ReturnReason] = mapped_column(words(ReturnReason, 20))
+    reason: Mapped[ReturnReason] = mapped_column(text_enum(ReturnReason, 20))
     note: Mapped[str] = mapped_column(Text, default="")
     outbox_id: Mapped[int | None] = mapped_column(
         ForeignKey("outbox.id", ondelete="SET NULL"), index=True
     )
-    mail_kind: Mapped[MailKind | None] = mapped_column(words(MailKind))
+    mail_kind: Mapped[MailKind | None] = mapped_column(text_enum(MailKind))
     step: Mapped[str | None] = mapped_column(String(60))
-    was: Mapped[Stage] = mapped_column(words(Stage, 20))  # where to go when it is taken back
+    was: Mapped[Stage] = mapped_column(text_enum(Stage, 20))  # where to go when it is taken back
     recorded_at: Mapped[CreatedAt]
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
 
     departure: Mapped[Departure] = relationship()
     mail: Mapped[OutboxMessage | None] = relationship()
-    provider: Mapped[Provider | None] = relationship()
+    member: Mapped[TeamMember | None] = relationship()

@@ -6,8 +6,8 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
-from service.models.providers import Provider
-from service.models.types import CreatedAt, PrimaryKey, PublicId, words
+from service.models.team import TeamMember
+from service.models.types import CreatedAt, PrimaryKey, PublicId, text_enum
 
 
 class SuppressionReason(StrEnum):
@@ -49,14 +49,14 @@ class Suppression(Model):
     public_id: Mapped[PublicId]
     address_hash: Mapped[str] = mapped_column(String(64))
     address: Mapped[str | None] = mapped_column(String(254))
-    scope: Mapped[SuppressionScope] = mapped_column(words(SuppressionScope, 20))
-    reason: Mapped[SuppressionReason] = mapped_column(words(SuppressionReason, 20))
+    scope: Mapped[SuppressionScope] = mapped_column(text_enum(SuppressionScope, 20))
+    reason: Mapped[SuppressionReason] = mapped_column(text_enum(SuppressionReason, 20))
     source: Mapped[str] = mapped_column(String(40), default="")  # one-click, page, reply, smtp …
     detail: Mapped[str] = mapped_column(Text, default="")
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
     created_at: Mapped[CreatedAt]
 
-    provider: Mapped[Provider | None] = relationship()
+    member: Mapped[TeamMember | None] = relationship()
 
 
 class SuppressionChange(Model):
@@ -67,12 +67,12 @@ class SuppressionChange(Model):
 
     id: Mapped[PrimaryKey]
     address_hash: Mapped[str] = mapped_column(String(64))
-    scope: Mapped[SuppressionScope] = mapped_column(words(SuppressionScope, 20))
-    reason: Mapped[SuppressionReason] = mapped_column(words(SuppressionReason, 20))
+    scope: Mapped[SuppressionScope] = mapped_column(text_enum(SuppressionScope, 20))
+    reason: Mapped[SuppressionReason] = mapped_column(text_enum(SuppressionReason, 20))
     is_lifted: Mapped[bool] = mapped_column(default=False)
     why: Mapped[str] = mapped_column(Text, default="")  # in words; an erasure empties it
     source: Mapped[str] = mapped_column(String(40), default="")
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
     at: Mapped[CreatedAt]
 
-    provider: Mapped[Provider | None] = relationship()
+    member: Mapped[TeamMember | None] = relationship()

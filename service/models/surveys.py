@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
 from service.models.departures import Departure, Reason, rows_for
-from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
 
 
 class InvitationKind(StrEnum):
@@ -33,7 +33,7 @@ class Invitation(Model):
     id: Mapped[PrimaryKey]
     public_id: Mapped[PublicId]
     departure_id: Mapped[int] = mapped_column(ForeignKey("departures.id", ondelete="CASCADE"))
-    kind: Mapped[InvitationKind] = mapped_column(words(InvitationKind, 20))
+    kind: Mapped[InvitationKind] = mapped_column(text_enum(InvitationKind, 20))
     created_at: Mapped[CreatedAt]
     closes_at: Mapped[Moment]
     revoked_at: Mapped[Moment | None]
@@ -60,7 +60,7 @@ class Question(Model):
     __tablename__ = "questions"
 
     id: Mapped[PrimaryKey]
-    kind: Mapped[QuestionKind] = mapped_column(words(QuestionKind, 10))
+    kind: Mapped[QuestionKind] = mapped_column(text_enum(QuestionKind, 10))
     text: Mapped[dict[str, str]] = mapped_column(JSON)  # {"es": …, "en": …}
     options: Mapped[dict[str, list[str]]] = mapped_column(JSON, default=dict)
     position: Mapped[int] = mapped_column(default=0)
@@ -151,7 +151,7 @@ class ResponseReason(Model):
     response_id: Mapped[int] = mapped_column(
         ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True
     )
-    reason: Mapped[Reason] = mapped_column(words(Reason), primary_key=True)
+    reason: Mapped[Reason] = mapped_column(text_enum(Reason), primary_key=True)
 
 
 class Answer(Model):

@@ -9,7 +9,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from service.extensions import Model
 from service.models.departures import Departure
-from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
 
 
 class TestimonialState(StrEnum):
@@ -40,7 +40,7 @@ class Testimonial(Model):
         ForeignKey("departures.id", ondelete="CASCADE"), unique=True
     )
     state: Mapped[TestimonialState] = mapped_column(
-        words(TestimonialState, 20), default=TestimonialState.submitted
+        text_enum(TestimonialState, 20), default=TestimonialState.submitted
     )
     quote: Mapped[str] = mapped_column(Text)
     edited_quote: Mapped[str] = mapped_column(Text, default="")

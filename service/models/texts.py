@@ -5,7 +5,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.clock import now
 from service.extensions import Model
-from service.models.providers import Provider
+from service.models.team import TeamMember
 from service.models.types import Moment, PrimaryKey
 
 _OF_ALL = text("protocol_id IS NULL")
@@ -41,6 +41,6 @@ class MailText(Model):
     updated_at: Mapped[Moment] = mapped_column(default=now, onupdate=now)
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
 
-    provider: Mapped[Provider | None] = relationship()
+    member: Mapped[TeamMember | None] = relationship()
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012

@@ -33,7 +33,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def words(kind: type[StrEnum], length: int = 40) -> Enum:
+def text_enum(kind: type[StrEnum], length: int = 40) -> Enum:
     """Return a column type that stores the members of `kind` as plain text, checked in Python."""
     return Enum(
         kind,

@@ -17,7 +17,7 @@ from service.results.queries.matrix import matrix
 from service.results.queries.trends import by_year
 from service.testimonials.queries import quotes
 from service.today.queries.today import tasks
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.language import select_language
 from service.web.theme import current_company
 
@@ -32,7 +32,7 @@ def index() -> str:
     shown = results.summary(filters)
     by_reason, by_mail = returns.what_led(filters)
     reasons = results.reasons(filters)
-    mine = [task for task in tasks(now()) if task.is_of(current_provider().id)]
+    mine = [task for task in tasks(now()) if task.is_of(current_member().id)]
     form.service.choices = [("", _("All services")), *((s, s) for s in results.services(filters))]
     return render_template(
         "provider/results/index.html",

@@ -15,10 +15,10 @@ from service.models import (
     Departure,
     Invitation,
     InvitationKind,
-    Provider,
     Question,
     Response,
     Stage,
+    TeamMember,
 )
 from service.models.companies import DEFAULT_ACCENT
 
@@ -56,7 +56,7 @@ class Survey:
 # phones ask in a minute. One row for each of the own questions that are on, or one without.
 _invitations, _departures, _contacts, _providers, _responses, _companies, _questions = (
     model.__table__
-    for model in (Invitation, Departure, Contact, Provider, Response, Company, Question)
+    for model in (Invitation, Departure, Contact, TeamMember, Response, Company, Question)
 )
 _is_asked = _questions.c.is_on & _questions.c.deleted_at.is_(None)
 _SURVEY = (

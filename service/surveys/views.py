@@ -13,7 +13,7 @@ from service.models import Question, QuestionKind, Role
 from service.surveys.actions import questions
 from service.surveys.public import pages
 from service.surveys.queries import PublicCompany
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.names import LANGUAGE_NAMES
 
 blueprint = Blueprint("questions", __name__, url_prefix="/questions")
@@ -116,7 +116,7 @@ def preview() -> Response:
     page = pages.Page(
         g.language,
         PublicCompany(company.name, company.accent, company.logo_version, company.postal_address),
-        current_provider().name,
+        current_member().name,
         own=pages.own_questions(asked),
     )
     return pages.filled(page, survey_for(page.own)(), is_preview=True)

@@ -16,7 +16,7 @@ from service.models import Departure, Role, Testimonial, TestimonialState
 from service.testimonials.actions import moderation
 from service.testimonials.queries import testimonials
 from service.testimonials.rules import left_out
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 
 blueprint = Blueprint("testimonials", __name__, url_prefix="/testimonials")
 
@@ -86,16 +86,16 @@ def _decide(public_id: str, verb: Callable[[Testimonial], None], said: str) -> R
 @requires(Role.member)
 def approve(public_id: str) -> Response:
     """Let it be shown wherever the contact permits."""
-    provider = current_provider()
-    return _decide(public_id, lambda t: moderation.approve(t, provider), _("Approved."))
+    member = current_member()
+    return _decide(public_id, lambda t: moderation.approve(t, member), _("Approved."))
 
 
 @blueprint.post("/<public_id>/reject")
 @requires(Role.member)
 def reject(public_id: str) -> Response:
     """Keep it to ourselves."""
-    provider = current_provider()
-    return _decide(public_id, lambda t: moderation.reject(t, provider), _("It is not shown."))
+    member = current_member()
+    return _decide(public_id, lambda t: moderation.reject(t, member), _("It is not shown."))
 
 
 @blueprint.post("/<public_id>/reopen")
@@ -114,7 +114,7 @@ def shorten(public_id: str) -> Response | tuple[str, int]:
     if not form.validate():
         return _page(testimonial, form), 422
     try:
-        moderation.shorten(testimonial, form.edited_quote.data or "", current_provider())
+        moderation.shorten(testimonial, form.edited_quote.data or "", current_member())
     except Refused as refused:
         form.edited_quote.errors = [str(refused)]
         return _page(testimonial, form), 422

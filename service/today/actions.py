@@ -1,29 +1,29 @@
 """The address of one's calendar: make one, make another in its place, close it. Flushes only."""
 
 from service.extensions import db
-from service.models import Provider
+from service.models import TeamMember
 from service.tokens import new_public_id
 
 
-def open_one(provider: Provider) -> None:
+def open_one(member: TeamMember) -> None:
     """Give the provider a calendar with an address nobody knows; one that is there stays."""
-    if provider.calendar_key is None:
-        renew(provider)
+    if member.calendar_key is None:
+        renew(member)
 
 
-def renew(provider: Provider) -> None:
+def renew(member: TeamMember) -> None:
     """Give the calendar another address; the one before leads nowhere from now on."""
-    provider.calendar_key = new_public_id()
+    member.calendar_key = new_public_id()
     db.session.flush()
 
 
-def close(provider: Provider) -> None:
+def close(member: TeamMember) -> None:
     """Take the calendar away; its address leads nowhere from now on."""
-    provider.calendar_key = None
+    member.calendar_key = None
     db.session.flush()
 
 
-def choose(provider: Provider, *, is_teams: bool) -> None:
+def choose(member: TeamMember, *, is_teams: bool) -> None:
     """Show what the whole team has to do, or only what is the provider's own."""
-    provider.calendar_is_teams = is_teams
+    member.calendar_is_teams = is_teams
     db.session.flush()

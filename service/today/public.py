@@ -8,7 +8,7 @@ from sqlalchemy import select
 from service import current
 from service.current import read_token
 from service.extensions import db
-from service.models import Provider
+from service.models import TeamMember
 from service.today.queries import calendars
 from service.today.queries.calendar_files import MEDIA_TYPE, octets
 from service.tokens import Purpose
@@ -19,11 +19,11 @@ blueprint = Blueprint("calendar", __name__)
 @blueprint.get("/calendar/<token>.ics")
 def show(token: str) -> Response:
     """Return the calendar; 404 for one that was renewed, closed, or of a login that is closed."""
-    provider = _provider_of(token)
+    member = _provider_of(token)
     company = current.company()
-    with force_locale(provider.language or company.language):
+    with force_locale(member.language or company.language):
         name = _("Farewells: %(company)s", company=company.name) if company.name else "Hasta Luego"
-        body = octets(calendars.entries(provider), str(name), company.zone)
+        body = octets(calendars.entries(member), str(name), company.zone)
     response = make_response(body)
     response.headers["Content-Type"] = MEDIA_TYPE
     response.headers["Content-Disposition"] = "inline; filename=hasta-luego.ics"
@@ -33,8 +33,8 @@ def show(token: str) -> Response:
     return response
 
 
-def _provider_of(token: str) -> Provider:
+def _provider_of(token: str) -> TeamMember:
     key = read_token(Purpose.calendar, token)
-    query = select(Provider).where(Provider.calendar_key == key, Provider.is_active)
-    provider = db.session.scalar(query) if key else None
-    return provider or abort(404)
+    query = select(TeamMember).where(TeamMember.calendar_key == key, TeamMember.is_active)
+    member = db.session.scalar(query) if key else None
+    return member or abort(404)

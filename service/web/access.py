@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, abort, current_app, g, redirect, request, se
 from werkzeug.wrappers import Response
 
 from service.extensions import db
-from service.models import Provider, Role
+from service.models import Role, TeamMember
 from service.web import problems
 
 P = ParamSpec("P")
@@ -18,23 +18,23 @@ R = TypeVar("R")
 
 def register(app: Flask) -> None:
     """Look up the provider of each request that brings a session."""
-    app.before_request(load_provider)
-    app.jinja_env.globals["current_provider"] = lambda: g.get("provider")
+    app.before_request(load_member)
+    app.jinja_env.globals["current_member"] = lambda: g.get("member")
 
 
-def load_provider() -> None:
+def load_member() -> None:
     """Find out whose session the request brings; runs before each view."""
-    g.provider = None
+    g.member = None
     if _is_for_anyone():
         return  # not even a look at the cookie: what visitors get is the same for all
     provider_id = session.get("provider_id")
-    provider = db.session.get(Provider, provider_id) if isinstance(provider_id, int) else None
+    member = db.session.get(TeamMember, provider_id) if isinstance(provider_id, int) else None
     if (
-        provider is not None
-        and provider.is_active
-        and provider.session_version == session.get("session_version")
+        member is not None
+        and member.is_active
+        and member.session_version == session.get("session_version")
     ):
-        g.provider = provider
+        g.member = member
 
 
 def let_anyone_in(app: Flask, blueprints: Iterable[Blueprint]) -> None:
@@ -48,20 +48,20 @@ def _is_for_anyone() -> bool:
     return request.endpoint == "static" or is_public or problems.are_spoken()
 
 
-def begin_session(provider: Provider) -> None:
+def begin_session(member: TeamMember) -> None:
     """Log `provider` in: a session of its own, with nothing left of the one before."""
     session.clear()
     session.permanent = True
-    session["provider_id"] = provider.id
-    session["session_version"] = provider.session_version
-    g.provider = provider
+    session["provider_id"] = member.id
+    session["session_version"] = member.session_version
+    g.member = member
     g.pop("csrf_token", None)  # made for the session that was cleared
 
 
-def current_provider() -> Provider:
+def current_member() -> TeamMember:
     """Return who is logged in; only inside a view that requires a role."""
-    provider: Provider = g.provider
-    return provider
+    member: TeamMember = g.member
+    return member
 
 
 def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R | Response]]:
@@ -70,11 +70,11 @@ def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R | Response]
     def decorate(view: Callable[P, R]) -> Callable[P, R | Response]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R | Response:
-            provider: Provider | None = g.get("provider")
-            if provider is None:
+            member: TeamMember | None = g.get("member")
+            if member is None:
                 there = request.full_path.rstrip("?") if request.method == "GET" else None
                 return redirect(url_for("sessions.login", next=there))
-            if not provider.role.covers(role):
+            if not member.role.covers(role):
                 abort(403)
             return view(*args, **kwargs)
 

@@ -51,9 +51,9 @@ def select_language() -> str:
     chosen: str | None = g.get("language")
     if chosen:
         return chosen
-    provider = g.get("provider")
-    if provider is not None:
-        return provider.language or current_company().language
+    member = g.get("member")
+    if member is not None:
+        return member.language or current_company().language
     return browser_language() or current_company().language
 
 

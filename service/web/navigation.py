@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app, g, request
 from flask_babel import lazy_gettext as _l
 
-from service.models import Provider, Role
+from service.models import Role, TeamMember
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ PLACES = (
         "today.index",
         _l("Today"),
         "today",
-        ("recoveries", "conversations", "deliveries", "inbound_mails", "future"),
+        ("recoveries", "talk_requests", "deliveries", "inbound_mails", "forecast"),
     ),
     Place("results.index", _l("Results"), "results", ("returns",)),
     Place("departures.index", _l("Departures"), "departures", ("imports",)),
@@ -61,7 +61,7 @@ PLACES = (
             "protocols",
             "protocol_steps",
             "protocol_texts",
-            "providers",
+            "members",
             "suppressions",
             "suppression_lists",
             "doctor",
@@ -75,13 +75,13 @@ PLACES = (
 
 def places() -> list[Place]:
     """Return where the person logged in may go."""
-    provider: Provider | None = g.get("provider")
-    if provider is None:
+    member: TeamMember | None = g.get("member")
+    if member is None:
         return []
     return [
         place
         for place in PLACES
-        if place.endpoint in current_app.view_functions and provider.role.covers(place.needs)
+        if place.endpoint in current_app.view_functions and member.role.covers(place.needs)
     ]
 
 

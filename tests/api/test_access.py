@@ -11,7 +11,7 @@ from service.extensions import csrf, db, limiter
 from service.models import ApiScope
 from service.team.actions import api_tokens
 from tests.api.callers import SUPPRESSIONS, problem_of
-from tests.builders import a_provider, logged_in
+from tests.builders import a_member, logged_in
 
 ANYBODY = None
 MATRIX = {
@@ -70,7 +70,7 @@ def test_without_a_token_that_works_nothing_opens(app, crm, header):
 
 
 def test_a_session_opens_nothing(app, crm):
-    logged_in(crm.client, a_provider())
+    logged_in(crm.client, a_member())
     for endpoint, method, path in calls(app):
         if MATRIX[endpoint]:
             answer = crm.client.open(path, method=method, json={} if method == "POST" else None)
@@ -80,7 +80,7 @@ def test_a_session_opens_nothing(app, crm):
 
 def test_a_revoked_token_opens_nothing_from_the_next_request_on(crm):
     assert crm.ask().status_code == 200
-    api_tokens.revoke(crm.token, a_provider())
+    api_tokens.revoke(crm.token, a_member())
     db.session.commit()
     answer = crm.ask()
     assert problem_of(answer)["status"] == 401

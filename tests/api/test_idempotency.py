@@ -15,7 +15,7 @@ from service.extensions import db
 from service.models import ApiAnswer, ApiScope, Suppression, SuppressionChange
 from service.team.actions import api_tokens
 from tests.api.callers import ANA, SUPPRESSIONS, Caller, how_many, problem_of
-from tests.builders import a_provider
+from tests.builders import a_member
 
 NEW = {"email": ANA, "scope": "unasked", "note": "She called."}
 
@@ -71,7 +71,7 @@ def test_a_refused_request_leaves_its_key_free(crm):
 
 
 def test_each_program_has_its_own_keys(crm):
-    token, secret = api_tokens.create("Shop", list(ApiScope), a_provider())
+    token, secret = api_tokens.create("Shop", list(ApiScope), a_member())
     db.session.commit()
     shop = Caller(crm.client, secret, token.id)
     crm.send(NEW, key="one")

@@ -14,7 +14,7 @@ from service.models import (
     SuppressionScope,
 )
 from tests.api.callers import ANA, SUPPRESSIONS, how_many, problem_of
-from tests.builders import a_contact, a_provider, logged_in
+from tests.builders import a_contact, a_member, logged_in
 from tests.mail.deliveries import a_mail, deliver, fresh
 
 NEW = {"email": ANA, "scope": "unasked"}
@@ -274,7 +274,7 @@ def test_whoever_lifts_at_the_same_moment_as_the_team_is_told(crm, monkeypatch):
 
 def test_the_page_says_which_program_it_was(crm):
     crm.send(NEW)
-    page = logged_in(crm.client, a_provider(language="en"))
+    page = logged_in(crm.client, a_member(language="en"))
     assert "another program: CRM" in page.get("/suppressions").text
     public_id = suppressions.of(ANA)[0].public_id
     db.session.rollback()

@@ -6,7 +6,7 @@ from service.extensions import db
 from service.models import ApiScope
 from service.team.actions import api_tokens
 from tests.browser.test_provider_pages import TARGETS, enter
-from tests.builders import a_company, a_provider
+from tests.builders import a_company, a_member
 from tests.live import DESK, PHONE, axe_violations
 
 # What a page looks like does not depend on the database.
@@ -18,7 +18,7 @@ def test_a_token_is_made_shown_once_and_revoked(
     app, live, browser, client, session, size, language
 ):
     a_company(language=language)
-    owner = a_provider(language=language)
+    owner = a_member(language=language)
     old, _ = api_tokens.create("W" * 36, list(ApiScope), owner)
     api_tokens.revoke(old, owner)
     db.session.commit()

@@ -5,15 +5,15 @@ import pytest
 from service.clock import now
 from service.extensions import db
 from service.models import (
-    InboundDoor,
     InboundKind,
     InboundMail,
+    InboundSource,
     MailState,
     Outcome,
     RateBucket,
 )
 from tests.browser.test_provider_pages import CORPUS, TARGETS, enter
-from tests.builders import a_company, a_departure, a_provider, added
+from tests.builders import a_company, a_departure, a_member, added
 from tests.live import PHONE, axe_violations
 from tests.mail.rows import a_failing_server, a_row, ago
 
@@ -30,7 +30,7 @@ def hostile_mails() -> list[str]:
     said |= {"outcome": Outcome.soft_bounced, "outcome_at": now(), "message_id": None}
     rows = [a_row(state, **said) for state in MailState]
     came = {"kind": InboundKind.soft_bounce, "subject": WORDS[:300], "excerpt": WORDS}
-    added(InboundMail(digest="d", door=InboundDoor.imap, outbox_id=rows[0].id, **came))
+    added(InboundMail(digest="d", source=InboundSource.imap, outbox_id=rows[0].id, **came))
     a_failing_server(ago(minutes=9), WORDS)
     added(RateBucket(name="domain:slow.example", next_at=now(), slower=1, slower_at=now()))
     stories = [f"/deliveries/{row.public_id}" for row in rows]
@@ -41,8 +41,8 @@ def hostile_mails() -> list[str]:
 def test_mails_are_accessible_fit_a_phone_and_run_nothing(live, browser, client, session):
     a_company(language="en")
     pages = hostile_mails()
-    provider = a_provider(language="en")
-    page = enter(browser(PHONE, dark=True), client, live, provider)
+    member = a_member(language="en")
+    page = enter(browser(PHONE, dark=True), client, live, member)
     db.session.rollback()  # a transaction of ours would keep the web server waiting
     ran, wrong = [], []
     page.expose_function("ran", lambda: ran.append(page.url))
@@ -60,7 +60,7 @@ def test_mails_are_accessible_fit_a_phone_and_run_nothing(live, browser, client,
 def test_all_that_failed_are_sent_again_after_a_question(live, browser, client, session):
     a_company(language="en")
     rows = [a_row(MailState.failed).id for _number in range(2)]
-    page = enter(browser(PHONE, script=False), client, live, a_provider(language="en"))
+    page = enter(browser(PHONE, script=False), client, live, a_member(language="en"))
     db.session.rollback()
     page.goto(live.url + "/deliveries")
     page.click("text=Send all that failed again")

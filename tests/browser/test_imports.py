@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from service.clock import today
 from service.models import Client
 from tests.browser.test_provider_pages import CORPUS, enter
-from tests.builders import a_company, a_provider
+from tests.builders import a_company, a_member
 from tests.imports.lists import DATA, HEADER, WHO
 from tests.live import DESK, PHONE, axe_violations
 
@@ -42,7 +42,7 @@ def window_of(browser, client, live, session):
     a_company()
 
     def opened(language: str = "es", **how):
-        page = enter(browser(**how), client, live, a_provider(language=language))
+        page = enter(browser(**how), client, live, a_member(language=language))
         session.rollback()  # the server has the database to itself
         page.goto(f"{live.url}/imports")
         return page

@@ -8,7 +8,7 @@ from PIL import Image
 from service.extensions import db
 from service.newsletters.actions import images, newsletters
 from tests.browser.test_provider_pages import CORPUS, TARGETS, enter
-from tests.builders import a_company, a_contact, a_provider
+from tests.builders import a_company, a_contact, a_member
 from tests.live import DESK, PHONE, axe_violations
 
 # What a page looks like does not depend on the database.
@@ -21,8 +21,8 @@ def test_a_newsletter_is_written_aimed_and_looked_at(
 ):
     a_company(language=language)
     a_contact(name=CORPUS[1])
-    provider = a_provider(language=language)
-    newsletter = newsletters.create(CORPUS[0], provider)
+    member = a_member(language=language)
+    newsletter = newsletters.create(CORPUS[0], member)
     made = io.BytesIO()
     Image.new("RGB", (60, 30), "green").save(made, "PNG")
     image = images.add(newsletter, made.getvalue(), "x.png", CORPUS[2])
@@ -30,7 +30,7 @@ def test_a_newsletter_is_written_aimed_and_looked_at(
     newsletter.texts = {"es": {"subject": "Novedades", "body": body}}
     newsletter.audience = {"who": "all"}
     home = f"/newsletters/{newsletter.public_id}"
-    page = enter(browser(size), client, live, provider)
+    page = enter(browser(size), client, live, member)
     db.session.rollback()  # a transaction of ours would keep the web server waiting
     ran, wrong, said = [], [], []
     page.expose_function("ran", lambda: ran.append(page.url))

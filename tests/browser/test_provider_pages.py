@@ -14,8 +14,8 @@ from tests.builders import (
     a_company,
     a_contact,
     a_departure,
+    a_member,
     a_protocol,
-    a_provider,
     a_response,
     added,
     an_invitation,
@@ -58,9 +58,9 @@ def addresses(app) -> list[str]:
     return [*sorted(found), "/results?period=all&until=x", "/departures?q=zzz", "/nowhere"]
 
 
-def enter(window, client, live, provider):
+def enter(window, client, live, member):
     """Give a window the session of `provider`."""
-    logged_in(client, provider)
+    logged_in(client, member)
     cookie = client.get_cookie("session")
     window.context.add_cookies([{"name": "session", "value": cookie.value, "url": live.url}])
     return window
@@ -74,12 +74,12 @@ def enter(window, client, live, provider):
 def test_every_page_of_a_provider_is_accessible(
     app, live, browser, client, session, language, is_new, size, dark
 ):
-    provider = a_provider(language=language)
+    member = a_member(language=language)
     if not is_new:
         a_company(language=language)
-        samples.create(language, provider.id)
+        samples.create(language, member.id)
         added(Recovery(departure=a_departure(), opened_at=now() - timedelta(days=9)))
-    page = enter(browser(size, dark=dark), client, live, provider)
+    page = enter(browser(size, dark=dark), client, live, member)
     wrong, said = [], []
     page.on("console", lambda message: said.append(message.text))
     contact = session.scalar(select(Contact).limit(1))
@@ -103,9 +103,9 @@ def test_every_page_of_a_provider_is_accessible(
 
 def test_targets_on_a_small_phone_are_large_enough_for_a_thumb(app, live, browser, client, session):
     a_company()
-    provider = a_provider()
-    samples.create("es", provider.id)
-    page = enter(browser({"width": 320, "height": 640}), client, live, provider)
+    member = a_member()
+    samples.create("es", member.id)
+    page = enter(browser({"width": 320, "height": 640}), client, live, member)
     for address in addresses(app):
         page.goto(live.url + address)
         assert page.evaluate(TARGETS) == [], address
@@ -143,7 +143,7 @@ def a_client_that_types(words):
 
 def test_nothing_that_a_client_types_runs_on_a_providers_page(app, live, browser, client, session):
     a_company()
-    provider = a_provider()
+    member = a_member()
     departure, testimonial = a_client_that_types(" ".join(CORPUS))
     own = [
         f"/departures/{departure.public_id}",
@@ -154,7 +154,7 @@ def test_nothing_that_a_client_types_runs_on_a_providers_page(app, live, browser
         f"/clients/{departure.client.public_id}/edit",
         f"/clients/contacts/{departure.contact.public_id}",
     ]
-    page = enter(browser(DESK), client, live, provider)
+    page = enter(browser(DESK), client, live, member)
     ran = []
     page.expose_function("ran", lambda: ran.append(page.url))
     for address in [*addresses(app), *own]:
@@ -167,7 +167,7 @@ def test_nothing_that_a_client_types_runs_on_a_providers_page(app, live, browser
 
 def test_the_navigation_and_every_button_are_reached_by_keyboard(live, browser, client, session):
     a_company()
-    page = enter(browser(DESK), client, live, a_provider())
+    page = enter(browser(DESK), client, live, a_member())
     page.goto(live.url + "/")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
@@ -180,9 +180,9 @@ def test_the_navigation_and_every_button_are_reached_by_keyboard(live, browser, 
 
 def test_words_twice_as_large_still_fit(live, browser, client, session):
     a_company()
-    provider = a_provider()
-    samples.create("es", provider.id)
-    page = enter(browser({"width": 640, "height": 480}), client, live, provider)
+    member = a_member()
+    samples.create("es", member.id)
+    page = enter(browser({"width": 640, "height": 480}), client, live, member)
     for address in (
         "/",
         "/results",

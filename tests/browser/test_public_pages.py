@@ -12,7 +12,7 @@ from tests.builders import (
     a_company,
     a_contact,
     a_departure,
-    a_provider,
+    a_member,
     a_response,
     added,
     an_invitation,
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def addresses(request, session) -> list[str]:
     """One address of each kind of page, for a contact of each language."""
     a_company(logo_version=None)
-    responsible = a_provider()
+    responsible = a_member()
 
     def departure():
         return a_departure(contact=a_contact(language=request.param), responsible=responsible)
@@ -62,7 +62,7 @@ def addresses(request, session) -> list[str]:
         f"/q/{sign(Purpose.quote, testimonial.public_id)}",
         f"/p/{sign(Purpose.preferences, contact.public_id)}",
         f"/p/{sign(Purpose.preferences, contact.public_id)}/one-click",
-        f"/d/{sign(Purpose.door, contact.public_id)}",
+        f"/d/{sign(Purpose.talk, contact.public_id)}",
         "/s/not-a-token",
     ]
 

@@ -22,7 +22,7 @@ from service.models import (
 from tests.builders import (
     a_company,
     a_departure,
-    a_provider,
+    a_member,
     a_response,
     added,
     an_invitation,
@@ -31,7 +31,7 @@ from tests.live import DESK
 from tests.mail.mails import an_issue
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-TO_CLIENTS = [kind for kind in MailKind if not RULES[kind].to_provider]
+TO_CLIENTS = [kind for kind in MailKind if not RULES[kind].to_team]
 ABOUT_AN_ANSWER = ("answer", "survey_resume", "testimonial")
 
 
@@ -57,12 +57,12 @@ def a_counted_issue(leads_to: str) -> NewsletterIssue:
 
 def links_of_every_mail(home: str) -> set[str]:
     """Write a mail of each kind to a client and return the addresses in it, header lines too."""
-    responsible = a_provider()
+    responsible = a_member()
     silent = an_invitation(departure=a_departure(responsible=responsible)).departure
     answered = a_response(invitation=an_invitation(departure=a_departure())).departure
     an_invitation(departure=answered, kind=InvitationKind.testimonial)
     added(Testimonial(departure=answered, quote="Bien.", edited_quote="B.", language="es"))
-    found = {links.door(answered.contact)}
+    found = {links.talk(answered.contact)}
     for kind in TO_CLIENTS:
         departure = answered if kind.startswith(ABOUT_AN_ANSWER) else silent
         row = outbox.write(kind, departure.contact, subject="scanned", departure=departure)

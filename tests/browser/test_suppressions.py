@@ -6,7 +6,7 @@ from service.extensions import db
 from service.mail.policy import suppressions
 from service.models import SuppressionReason
 from tests.browser.test_provider_pages import CORPUS, TARGETS, enter
-from tests.builders import a_company, a_provider
+from tests.builders import a_company, a_member
 from tests.live import DESK, PHONE, axe_violations
 
 # What a page looks like does not depend on the database.
@@ -23,14 +23,14 @@ def test_an_address_and_its_log_fit_are_accessible_and_run_nothing(
     row = suppressions.add(LONG, SuppressionReason.complaint, source=CORPUS[0][:40], detail=said)
     lifted = suppressions.add(LONG, SuppressionReason.by_provider)
     suppressions.lift(lifted, said, source="provider")
-    provider = a_provider(language="en")
+    member = a_member(language="en")
     db.session.commit()
     addresses = ("/suppressions", f"/suppressions?q={CORPUS[0]}", f"/suppressions/{row.public_id}")
     session.rollback()  # the server has the database to itself
     ran: list[str] = []
     wrong: list[str] = []
     for size in (PHONE, DESK):
-        page = enter(browser(size), client, live, provider)
+        page = enter(browser(size), client, live, member)
         session.rollback()
         page.expose_function("ran", lambda page=page: ran.append(page.url))
         for address in addresses:

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from service.models import Reason, Response, Stage
-from tests.builders import a_company, a_departure, a_provider, an_invitation
+from tests.builders import a_company, a_departure, a_member, an_invitation
 from tests.live import DESK, PHONE, axe_violations
 from tests.surveys.survey_links import mailed_link, private_link
 
@@ -22,7 +22,7 @@ SCRIPTS = (
 def link(session, live):
     """The address of a survey that nobody has answered yet."""
     a_company()
-    responsible = a_provider(name="Marta Ruiz")
+    responsible = a_member(name="Marta Ruiz")
     invitation = an_invitation(departure=a_departure(stage=Stage.closed, responsible=responsible))
     address = live.url + mailed_link(invitation)
     session.commit()

@@ -5,7 +5,7 @@ import pytest
 from service.extensions import db
 from service.models import MailText
 from tests.browser.test_provider_pages import CORPUS, TARGETS, enter
-from tests.builders import a_company, a_contact, a_departure, a_provider, added
+from tests.builders import a_company, a_contact, a_departure, a_member, added
 from tests.live import PHONE, axe_violations
 
 # What a page looks like does not depend on the database.
@@ -19,9 +19,9 @@ HOSTILE = "\n\n".join(
 def test_a_text_is_looked_at_before_it_is_saved_and_runs_nothing(live, browser, client, session):
     a_company(language="en")
     a_departure(contact=a_contact(name="Íñigo Ñandú"))
-    provider = a_provider(language="en")
+    member = a_member(language="en")
     added(MailText(place="door_open", language="en", subject="Hi", body=HOSTILE))
-    page = enter(browser(PHONE), client, live, provider)
+    page = enter(browser(PHONE), client, live, member)
     db.session.rollback()  # a transaction of ours would keep the web server waiting
     ran, wrong = [], []
     page.expose_function("ran", lambda: ran.append(page.url))

@@ -10,7 +10,7 @@ from service.deliveries.actions import inbound
 from service.departures.actions import departures, stages, talk_requests
 from service.departures.actions.departures import Facts
 from service.departures.actions.talk_requests import TalkDetails
-from service.models import Basis, Contact, InboundDoor, MailKind, Stage
+from service.models import Basis, Contact, InboundSource, MailKind, Stage
 from service.surveys.actions import responses
 from service.surveys.actions.responses import Answers
 from tests import builders
@@ -55,13 +55,13 @@ def test_a_departure_makes_former_clients_of_all_its_people_from_the_end_on(ana)
 def test_without_an_end_the_notice_counts_and_the_end_does_once_it_is_known(ana):
     departure = recorded(ana, notice_on=the_day() - 5 * DAY)
     assert ana.left_on == the_day() - 5 * DAY
-    departures.change(departure, {"end_on": the_day() + DAY}, by=builders.a_provider())
+    departures.change(departure, {"end_on": the_day() + DAY}, by=builders.a_member())
     assert ana.left_on == the_day() + DAY
 
 
 @pytest.mark.parametrize("stage", [Stage.retained, Stage.returned])
 def test_who_stays_or_comes_back_is_a_client_again(ana, stage):
-    departure, marta = recorded(ana, end_on=the_day()), builders.a_provider()
+    departure, marta = recorded(ana, end_on=the_day()), builders.a_member()
     stages.move(departure, stage, was=Stage.notice, by=marta)
     assert (ana.basis, ana.left_on) == (Basis.contract, None)
     stages.move(departure, Stage.closed, was=stage, by=marta)
@@ -128,5 +128,5 @@ def test_a_yes_in_the_survey_does_not_bring_back_what_was_ended(ana):
 def test_a_reply_is_a_sign_of_life_and_a_machines_is_none(ana, head, counts):
     mail = a_mail(MailKind.survey_invitation, contact=ana)
     mail.message_id = f"<{mail.public_id}@norte.example>"
-    inbound.receive(answer(mail, **head), InboundDoor.pipe)
+    inbound.receive(answer(mail, **head), InboundSource.pipe)
     assert (ana.interacted_at is not None) is counts

@@ -6,13 +6,13 @@ from service.clients.actions import samples
 from service.extensions import db
 from service.models import (
     Client,
-    Conversation,
     Departure,
     Enrolment,
     OutboxMessage,
     Response,
     Return,
     Stage,
+    TalkRequest,
     Testimonial,
 )
 from tests.builders import a_company, a_departure, a_response
@@ -80,4 +80,4 @@ def test_sample_data_shows_a_return_and_somebody_who_would_like_to_talk(session)
     samples.create("es")
     assert session.scalars(select(Return)).all()
     assert {row.departure.stage for row in session.scalars(select(Return))} == {Stage.returned}
-    assert session.scalars(select(Conversation)).one().message
+    assert session.scalars(select(TalkRequest)).one().message

@@ -9,7 +9,7 @@ import pytest
 from service.current import company
 from service.extensions import db
 from service.models import Company
-from tests.builders import a_company, a_provider, logged_in
+from tests.builders import a_company, a_member, logged_in
 from tests.pages import send
 
 
@@ -56,9 +56,9 @@ FILLED = {
 @pytest.fixture
 def owner(app, client):
     """An owner who is logged in and reads English."""
-    provider = a_provider(language="en")
-    logged_in(client, provider)
-    return provider
+    member = a_member(language="en")
+    logged_in(client, member)
+    return member
 
 
 def save(client, logo: bytes | None = None, **changes: object):

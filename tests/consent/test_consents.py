@@ -22,7 +22,7 @@ SAID = {"purpose": "greetings", "said": "yes", "channel": "phone", "wording": WO
 def page(client, session):
     """A browser in which a member of the team is logged in."""
     builders.a_company(language="en")
-    return builders.logged_in(client, builders.a_provider(role=Role.member, language="en"))
+    return builders.logged_in(client, builders.a_member(role=Role.member, language="en"))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_yes_from_elsewhere_is_a_basis_with_its_very_words(page, ana):
     assert told(page, ana, given_on="2026-11-02").status_code == 303
     (kept,) = consents()
     assert (kept.wording, kept.channel, kept.wording_version) == (WORDS, "phone", "own")
-    assert kept.provider.name == "Marta Ruiz"
+    assert kept.member.name == "Marta Ruiz"
     assert kept.given_at < kept.recorded_at
     assert ana.greetings_consent_at == kept.given_at
     assert ana.newsletter_consent_at is None
@@ -168,7 +168,7 @@ def test_those_whose_basis_ends_soon_are_one_hint_that_leads_to_their_list(page,
 
 def test_the_settings_ask_for_the_months_and_for_the_address(client, session):
     company = builders.a_company(language="en")
-    owner = builders.logged_in(client, builders.a_provider(language="en"))
+    owner = builders.logged_in(client, builders.a_member(language="en"))
     assert "Your postal address is missing" in owner.get("/settings").text
     values = {"name": "Norte", "accent": "#0f6b5c", "time_zone": "Europe/Madrid", "language": "es"}
     values |= {"daily_cap": "4", "postal_address": "Ribera 14", "basis_months": "0"}

@@ -32,7 +32,7 @@ def page_of(client, session):
     """Return a function that logs somebody of a role in, speaking English."""
     builders.a_company(language="en")
     return lambda role=Role.member: builders.logged_in(
-        client, builders.a_provider(role=role, language="en", name="Marta Ruiz")
+        client, builders.a_member(role=role, language="en", name="Marta Ruiz")
     )
 
 
@@ -114,7 +114,7 @@ def test_an_address_is_added_by_hand_with_a_note(page):
     row = suppressions.find(ANA)
 
     assert answer.location == f"/suppressions/{row.public_id}"
-    assert (row.reason, row.scope, row.provider.name) == ("by_provider", "newsletter", "Marta Ruiz")
+    assert (row.reason, row.scope, row.member.name) == ("by_provider", "newsletter", "Marta Ruiz")
     shown = page.get(answer.location).text
     assert shown.count("She called on Tuesday.") == 2  # as a fact, and in the log
 
@@ -161,7 +161,7 @@ def test_lifting_is_logged_and_can_be_undone(page):
     row = suppressions.find(ANA)
     assert (row.public_id, row.created_at, row.reason, row.source, row.detail) == before
     changes = db.session.scalars(select(SuppressionChange).order_by(SuppressionChange.id)).all()
-    assert [(one.is_lifted, one.why, one.provider and one.provider.name) for one in changes] == [
+    assert [(one.is_lifted, one.why, one.member and one.member.name) for one in changes] == [
         (False, "baja", None),
         (True, "She asked me to.", "Marta Ruiz"),
         (False, "", "Marta Ruiz"),

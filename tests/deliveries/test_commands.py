@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from service.deliveries.actions import inbound
 from service.extensions import db
-from service.models import InboundDoor, InboundKind, InboundMail, Outcome
+from service.models import InboundKind, InboundMail, InboundSource, Outcome
 from tests.deliveries.test_inbound import a_sent_mail
 from tests.live import environment_of
 from tests.mail.coming_in import answer, dsn, verp_of
@@ -44,7 +44,7 @@ def test_a_bounce_comes_in_through_the_pipe(bouncing, settings):
     db.session.refresh(row)
     assert row.outcome is Outcome.hard_bounced
     [came] = db.session.scalars(select(InboundMail))
-    assert came.door is InboundDoor.pipe
+    assert came.source is InboundSource.pipe
 
 
 def run(app, mail: bytes, *arguments: str):

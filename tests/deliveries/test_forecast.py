@@ -171,7 +171,7 @@ def test_many_departures_cost_no_more_queries_than_few(session):
 
 def test_a_newsletter_stands_on_each_of_its_days_with_how_many_would_get_it(session):
     builders.a_company()
-    marta = builders.a_provider()
+    marta = builders.a_member()
     builders.a_contact()
     with time_machine.travel("2026-11-02T12:00:00Z", tick=False):
         newsletter = newsletters.create("Spring", marta)

@@ -19,7 +19,7 @@ def page(client, session):
     """A browser in which somebody who only looks is logged in."""
     builders.a_company(language="en")
     with time_machine.travel(NOW, tick=False):
-        yield builders.logged_in(client, builders.a_provider(role=Role.viewer, language="en"))
+        yield builders.logged_in(client, builders.a_member(role=Role.viewer, language="en"))
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from service.mail.policy import suppressions
 from service.models import (
     EventKind,
     Evidence,
-    InboundDoor,
     InboundKind,
     InboundMail,
+    InboundSource,
     MailKind,
     MailState,
     OutboxMessage,
@@ -21,7 +21,7 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
-from tests.builders import a_company, a_contact, a_departure, a_provider, added
+from tests.builders import a_company, a_contact, a_departure, a_member, added
 from tests.mail.coming_in import BOUNCES_TO, PROSE, answer, arf, dsn, head_of, prose, verp_of
 
 pytestmark = pytest.mark.usefixtures("bouncing")
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("bouncing")
 def a_sent_mail(**more) -> OutboxMessage:
     """A mail that went, as the outbox remembers it."""
     departure = more.pop("departure", None) or a_departure(
-        contact=more.pop("contact", None) or a_contact(), responsible=a_provider()
+        contact=more.pop("contact", None) or a_contact(), responsible=a_member()
     )
     number = db.session.scalar(select(func.count()).select_from(OutboxMessage))
     row = added(
@@ -55,7 +55,7 @@ def a_sent_mail(**more) -> OutboxMessage:
 
 
 def take(octets: bytes) -> InboundMail | None:
-    return inbound.receive(octets, InboundDoor.pipe)
+    return inbound.receive(octets, InboundSource.pipe)
 
 
 def events_of(row: OutboxMessage) -> list[EventKind]:
@@ -326,5 +326,5 @@ def test_without_proof_nobody_is_unsubscribed():
 
 def test_what_cannot_be_understood_is_kept(monkeypatch):
     a_company()
-    row = inbound.keep(b"Subject: odd\n\n\xff", InboundDoor.imap)
+    row = inbound.keep(b"Subject: odd\n\n\xff", InboundSource.imap)
     assert (row.kind, row.raw) == (InboundKind.unparsed, b"Subject: odd\n\n\xff")

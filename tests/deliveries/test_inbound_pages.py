@@ -7,7 +7,7 @@ from service.deliveries.actions import inbound
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.extensions import db
-from service.models import EnrolmentState, InboundDoor, InboundMail, Role
+from service.models import EnrolmentState, InboundMail, InboundSource, Role
 from tests import builders
 from tests.deliveries.test_inbound import a_sent_mail
 from tests.mail.coming_in import answer, dsn, verp_of
@@ -18,11 +18,11 @@ from tests.pages import send
 def page(bouncing, client):
     """A browser in which a member of the team is logged in."""
     builders.a_company(language="en")
-    return builders.logged_in(client, builders.a_provider(role=Role.member, language="en"))
+    return builders.logged_in(client, builders.a_member(role=Role.member, language="en"))
 
 
 def came_in(octets: bytes) -> InboundMail:
-    row = inbound.receive(octets, InboundDoor.imap)
+    row = inbound.receive(octets, InboundSource.imap)
     db.session.commit()
     return row
 
@@ -96,7 +96,7 @@ def test_the_list_is_searched_by_words_sender_and_client(page, reply):
 
 def test_the_list_has_pages(page):
     for number in range(30):
-        inbound.receive(answer(None, subject=f"Number {number}"), InboundDoor.imap)
+        inbound.receive(answer(None, subject=f"Number {number}"), InboundSource.imap)
     db.session.commit()
     assert "Page 1 of 2" in page.get("/inbound").text
     assert page.get("/inbound?page=99").text.count('<li><div class="todo">') == 5

@@ -11,7 +11,7 @@ from service.deliveries.queries.mail_queries import LISTS, TABS, Query
 from service.extensions import db
 from service.mail import outbox
 from service.models import MailKind, MailState, Outcome, Priority, SkipReason
-from tests.builders import a_client, a_contact, a_provider
+from tests.builders import a_client, a_contact, a_member
 from tests.explaining import asked, plan_of
 from tests.mail.rows import a_month_of_mails, a_row, ago, some_mails
 
@@ -101,7 +101,7 @@ def test_people_are_found_by_name_address_and_client(session, words):
 
 
 def test_mails_to_the_team_are_found_too(session):
-    member = a_provider(name="Marta Ruiz")
+    member = a_member(name="Marta Ruiz")
     mail = outbox.write(MailKind.test_mail, member, subject="x", skip_reason=SkipReason.by_provider)
     assert listed(state="skipped", q="marta") == [mail.id]
 

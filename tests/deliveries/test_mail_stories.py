@@ -7,9 +7,9 @@ import pytest
 from service.clock import now
 from service.extensions import db
 from service.models import (
-    InboundDoor,
     InboundKind,
     InboundMail,
+    InboundSource,
     MailState,
     Outcome,
     Role,
@@ -23,7 +23,7 @@ from tests.mail.rows import a_failing_server, a_row, ago
 def page(client, session):
     """A browser in which a member of the team is logged in."""
     builders.a_company(language="en")
-    return builders.logged_in(client, builders.a_provider(role=Role.member, language="en"))
+    return builders.logged_in(client, builders.a_member(role=Role.member, language="en"))
 
 
 def story(page, mail) -> str:
@@ -54,7 +54,7 @@ def test_what_came_in_about_a_mail_is_part_of_its_story(page):
     builders.added(
         InboundMail(
             digest="d",
-            door=InboundDoor.imap,
+            source=InboundSource.imap,
             kind=InboundKind.soft_bounce,
             outbox_id=mail.id,
             status_code="4.2.2",
@@ -106,7 +106,7 @@ def test_an_uncertain_mail_can_be_decided_about_on_its_page(page):
 
 
 def test_a_mail_to_the_team_has_a_page_without_a_client(page):
-    member = builders.a_provider(name="Marta Ruiz")
+    member = builders.a_member(name="Marta Ruiz")
     mail = a_row(MailState.sent, provider_id=member.id)
     mail.contact_id = None
     assert "Marta Ruiz" in story(page, mail)

@@ -35,7 +35,7 @@ from tests.pages import send
 def page(client, session):
     """A browser in which a member of the team is logged in."""
     builders.a_company(language="en")
-    return builders.logged_in(client, builders.a_provider(role=Role.member, language="en"))
+    return builders.logged_in(client, builders.a_member(role=Role.member, language="en"))
 
 
 @pytest.fixture
@@ -255,7 +255,7 @@ def test_the_page_of_a_mail_says_why_in_full(page, mail):
 
 
 def test_a_viewer_reads_and_is_offered_nothing(client, page, mail):
-    viewer = builders.a_provider(role=Role.viewer, language="en")
+    viewer = builders.a_member(role=Role.viewer, language="en")
     reading = builders.logged_in(client, viewer)
     for path in ("/deliveries", f"/deliveries/{mail.public_id}"):
         shown = reading.get(path).text

@@ -12,7 +12,7 @@ from service.deliveries.actions import troubles
 from service.extensions import db
 from service.mail.delivery import health
 from service.models import MailKind, MailState, OutboxMessage, Outcome, Priority, Role
-from tests.builders import a_company, a_provider
+from tests.builders import a_company, a_member
 from tests.explaining import asked
 from tests.mail.deliveries import deliver
 from tests.mail.rows import a_failing_server, ago, some_mails
@@ -21,9 +21,9 @@ from tests.mail.rows import a_failing_server, ago, some_mails
 @pytest.fixture
 def owner(session):
     a_company()
-    a_provider(role=Role.member)
-    a_provider(is_active=False)
-    return a_provider()
+    a_member(role=Role.member)
+    a_member(is_active=False)
+    return a_member()
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def test_when_all_is_well_nobody_hears_and_little_is_asked(owner):
 
 
 def test_every_active_owner_hears_at_once_and_nobody_else(owner, clock):
-    second = a_provider()
+    second = a_member()
     a_failing_server(ago(minutes=6))
     mails = troubles.watch()
-    assert [mail.provider for mail in mails] == [owner, second]
+    assert [mail.member for mail in mails] == [owner, second]
     assert {mail.priority for mail in mails} == {Priority.urgent}
     assert mails[0].expires_at == now() + timedelta(days=1)
 

@@ -12,7 +12,7 @@ from tests import builders
 def page(client, session):
     """A browser in which a viewer is logged in."""
     builders.a_company(language="en")
-    return builders.logged_in(client, builders.a_provider(role=Role.viewer, language="en"))
+    return builders.logged_in(client, builders.a_member(role=Role.viewer, language="en"))
 
 
 def test_a_new_house_is_told_what_will_be_here(page):

@@ -116,7 +116,7 @@ def test_pages_follow_one_another_and_past_the_last_comes_the_last(session):
 
 
 def test_a_page_costs_the_same_queries_however_long_it_is(session):
-    responsible = builders.a_provider()
+    responsible = builders.a_member()
 
     def cost() -> int:
         db.session.flush()

@@ -45,7 +45,7 @@ TYPED = {
 def marta(session):
     """A member of the team."""
     builders.a_company(language="en")
-    return builders.a_provider(role=Role.member, language="en")
+    return builders.a_member(role=Role.member, language="en")
 
 
 @pytest.fixture
@@ -333,7 +333,7 @@ def test_a_departure_that_is_not_there_is_a_kind_404(page, path):
 
 def test_viewers_read_and_change_nothing(client, session):
     departure = enrolled()
-    reader = builders.logged_in(client, builders.a_provider(role=Role.viewer))
+    reader = builders.logged_in(client, builders.a_member(role=Role.viewer))
     there = f"/departures/{departure.public_id}"
 
     assert reader.get("/departures").status_code == 200

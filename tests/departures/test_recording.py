@@ -67,7 +67,7 @@ def test_who_records_may_say_that_it_is_no_history(session):
 
 
 def test_only_what_differs_counts_as_a_change(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     departure = recorded(monthly_value=Decimal("100.00"), reasons=frozenset({Reason.price}))
     same = {"monthly_value": Decimal("100"), "reasons": {Reason.price}, "service": "SEO"}
 
@@ -78,7 +78,7 @@ def test_only_what_differs_counts_as_a_change(session):
 
 
 def test_a_change_to_what_is_no_longer_so_is_refused_whole(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     departure = recorded()
     was = departures.seen(departure)
     departures.change(departure, {"notes": "first"}, by=marta, was=was)
@@ -90,11 +90,11 @@ def test_a_change_to_what_is_no_longer_so_is_refused_whole(session):
 def test_an_end_moved_before_the_notice_is_refused(session):
     departure = recorded(notice_on=TODAY)
     with pytest.raises(Refused):
-        departures.change(departure, {"end_on": TODAY - timedelta(1)}, by=builders.a_provider())
+        departures.change(departure, {"end_on": TODAY - timedelta(1)}, by=builders.a_member())
 
 
 def test_an_end_moved_far_into_the_past_mails_nobody(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     departure = recorded(notice_on=date(2020, 1, 1))
     departures.change(departure, {"end_on": date(2020, 2, 1)}, by=marta)
 
@@ -103,7 +103,7 @@ def test_an_end_moved_far_into_the_past_mails_nobody(session):
 
 
 def test_closing_is_dated_and_moving_back_undoes_it(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     departure = recorded()
     stages.move(departure, Stage.closed, was=Stage.notice, by=marta)
     assert departure.closed_at is not None
@@ -119,7 +119,7 @@ def test_a_departure_of_another_service_or_day_is_no_twin(session):
     assert departures.twin(client, Facts(service="Web", end_on=TODAY)) is None
     other_day = Facts(service="SEO", notice_on=date(2020, 1, 1), end_on=date(2020, 2, 1))
     assert departures.twin(client, other_day) is None
-    stages.move(departure, Stage.returned, was=Stage.notice, by=builders.a_provider())
+    stages.move(departure, Stage.returned, was=Stage.notice, by=builders.a_member())
     assert departures.twin(client, Facts(service="SEO", end_on=TODAY)) is None
 
 
@@ -165,7 +165,7 @@ def test_people_who_record_the_same_at_once_record_it_once(app, session):
 
 
 def test_people_who_send_the_same_mail_at_once_send_it_once(app, session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     departure = recorded(end_on=TODAY)
     found, by = departure.id, marta.id
     db.session.commit()
@@ -181,7 +181,7 @@ def test_people_who_send_the_same_mail_at_once_send_it_once(app, session):
 
 
 def test_people_who_move_it_at_once_move_it_once(app, session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     departure = recorded(end_on=TODAY)
     found, by = departure.id, marta.id
     db.session.commit()

@@ -11,7 +11,6 @@ from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.mail.rendering.rendering import render
 from service.models import (
-    Conversation,
     Departure,
     EnrolmentState,
     Event,
@@ -24,6 +23,7 @@ from service.models import (
     Role,
     SkipReason,
     Stage,
+    TalkRequest,
 )
 from service.protocols.actions import protocols
 from tests import builders
@@ -34,7 +34,7 @@ from tests.pages import send
 @pytest.fixture
 def me(session):
     builders.a_company(language="en")
-    return builders.a_provider(role=Role.member, language="en", name="Marta Ruiz")
+    return builders.a_member(role=Role.member, language="en", name="Marta Ruiz")
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_the_mail_of_the_last_conversation_is_proposed(page, departure):
     a_sent_mail(departure)
     led = a_sent_mail(departure, MailKind.survey_reminder_1)
     builders.added(
-        Conversation(
+        TalkRequest(
             contact=departure.contact,
             departure=departure,
             outbox_id=led.id,

@@ -14,17 +14,17 @@ from service.mail import links
 from service.mail.rendering.rendering import render
 from service.models import (
     Channel,
-    Conversation,
-    ConversationState,
     DayPart,
     Event,
     EventKind,
     MailKind,
     MailState,
     OutboxMessage,
+    TalkRequest,
+    TalkRequestState,
 )
 from service.tokens import Purpose
-from tests.builders import a_client, a_company, a_contact, a_departure, a_provider, added
+from tests.builders import a_client, a_company, a_contact, a_departure, a_member, added
 from tests.mail.mails import in_octets, parsed, text_of
 
 HOSTILE = ["<script>alert(1)</script>", "a\r\nBcc: x@y.example", "‮olleh", "ñ😀\x00", "=1+1"]
@@ -35,7 +35,7 @@ def departure(session):
     a_company()
     departure = a_departure(
         contact=a_contact(name="Ruy Secreto", phone="600 123 123"),
-        responsible=a_provider(name="Marta Ruiz"),
+        responsible=a_member(name="Marta Ruiz"),
     )
     session.commit()
     return departure
@@ -43,7 +43,7 @@ def departure(session):
 
 @pytest.fixture
 def link(departure):
-    return "/d/" + current.sign(Purpose.door, departure.contact.public_id)
+    return "/d/" + current.sign(Purpose.talk, departure.contact.public_id)
 
 
 def alerts():
@@ -51,8 +51,8 @@ def alerts():
     return db.session.scalars(query).all()
 
 
-def conversations():
-    return db.session.scalars(select(Conversation).order_by(Conversation.id)).all()
+def talk_requests():
+    return db.session.scalars(select(TalkRequest).order_by(TalkRequest.id)).all()
 
 
 def a_sent_mail(contact, kind=MailKind.survey_invitation, **more):
@@ -83,9 +83,9 @@ def test_all_that_is_said_is_kept_and_the_alert_tells_it(client, departure, link
         "suits": "no el viernes",
     }
     client.post(link, data=said)
-    (row,) = conversations()
+    (row,) = talk_requests()
     assert (row.channel, row.day_part) == (Channel.phone, DayPart.morning)
-    assert (row.departure_id, row.state) == (departure.id, ConversationState.open)
+    assert (row.departure_id, row.state) == (departure.id, TalkRequestState.open)
     (alert,) = alerts()
     rendered = render(alert)
     assert rendered.reply_to == ("Ruy Secreto", departure.contact.email)
@@ -101,7 +101,7 @@ def test_presses_of_one_day_are_one_alert_and_no_word_is_lost(client, departure,
     assert len(alerts()) == 1
     said = [event.detail for event in db.session.scalars(select(Event).order_by(Event.id))]
     assert said == ["uno", "dos", "tres"]
-    assert [row.message for row in conversations()] == ["uno\n\ndos\n\ntres"]
+    assert [row.message for row in talk_requests()] == ["uno\n\ndos\n\ntres"]
 
 
 def test_a_hundred_presses_at_once_are_one_conversation(app, session, departure, link):
@@ -114,7 +114,7 @@ def test_a_hundred_presses_at_once_are_one_conversation(app, session, departure,
     with ThreadPoolExecutor(20) as people:
         assert Counter(people.map(press, range(100))) == {303: 100}
     session.rollback()
-    for model in (Conversation, Event, OutboxMessage):
+    for model in (TalkRequest, Event, OutboxMessage):
         assert session.scalar(select(func.count()).select_from(model)) == 1
 
 
@@ -137,42 +137,42 @@ def test_another_day_adds_to_what_still_waits_and_tells_once_more(client, depart
         client.post(link, data={"message": "uno"})
     with time_machine.travel("2026-11-25T09:00:00Z"):
         client.post(link, data={"message": "dos"})
-    assert [row.message for row in conversations()] == ["uno\n\ndos"]
+    assert [row.message for row in talk_requests()] == ["uno\n\ndos"]
     assert len(alerts()) == 2
 
 
 def test_what_was_over_is_another_conversation_on_another_day(client, session, departure, link):
     with time_machine.travel("2026-11-24T09:00:00Z"):
         client.post(link, data={"message": "uno"})
-    conversations()[0].state = ConversationState.held
+    talk_requests()[0].state = TalkRequestState.held
     session.commit()
     with time_machine.travel("2026-11-25T09:00:00Z"):
         assert client.post(link, data={"message": "dos"}).location.endswith("sent=yes")
-    assert [row.state for row in conversations()] == [
-        ConversationState.held,
-        ConversationState.open,
+    assert [row.state for row in talk_requests()] == [
+        TalkRequestState.held,
+        TalkRequestState.open,
     ]
 
 
 def test_new_words_on_the_same_day_open_what_was_over(client, session, departure, link):
     client.post(link, data={"message": "uno"})
-    conversations()[0].state = ConversationState.declined
+    talk_requests()[0].state = TalkRequestState.declined
     session.commit()
     client.post(link, data={"message": "uno"})  # a replay changes nothing
-    assert conversations()[0].state is ConversationState.declined
+    assert talk_requests()[0].state is TalkRequestState.declined
     client.post(link, data={"message": "dos"})
-    assert conversations()[0].state is ConversationState.open
+    assert talk_requests()[0].state is TalkRequestState.open
 
 
 def test_the_mail_whose_link_was_used_is_remembered(client, session, departure):
     mail = a_sent_mail(departure.contact)
     session.commit()
-    path = links.door(departure.contact, mail).removeprefix("http://localhost")
+    path = links.talk(departure.contact, mail).removeprefix("http://localhost")
     assert mail.public_id not in path
     client.get(path)
-    assert conversations() == []
+    assert talk_requests() == []
     client.post(path)
-    assert conversations()[0].outbox_id == mail.id
+    assert talk_requests()[0].outbox_id == mail.id
 
 
 @pytest.mark.parametrize("mark", ["", "x", "another", "é" * 500])
@@ -180,13 +180,13 @@ def test_a_mark_that_is_not_of_a_mail_to_them_is_nothing(client, session, depart
     other = a_sent_mail(a_contact())
     session.commit()
     assert client.post(f"{link}?m={links.mark(other) if mark == 'another' else mark}").location
-    assert conversations()[0].outbox_id is None
+    assert talk_requests()[0].outbox_id is None
 
 
 def test_without_a_responsible_every_owner_hears_of_it(client, session, departure, link):
     departure.responsible = None
-    a_provider(name="Otra")
-    a_provider(name="Ya no está", is_active=False)
+    a_member(name="Otra")
+    a_member(name="Ya no está", is_active=False)
     session.commit()
     client.post(link)
     assert len(alerts()) == 2
@@ -194,14 +194,14 @@ def test_without_a_responsible_every_owner_hears_of_it(client, session, departur
 
 def test_of_whom_no_departure_is_recorded_the_clients_responsible_hears(client, session):
     a_company()
-    a_provider(name="Dueña")
-    ana = a_provider(name="Ana")
+    a_member(name="Dueña")
+    ana = a_member(name="Ana")
     contact = a_contact(client=a_client(responsible_id=ana.id))
     session.commit()
-    client.post("/d/" + current.sign(Purpose.door, contact.public_id), data={"message": "hola"})
+    client.post("/d/" + current.sign(Purpose.talk, contact.public_id), data={"message": "hola"})
     (alert,) = alerts()
     assert alert.provider_id == ana.id
-    assert conversations()[0].departure_id is None
+    assert talk_requests()[0].departure_id is None
     assert "hola" in text_of(parsed(in_octets(render(alert))))
 
 
@@ -210,7 +210,7 @@ def test_a_visit_changes_nothing(client, departure, link):
         assert client.get(link).status_code == 200
         assert client.head(f"{link}?m=abc").status_code == 200
     assert alerts() == []
-    assert conversations() == []
+    assert talk_requests() == []
     assert db.session.scalars(select(Event)).all() == []
 
 
@@ -224,7 +224,7 @@ def test_a_message_that_is_too_long_is_refused_and_kept(client, departure, link)
 @pytest.mark.parametrize("wrong", [{"channel": "fax"}, {"day_part": "x"}, {"phone": "1" * 61}])
 def test_what_is_no_choice_is_refused(client, departure, link, wrong):
     assert client.post(link, data=wrong).status_code == 422
-    assert conversations() == []
+    assert talk_requests() == []
 
 
 @pytest.mark.parametrize("words", HOSTILE)
@@ -241,4 +241,4 @@ def test_only_its_own_token_opens_the_door(client, departure, token):
         token = current.sign(Purpose.preferences, departure.contact.public_id)
     assert client.get(f"/d/{token}").status_code == 404
     assert client.post(f"/d/{token}", data={"message": "x"}).status_code == 404
-    assert conversations() == []
+    assert talk_requests() == []

@@ -39,7 +39,7 @@ def departure(session):
         return departures.record(
             builders.a_contact(),
             Facts(service="SEO", end_on=date(2026, 11, 20)),
-            by=builders.a_provider(name="Marta"),
+            by=builders.a_member(name="Marta"),
         )
 
 
@@ -141,7 +141,7 @@ def test_failed_and_uncertain_mails_say_what_happened_and_offer_a_way_out(depart
 
 
 def test_a_skip_by_hand_is_told_once_and_can_be_put_back(departure):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
         steps.skip(departure, "thank_you", marta)
         skipped = [row for row in told(departure) if "Thank-you" in row[0]]

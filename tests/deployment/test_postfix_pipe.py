@@ -25,15 +25,15 @@ from service.models import (
     EventKind,
     Evidence,
     InboundArrival,
-    InboundDoor,
     InboundMail,
+    InboundSource,
     MailState,
     OutboxMessage,
     Outcome,
     SuppressionReason,
 )
 from service.protocols import jobs as advancing
-from tests.builders import a_company, a_contact, a_provider
+from tests.builders import a_company, a_contact, a_member
 from tests.deployment.installed import BOUNCES, configure, handing_over_to
 from tests.deployment.programs import filled_in
 from tests.deployment.test_programs import where_it_is_noon
@@ -63,7 +63,7 @@ def a_farewell_to(address: str) -> OutboxMessage:
     zone = where_it_is_noon()
     a_company(time_zone=zone)
     facts = Facts(service="SEO", notice_on=today(zone) - timedelta(days=2))
-    departures.record(a_contact(email=address), facts, by=a_provider())
+    departures.record(a_contact(email=address), facts, by=a_member())
     db.session.commit()
     advancing.advance()
     row_id = db.session.scalars(select(OutboxMessage.id)).one()
@@ -125,7 +125,11 @@ def test_a_mail_that_cannot_be_delivered_comes_back_and_its_address_gets_no_more
     row = fresh(row)
     assert (row.state, row.outcome) == (MailState.sent, Outcome.hard_bounced)
     assert "550 5.1.1" in row.outcome_words
-    assert (came.door, came.evidence, came.outbox_id) == (InboundDoor.pipe, Evidence.verp, row.id)
+    assert (came.source, came.evidence, came.outbox_id) == (
+        InboundSource.pipe,
+        Evidence.verp,
+        row.id,
+    )
     found = suppressions.find(f"nadie@{ELSEWHERE}")
     assert found.reason is SuppressionReason.hard_bounce
 
@@ -171,4 +175,4 @@ def test_while_the_database_is_away_postfix_keeps_what_comes_back(
     handing_over.run("postqueue", "-f")
 
     [came] = what_arrived(handing_over)
-    assert came.door is InboundDoor.pipe
+    assert came.source is InboundSource.pipe

@@ -17,7 +17,7 @@ from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.models import OutboxMessage, Outcome
 from service.team.actions import passwords
-from tests.builders import a_company, a_contact, a_provider
+from tests.builders import a_company, a_contact, a_member
 from tests.deliveries.test_inbound import a_sent_mail
 from tests.deployment.installed import BOUNCES, configure, handing_over_to
 from tests.deployment.programs import Running, filled_in, from_units, running
@@ -60,7 +60,7 @@ def people_leave(*addresses: str) -> None:
     """Record departures that owe their thank-you since yesterday, and somebody who may look."""
     zone = where_it_is_noon()
     a_company(time_zone=zone, language="en")
-    marta = a_provider(
+    marta = a_member(
         email="marta@norte.example", password_hash=passwords.hashed(PASSWORD), language="en"
     )
     facts = Facts(service="SEO", notice_on=today(zone) - timedelta(days=2))

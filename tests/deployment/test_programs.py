@@ -14,7 +14,7 @@ from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.models import OutboxMessage
-from tests.builders import a_company, a_contact, a_provider
+from tests.builders import a_company, a_contact, a_member
 from tests.conftest import settings_for
 from tests.deployment.programs import (
     Program,
@@ -43,7 +43,7 @@ def people_leave() -> None:
     a_company(time_zone=zone)
     facts = Facts(service="SEO", notice_on=today(zone) - timedelta(days=2))
     for _number in range(DEPARTURES):
-        departures.record(a_contact(), facts, by=a_provider())
+        departures.record(a_contact(), facts, by=a_member())
     db.session.commit()
 
 

@@ -10,7 +10,7 @@ from service.doctor.findings import Check, Record, Remedy, State, bad, good, phr
 from service.doctor.places import SETTINGS
 from service.extensions import db, queue
 from service.models import OutboxMessage, Role
-from tests.builders import a_company, a_provider, logged_in
+from tests.builders import a_company, a_member, logged_in
 from tests.dns_server import dns_server
 from tests.doctor.test_examinations import ZONE
 from tests.pages import send
@@ -36,7 +36,7 @@ def a_report(*findings):
 @pytest.fixture
 def owner(client):
     a_company(language="en", sender_email="hola@norte.es")
-    return logged_in(client, a_provider(language="en"))
+    return logged_in(client, a_member(language="en"))
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_sender_that_no_mail_can_come_from_is_said(owner, examined, monkeypatc
 @pytest.mark.parametrize("role", [Role.viewer, Role.member])
 def test_only_owners_may_look(client, examined, role):
     a_company()
-    logged_in(client, a_provider(role=role))
+    logged_in(client, a_member(role=role))
     assert client.get("/doctor").status_code == 403
     assert client.post("/doctor").status_code == 403
     assert examined == []
@@ -147,7 +147,7 @@ def test_the_whole_way_with_real_servers_writes_no_mail_down(remade, mailbox):
     with dns_server(ZONE) as dns:
         app = remade(dns_server=dns.place)
         a_company(language="en", sender_email="hola@norte.es")
-        browser = logged_in(app.test_client(), a_provider(language="en"))
+        browser = logged_in(app.test_client(), a_member(language="en"))
         assert send(browser, "/doctor", {"selector": "mail2026"}).status_code == 303
     page = browser.get("/doctor").text
     assert "The mail server accepts hola@norte.es as the sender." in page
@@ -161,9 +161,9 @@ def test_what_was_found_is_read_in_the_language_of_whoever_looks(client):
     remedy = Remedy(SETTINGS, phrase("Set MAIL_USE_TLS=yes."))
     words = phrase("The certificate of %(host)s has expired.", host="mail.norte.es")
     kept.keep(a_report(bad(Check.certificate, words, remedy)))
-    logged_in(client, a_provider(language="en"))
+    logged_in(client, a_member(language="en"))
     assert "The certificate of mail.norte.es has expired." in client.get("/doctor").text
-    logged_in(client, a_provider(language="es"))
+    logged_in(client, a_member(language="es"))
     page = client.get("/doctor").text
     assert "El certificado de mail.norte.es ha caducado." in page
     assert "Pon MAIL_USE_TLS=yes." in page

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from service.database import reading
 from service.extensions import db
 from service.models import Response
-from tests.builders import a_company, a_departure, a_provider, an_invitation
+from tests.builders import a_company, a_departure, a_member, an_invitation
 from tests.surveys.survey_links import mailed_link
 
 
@@ -52,7 +52,7 @@ def _ask(url: str, method: str, link: str, body: str = "") -> Page:
 def invited(count: int) -> list[Person]:
     """Return so many clients who were invited to the survey, by one responsible."""
     a_company()
-    marta = a_provider()
+    marta = a_member()
     links = [
         mailed_link(an_invitation(departure=a_departure(responsible=marta))) for _ in range(count)
     ]

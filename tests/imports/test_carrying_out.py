@@ -19,7 +19,7 @@ from service.models import (
     Reason,
     Stage,
 )
-from tests.builders import a_client, a_company, a_contact, a_provider
+from tests.builders import a_client, a_company, a_contact, a_member
 from tests.imports.carrying import COLUMNS, TODAY, a_day, everything, imported, planned, the
 from tests.imports.lists import DATA, HEADER, WHO
 
@@ -108,10 +108,10 @@ def test_history_can_be_started_by_importing_it_again_since_a_day(session):
 
 
 def test_a_departure_of_a_list_is_recorded_as_one_by_hand(session):
-    provider = a_provider()
+    member = a_member()
     facts = departures.Facts(service="SEO", end_on=TODAY, reasons=frozenset({Reason.price}))
-    by_hand = departures.record(a_contact(), facts, by=provider)
-    imported(f"{COLUMNS};motivos\nA;Ana;a@b.es;SEO;{a_day(0)};price\n", by=provider)
+    by_hand = departures.record(a_contact(), facts, by=member)
+    imported(f"{COLUMNS};motivos\nA;Ana;a@b.es;SEO;{a_day(0)};price\n", by=member)
     from_list = session.scalars(select(Departure).where(Departure.id != by_hand.id)).one()
 
     differing = {"id", "public_id", "client_id", "contact_id", "recorded_at", "source"}
@@ -209,12 +209,12 @@ def test_a_contact_without_language_speaks_the_company_s(session):
 
 
 def test_a_responsible_is_set_by_address(session):
-    provider = a_provider(email="marta@norte.example")
+    member = a_member(email="marta@norte.example")
 
     imported(f"{HEADER};responsable;fin\n{WHO};Marta@norte.example;{a_day(1)}\n")
 
-    assert the(session, Client).responsible_id == provider.id
-    assert the(session, Departure).responsible is provider
+    assert the(session, Client).responsible_id == member.id
+    assert the(session, Departure).responsible is member
 
 
 def test_reasons_are_understood_by_their_spanish_and_english_labels(session):

@@ -16,7 +16,7 @@ from service.imports.rules import reading as reading_module
 from service.imports.rules import too_large
 from service.imports.views import imports as page_module
 from service.models import Client, Contact, Departure, Enrolment, Event, Role
-from tests.builders import a_company, a_provider, logged_in
+from tests.builders import a_company, a_member, logged_in
 from tests.imports.lists import DATA, HEADER, WHO
 
 TODAY = today("Europe/Madrid")
@@ -27,7 +27,7 @@ def browser_of(client):
     """Return a function that logs a provider in, speaking a language."""
     a_company()
     return lambda language="en", role=Role.member: logged_in(
-        client, a_provider(language=language, role=role)
+        client, a_member(language=language, role=role)
     )
 
 
@@ -78,7 +78,7 @@ def test_what_was_imported_says_who_did_it_and_where_it_came_from(browser_of, se
     browser.post(address, data=shown(browser.get(address).text))
 
     session.rollback()
-    assert session.scalars(select(Event)).one().provider.name == "Marta Ruiz"
+    assert session.scalars(select(Event)).one().member.name == "Marta Ruiz"
     assert session.scalars(select(Contact)).one().source == "import: mis clientes.csv"
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from service.mail.policy import suppressions
 from service.models import Role, Suppression
-from tests.builders import a_company, a_contact, a_provider, logged_in
+from tests.builders import a_company, a_contact, a_member, logged_in
 from tests.imports.test_suppressions import CLEANED, SUBSCRIBED, UNSUBSCRIBED
 
 
@@ -16,7 +16,7 @@ from tests.imports.test_suppressions import CLEANED, SUBSCRIBED, UNSUBSCRIBED
 def browser(client, session):
     """A member of the team, logged in, who speaks English."""
     a_company(language="en")
-    return logged_in(client, a_provider(language="en", role=Role.member))
+    return logged_in(client, a_member(language="en", role=Role.member))
 
 
 def uploaded(browser, data: str, name: str = "unsubscribed.csv") -> str:
@@ -50,7 +50,7 @@ def test_a_list_is_uploaded_looked_at_and_imported(browser, session):
     assert (answer.status_code, answer.location) == (303, "/suppressions")
     assert how_many(session) == 2
     row = suppressions.find("ana@cruz.example")
-    assert (row.source, row.provider.name) == ("import", "Marta Ruiz")
+    assert (row.source, row.member.name) == ("import", "Marta Ruiz")
     assert "2 are new on the list." in browser.get("/suppressions").text
 
 

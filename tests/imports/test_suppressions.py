@@ -17,7 +17,7 @@ from service.imports.actions import suppressions as lists
 from service.imports.rules.suppressions import Reading, read
 from service.mail.policy import suppressions
 from service.models import Suppression, SuppressionChange, SuppressionReason, SuppressionScope
-from tests.builders import a_contact, a_provider
+from tests.builders import a_contact, a_member
 from tests.imports.lists import workbook
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -195,19 +195,19 @@ def test_columns_that_are_left_out_are_told(app):
 
 
 def test_a_list_is_put_in_with_its_dates_doors_and_log(session):
-    marta = a_provider()
+    marta = a_member()
     a_contact(email="Ana@cruz.example")
     done = imported(UNSUBSCRIBED, file="unsubscribed.csv", by=marta)
 
     assert (len(done.rows), done.unchanged, done.contacts) == (2, 0, 1)
     row = suppressions.find("ana@cruz.example")
-    assert (row.created_at, row.source, row.provider) == (
+    assert (row.created_at, row.source, row.member) == (
         datetime(2024, 2, 3, 10, tzinfo=UTC),
         "import",
         marta,
     )
     changes = session.scalars(select(SuppressionChange)).all()
-    assert [(one.source, one.is_lifted, one.provider) for one in changes] == [
+    assert [(one.source, one.is_lifted, one.member) for one in changes] == [
         ("import", False, marta)
     ] * 2
 
@@ -264,14 +264,14 @@ def exported() -> bytes:
 
 
 def test_an_export_has_all_columns_and_computes_nothing(session):
-    marta = a_provider(email="marta@norte.example")
+    marta = a_member(email="marta@norte.example")
     suppressions.add(
         "ana@cruz.example",
         SuppressionReason.by_provider,
         scope=SuppressionScope.greetings,
         detail="=1+1",
         source="provider",
-        provider=marta,
+        member=marta,
     )
     suppressions.add("+eva@cruz.example", SuppressionReason.complaint, source="ses")
     suppressions.add("old@cruz.example", SuppressionReason.unsubscribed, source="reply")

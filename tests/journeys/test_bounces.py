@@ -46,6 +46,6 @@ def test_a_bounce_in_the_mailbox_is_read_and_shown_to_the_provider(
     wait_for(lambda: outcome() is Outcome.hard_bounced)
     wait_for(lambda: account.marked() == [True])
 
-    page = builders.logged_in(client, builders.a_provider(role=Role.member, language="en"))
+    page = builders.logged_in(client, builders.a_member(role=Role.member, language="en"))
     assert "550 5.1.1 User unknown" in page.get("/inbound?kind=bounces").text
     assert suppression_of(row) == (SuppressionReason.hard_bounce, SuppressionScope.everything)

@@ -12,14 +12,14 @@ from service.extensions import db
 from service.mail import outbox
 from service.mail.delivery import delivery, leases
 from service.models import MailKind, MailState, OutboxMessage
-from tests.builders import a_contact, a_departure, a_provider
+from tests.builders import a_contact, a_departure, a_member
 from tests.mail.scripted_server import ScriptedServer, scripted
 
 
 def a_mail(kind: MailKind = MailKind.thank_you, **more) -> OutboxMessage:
     """A row of the outbox, due, committed."""
     departure = more.pop("departure", None) or a_departure(
-        contact=more.pop("contact", None) or a_contact(), responsible=a_provider()
+        contact=more.pop("contact", None) or a_contact(), responsible=a_member()
     )
     values = {
         "subject": f"departure:{departure.id}",

@@ -19,16 +19,16 @@ from service.models import (
     Newsletter,
     NewsletterIssue,
     OutboxMessage,
-    Provider,
-    ProviderLink,
+    PasswordLink,
+    TeamMember,
     Testimonial,
 )
 from tests.builders import (
     a_contact,
-    a_conversation,
     a_departure,
-    a_provider,
+    a_member,
     a_response,
+    a_talk_request,
     added,
     an_invitation,
 )
@@ -43,7 +43,7 @@ def a_mail(kind: MailKind, language: str = "es", **more) -> OutboxMessage:
     `contact`, `responsible`, `answer` (fields of the response), `testimonial` and `said` (what a
     contact wrote who would like to talk) say more about it.
     """
-    responsible: Provider = more.pop("responsible", None) or a_provider()
+    responsible: TeamMember = more.pop("responsible", None) or a_member()
     contact: Contact = more.pop("contact", None) or a_contact(language=language)
     departure = a_departure(
         contact=contact, responsible=responsible, **more.pop("departure_values", {})
@@ -52,22 +52,22 @@ def a_mail(kind: MailKind, language: str = "es", **more) -> OutboxMessage:
     an_invitation(departure=departure, kind=InvitationKind.testimonial)
     words = {"quote": "Todo bien.", "edited_quote": "Bien.", "language": language}
     added(Testimonial(departure=departure, **{**words, **more.pop("testimonial", {})}))
-    conversation = a_conversation(departure=departure, message=more.pop("said", "¿Hablamos?"))
-    link = added(ProviderLink(provider=responsible, expires_at=now() + timedelta(days=2)))
-    to_provider = RULES[kind].to_provider
+    talk_request = a_talk_request(departure=departure, message=more.pop("said", "¿Hablamos?"))
+    link = added(PasswordLink(member=responsible, expires_at=now() + timedelta(days=2)))
+    to_team = RULES[kind].to_team
     if kind is MailKind.newsletter:
         more["issue_id"] = an_issue().id
     row = OutboxMessage(
         key=f"test:{departure.id}:{kind}",
         kind=kind,
         language=language,
-        contact=None if to_provider else contact,
-        provider=responsible if to_provider else None,
-        sender=None if to_provider else responsible,
+        contact=None if to_team else contact,
+        member=responsible if to_team else None,
+        sender=None if to_team else responsible,
         departure=departure,
         due_at=now(),
         message_id=f"<{kind}.{departure.id}@norte.example>",
-        context={"link_id": link.id, "conversation_id": conversation.id, **TROUBLE.figures},
+        context={"link_id": link.id, "conversation_id": talk_request.id, **TROUBLE.figures},
         **more,
     )
     return added(row)

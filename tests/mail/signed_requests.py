@@ -99,12 +99,12 @@ def of_ses(kind: str, **more: object) -> dict[str, object]:
     return {"notificationType": kind, "mail": mail, **more}
 
 
-def a_bounce(provider: str, message_id: str = "", public_id: str = "", **more) -> Request:
+def a_bounce(member: str, message_id: str = "", public_id: str = "", **more) -> Request:
     """The provider tells that a mail to TO came back for good."""
-    if provider == "sendgrid":
+    if member == "sendgrid":
         event = {"event": "bounce", "email": TO, "smtp-id": message_id, "status": "5.1.1"}
         return by_sendgrid({**event, "reason": "550 5.1.1 unknown"}, **more)
-    if provider == "mailgun":
+    if member == "mailgun":
         event = {
             "event": "failed",
             "severity": "permanent",
@@ -113,7 +113,7 @@ def a_bounce(provider: str, message_id: str = "", public_id: str = "", **more) -
             "delivery-status": {"code": 550, "message": "5.1.1 unknown"},
         }
         return by_mailgun(event, **more)
-    if provider == "postmark":
+    if member == "postmark":
         event = {"RecordType": "Bounce", "Type": "HardBounce", "Email": TO, "ID": 42}
         event |= {"Metadata": {"mail": public_id}, "Details": "550 5.1.1 unknown"}
         return by_postmark(event, **more)

@@ -22,7 +22,7 @@ from tests.mail.mails import ALL, a_mail, html_of, parsed, text_of
 NEWSLETTER = Rules(is_transactional=False, purpose=ConsentPurpose.newsletter)
 LONG_AGO = timedelta(days=3 * 366)
 BULK = MailKind.testimonial_request  # stands for a kind with a purpose
-TO_CONTACTS = [(kind, language) for kind, language in ALL if not RULES[kind].to_provider]
+TO_CONTACTS = [(kind, language) for kind, language in ALL if not RULES[kind].to_team]
 PAGES = {"s", "r", "t", "q", "p", "d", "f", "n"}  # what contacts' links open, and no other
 
 
@@ -52,7 +52,7 @@ def test_the_provider_may_choose_not_to_keep_in_touch(ana):
 @pytest.mark.parametrize("kind", [kind for kind in MailKind if RULES[kind].purpose is None])
 def test_what_has_no_purpose_of_its_own_is_never_stopped_by_a_basis(ana, kind):
     ana.keep_in_touch = ana.newsletter = ana.greetings = ana.check_ins = False
-    if not RULES[kind].to_provider and kind is not BULK:
+    if not RULES[kind].to_team and kind is not BULK:
         assert why(ana, kind) is None
 
 

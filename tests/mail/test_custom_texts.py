@@ -19,7 +19,7 @@ from service.messages.actions import test_mails
 from service.messages.queries import kinds
 from service.models import MailKind, MailText
 from service.models.steps import NATURES
-from tests.builders import a_company, a_protocol, a_provider, added
+from tests.builders import a_company, a_member, a_protocol, added
 from tests.mail.mails import a_mail
 
 
@@ -85,7 +85,7 @@ def test_all_that_a_mail_says_is_read_before_it_is_written(app, statements):
     a_company()
     a_text(place="thank_you", body="{{ full_name }}, {{ company }}, {{ service }}, {{ door_link }}")
     row = a_mail(MailKind.thank_you)
-    test = test_mails.send(MailKind.thank_you, "es", a_provider(), like=row.departure)
+    test = test_mails.send(MailKind.thank_you, "es", a_member(), like=row.departure)
     db.session.commit()
     contexts = load(conditions.rows_of([row.id, test.id]))
     facts = company_facts()

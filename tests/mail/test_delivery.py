@@ -23,7 +23,7 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
-from tests.builders import a_company, a_contact, a_provider
+from tests.builders import a_company, a_contact, a_member
 from tests.mail.deliveries import a_mail, deliver, fresh, mails, speaking_to, state_of
 
 
@@ -245,9 +245,9 @@ def test_nothing_personal_is_logged(session, caplog):
 
 
 def test_a_provider_who_left_gets_no_mail(session, mailbox):
-    provider = a_provider()
-    row = a_mail(MailKind.test_mail, to=provider, departure=None)
-    provider.is_active = False
+    member = a_member()
+    row = a_mail(MailKind.test_mail, to=member, departure=None)
+    member.is_active = False
     db.session.commit()
     deliver(row)
     assert fresh(row).skip_reason is SkipReason.withdrawn

@@ -40,7 +40,7 @@ def test_every_kind_but_plain_letters_is_for_a_link():
 
 
 def test_a_mail_to_the_team_is_transactional():
-    assert all(rules.is_transactional for rules in RULES.values() if rules.to_provider)
+    assert all(rules.is_transactional for rules in RULES.values() if rules.to_team)
 
 
 def test_links_say_who_by_a_token_of_their_own_purpose(app):
@@ -52,7 +52,7 @@ def test_links_say_who_by_a_token_of_their_own_purpose(app):
         links.answer(response): ("/r/", Purpose.answer, response),
         links.testimonial(invitation): ("/t/", Purpose.testimonial, invitation),
         links.preferences(contact): ("/p/", Purpose.preferences, contact),
-        links.door(contact): ("/d/", Purpose.door, contact),
+        links.talk(contact): ("/d/", Purpose.talk, contact),
     }
     for link, (path, purpose, row) in made.items():
         assert link.startswith(f"http://localhost{path}")

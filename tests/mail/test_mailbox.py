@@ -17,14 +17,14 @@ from service.mail.inbound import mailbox as inbox
 from service.models import (
     Departure,
     EnrolmentState,
-    InboundDoor,
     InboundKind,
     InboundMail,
+    InboundSource,
     OutboxMessage,
     Outcome,
 )
 from service.protocols.actions import protocols
-from tests.builders import a_company, a_contact, a_provider
+from tests.builders import a_company, a_contact, a_member
 from tests.deliveries.test_inbound import a_sent_mail, suppression_of
 from tests.dovecot import Account
 from tests.mail.coming_in import answer, dsn, verp_of
@@ -69,7 +69,7 @@ def test_what_lies_there_is_taken_and_marked_as_read(mailbox):
 
 def a_farewell() -> OutboxMessage:
     """The thank-you of a departure whose mails go on."""
-    facts = Facts(end_on=date(2026, 11, 24), responsible=a_provider())
+    facts = Facts(end_on=date(2026, 11, 24), responsible=a_member())
     return a_sent_mail(departure=departures.record(a_contact(), facts))
 
 
@@ -189,5 +189,5 @@ def test_without_a_mailbox_nothing_is_asked(app):
 
 def test_a_mail_is_taken_by_any_door_once(bouncing):
     mail = answer(None)
-    assert receiving.take(mail, InboundDoor.pipe) is InboundKind.unparsed
-    assert receiving.take(b"Received: from x\r\n" + mail, InboundDoor.imap) is None
+    assert receiving.take(mail, InboundSource.pipe) is InboundKind.unparsed
+    assert receiving.take(b"Received: from x\r\n" + mail, InboundSource.imap) is None

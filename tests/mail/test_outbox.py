@@ -17,7 +17,7 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
-from tests.builders import a_client, a_contact, a_departure, a_provider
+from tests.builders import a_client, a_contact, a_departure, a_member
 
 
 def how_many(session) -> int:
@@ -34,16 +34,16 @@ def test_a_mail_written_twice_is_owed_once(session):
 
 def test_another_cycle_is_another_mail(session):
     contact = a_contact()
-    assert outbox.write(MailKind.alert_door_open, a_provider(), subject="contact:1", cycle=1)
-    assert outbox.write(MailKind.alert_door_open, a_provider(), subject="contact:1", cycle=2)
+    assert outbox.write(MailKind.alert_door_open, a_member(), subject="contact:1", cycle=1)
+    assert outbox.write(MailKind.alert_door_open, a_member(), subject="contact:1", cycle=2)
     assert outbox.write(MailKind.answer_received, contact, subject="response:1")
     assert how_many(session) == 3
 
 
 def test_a_contact_and_a_provider_of_one_number_are_two_people(session):
-    contact, provider = a_contact(), a_provider()
+    contact, member = a_contact(), a_member()
     assert outbox.key(contact, MailKind.test_mail, "x", "", 0) != outbox.key(
-        provider, MailKind.test_mail, "x", "", 0
+        member, MailKind.test_mail, "x", "", 0
     )
 
 

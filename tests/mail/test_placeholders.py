@@ -132,7 +132,7 @@ def test_thousands_of_faults_are_found_in_no_time_and_the_first_are_shown():
 
 def test_every_kind_to_clients_has_placeholders_and_none_to_the_team():
     for kind in MailKind:
-        assert bool(placeholders.of(kind)) is not RULES[kind].to_provider
+        assert bool(placeholders.of(kind)) is not RULES[kind].to_team
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

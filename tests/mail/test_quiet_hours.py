@@ -13,7 +13,7 @@ from service.extensions import db
 from service.mail.delivery import prepared
 from service.mail.policy import quiet_hours
 from service.models import Contact, MailKind, MailState, OutboxMessage, SkipReason, WaitReason
-from tests.builders import a_company, a_contact, a_departure, a_provider, a_response, an_invitation
+from tests.builders import a_company, a_contact, a_departure, a_member, a_response, an_invitation
 from tests.mail.deliveries import a_mail, a_sender_that_dies, deliver, fresh, speaking_to, state_of
 
 ASKED = MailKind.survey_invitation
@@ -35,7 +35,7 @@ def at():
 
 def an_asked(contact: Contact, **more) -> OutboxMessage:
     """A mail that nobody asked for, due."""
-    departure = a_departure(contact=contact, responsible=a_provider())
+    departure = a_departure(contact=contact, responsible=a_member())
     an_invitation(departure=departure)
     return a_mail(ASKED, departure=departure, **more)
 
@@ -84,7 +84,7 @@ def test_what_somebody_waits_for_and_what_a_person_sends_goes_at_once(session, m
     rows = [
         a_mail(MailKind.survey_resume, departure=a_response().departure),
         a_mail(context={"by_hand": True}),
-        a_mail(MailKind.test_mail, to=a_provider(), departure=None),
+        a_mail(MailKind.test_mail, to=a_member(), departure=None),
     ]
     assert quiet_hours.waits(rows, now()) == {}
     deliver(*rows)

@@ -16,7 +16,7 @@ from service.extensions import db
 from service.mail.delivery import delivery, shutdown
 from service.mail.policy import rate
 from service.models import MailKind, MailState, OutboxMessage
-from tests.builders import a_contact, a_provider
+from tests.builders import a_contact, a_member
 from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
 
 TEN_A_SECOND = {rate.SERVER: timedelta(seconds=0.1)}
@@ -118,7 +118,7 @@ def test_a_domain_s_limit_holds_only_its_own_mails_back(session, limited):
 def test_a_new_sender_sends_no_more_than_the_day_allows(session, limited):
     limited(mail_ramp_up=DailyLimit(2, 1.5))
     ids = mails(5)
-    urgent = a_mail(MailKind.test_mail, to=a_provider(), departure=None).id
+    urgent = a_mail(MailKind.test_mail, to=a_member(), departure=None).id
     with (
         speaking_to() as server,
         time_machine.travel(datetime(2026, 3, 2, 11, tzinfo=UTC)) as clock,

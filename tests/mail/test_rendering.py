@@ -134,7 +134,7 @@ def test_every_mail_to_a_contact_offers_the_choice_of_mails(every_mail, kind, la
     mail = parsed(every_mail[kind, language])
     parts = (text_of(mail), html_of(mail))
     offers = [bool(re.search(r"http://localhost/p/[\w.-]+", part)) for part in parts]
-    assert offers == [not RULES[kind].to_provider] * 2
+    assert offers == [not RULES[kind].to_team] * 2
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MailKind if RULES[kind].is_reminder])

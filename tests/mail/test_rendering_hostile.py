@@ -11,7 +11,7 @@ from service.mail.rendering.lint import check
 from service.mail.rendering.rendering import render
 from service.mail.rendering.sanitize import clean, one_line, quoted, shortened
 from service.models import MailKind
-from tests.builders import a_client, a_company, a_contact, a_provider
+from tests.builders import a_client, a_company, a_contact, a_member
 from tests.mail.mails import a_mail, html_of, in_octets, parsed, received, text_of
 
 SCRIPTS = [
@@ -65,7 +65,7 @@ def test_a_name_cannot_write_a_header(app, end):
     row = a_mail(
         MailKind.alert_door_open,
         contact=a_contact(name=forged, client=a_client(name=forged)),
-        responsible=a_provider(name=forged),
+        responsible=a_member(name=forged),
     )
     mail = received(row)
     assert mail["Bcc"] is None

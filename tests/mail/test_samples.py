@@ -12,7 +12,7 @@ from service.mail.delivery import warming
 from service.mail.rendering import rendering
 from service.mail.rendering.samples import NO_MAIL, sample
 from service.models import MailKind
-from tests.builders import a_company, a_provider
+from tests.builders import a_company, a_member
 
 SETTINGS = {
     "nothing": {},
@@ -27,7 +27,7 @@ SETTINGS = {
 
 def rows_of(kind: MailKind) -> list[Model]:
     """The rows of a sample of `kind`, signed by somebody of the team."""
-    context = sample(kind, "es", a_provider(), a_company())
+    context = sample(kind, "es", a_member(), a_company())
     rows = [getattr(context, field.name) for field in fields(context)]
     rows += [row.contact for row in rows[:1] if row.contact]
     return [row for row in rows if isinstance(row, Model)]
@@ -58,7 +58,7 @@ def test_a_worker_is_warmed_whatever_is_set(remade, named):
 def test_a_sample_shows_the_headers_that_the_settings_add(remade):
     with remade(**SETTINGS["both"]).app_context():
         facts = rendering.company_facts()
-        context = sample(MailKind.survey_invitation, "es", a_provider(), facts.company)
+        context = sample(MailKind.survey_invitation, "es", a_member(), facts.company)
         mail = rendering.render_context(context, facts)
         assert mail.replies_also_to == (facts.branding.name, verp.address(NO_MAIL))
         assert mail.extra_headers["X-PM-Metadata-mail"] == NO_MAIL
@@ -68,7 +68,7 @@ def test_a_sample_shows_the_headers_that_the_settings_add(remade):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_sample_that_somebody_asked_for_is_answered_to_people_alone(remade, language):
     with remade(**SETTINGS["both"]).app_context():
-        marta = a_provider()
+        marta = a_member()
         facts = rendering.company_facts()
         asked = sample(MailKind.test_mail, language, marta, facts.company)
         asked.row.context = {"sample": MailKind.survey_invitation}

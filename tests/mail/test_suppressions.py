@@ -20,7 +20,7 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
-from tests.builders import a_contact, a_provider
+from tests.builders import a_contact, a_member
 from tests.mail.deliveries import a_mail, a_sender_that_dies, fresh, mails
 
 ANA = "ana@cruz.example"
@@ -142,15 +142,15 @@ def test_a_purpose_that_ended_meanwhile_is_seen_at_the_claim(ana, mailbox, monke
 
 
 def test_lifting_is_logged_with_who_and_why_and_only_once(session):
-    marta = a_provider()
-    row = suppressions.add(ANA, SuppressionReason.by_provider, provider=marta)
+    marta = a_member()
+    row = suppressions.add(ANA, SuppressionReason.by_provider, member=marta)
 
-    assert suppressions.lift(row, "She called and asked for it.", source="page", provider=marta)
-    assert not suppressions.lift(row, "Again.", source="page", provider=marta)
+    assert suppressions.lift(row, "She called and asked for it.", source="page", member=marta)
+    assert not suppressions.lift(row, "Again.", source="page", member=marta)
     assert suppressions.find(ANA) is None
     added, lifted = changes()
-    assert (added.is_lifted, added.provider) == (False, marta)
-    assert (lifted.is_lifted, lifted.why, lifted.provider) == (
+    assert (added.is_lifted, added.member) == (False, marta)
+    assert (lifted.is_lifted, lifted.why, lifted.member) == (
         True,
         "She called and asked for it.",
         marta,

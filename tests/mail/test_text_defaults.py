@@ -15,7 +15,7 @@ from service.models import MailKind, MailText
 from tests.builders import a_company, added
 from tests.mail.mails import a_mail
 
-TO_CLIENTS = [kind for kind in MailKind if not RULES[kind].to_provider]
+TO_CLIENTS = [kind for kind in MailKind if not RULES[kind].to_team]
 SIGNED = "Escríbenos cuando quieras"
 
 

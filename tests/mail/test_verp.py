@@ -6,7 +6,7 @@ from service.config import SettingError, Settings
 from service.mail import verp
 from service.models import MailKind
 from service.tokens import new_public_id
-from tests.builders import a_provider
+from tests.builders import a_member
 from tests.mail import deliveries
 from tests.mail.mails import a_mail, received
 
@@ -63,7 +63,7 @@ def test_an_address_too_long_to_sign_is_said_at_start():
 
 def test_every_mail_leaves_with_an_envelope_that_names_it(bouncing, mailbox):
     row = deliveries.a_mail()
-    to_us = deliveries.a_mail(MailKind.test_mail, to=a_provider())
+    to_us = deliveries.a_mail(MailKind.test_mail, to=a_member())
     deliveries.deliver(row, to_us)
 
     also, taken = mailbox.messages()  # what somebody waits for goes first

@@ -16,7 +16,7 @@ from service.extensions import db
 from service.mail.delivery import health, warming, worker_starts
 from service.mail.delivery.health import TroubleKind
 from service.models import MailKind, MailState, OutboxMessage, WorkerStart
-from tests.builders import a_company, a_provider, added, logged_in
+from tests.builders import a_company, a_member, added, logged_in
 from tests.live import ROOT, environment_of
 from tests.mail.rows import ago
 
@@ -98,7 +98,7 @@ def test_an_error_is_kept_in_one_line(session):
 
 def test_the_first_page_the_mails_and_readyz_and_the_metrics_say_it(client):
     a_company()
-    logged_in(client, a_provider(language="en"))
+    logged_in(client, a_member(language="en"))
     some_starts(KEYLESS, KEYLESS, KEYLESS)
     for page in ("/", "/deliveries"):
         text = client.get(page).text
@@ -111,7 +111,7 @@ def test_the_first_page_the_mails_and_readyz_and_the_metrics_say_it(client):
 
 def test_the_owner_hears_of_it_by_mail_though_no_worker_runs(session, mailbox):
     a_company(language="en")
-    owner = a_provider(language="en")
+    owner = a_member(language="en")
     some_starts(KEYLESS, KEYLESS, KEYLESS)
     scheduler.tick()
     (mail,) = mailbox.wait_for(1)
@@ -123,7 +123,7 @@ def test_the_owner_hears_of_it_by_mail_though_no_worker_runs(session, mailbox):
 
 def test_an_alert_that_finds_no_mail_server_waits_for_the_next_round(session, app):
     a_company()
-    a_provider()
+    a_member()
     some_starts(KEYLESS, KEYLESS, KEYLESS)
     state = app.extensions["mail"]
     before, state.port = state.port, 1

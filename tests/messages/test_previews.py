@@ -8,7 +8,7 @@ from service.extensions import db
 from service.mail.rendering.rendering import render
 from service.messages.views.mails import hashes
 from service.models import MailKind, OutboxMessage
-from tests.builders import a_company, a_provider, logged_in
+from tests.builders import a_company, a_member, logged_in
 from tests.mail.mails import html_of, in_octets, parsed
 
 LOGO = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
@@ -17,7 +17,7 @@ LOGO = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
 @pytest.fixture
 def marta(client):
     a_company(accent="#7a1f5c", logo=LOGO, logo_type="image/png")
-    logged_in(client, a_provider(email="marta@norte.example", language="es"))
+    logged_in(client, a_member(email="marta@norte.example", language="es"))
     return client
 
 

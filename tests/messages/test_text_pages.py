@@ -15,8 +15,8 @@ from tests.builders import (
     a_company,
     a_contact,
     a_departure,
+    a_member,
     a_protocol,
-    a_provider,
     added,
     logged_in,
 )
@@ -30,7 +30,7 @@ TYPED = {"subject": "Bye, {{ first_name }}", "body": "Dear {{ first_name }}.", "
 def owner(client):
     """A browser of somebody who may change texts."""
     a_company()
-    return logged_in(client, a_provider(language="en"))
+    return logged_in(client, a_member(language="en"))
 
 
 def kept() -> list[tuple[str, str]]:
@@ -188,7 +188,7 @@ def test_a_test_mail_can_be_as_for_a_client(owner):
 
 def test_a_viewer_reads_and_cannot_save(app, client):
     a_company()
-    viewer = logged_in(client, a_provider(role=Role.viewer, language="en"))
+    viewer = logged_in(client, a_member(role=Role.viewer, language="en"))
     said = said_on(viewer.get(PAGE))
     assert "readonly" in said
     assert "Save" not in said

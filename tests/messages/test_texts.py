@@ -8,13 +8,13 @@ from service.extensions import db
 from service.mail.rendering.texts import Text
 from service.messages.actions import texts
 from service.models import MailText
-from tests.builders import a_provider, added
+from tests.builders import a_member, added
 
 TYPED = Text("Adiós", "Gracias.")
 
 
 def test_each_change_counts_and_none_is_lost(app):
-    by = a_provider()
+    by = a_member()
     assert texts.save("thank_you", "es", TYPED, by=by, was=0).version == 1
     assert texts.save("thank_you", "es", Text("Adiós", "Más."), by=by, was=1).version == 2
     for older in (0, 1):
@@ -28,11 +28,11 @@ def test_who_saves_between_our_look_and_our_write_is_noticed(app):
     change = update(MailText).values(version=7)
     db.session.execute(change, execution_options={"synchronize_session": False})
     with pytest.raises(Conflict):
-        texts.save("thank_you", "es", TYPED, by=a_provider(), was=row.version)
+        texts.save("thank_you", "es", TYPED, by=a_member(), was=row.version)
 
 
 def test_two_first_texts_of_one_mail_cannot_both_be_kept(app, monkeypatch):
-    by = a_provider()
+    by = a_member()
     texts.save("thank_you", "es", TYPED, by=by, was=0)
     monkeypatch.setattr(texts, "find", lambda *_: None)  # as it was a moment before
     with pytest.raises(Conflict):
@@ -40,6 +40,6 @@ def test_two_first_texts_of_one_mail_cannot_both_be_kept(app, monkeypatch):
 
 
 def test_giving_up_returns_what_there_was(app):
-    texts.save("thank_you", "es", TYPED, by=a_provider(), was=0)
+    texts.save("thank_you", "es", TYPED, by=a_member(), was=0)
     assert texts.restore("thank_you", "es") == TYPED
     assert texts.restore("thank_you", "es") is None

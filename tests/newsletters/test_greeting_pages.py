@@ -25,7 +25,7 @@ TEXT = {"subject": "Para {{ first_name }}", "body": "Van {{ years }}.", "version
 def page(client, session):
     """A browser in which a member of the team is logged in."""
     builders.a_company(language="en")
-    return builders.logged_in(client, builders.a_provider(role=Role.member, language="en"))
+    return builders.logged_in(client, builders.a_member(role=Role.member, language="en"))
 
 
 def send(page, address: str, data: dict[str, str] | None = None):
@@ -217,7 +217,7 @@ def test_a_birthday_is_kept_without_a_year_and_can_be_taken_out(page):
 
 def test_a_viewer_reads_the_lists_but_no_birthday(client, session):
     builders.a_company(language="en")
-    viewer = builders.a_provider(role=Role.viewer, language="en")
+    viewer = builders.a_member(role=Role.viewer, language="en")
     contact = builders.a_contact(name="Ana Sí", birthday="05-14")
     reader = builders.logged_in(client, viewer)
     pages = ("/greetings", "/greetings/birthday/people", f"/clients/{contact.client.public_id}")

@@ -255,7 +255,7 @@ def test_the_number_of_queries_does_not_grow_with_the_readers(session, public_id
     switched_on(public_id)
     for number in range(20):
         client = builders.a_client(started_on=STARTED)
-        client.responsible_id = builders.a_provider().id
+        client.responsible_id = builders.a_member().id
         builders.a_contact(client=client, birthday="12-18", keep_in_touch=number % 3 > 0)
     db.session.commit()
     db.session.expunge_all()
@@ -323,9 +323,9 @@ def test_one_that_waits_too_long_is_not_sent(session):
 
 def test_who_is_responsible_signs_if_they_still_work_here(session):
     switched_on()
-    here, gone = builders.a_provider(), builders.a_provider(is_active=False)
-    for provider in (here, gone):
-        builders.a_contact(client=builders.a_client(responsible_id=provider.id))
+    here, gone = builders.a_member(), builders.a_member(is_active=False)
+    for member in (here, gone):
+        builders.a_contact(client=builders.a_client(responsible_id=member.id))
     db.session.commit()
     tick_at(DAY)
     assert [mail.sender_id for mail in mails()] == [here.id, None]

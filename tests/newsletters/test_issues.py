@@ -28,7 +28,7 @@ from service.models import (
 from service.models.audiences import Who
 from service.newsletters.actions import issues, newsletters
 from service.newsletters.rules import Frequency
-from tests.builders import a_company, a_contact, a_provider
+from tests.builders import a_company, a_contact, a_member
 
 EVERYBODY = Audience(who=Who.all)
 TEXTS = {
@@ -39,7 +39,7 @@ TEXTS = {
 @pytest.fixture
 def marta(session):
     a_company()
-    return a_provider()
+    return a_member()
 
 
 def a_newsletter(marta, **more) -> Newsletter:

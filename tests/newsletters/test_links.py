@@ -23,7 +23,7 @@ from service.models import (
 from service.newsletters.actions import newsletters
 from service.newsletters.public.openings import openings
 from service.newsletters.rules import Frequency
-from tests.builders import a_company, a_contact, a_provider, logged_in
+from tests.builders import a_company, a_contact, a_member, logged_in
 
 SHOP = "https://shop.example/new?a=1&b=2#top"
 BLOG = "https://blog.example/%C3%B1"
@@ -42,7 +42,7 @@ SAYS_SO = "We count how often each of its links is opened"
 @pytest.fixture
 def marta(session):
     a_company(language="en")
-    return a_provider(role=Role.member, language="en")
+    return a_member(role=Role.member, language="en")
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from tests.builders import (
     a_client,
     a_company,
     a_contact,
-    a_provider,
+    a_member,
     added,
     logged_in,
 )
@@ -50,7 +50,7 @@ TYPED = {"subject": "News, {{ first_name }}", "body": "Dear {{ first_name }}: al
 @pytest.fixture
 def marta(session):
     a_company(language="en", postal_address="Calle de la Ribera 14")
-    return a_provider(role=Role.member, language="en")
+    return a_member(role=Role.member, language="en")
 
 
 @pytest.fixture
@@ -435,7 +435,7 @@ def test_a_test_mail_has_what_was_typed_and_its_pictures(page, marta):
 
 def test_a_viewer_reads_everything_and_writes_nothing(client, marta):
     newsletter = a_newsletter(marta)
-    viewer = logged_in(client, a_provider(role=Role.viewer, language="en"))
+    viewer = logged_in(client, a_member(role=Role.viewer, language="en"))
     for rest in ("", "/text", "/audience"):
         said = said_on(viewer.get(address(newsletter, rest)))
         assert ">Save" not in said

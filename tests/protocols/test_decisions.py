@@ -52,7 +52,7 @@ SURVEY = "2026-11-21T09:00:00Z"  # ten o'clock in Madrid, a day after the end da
 def marta(session):
     """Marta of a company in Madrid."""
     builders.a_company(language="en")
-    return builders.a_provider(name="Marta Ruiz")
+    return builders.a_member(name="Marta Ruiz")
 
 
 @pytest.fixture

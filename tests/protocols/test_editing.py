@@ -38,7 +38,7 @@ from service.protocols.rules.built_ins import (
     THANK_YOU,
 )
 from service.protocols.rules.step_checks import check
-from tests.builders import a_company, a_contact, a_protocol, a_provider, added
+from tests.builders import a_company, a_contact, a_member, a_protocol, added
 
 START = "2026-11-02T12:00:00Z"
 OWN = Step("own_text-a", MailKind.own_text, Anchor.notice, 2, time(9), 5, title="A word")
@@ -50,7 +50,7 @@ def protocol(session):
     a_company()
     with time_machine.travel(START, tick=False) as clock:
         protocol = a_protocol(is_default=True)
-        protocol.clock, protocol.by = clock, a_provider()
+        protocol.clock, protocol.by = clock, a_member()
         db.session.commit()
         yield protocol
 

@@ -13,7 +13,7 @@ from service.departures.actions.departures import Facts
 from service.models import Enrolment, EnrolmentState, Protocol, Role
 from service.protocols.actions import protocols
 from service.protocols.rules.built_ins import BUILT_INS
-from tests.builders import a_company, a_contact, a_protocol, a_provider, logged_in
+from tests.builders import a_company, a_contact, a_member, a_protocol, logged_in
 
 WAS = r'name="was"[^>]*value="(\w+)"'
 
@@ -25,7 +25,7 @@ def member(client: FlaskClient, session: Session) -> FlaskClient:
     a_protocol(name="", built_in="default", is_default=True, position=1)
     a_protocol(name="Web", services="Web", steps=BUILT_INS["short"], position=2)
     session.commit()
-    return logged_in(client, a_provider(role=Role.member, language="en"))
+    return logged_in(client, a_member(role=Role.member, language="en"))
 
 
 def named(session: Session, name: str) -> Protocol:
@@ -69,7 +69,7 @@ def test_who_may_only_read_sees_no_way_to_change_it(client, session):
     a_company()
     protocol = a_protocol(name="Web", is_default=True)
     session.commit()
-    viewer = logged_in(client, a_provider(role=Role.viewer, language="en"))
+    viewer = logged_in(client, a_member(role=Role.viewer, language="en"))
     for address in ("", f"/{protocol.public_id}", f"/{protocol.public_id}/versions"):
         page = viewer.get(f"/protocols{address}").text
         assert "<h1>" in page

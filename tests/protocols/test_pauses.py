@@ -18,15 +18,15 @@ from service.models import (
     EnrolmentState,
     Event,
     EventKind,
-    InboundDoor,
     InboundKind,
     InboundMail,
+    InboundSource,
     MailState,
     OutboxMessage,
     SkipReason,
 )
 from service.protocols.actions import protocols
-from tests.builders import a_company, a_contact, a_provider
+from tests.builders import a_company, a_contact, a_member
 from tests.mail.coming_in import answer
 from tests.mail.deliveries import a_sender_that_dies
 
@@ -39,7 +39,7 @@ def farewell(session):
     a_company(language="en")
     with time_machine.travel("2026-11-02T12:00:00Z", tick=False) as clock:
         departure = departures.record(
-            a_contact(), Facts(end_on=date(2026, 11, 20), responsible=a_provider())
+            a_contact(), Facts(end_on=date(2026, 11, 20), responsible=a_member())
         )
         clock.move_to("2026-11-21T12:00:00Z")
         for row in protocols.advance_one(departure):
@@ -62,7 +62,7 @@ def enrolment_of(departure: Departure):
 
 
 def reply(departure: Departure, **more) -> InboundMail:
-    row = inbound.receive(answer(mails_of(departure)["thank_you"], **more), InboundDoor.imap)
+    row = inbound.receive(answer(mails_of(departure)["thank_you"], **more), InboundSource.imap)
     db.session.commit()
     return row
 
@@ -101,7 +101,7 @@ def test_the_timeline_says_that_the_mails_wait(farewell):
 
 def test_letting_them_go_on_writes_them_anew_and_closes_the_reply(farewell):
     came = reply(farewell)
-    me = a_provider()
+    me = a_member()
     farewell.clock.shift(timedelta(hours=3))
     protocols.resume(farewell, me)
     protocols.advance_one(farewell)

@@ -101,7 +101,7 @@ def test_a_whole_farewell_without_an_answer(session):
 def test_a_closed_departure_whose_last_mail_went_is_finished(session):
     with on("2026-11-02"):
         departure = recorded()
-        stages.move(departure, Stage.closed, was=Stage.notice, by=builders.a_provider())
+        stages.move(departure, Stage.closed, was=Stage.notice, by=builders.a_member())
         send_all(tick())
     for day in ("2026-11-21", "2026-11-24", "2026-11-28", "2026-12-20", "2027-01-21", "2027-05-20"):
         with on(day):
@@ -181,7 +181,7 @@ def test_a_reminder_is_threaded_under_the_invitation(session):
 
 
 def test_mails_go_in_the_name_of_the_responsible(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-21"):
         recorded(responsible=marta)
         assert {mail.sender_id for mail in tick()} == {marta.id}
@@ -230,7 +230,7 @@ def test_after_a_week_of_downtime_one_reminder_goes_and_one_expires(session):
 
 
 def test_a_later_end_moves_what_has_not_been_written(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-19"):
         departure = recorded()
         tick()
@@ -242,7 +242,7 @@ def test_a_later_end_moves_what_has_not_been_written(session):
 
 
 def test_a_later_end_takes_back_a_mail_that_still_waits_to_go(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-21"):
         departure = recorded()
         tick()
@@ -256,7 +256,7 @@ def test_a_later_end_takes_back_a_mail_that_still_waits_to_go(session):
 
 
 def test_a_later_end_never_sends_again_what_went(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-21"):
         departure = recorded()
         tick()
@@ -269,7 +269,7 @@ def test_a_later_end_never_sends_again_what_went(session):
 
 
 def test_an_end_that_is_told_late_brings_the_survey_at_once(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-02"):
         departure = recorded(end_on=None)
     with on("2026-11-03"):
@@ -280,7 +280,7 @@ def test_an_end_that_is_told_late_brings_the_survey_at_once(session):
 
 
 def test_history_is_on_no_protocol_until_somebody_says_so(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-22"):
         departure = recorded(end_on=date(2026, 10, 22))
         assert departure.is_history
@@ -295,7 +295,7 @@ def test_what_ended_thirty_days_ago_is_not_history_yet(session):
 
 
 def test_a_stopped_protocol_sends_nothing_and_goes_on_when_resumed(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-21"):
         departure = recorded()
         tick()
@@ -316,7 +316,7 @@ def test_a_stopped_protocol_sends_nothing_and_goes_on_when_resumed(session):
 
 
 def test_a_step_that_is_skipped_by_hand_stays_skipped_until_put_back(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-02"):
         departure = recorded()
         steps.skip(departure, "thank_you", marta)
@@ -327,7 +327,7 @@ def test_a_step_that_is_skipped_by_hand_stays_skipped_until_put_back(session):
 
 
 def test_a_step_sent_by_hand_is_not_sent_again_when_its_day_comes(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-02"):
         departure = recorded()
         mail = steps.send_now(departure, "survey_invitation", marta)
@@ -339,7 +339,7 @@ def test_a_step_sent_by_hand_is_not_sent_again_when_its_day_comes(session):
 
 
 def test_a_skipped_mail_can_still_be_sent_by_hand_and_brings_its_reminders(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-02"):
         departure = recorded()
         steps.skip(departure, "survey_invitation", marta)
@@ -352,7 +352,7 @@ def test_a_skipped_mail_can_still_be_sent_by_hand_and_brings_its_reminders(sessi
 
 
 def test_two_people_who_send_a_step_at_once_send_it_once(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-02"):
         departure = recorded()
         steps.send_now(departure, "thank_you", marta)
@@ -363,7 +363,7 @@ def test_two_people_who_send_a_step_at_once_send_it_once(session):
 
 
 def test_a_testimonial_can_be_asked_for_by_hand_when_quality_was_named(session):
-    marta = builders.a_provider()
+    marta = builders.a_member()
     with on("2026-11-21"):
         departure = recorded(reasons=frozenset({Reason.deliverable_quality}))
         tick()
@@ -382,7 +382,7 @@ def test_nobody_can_send_a_reminder_of_what_never_went(session):
     with on("2026-11-02"):
         departure = recorded()
         with pytest.raises(Refused):
-            steps.send_now(departure, "survey_reminder_1", builders.a_provider())
+            steps.send_now(departure, "survey_reminder_1", builders.a_member())
 
 
 @pytest.mark.parametrize("database", ["postgresql"])  # SQLite lets one writer in at a time

@@ -14,7 +14,7 @@ from service.models import EnrolmentState, Event, EventKind, OutboxMessage, Skip
 from service.protocols.actions import protocols, removal
 from service.protocols.actions.removal import Fate
 from service.protocols.rules.built_ins import BUILT_INS, SURVEY, THANK_YOU
-from tests.builders import a_company, a_contact, a_protocol, a_provider
+from tests.builders import a_company, a_contact, a_member, a_protocol
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def leaving(session):
         a_protocol(name="El de siempre", is_default=True, steps=BUILT_INS["short"])
         a_protocol(name="SEO", services="SEO", steps=(THANK_YOU,), position=1)
         departure = departures.record(
-            a_contact(), Facts(service="SEO", end_on=date(2026, 11, 20)), by=a_provider()
+            a_contact(), Facts(service="SEO", end_on=date(2026, 11, 20)), by=a_member()
         )
         db.session.flush()
         clock.move_to("2026-11-03T12:00:00Z")
@@ -49,12 +49,12 @@ def steps_of(departure) -> list[tuple[str, SkipReason | None]]:
 def test_the_default_cannot_be_deleted(leaving):
     default, _seo = the_two()
     with pytest.raises(Refused):
-        removal.delete(default, Fate.finish, by=a_provider())
+        removal.delete(default, Fate.finish, by=a_member())
 
 
 def test_who_is_in_it_may_finish_on_it_and_nobody_new_is_put_on_it(leaving):
     default, seo = the_two()
-    assert removal.delete(seo, Fate.finish, by=a_provider()) == 0
+    assert removal.delete(seo, Fate.finish, by=a_member()) == 0
 
     found = protocols.locked(leaving)
     assert found.steps == (THANK_YOU,)
@@ -66,7 +66,7 @@ def test_who_is_in_it_may_finish_on_it_and_nobody_new_is_put_on_it(leaving):
 
 def test_who_is_in_it_may_go_on_with_another_and_gets_nothing_twice(leaving):
     default, seo = the_two()
-    assert removal.delete(seo, Fate.move, by=a_provider(), to=default) == 1
+    assert removal.delete(seo, Fate.move, by=a_member(), to=default) == 1
 
     leaving.clock.move_to("2026-11-21T12:00:00Z")
     protocols.advance(protocols.due(datetime.now(UTC)))
@@ -77,7 +77,7 @@ def test_who_is_in_it_may_go_on_with_another_and_gets_nothing_twice(leaving):
 
 def test_who_is_in_it_may_be_stopped_and_what_waits_is_taken_back(leaving):
     _default, seo = the_two()
-    assert removal.delete(seo, Fate.stop, by=a_provider()) == 1
+    assert removal.delete(seo, Fate.stop, by=a_member()) == 1
 
     db.session.expire_all()
     assert protocols.locked(leaving).enrolment.state is EnrolmentState.stopped
@@ -93,4 +93,4 @@ def test_nobody_is_moved_to_where_there_is_nothing(leaving, where):
     default.deleted_at = datetime.now(UTC)
     to = {"nowhere": None, "itself": seo, "deleted": default}[where]
     with pytest.raises(Refused):
-        removal.delete(seo, Fate.move, by=a_provider(), to=to)
+        removal.delete(seo, Fate.move, by=a_member(), to=to)

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
-from service.models import Enrolment, Protocol, ProtocolVersion, Provider, Role
+from service.models import Enrolment, Protocol, ProtocolVersion, Role, TeamMember
 from service.models.steps import Anchor, Step, Unit
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT, SURVEY
-from tests.builders import a_company, a_contact, a_protocol, a_provider, added, logged_in
+from tests.builders import a_company, a_contact, a_member, a_protocol, added, logged_in
 
 OWN = {
     "kind": "own_text",
@@ -50,7 +50,7 @@ def member(client: FlaskClient, session: Session) -> FlaskClient:
     at = protocol.created_at
     added(ProtocolVersion(protocol_id=protocol.id, number=1, steps=protocol.steps, created_at=at))
     session.commit()
-    return logged_in(client, a_provider(role=Role.member, language="en"))
+    return logged_in(client, a_member(role=Role.member, language="en"))
 
 
 def the_protocol(session: Session) -> Protocol:
@@ -183,8 +183,8 @@ def test_of_ten_who_save_at_once_one_is_first_and_the_others_are_told(
     app: Flask, member, session
 ) -> None:
     address = f"/protocols/{the_protocol(session).public_id}/steps/survey_invitation"
-    provider = session.scalars(select(Provider)).one()
-    people = [logged_in(app.test_client(), provider) for _each in range(10)]
+    member = session.scalars(select(TeamMember)).one()
+    people = [logged_in(app.test_client(), member) for _each in range(10)]
     session.rollback()
 
     def save(number: int) -> int:

@@ -28,7 +28,7 @@ from service.models import (
 )
 from service.results.queries import export_rows
 from service.results.queries.matrix import matrix
-from tests.builders import a_departure, a_provider, a_response, added, an_invitation
+from tests.builders import a_departure, a_member, a_response, added, an_invitation
 
 MADRID = ZoneInfo("Europe/Madrid")
 
@@ -50,7 +50,7 @@ def test_a_row_holds_context_reasons_of_both_sides_scores_and_worth(session):
     departure = a_departure(
         end_on=date(2026, 3, 10),
         reasons={Reason.price},
-        responsible=a_provider(email="marta@norte.example"),
+        responsible=a_member(email="marta@norte.example"),
         monthly_value=Decimal("240.00"),
     )
     a_response(

@@ -15,7 +15,7 @@ from tests.builders import (
     a_company,
     a_contact,
     a_departure,
-    a_provider,
+    a_member,
     a_response,
     added,
     an_invitation,
@@ -32,9 +32,9 @@ def _in_november():
 
 
 @pytest.fixture
-def provider(client, session):
+def member(client, session):
     a_company(language="en")
-    return logged_in(client, a_provider(role=Role.viewer, language="en"))
+    return logged_in(client, a_member(role=Role.viewer, language="en"))
 
 
 def answered(end_on=NOVEMBER, *, name=None, service="SEO", guessed=(), **answer):
@@ -43,52 +43,52 @@ def answered(end_on=NOVEMBER, *, name=None, service="SEO", guessed=(), **answer)
     return a_response(invitation=an_invitation(departure=departure), **answer)
 
 
-def test_nine_answers_are_too_few_to_read(provider, session):
+def test_nine_answers_are_too_few_to_read(member, session):
     for _ in range(9):
         answered(score=10)
     session.commit()
-    page = provider.get("/results").text
+    page = member.get("/results").text
     assert "too few to read" in page
     assert "n = 9" in page
     assert "+100" not in page
 
 
-def test_ten_answers_give_a_score_with_n_and_interval(provider, session):
+def test_ten_answers_give_a_score_with_n_and_interval(member, session):
     for score in (10, 10, 10, 10, 9, 9, 8, 7, 3, 2):
         answered(score=score, satisfaction=4)
     session.commit()
-    page = provider.get("/results").text
+    page = member.get("/results").text
     assert "+40" in page
     assert "n = 10 · 95% sure: −13 to +74" in page
 
 
-def test_figures_link_to_the_departures_they_count(provider, session):
+def test_figures_link_to_the_departures_they_count(member, session):
     answered(score=2)
     session.commit()
-    page = provider.get("/results?service=SEO").text
+    page = member.get("/results?service=SEO").text
     assert "/departures?since=2025-12-01&amp;service=SEO&amp;score=detractor" in page
     assert "/departures?since=2025-12-01&amp;service=SEO&amp;answered=yes" in page
 
 
-def test_the_plain_address_shows_twelve_months(provider, session):
+def test_the_plain_address_shows_twelve_months(member, session):
     answered(date(2025, 11, 30), name="Hace un año y más")
     answered(date(2025, 12, 1), name="Este año")
     session.commit()
-    page = provider.get("/results").text
+    page = member.get("/results").text
     assert "Este año" in page
     assert "Hace un año y más" not in page
-    assert "Hace un año y más" in provider.get("/results?period=all").text
+    assert "Hace un año y más" in member.get("/results?period=all").text
 
 
-def test_service_and_dates_narrow_everything_on_the_page(provider, session):
+def test_service_and_dates_narrow_everything_on_the_page(member, session):
     answered(name="Bodegas", service="SEO", valued_most="El trato")
     answered(name="Óptica", service="Diseño web", to_improve="Los plazos")
     session.commit()
-    page = provider.get("/results?service=SEO").text
+    page = member.get("/results?service=SEO").text
     assert "El trato" in page
     assert "Los plazos" not in page
     assert "Diseño web" in page, "the other service can still be chosen"
-    assert "El trato" not in provider.get("/results?until=2026-10-01").text
+    assert "El trato" not in member.get("/results?until=2026-10-01").text
 
 
 @pytest.mark.parametrize(
@@ -102,50 +102,50 @@ def test_service_and_dates_narrow_everything_on_the_page(provider, session):
         "since=",
     ],
 )
-def test_odd_filters_are_answered_with_a_page(provider, query):
-    assert provider.get(f"/results?{query}").status_code == 200
-    assert provider.get(f"/results/churn?{query}").status_code == 200
+def test_odd_filters_are_answered_with_a_page(member, query):
+    assert member.get(f"/results?{query}").status_code == 200
+    assert member.get(f"/results/churn?{query}").status_code == 200
 
 
-def test_reasons_of_both_sides_stand_in_one_table(provider, session):
+def test_reasons_of_both_sides_stand_in_one_table(member, session):
     answered(guessed={Reason.price}, reasons={Reason.customer_service})
     session.commit()
-    page = provider.get("/results").text
+    page = member.get("/results").text
     assert page.index("Customer service") < page.index("Price")
 
 
-def test_client_words_are_shown_as_words(provider, session):
+def test_client_words_are_shown_as_words(member, session):
     answered(name="<b>Bodegas</b>", comment="<script>alert(1)</script>", valued_most="<img src=x>")
     session.commit()
-    page = provider.get("/results").text
+    page = member.get("/results").text
     assert "<script>alert" not in page
     assert "<img src=x>" not in page
     assert "&lt;script&gt;alert(1)" in page
 
 
-def test_a_page_without_departures_says_what_will_be_here(provider):
-    page = provider.get("/results").text
+def test_a_page_without_departures_says_what_will_be_here(member):
+    page = member.get("/results").text
     assert "No departures in this period" in page
 
 
-def test_what_needs_a_person_today_is_said_first(provider, session):
-    assert "waits for you today" not in provider.get("/results").text
+def test_what_needs_a_person_today_is_said_first(member, session):
+    assert "waits for you today" not in member.get("/results").text
     added(Recovery(departure=answered(score=2).departure, opened_at=now() - timedelta(days=5)))
     session.commit()
-    page = provider.get("/results").text
+    page = member.get("/results").text
     assert "1 thing waits for you today" in page
     assert "1 of them late" in page
 
 
-def test_it_takes_a_fixed_number_of_statements(provider, session, statements):
+def test_it_takes_a_fixed_number_of_statements(member, session, statements):
     for _ in range(3):
         answered(score=9, valued_most="x", to_improve="y", reasons={Reason.price})
     session.commit()
-    few = statements(lambda: provider.get("/results"))
+    few = statements(lambda: member.get("/results"))
     for _ in range(20):
         answered(score=9, valued_most="x", to_improve="y", reasons={Reason.price})
     session.commit()
-    assert statements(lambda: provider.get("/results")) == few <= 20
+    assert statements(lambda: member.get("/results")) == few <= 20
 
 
 @pytest.fixture
@@ -168,35 +168,35 @@ def statements(app):
     return count
 
 
-def test_the_matrix_can_be_downloaded_as_csv(provider, session):
+def test_the_matrix_can_be_downloaded_as_csv(member, session):
     answered(name="Peña, S.L.", comment="=1+1")
     session.commit()
-    with provider.get("/results/matrix.csv") as answer:
+    with member.get("/results/matrix.csv") as answer:
         assert answer.headers["Content-Disposition"].endswith("departures-2026-11-22.csv")
         rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
     assert (rows[0]["Client"], rows[0]["Comment"]) == ("Peña, S.L.", "'=1+1")
 
 
-def test_the_matrix_can_be_downloaded_for_excel(provider, session):
+def test_the_matrix_can_be_downloaded_for_excel(member, session):
     answered(name="Peña, S.L.")
     answered(date(2024, 1, 1))
     session.commit()
-    with provider.get("/results/matrix.xlsx") as answer:
+    with member.get("/results/matrix.xlsx") as answer:
         sheet = load_workbook(io.BytesIO(answer.data)).active
     assert sheet.max_row == 2, "the export has the filters of the page"
     assert sheet.cell(2, 1).value == "Peña, S.L."
 
 
-def test_no_other_file_is_offered(provider):
-    assert provider.get("/results/matrix.pdf").status_code == 404
+def test_no_other_file_is_offered(member):
+    assert member.get("/results/matrix.pdf").status_code == 404
 
 
-def test_churn_is_shown_by_month(provider, session):
+def test_churn_is_shown_by_month(member, session):
     for _ in range(11):
         a_client()
     answered(date(2026, 10, 3))
     answered(date(2026, 9, 3))
     session.commit()
-    page = provider.get("/results/churn").text
+    page = member.get("/results/churn").text
     assert "October 2026" in page
     assert "8.33%" in page

@@ -21,7 +21,7 @@ from service.deliveries.actions import inbound
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.models import (
-    InboundDoor,
+    InboundSource,
     MailKind,
     MailState,
     OutboxMessage,
@@ -38,8 +38,8 @@ from tests.builders import (
     a_company,
     a_contact,
     a_departure,
+    a_member,
     a_protocol,
-    a_provider,
     a_question,
     added,
 )
@@ -162,7 +162,7 @@ def seed(language: str) -> None:
     """Fill a new database with one of everything that a page shows; a process of its own does."""
     with create_app().app_context():
         a_company(language=language)
-        owner = a_provider(email=OWNER, language=language, password_hash=hashed(PASSWORD))
+        owner = a_member(email=OWNER, language=language, password_hash=hashed(PASSWORD))
         samples.create(language, owner.id)
         a_protocol()
         a_question()
@@ -173,7 +173,7 @@ def seed(language: str) -> None:
         over = {"state": MailState.sent, "due_at": now(), "ended_at": now()}
         added(OutboxMessage(contact=departure.contact, departure=departure, **letter, **over))
         suppressions.add("nobody@nunez.example", SuppressionReason.by_provider)
-        inbound.receive(A_REPLY, InboundDoor.pipe, ())
+        inbound.receive(A_REPLY, InboundSource.pipe, ())
         draft, planned = (newsletters.create(name, owner) for name in ("Soria", "Teruel"))
         draft.public_id, planned.public_id = DRAFT, PLANNED
         for newsletter in (draft, planned):

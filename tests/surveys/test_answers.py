@@ -21,7 +21,7 @@ from service.models import (
 from tests.builders import (
     a_company,
     a_departure,
-    a_provider,
+    a_member,
     a_question,
     a_response,
     an_invitation,
@@ -33,7 +33,7 @@ from tests.surveys.survey_links import WHOLE, mailed_link, private_link, save, s
 def invitation(session: Session) -> Invitation:
     """Somebody invited to the survey by Marta Ruiz."""
     a_company()
-    made = an_invitation(departure=a_departure(responsible=a_provider(name="Marta Ruiz")))
+    made = an_invitation(departure=a_departure(responsible=a_member(name="Marta Ruiz")))
     session.commit()
     return made
 

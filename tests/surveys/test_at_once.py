@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from service.extensions import db, limiter
 from service.models import Event, Invitation, MailKind, OutboxMessage, Recovery, Response
 from service.web import limits
-from tests.builders import a_company, a_departure, a_provider, an_invitation
+from tests.builders import a_company, a_departure, a_member, an_invitation
 from tests.surveys.survey_links import WHOLE, mailed_link, save, send
 
 
@@ -24,7 +24,7 @@ from tests.surveys.survey_links import WHOLE, mailed_link, save, send
 def invitation(session: Session) -> Invitation:
     """Somebody invited to the survey by somebody who is told of answers."""
     a_company()
-    made = an_invitation(departure=a_departure(responsible=a_provider()))
+    made = an_invitation(departure=a_departure(responsible=a_member()))
     session.commit()
     return made
 

@@ -18,7 +18,7 @@ from tests.builders import (
     a_company,
     a_contact,
     a_departure,
-    a_provider,
+    a_member,
     a_question,
     a_response,
     an_invitation,
@@ -30,7 +30,7 @@ from tests.surveys.survey_links import WHOLE, mailed_link, save, send
 def invitation(session: Session) -> Invitation:
     """Somebody invited to the survey by Marta Ruiz of Estudio Norte."""
     a_company()
-    departure = a_departure(responsible=a_provider(name="Marta Ruiz"), stage=Stage.closed)
+    departure = a_departure(responsible=a_member(name="Marta Ruiz"), stage=Stage.closed)
     made = an_invitation(departure=departure)
     session.commit()
     return made
@@ -305,7 +305,7 @@ def test_a_link_that_is_over_is_kind_and_names_nobody(
     client: FlaskClient, session: Session, changes: dict[str, object], status: int
 ) -> None:
     a_company()
-    departure = a_departure(responsible=a_provider(name="Marta Ruiz"))
+    departure = a_departure(responsible=a_member(name="Marta Ruiz"))
     invitation = an_invitation(departure=departure, **changes)
     session.commit()
     for page in (

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from service.models import Answer, Question, QuestionKind
 from tests.builders import (
     a_company,
-    a_provider,
+    a_member,
     a_question,
     a_response,
     added,
@@ -30,7 +30,7 @@ COLOURS = {
 def owner(client: FlaskClient, session: Session) -> FlaskClient:
     """An owner's browser. The company speaks Spanish."""
     a_company()
-    return logged_in(client, a_provider())
+    return logged_in(client, a_member())
 
 
 def press(owner: FlaskClient, address: str, **more: str):

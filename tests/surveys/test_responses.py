@@ -15,12 +15,12 @@ from service.models import (
     InvitationKind,
     MailKind,
     OutboxMessage,
-    Provider,
     Reason,
     Recovery,
     Response,
     Role,
     SkipReason,
+    TeamMember,
 )
 from service.protocols.actions import protocols
 from service.surveys.actions import responses
@@ -30,7 +30,7 @@ from tests.builders import (
     a_company,
     a_contact,
     a_departure,
-    a_provider,
+    a_member,
     an_invitation,
 )
 
@@ -41,7 +41,7 @@ FAILED = Answers(score=9, reasons=frozenset({Reason.customer_service}))
 def invitation(session: Session) -> Invitation:
     """Somebody invited to the survey, whose departure has a responsible."""
     a_company()
-    return an_invitation(departure=a_departure(responsible=a_provider()))
+    return an_invitation(departure=a_departure(responsible=a_member()))
 
 
 def sent(invitation: Invitation, answers: Answers) -> Response:
@@ -117,13 +117,13 @@ def test_a_closed_recovery_opens_again_when_it_fails_again(
 
 def test_without_a_responsible_every_active_owner_is_told(session: Session) -> None:
     a_company()
-    owners = {a_provider().id, a_provider().id}
-    a_provider(role=Role.member)
-    a_provider(is_active=False)
+    owners = {a_member().id, a_member().id}
+    a_member(role=Role.member)
+    a_member(is_active=False)
     sent(an_invitation(), Answers(score=9))
     told = select(OutboxMessage.provider_id).where(OutboxMessage.kind == MailKind.alert_new_answer)
     assert set(session.scalars(told)) == owners
-    assert session.get(Provider, min(owners)) is not None
+    assert session.get(TeamMember, min(owners)) is not None
 
 
 def test_sample_clients_are_never_written_to(session: Session) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from service.extensions import db
 from service.models import ApiScope, ApiToken, Role
 from service.team.actions import api_tokens
-from tests.builders import a_company, a_provider, logged_in
+from tests.builders import a_company, a_member, logged_in
 from tests.pages import send
 
 # What a page says does not depend on the database.
@@ -19,7 +19,7 @@ shows = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def owner(client, session):
     """The browser of an owner who reads English."""
     a_company(language="en")
-    return logged_in(client, a_provider(language="en", name="Marta Ruiz"))
+    return logged_in(client, a_member(language="en", name="Marta Ruiz"))
 
 
 def secret_in(html: str) -> str:
@@ -115,9 +115,9 @@ def test_the_longest_name_still_is_the_source_of_what_the_program_does(owner):
 @shows
 def test_a_token_outlives_the_login_of_its_maker_and_the_page_says_so(client, session):
     a_company(language="en")
-    maker = a_provider(is_active=False)
+    maker = a_member(is_active=False)
     _, secret = api_tokens.create("CRM", list(ApiScope), maker)
-    owner = logged_in(client, a_provider(language="en"))
+    owner = logged_in(client, a_member(language="en"))
     assert "cannot log in" in owner.get("/api-tokens").text
     asked = owner.get("/api/v1/suppressions", headers={"Authorization": f"Bearer {secret}"})
     assert asked.status_code == 200
@@ -126,7 +126,7 @@ def test_a_token_outlives_the_login_of_its_maker_and_the_page_says_so(client, se
 @shows
 @pytest.mark.parametrize("role", [Role.viewer, Role.member])
 def test_only_owners_see_tokens(client, session, role):
-    page = logged_in(client, a_provider(role=role))
+    page = logged_in(client, a_member(role=role))
     assert page.get("/api-tokens").status_code == 403
     assert page.post("/api-tokens/new", data={"name": "x"}).status_code == 403
     assert tokens() == []

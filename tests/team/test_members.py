@@ -8,26 +8,26 @@ from sqlalchemy import select
 from service.current import sign
 from service.errors import Conflict, Refused
 from service.extensions import db
-from service.models import MailKind, OutboxMessage, Provider, Role
+from service.models import MailKind, OutboxMessage, Role, TeamMember
 from service.team.actions import members, passwords
 from service.tokens import Purpose
-from tests.builders import a_company, a_provider, logged_in
+from tests.builders import a_company, a_member, logged_in
 from tests.pages import send
 
 PASSWORD = "cuatro palabras muy sueltas"
 
 
 @pytest.fixture
-def owner(app, client) -> Provider:
+def owner(app, client) -> TeamMember:
     """An owner who is logged in."""
     a_company()
-    provider = a_provider(name="Olga Owner", email="olga@norte.example", language="en")
-    logged_in(client, provider)
-    return provider
+    member = a_member(name="Olga Owner", email="olga@norte.example", language="en")
+    logged_in(client, member)
+    return member
 
 
-def somebody(email: str) -> Provider:
-    return db.session.scalars(select(Provider).where(Provider.email == email)).one()
+def somebody(email: str) -> TeamMember:
+    return db.session.scalars(select(TeamMember).where(TeamMember.email == email)).one()
 
 
 def test_an_invitation_is_mailed_and_its_link_is_shown_once(client, owner):
@@ -79,7 +79,7 @@ def test_an_invitation_with_a_mistake_says_so_and_adds_nobody(client, owner, wro
 
 
 def test_an_owner_gives_another_role(client, owner):
-    ana = a_provider(role=Role.viewer)
+    ana = a_member(role=Role.viewer)
     path = f"/providers/{ana.public_id}"
     db.session.commit()
     answer = send(client, path, {"name": "Ana María Gil", "role": "member"})
@@ -88,8 +88,8 @@ def test_an_owner_gives_another_role(client, owner):
 
 
 def test_the_last_owner_stays_one(client, owner):
-    a_provider(role=Role.member)
-    a_provider(role=Role.owner, is_active=False)
+    a_member(role=Role.member)
+    a_member(role=Role.owner, is_active=False)
     path = f"/providers/{owner.public_id}"
     db.session.commit()
     answer = send(client, path, {"name": owner.name, "role": "member"})
@@ -101,14 +101,14 @@ def test_the_last_owner_stays_one(client, owner):
 
 
 def test_one_of_two_owners_may_step_back(app, owner):
-    other = a_provider(role=Role.owner)
+    other = a_member(role=Role.owner)
     members.change(owner, name=owner.name, role=Role.member)
     with pytest.raises(Conflict):
         members.deactivate(other)
 
 
 def test_closing_a_login_ends_its_sessions_and_its_links(app, client, owner):
-    ana = a_provider(role=Role.member)
+    ana = a_member(role=Role.member)
     logged_in(hers := app.test_client(), ana)
     link = members.new_link(ana, members.FORGOTTEN)
     assert hers.get("/profile").status_code == 200
@@ -119,21 +119,21 @@ def test_closing_a_login_ends_its_sessions_and_its_links(app, client, owner):
 
 
 def test_a_login_can_be_opened_again(client, owner):
-    ana = a_provider(role=Role.member, is_active=False)
+    ana = a_member(role=Role.member, is_active=False)
     db.session.commit()
     assert client.post(f"/providers/{ana.public_id}/reactivate").status_code == 303
     assert ana.is_active
 
 
 def test_a_new_link_can_be_sent(client, owner):
-    ana = a_provider(role=Role.member)
+    ana = a_member(role=Role.member)
     db.session.commit()
     assert client.post(f"/providers/{ana.public_id}/link").status_code == 303
     assert "/password/" in client.get("/providers").text
 
 
 def test_a_closed_login_gets_no_link(client, owner):
-    ana = a_provider(role=Role.member, is_active=False)
+    ana = a_member(role=Role.member, is_active=False)
     db.session.commit()
     assert client.post(f"/providers/{ana.public_id}/link").status_code == 409
 
@@ -217,7 +217,7 @@ def test_the_owner_link_is_printed_until_there_is_an_owner(app):
     first, second = run(app, "owner-link"), run(app, "owner-link")
     assert first.stdout == second.stdout
     assert first.stdout.startswith("http://localhost/password/")
-    a_provider()
+    a_member()
     db.session.commit()
     said = run(app, "owner-link")
     assert (said.exit_code, said.stdout) == (0, "")

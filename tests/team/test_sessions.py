@@ -12,10 +12,10 @@ from sqlalchemy import select
 from service.clock import now
 from service.extensions import db
 from service.mail import links
-from service.models import MailKind, OutboxMessage, Provider, Role
+from service.models import MailKind, OutboxMessage, Role, TeamMember
 from service.team.actions import members, passwords
 from service.web.access import way_back
-from tests.builders import a_company, a_provider, logged_in
+from tests.builders import a_company, a_member, logged_in
 from tests.pages import send
 
 PASSWORD = "cuatro palabras muy sueltas"
@@ -34,12 +34,12 @@ def cheap_passwords(monkeypatch):
     passwords._nobodys.cache_clear()
 
 
-def a_login(**more: object) -> Provider:
+def a_login(**more: object) -> TeamMember:
     """A provider with a password."""
     values = {"email": "marta@norte.example", "password_hash": passwords.hashed(PASSWORD)}
-    provider = a_provider(**{**values, **more})
+    member = a_member(**{**values, **more})
     db.session.commit()
-    return provider
+    return member
 
 
 def without_proof(html: str) -> str:
@@ -57,10 +57,10 @@ def path_of(link) -> str:
 
 def test_the_right_password_leads_in(app, client):
     a_company()
-    provider = a_login()
+    member = a_login()
     answer = log_in(client)
     assert (answer.status_code, answer.location) == (303, HOME)
-    assert provider.last_login_at is not None
+    assert member.last_login_at is not None
     assert client.get("/profile").status_code == 200
 
 
@@ -89,7 +89,7 @@ def test_an_unknown_address_costs_a_comparison_too(app, client, monkeypatch):
 
 
 def test_a_login_without_a_password_yet_cannot_be_entered(app, client):
-    a_provider(email="marta@norte.example", password_hash=None)
+    a_member(email="marta@norte.example", password_hash=None)
     assert log_in(client, password="nobody has this password").status_code == 422
 
 
@@ -230,9 +230,9 @@ def test_next_never_leads_to_another_host(app, elsewhere):
 
 
 def test_a_changed_password_ends_every_other_session(app, client):
-    provider = a_login()
-    phone, laptop = app.test_client(), logged_in(client, provider)
-    logged_in(phone, provider)
+    member = a_login()
+    phone, laptop = app.test_client(), logged_in(client, member)
+    logged_in(phone, member)
     new = "otras cuatro palabras sueltas"
     answer = send(
         laptop,
@@ -251,7 +251,7 @@ def test_the_first_owner_comes_by_a_link_that_works_once(app, client):
     who = {"name": "Marta Ruiz", "email": "Marta@Norte.example", "language": "en"}
     answer = send(client, path_of(link), {**who, "password": PASSWORD, "password_again": PASSWORD})
     assert (answer.status_code, answer.location) == (303, "/settings")
-    owner = db.session.scalars(select(Provider)).one()
+    owner = db.session.scalars(select(TeamMember)).one()
     assert (owner.role, owner.email, owner.language) == (Role.owner, "marta@norte.example", "en")
     assert client.get("/settings").status_code == 200
     assert app.test_client().get(path_of(link)).status_code == 410
@@ -260,13 +260,13 @@ def test_the_first_owner_comes_by_a_link_that_works_once(app, client):
 def test_the_first_owners_link_stays_the_same_until_it_is_used(app):
     first = members.first_owner_link()
     assert members.first_owner_link().id == first.id
-    a_provider()
+    a_member()
     assert members.first_owner_link() is None
 
 
 def test_the_first_owners_link_is_worth_nothing_once_there_is_an_owner(app, client):
     link = members.first_owner_link()
-    a_provider()
+    a_member()
     db.session.commit()
     assert client.get(path_of(link)).status_code == 410
 
@@ -280,9 +280,9 @@ def test_opening_a_link_uses_nothing_up(app, client):
 
 
 def test_a_password_link_works_once_and_ends_old_sessions(app, client):
-    provider = a_login()
-    logged_in(phone := app.test_client(), provider)
-    link = members.new_link(provider, members.FORGOTTEN)
+    member = a_login()
+    logged_in(phone := app.test_client(), member)
+    link = members.new_link(member, members.FORGOTTEN)
     db.session.commit()
     new = "otras cuatro palabras sueltas"
     answer = send(client, path_of(link), {"password": new, "password_again": new})
@@ -300,9 +300,9 @@ def test_a_password_link_grows_old(app, client):
 
 
 def test_a_newer_link_makes_the_older_one_worthless(app, client):
-    provider = a_login()
-    old = members.new_link(provider, members.FORGOTTEN)
-    new = members.new_link(provider, members.FORGOTTEN)
+    member = a_login()
+    old = members.new_link(member, members.FORGOTTEN)
+    new = members.new_link(member, members.FORGOTTEN)
     db.session.commit()
     assert client.get(path_of(old)).status_code == 410
     assert client.get(path_of(new)).status_code == 200
@@ -350,10 +350,10 @@ def test_one_password_typed_on_two_keyboards_is_one(app):
 
 def test_a_password_kept_under_old_parameters_is_kept_anew(app, client):
     old = PasswordHasher(time_cost=2, memory_cost=512).hash(PASSWORD)
-    provider = a_login(password_hash=old)
+    member = a_login(password_hash=old)
     assert log_in(client).status_code == 303
-    assert provider.password_hash != old
-    assert "$argon2id$" in provider.password_hash
+    assert member.password_hash != old
+    assert "$argon2id$" in member.password_hash
 
 
 def test_passwords_are_kept_with_argon2id_and_the_cost_of_rfc_9106():
@@ -388,6 +388,6 @@ def test_the_host_header_never_gets_into_a_link(app, client):
     data = {"csrf_token": proof_of(shown), "email": "marta@norte.example"}
     answer = client.post("/forgot-password", data=data, headers={"Host": "evil.example"})
     assert "evil" not in answer.text
-    link = members.first_owner_link() or members.new_link(a_provider(), members.FORGOTTEN)
+    link = members.first_owner_link() or members.new_link(a_member(), members.FORGOTTEN)
     with app.test_request_context(headers={"Host": "evil.example"}):
         assert links.password(link).startswith("http://localhost/password/")

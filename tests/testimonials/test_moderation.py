@@ -12,7 +12,7 @@ from service.errors import Refused
 from service.extensions import db
 from service.models import MailKind, OutboxMessage, Role, Testimonial, TestimonialState
 from service.testimonials.actions import moderation
-from tests.builders import a_client, a_company, a_contact, a_departure, a_provider, added, logged_in
+from tests.builders import a_client, a_company, a_contact, a_departure, a_member, added, logged_in
 
 LONG = "Llegamos sin saber qué necesitábamos y salimos con un plan. ¡Los recomendaría a un amigo!"
 
@@ -26,7 +26,7 @@ def a_testimonial(**more) -> Testimonial:
 @pytest.fixture
 def member(client, session):
     a_company()
-    return logged_in(client, a_provider(role=Role.member))
+    return logged_in(client, a_member(role=Role.member))
 
 
 def feed(client):
@@ -121,7 +121,7 @@ def test_moderating_what_was_withdrawn_says_so(session):
     a_company()
     testimonial = a_testimonial(state=TestimonialState.withdrawn, withdrawn_at=now())
     with pytest.raises(Refused):
-        moderation.shorten(testimonial, "Un plan.", a_provider())
+        moderation.shorten(testimonial, "Un plan.", a_member())
 
 
 def test_the_list_finds_by_state_and_words(member):

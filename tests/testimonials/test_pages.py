@@ -18,7 +18,7 @@ from service.models import (
     TestimonialState,
 )
 from service.tokens import Purpose
-from tests.builders import a_company, a_departure, a_provider, an_invitation
+from tests.builders import a_company, a_departure, a_member, an_invitation
 
 WORDS = {
     "quote": "Nos quitaron un peso de encima.",
@@ -32,7 +32,7 @@ WORDS = {
 @pytest.fixture
 def invitation(session):
     a_company()
-    departure = a_departure(responsible=a_provider())
+    departure = a_departure(responsible=a_member())
     invitation = an_invitation(departure=departure, kind=InvitationKind.testimonial)
     session.commit()
     return invitation

@@ -10,7 +10,7 @@ from service import current
 from service.clock import now
 from service.extensions import db
 from service.mail import links
-from service.models import Channel, ConversationState, Recovery, Role, Stage
+from service.models import Channel, Recovery, Role, Stage, TalkRequestState
 from service.tokens import Purpose
 from tests import builders
 from tests.pages import send
@@ -30,7 +30,7 @@ def day():
 @pytest.fixture
 def me(session):
     builders.a_company(language="en")
-    me = builders.a_provider(name="Marta", language="en", role=Role.viewer)
+    me = builders.a_member(name="Marta", language="en", role=Role.viewer)
     me.calendar_key = "a-key-of-marta"
     session.commit()
     return me
@@ -62,9 +62,9 @@ def a_departure(**more):
 
 def test_it_tells_talks_recoveries_and_last_days(feed, me):
     departure = a_departure(responsible=me)
-    builders.a_conversation(
+    builders.a_talk_request(
         departure=departure,
-        state=ConversationState.planned,
+        state=TalkRequestState.planned,
         planned_at=datetime(2026, 12, 1, 10, tzinfo=UTC),
         channel=Channel.phone,
         phone="699 999 999",
@@ -106,9 +106,9 @@ def test_it_is_a_calendar_that_nobody_else_keeps(feed):
 
 
 def test_what_changed_has_another_etag_and_the_same_name(feed, me):
-    talk = builders.a_conversation(
+    talk = builders.a_talk_request(
         departure=a_departure(responsible=me),
-        state=ConversationState.planned,
+        state=TalkRequestState.planned,
         planned_at=now() + timedelta(days=1),
     )
     before = feed()
@@ -120,9 +120,9 @@ def test_what_changed_has_another_etag_and_the_same_name(feed, me):
     assert one["SEQUENCE"] < other["SEQUENCE"]
 
 
-@pytest.mark.parametrize("state", [ConversationState.open, ConversationState.declined])
+@pytest.mark.parametrize("state", [TalkRequestState.open, TalkRequestState.declined])
 def test_what_will_not_be_goes_from_the_calendar(feed, me, state):
-    talk = builders.a_conversation(
+    talk = builders.a_talk_request(
         departure=a_departure(responsible=me, stage=Stage.returned), state=state
     )
     talk.planned_at = None
@@ -153,7 +153,7 @@ def a_departure_of_a_sample():
 
 
 def test_a_colleagues_things_are_shown_only_when_asked_for(feed, me):
-    a = builders.a_provider(name="Ana")
+    a = builders.a_member(name="Ana")
     contact = builders.a_contact()
     for responsible in (me, a, None):
         builders.a_departure(contact=contact, responsible=responsible, end_on=date(2026, 12, 9))
@@ -180,7 +180,7 @@ def test_a_closed_login_a_closed_calendar_and_an_old_address_show_nothing(feed, 
     assert client.get(old).status_code == 404
 
 
-@pytest.mark.parametrize("purpose", [None, Purpose.door, Purpose.password])
+@pytest.mark.parametrize("purpose", [None, Purpose.talk, Purpose.password])
 def test_only_its_own_token_opens_it(client, me, purpose):
     key = me.calendar_key
     token = current.sign(purpose, key) if purpose else current.sign(Purpose.calendar, "")
@@ -198,8 +198,8 @@ def test_the_statements_do_not_grow_with_what_there_is_to_do(feed, me, statement
 def a_departure_with_all(me):
     departure = builders.a_departure(responsible=me, end_on=date(2026, 12, 11))
     builders.added(Recovery(departure=departure))
-    builders.a_conversation(
-        departure=departure, state=ConversationState.planned, planned_at=now() + timedelta(days=1)
+    builders.a_talk_request(
+        departure=departure, state=TalkRequestState.planned, planned_at=now() + timedelta(days=1)
     )
 
 

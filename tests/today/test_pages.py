@@ -19,10 +19,10 @@ from tests.builders import (
     a_client,
     a_company,
     a_contact,
-    a_conversation,
     a_departure,
-    a_provider,
+    a_member,
     a_response,
+    a_talk_request,
     added,
     an_invitation,
     logged_in,
@@ -33,7 +33,7 @@ from tests.mail.rows import a_row, ago
 @pytest.fixture
 def me(session):
     a_company(language="en")
-    return a_provider(name="Marta", language="en")
+    return a_member(name="Marta", language="en")
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def a_departure_of(name, **more):
 
 
 def test_a_new_install_says_three_steps_and_offers_sample_data(client, session):
-    logged_in(client, a_provider(language="en"))
+    logged_in(client, a_member(language="en"))
     shown = client.get("/").text
     for step in ("Say who you are", "Bring your client list", "Record the first departure"):
         assert step in shown
@@ -97,7 +97,7 @@ def test_a_closed_recovery_waits_for_nobody(page):
 
 
 def test_what_is_a_colleagues_stands_apart(page):
-    colleague = a_provider(name="Ana")
+    colleague = a_member(name="Ana")
     added(Recovery(departure=a_departure_of("Óptica", responsible=colleague)))
     shown = page()
     assert "For your team" in shown
@@ -118,7 +118,7 @@ def test_a_testimonial_to_read_leads_to_it(page):
 
 
 def test_a_wish_to_talk_is_shown_with_the_name(page):
-    a_conversation(contact=a_contact(name="Lucía Peña"), asked_at=now() - timedelta(hours=3))
+    a_talk_request(contact=a_contact(name="Lucía Peña"), asked_at=now() - timedelta(hours=3))
     assert "would like to talk: Lucía Peña waits for you" in page()
 
 
@@ -163,7 +163,7 @@ def test_farewells_under_way_are_counted_when_nothing_waits(page):
 
 def test_a_viewer_is_offered_nothing_that_a_viewer_may_not_do(client, session):
     a_company(language="en")
-    logged_in(client, a_provider(role=Role.viewer, language="en"))
+    logged_in(client, a_member(role=Role.viewer, language="en"))
     shown = client.get("/").text
     assert "sample data" not in shown
     assert "Record a departure" not in shown
@@ -172,7 +172,7 @@ def test_a_viewer_is_offered_nothing_that_a_viewer_may_not_do(client, session):
 def test_a_viewer_sees_a_departure_without_an_end_and_is_not_asked_to_edit_it(client, session):
     a_company(language="en")
     departure = a_departure(end_on=None)
-    logged_in(client, a_provider(role=Role.viewer, language="en"))
+    logged_in(client, a_member(role=Role.viewer, language="en"))
     shown = client.get("/").text
     assert f"/departures/{departure.public_id}" in shown
     assert "/edit" not in shown

@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from service.extensions import db
 from service.models import Role
-from tests.builders import a_company, a_provider, logged_in
+from tests.builders import a_company, a_member, logged_in
 
 ANYONE = None  # no login: a link's token is the authority, or the page is for everybody
 
@@ -38,8 +38,8 @@ MATRIX: dict[str, Role | None] = {
     "news.show": ANYONE,
     "newsletter_links.follow": ANYONE,  # the one GET that writes: a total of nobody
     # Links that clients get
-    "door.ask_to_talk": ANYONE,
-    "door.show": ANYONE,
+    "talk.ask_to_talk": ANYONE,
+    "talk.show": ANYONE,
     "preferences.ask_one_click": ANYONE,
     "preferences.one_click": ANYONE,
     "preferences.save": ANYONE,
@@ -70,10 +70,10 @@ MATRIX: dict[str, Role | None] = {
     "calendars.renew": Role.viewer,
     "calendars.save": Role.viewer,
     "calendars.show": Role.viewer,
-    "providers.change_password": Role.viewer,
-    "providers.end_other_sessions": Role.viewer,
-    "providers.profile": Role.viewer,
-    "providers.save_profile": Role.viewer,
+    "members.change_password": Role.viewer,
+    "members.end_other_sessions": Role.viewer,
+    "members.profile": Role.viewer,
+    "members.save_profile": Role.viewer,
     # How mails look
     "mails.frame": Role.viewer,
     "mails.index": Role.viewer,
@@ -111,9 +111,9 @@ MATRIX: dict[str, Role | None] = {
     "clients.index": Role.viewer,
     "clients.show": Role.viewer,
     "consents.show": Role.viewer,
-    "conversations.index": Role.viewer,
-    "conversations.show": Role.viewer,
-    "future.index": Role.viewer,
+    "talk_requests.index": Role.viewer,
+    "talk_requests.show": Role.viewer,
+    "forecast.index": Role.viewer,
     "deliveries.index": Role.viewer,
     "deliveries.show": Role.viewer,
     "departures.index": Role.viewer,
@@ -164,10 +164,10 @@ MATRIX: dict[str, Role | None] = {
     "clients.edit": Role.member,
     "clients.edit_contact": Role.member,
     "clients.new_contact": Role.member,
-    "conversations.decline": Role.member,
-    "conversations.hold": Role.member,
-    "conversations.plan": Role.member,
-    "conversations.reopen": Role.member,
+    "talk_requests.decline": Role.member,
+    "talk_requests.hold": Role.member,
+    "talk_requests.plan": Role.member,
+    "talk_requests.reopen": Role.member,
     "deliveries.arrived": Role.member,
     "deliveries.cancel": Role.member,
     "deliveries.give_up": Role.member,
@@ -250,14 +250,14 @@ MATRIX: dict[str, Role | None] = {
     "questions.preview": Role.owner,
     "questions.put_back": Role.owner,
     "questions.switch": Role.owner,
-    "providers.change": Role.owner,
-    "providers.deactivate": Role.owner,
-    "providers.index": Role.owner,
-    "providers.invite": Role.owner,
-    "providers.reactivate": Role.owner,
-    "providers.send_invitation": Role.owner,
-    "providers.send_link": Role.owner,
-    "providers.show": Role.owner,
+    "members.change": Role.owner,
+    "members.deactivate": Role.owner,
+    "members.index": Role.owner,
+    "members.invite": Role.owner,
+    "members.reactivate": Role.owner,
+    "members.send_invitation": Role.owner,
+    "members.send_link": Role.owner,
+    "members.show": Role.owner,
     "settings.save": Role.owner,
 }
 
@@ -316,8 +316,8 @@ def test_a_stranger_is_asked_to_log_in(without_proofs, client):
 @pytest.mark.parametrize("role", list(Role))
 def test_a_role_may_do_what_the_matrix_says_and_nothing_else(without_proofs, client, role):
     a_company()
-    a_provider()  # somebody else is an owner too
-    me = a_provider(role=role)
+    a_member()  # somebody else is an owner too
+    me = a_member(role=role)
     for rule, method, path in routes(without_proofs):
         answer = press(logged_in(client, me), method, path)
         needed = MATRIX[rule.endpoint]
@@ -329,7 +329,7 @@ def test_a_role_may_do_what_the_matrix_says_and_nothing_else(without_proofs, cli
 
 
 def test_nothing_behind_the_login_is_done_without_the_forms_proof(app, client):
-    logged_in(client, a_provider()).environ_base.pop("HTTP_X_CSRFTOKEN")
+    logged_in(client, a_member()).environ_base.pop("HTTP_X_CSRFTOKEN")
     for rule, method, path in routes(app):
         if method == "POST" and (MATRIX[rule.endpoint] or rule.endpoint.startswith("sessions.")):
             answer = press(client, method, path)
@@ -337,24 +337,24 @@ def test_nothing_behind_the_login_is_done_without_the_forms_proof(app, client):
 
 
 def test_a_deactivated_provider_is_out_at_once(app, client):
-    provider = a_provider()
-    logged_in(client, provider)
+    member = a_member()
+    logged_in(client, member)
     assert client.get("/profile").status_code == 200
-    provider.is_active = False
+    member.is_active = False
     db.session.commit()
     assert wants_login(client.get("/profile"))
 
 
 def test_a_session_of_an_older_version_is_worth_nothing(app, client):
-    provider = a_provider()
-    logged_in(client, provider)
-    provider.session_version += 1
+    member = a_member()
+    logged_in(client, member)
+    member.session_version += 1
     db.session.commit()
     assert wants_login(client.get("/profile"))
 
 
 def test_public_pages_do_not_even_look_at_the_cookie(app, client):
-    logged_in(client, a_provider())
+    logged_in(client, a_member())
     for path in ("/healthz", "/logo", "/s/nothing-here"):
         answer = client.get(path)
         assert "Cookie" not in answer.headers.get("Vary", "")

@@ -10,7 +10,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from service.errors import Conflict, Gone, Refused
 from service.extensions import csrf, db, limiter
-from tests.builders import a_provider, logged_in
+from tests.builders import a_member, logged_in
 from tests.pages import proof_in
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
@@ -125,7 +125,7 @@ def test_a_body_that_is_too_big_gets_a_page(app, client):
 
 
 def test_characters_that_no_database_stores_are_no_fault_of_ours(app, client):
-    logged_in(client, a_provider())
+    logged_in(client, a_member())
     assert client.get("/providers/a%00b").status_code in {400, 404}
     assert client.get("/password/a%00b").status_code in {400, 404}
     page = client.get("/profile").text
@@ -134,7 +134,7 @@ def test_characters_that_no_database_stores_are_no_fault_of_ours(app, client):
 
 
 def test_a_form_whose_proof_expired_gives_back_what_was_typed(app, client):
-    without_proof(logged_in(client, a_provider(language="es")))
+    without_proof(logged_in(client, a_member(language="es")))
     typed = {"csrf_token": "old", "name": "Marta Ruiz Díaz", "language": "es"}
     answer = client.post("/profile", data=typed, headers=OURS)
     assert answer.status_code == 400
@@ -144,7 +144,7 @@ def test_a_form_whose_proof_expired_gives_back_what_was_typed(app, client):
 
 
 def test_a_forged_form_gets_no_button_that_would_make_it_good(app, client):
-    without_proof(logged_in(client, a_provider()))
+    without_proof(logged_in(client, a_member()))
     for site in ("cross-site", "same-site", "none", None):
         headers = {"Sec-Fetch-Site": site} if site else {}
         answer = client.post("/profile", data={"name": "Evil"}, headers=headers)

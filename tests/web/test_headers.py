@@ -6,7 +6,7 @@ import pytest
 from flask import request
 
 from service.extensions import db
-from tests.builders import a_company, a_provider, an_invitation, logged_in
+from tests.builders import a_company, a_member, an_invitation, logged_in
 from tests.pages import send
 
 PUBLIC_PAGES = ("/s/nothing-here", "/login", "/nowhere", "/healthz")
@@ -21,7 +21,7 @@ def directives(answer) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", PUBLIC_PAGES + PROVIDER_PAGES)
 def test_every_answer_carries_the_headers(client, path):
-    logged_in(client, a_provider())
+    logged_in(client, a_member())
     answer = client.get(path)
     policy = directives(answer)
     assert policy["default-src"] == "default-src 'none'"
@@ -36,7 +36,7 @@ def test_every_answer_carries_the_headers(client, path):
 @pytest.mark.parametrize("path", ["/login", "/nowhere", *PROVIDER_PAGES])
 def test_what_stands_inline_carries_the_nonce_and_nothing_else_does(client, path):
     a_company()
-    logged_in(client, a_provider()) if path in PROVIDER_PAGES else None
+    logged_in(client, a_member()) if path in PROVIDER_PAGES else None
     answer = client.get(path)
     nonce = re.search(r"'nonce-([\w-]+)'", answer.headers["Content-Security-Policy"])[1]
     assert set(re.findall(r"<(?:style|script)([^>]*)>", answer.text)) <= {f' nonce="{nonce}"'}
@@ -49,7 +49,7 @@ def test_a_nonce_is_never_used_twice(client):
 
 
 def test_pages_load_nothing_from_other_hosts(client):
-    logged_in(client, a_provider())
+    logged_in(client, a_member())
     for path in PUBLIC_PAGES + PROVIDER_PAGES:
         assert not re.search(r'(?:src|href|action)="(?:https?:)?//', client.get(path).text), path
 
@@ -134,7 +134,7 @@ def test_files_with_their_version_in_the_address_are_kept_for_good(client):
 
 
 def test_what_a_person_typed_is_never_markup(app, client):
-    logged_in(client, a_provider(name="<script>alert(1)</script>"))
+    logged_in(client, a_member(name="<script>alert(1)</script>"))
     nasty = '"><img src=x onerror=alert(1)>'
     answer = send(client, "/providers/new", {"name": nasty, "email": nasty, "role": "member"})
     assert answer.status_code == 422

@@ -7,14 +7,14 @@ import redis
 from service.clock import now
 from service.extensions import db, queue
 from service.models import MailKind, MailState
-from tests.builders import a_provider, added
+from tests.builders import a_member, added
 
 
 def a_mail(**more: object):
     from service.models import OutboxMessage
 
     values = {"key": "a", "kind": MailKind.test_mail, "language": "es", "due_at": now()}
-    row = added(OutboxMessage(provider_id=a_provider().id, **{**values, **more}))
+    row = added(OutboxMessage(provider_id=a_member().id, **{**values, **more}))
     db.session.commit()
     return row
 

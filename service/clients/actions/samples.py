@@ -21,7 +21,6 @@ from service.models import (
     Channel,
     Client,
     Contact,
-    Conversation,
     DayPart,
     Departure,
     Event,
@@ -35,6 +34,7 @@ from service.models import (
     Return,
     ReturnReason,
     Stage,
+    TalkRequest,
     Testimonial,
     TestimonialState,
 )
@@ -203,7 +203,7 @@ def _add_departure(maker: _Maker, departure: Departure, number: int, end_on: dat
     if number % 7 == 2 and end_on < maker.today - timedelta(days=120):
         db.session.add(_return(departure, end_on + timedelta(days=100)))
     elif number == TALKS:
-        db.session.add(_conversation(maker, departure))
+        db.session.add(_talk_request(maker, departure))
     if end_on > maker.today - timedelta(days=6):
         return  # not yet answered
     if number % 5 == 3:
@@ -231,9 +231,9 @@ def _return(departure: Departure, day: date) -> Return:
     )
 
 
-def _conversation(maker: _Maker, departure: Departure) -> Conversation:
+def _talk_request(maker: _Maker, departure: Departure) -> TalkRequest:
     at = clock.now() - timedelta(hours=3)
-    return Conversation(
+    return TalkRequest(
         contact=departure.contact,
         departure=departure,
         asked_on=maker.today,

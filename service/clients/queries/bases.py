@@ -36,7 +36,7 @@ class Line:
 def consents_of(contact: Contact) -> Sequence[Consent]:
     """Return every yes and no of a contact to mails, the newest first."""
     query = select(Consent).where(Consent.contact_id == contact.id, Consent.purpose.in_(SPOKEN_OF))
-    query = query.options(joinedload(Consent.provider)).order_by(Consent.id.desc())
+    query = query.options(joinedload(Consent.member)).order_by(Consent.id.desc())
     return db.session.scalars(query).all()
 
 

@@ -11,10 +11,10 @@ from service.clients.actions import clients as actions
 from service.clients.queries import clients
 from service.errors import Refused
 from service.extensions import db
-from service.models import Client, Contact, Provider, Role
+from service.models import Client, Contact, Role, TeamMember
 from service.models.yearly import parts_of
 from service.team.views.choices import people_choices
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.dates import days, months
 from service.web.lists import searched
 from service.web.names import LANGUAGE_NAMES
@@ -96,7 +96,7 @@ def add_contact(public_id: str) -> Page:
     if not form.validate():
         return _contact_page(client, form, None), 422
     try:
-        source = _("recorded by %(name)s", name=current_provider().name)
+        source = _("recorded by %(name)s", name=current_member().name)
         actions.add_contact(client, _contact_values(form), source=source)
     except Refused as refusal:
         db.session.rollback()
@@ -150,7 +150,9 @@ def _saved(client: Client) -> Response:
 def _client_form(client: Client) -> ClientForm:
     data: dict[str, Any] = {name: getattr(client, name) for name in (*WORDS, *FACTS)}
     form = ClientForm(data={**data, "responsible": str(client.responsible_id or "")})
-    form.responsible.choices = people_choices(db.session.get(Provider, client.responsible_id or 0))
+    form.responsible.choices = people_choices(
+        db.session.get(TeamMember, client.responsible_id or 0)
+    )
     return form
 
 

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from service.clients.actions import samples
 from service.extensions import db
 from service.models import Role
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.language import select_language
 
 blueprint = Blueprint("samples", __name__, url_prefix="/sample-data")
@@ -17,7 +17,7 @@ blueprint = Blueprint("samples", __name__, url_prefix="/sample-data")
 @requires(Role.member)
 def create() -> Response:
     """Add the sample data in the provider's language."""
-    count = samples.create(select_language(), current_provider().id)
+    count = samples.create(select_language(), current_member().id)
     db.session.commit()
     if count:
         flash(_("Sample data is here: %(count)d departures. Nobody is ever mailed.", count=count))

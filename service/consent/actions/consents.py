@@ -14,9 +14,9 @@ from service.models import (
     Consent,
     ConsentPurpose,
     Contact,
-    Provider,
     SuppressionReason,
     SuppressionScope,
+    TeamMember,
 )
 
 WORDING_VERSION = "2026-11"  # of all wordings together; raised when one of them changes
@@ -73,7 +73,7 @@ def stand(
             setattr(contact, f"{one}_consent_at", (at or now()) if stands else None)
 
 
-def record(contact: Contact, said: Elsewhere, *, by: Provider) -> None:
+def record(contact: Contact, said: Elsewhere, *, by: TeamMember) -> None:
     """Write down a yes or a no that was given to the team itself, elsewhere.
 
     Raises Refused for a yes to what the contact ended here: only they can take that back, by
@@ -109,6 +109,6 @@ def record(contact: Contact, said: Elsewhere, *, by: Provider) -> None:
     if not said.is_granted:
         setattr(contact, said.purpose, False)
         reason = SuppressionReason.unsubscribed
-        suppressions.add(contact.email, reason, scope=scope, source=said.channel, provider=by)
+        suppressions.add(contact.email, reason, scope=scope, source=said.channel, member=by)
     stand(contact, said.purpose, said.is_granted, said.given_at)
     db.session.flush()

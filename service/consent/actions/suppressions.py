@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from service.errors import Conflict
 from service.mail.policy import suppressions
-from service.models import ApiToken, Provider, Suppression, SuppressionReason, SuppressionScope
+from service.models import ApiToken, Suppression, SuppressionReason, SuppressionScope, TeamMember
 
 PROVIDER = "provider"  # the source of what the team adds
 API = "api"  # the one of other programs; the token's name stands behind it
@@ -16,10 +16,10 @@ MOST_KEPT = 500  # characters of the detail, which has to fit into a cookie
 Kept = dict[str, Any]  # a lifted suppression, as JSON can hold it
 
 
-def add_by_hand(email: str, scope: SuppressionScope, note: str, by: Provider) -> Suppression:
+def add_by_hand(email: str, scope: SuppressionScope, note: str, by: TeamMember) -> Suppression:
     """Stop mails of a scope to `email`, because somebody of the team says so. Twice is once."""
     reason = SuppressionReason.by_provider
-    return suppressions.add(email, reason, scope=scope, detail=note, source=PROVIDER, provider=by)
+    return suppressions.add(email, reason, scope=scope, detail=note, source=PROVIDER, member=by)
 
 
 def add_by_token(
@@ -42,7 +42,7 @@ def source_of(token: ApiToken) -> str:
     return f"{API}:{token.name}"
 
 
-def lift(row: Suppression, why: str, by: Provider) -> Kept:
+def lift(row: Suppression, why: str, by: TeamMember) -> Kept:
     """Take `row` off the list and return what put_back needs.
 
     Raises Conflict when somebody else has done it.
@@ -58,16 +58,16 @@ def lift(row: Suppression, why: str, by: Provider) -> Kept:
         "provider_id": row.provider_id,
         "created_at": row.created_at.isoformat(),
     }
-    _lift(row, why, source=PROVIDER, provider=by)
+    _lift(row, why, source=PROVIDER, member=by)
     return kept
 
 
-def _lift(row: Suppression, why: str, *, source: str, provider: Provider | None = None) -> None:
-    if not suppressions.lift(row, why, source=source, provider=provider):
+def _lift(row: Suppression, why: str, *, source: str, member: TeamMember | None = None) -> None:
+    if not suppressions.lift(row, why, source=source, member=member):
         raise Conflict(_("Somebody of your team was faster: it is off the list already."))
 
 
-def put_back(kept: Kept, by: Provider) -> bool:
+def put_back(kept: Kept, by: TeamMember) -> bool:
     """Put a lifted suppression back as it was; False when one like it is there again."""
     row = {
         **kept,

@@ -23,7 +23,7 @@ from service.labels import (
 )
 from service.mail.policy.legal_basis import PURPOSES, last_day
 from service.models import ConsentPurpose, Contact, Role, SuppressionScope
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.theme import current_company
 
 blueprint = Blueprint("consents", __name__, url_prefix="/clients/contacts")
@@ -52,7 +52,7 @@ def record(public_id: str) -> Page:
     if not form.validate():
         return _page(contact, form), 422
     try:
-        actions.record(contact, _said(form), by=current_provider())
+        actions.record(contact, _said(form), by=current_member())
     except Refused as refusal:
         db.session.rollback()
         form.said.errors = [str(refusal)]

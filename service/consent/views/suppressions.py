@@ -30,7 +30,7 @@ from service.labels import (
     why_suppressed,
 )
 from service.models import Role, Suppression, SuppressionReason, SuppressionScope
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.lists import searched
 from service.web.theme import current_company
 
@@ -107,7 +107,7 @@ def add() -> Page:
         return _new_page(form), 422
     scope = SuppressionScope(form.scope.data)
     email, note = form.email.data or "", form.note.data or ""
-    row = actions.add_by_hand(email, scope, note, current_provider())
+    row = actions.add_by_hand(email, scope, note, current_member())
     db.session.commit()
     flash(_("%(email)s is on the list.", email=row.address or email), "success")
     return redirect(url_for(".show", public_id=row.public_id), 303)
@@ -129,7 +129,7 @@ def lift(public_id: str) -> Page:
     if not form.validate():
         return _page(row, form), 422
     try:
-        kept = actions.lift(row, form.why.data or "", current_provider())
+        kept = actions.lift(row, form.why.data or "", current_member())
     except Refused as refusal:
         db.session.rollback()
         flash(str(refusal), "warning")
@@ -147,7 +147,7 @@ def put_back(public_id: str) -> Response:
     if kept.get("public_id") != public_id:
         flash(_("That can no longer be undone here. Add the address by hand."), "warning")
         return redirect(url_for(".index"), 303)
-    actions.put_back(kept, current_provider())
+    actions.put_back(kept, current_member())
     db.session.commit()
     session.pop(LIFTED)
     flash(_("It is back on the list, as it was."), "success")

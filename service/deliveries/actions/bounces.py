@@ -18,9 +18,9 @@ from service.models import (
     MailState,
     OutboxMessage,
     Outcome,
-    Provider,
     SuppressionReason,
     SuppressionScope,
+    TeamMember,
 )
 
 IN_A_ROW = 5  # soft bounces of mails to one address, until it counts as dead
@@ -136,6 +136,6 @@ def _sent_to(address: str) -> Select[Outcome | None]:
         OutboxMessage.state == MailState.sent,
         or_(
             OutboxMessage.contact_id.in_(select(Contact.id).where(Contact.email_key == key)),
-            OutboxMessage.provider_id.in_(select(Provider.id).where(Provider.email == key)),
+            OutboxMessage.provider_id.in_(select(TeamMember.id).where(TeamMember.email == key)),
         ),
     )

@@ -16,12 +16,12 @@ from service.errors import Conflict
 from service.events.actions import record_event
 from service.extensions import db
 from service.mail import outbox
-from service.models import Event, EventKind, MailState, OutboxMessage, Provider
+from service.models import Event, EventKind, MailState, OutboxMessage, TeamMember
 
 OPEN = (MailState.failed, MailState.uncertain)
 
 
-def send_again(mail: OutboxMessage, by: Provider) -> None:
+def send_again(mail: OutboxMessage, by: TeamMember) -> None:
     """Send a failed or uncertain mail once more, with the same Message-ID, from the start.
 
     Raises Conflict when somebody else has decided already.
@@ -31,7 +31,7 @@ def send_again(mail: OutboxMessage, by: Provider) -> None:
     _record_event(mail, by)
 
 
-def send_after_all(mail: OutboxMessage, by: Provider) -> None:
+def send_after_all(mail: OutboxMessage, by: TeamMember) -> None:
     """Send a cancelled mail: on its day when that is still to come, else at once.
 
     Raises Conflict when it is not cancelled any more, or another mail has taken its place.
@@ -46,7 +46,7 @@ def send_after_all(mail: OutboxMessage, by: Provider) -> None:
     _record_event(mail, by)
 
 
-def send_all_again(ids: Select[int], by: Provider) -> int:
+def send_all_again(ids: Select[int], by: TeamMember) -> int:
     """Send those of `ids` that failed once more; return how many.
 
     One statement, however many. The next round of the clock wakes the workers for them.
@@ -73,7 +73,7 @@ def send_all_again(ids: Select[int], by: Provider) -> int:
     return len(changed)
 
 
-def cancel(mail: OutboxMessage, by: Provider) -> None:
+def cancel(mail: OutboxMessage, by: TeamMember) -> None:
     """Keep a mail that waits from going. Raises Conflict when a worker has it already."""
     refusal = _("It is too late to stop this mail: it is on its way, or already decided.")
     changes = {"state": MailState.cancelled, "ended_at": now()}
@@ -81,13 +81,13 @@ def cancel(mail: OutboxMessage, by: Provider) -> None:
     _record_event(mail, by)
 
 
-def say_it_arrived(mail: OutboxMessage, by: Provider) -> None:
+def say_it_arrived(mail: OutboxMessage, by: TeamMember) -> None:
     """Close an uncertain mail as sent: the contact has it. Raises Conflict when it is not open."""
     _decide(mail, (MailState.uncertain,), state=MailState.sent)
     _record_event(mail, by)
 
 
-def give_up(mail: OutboxMessage, by: Provider) -> None:
+def give_up(mail: OutboxMessage, by: TeamMember) -> None:
     """Close a failed or uncertain mail as not to be sent. Raises Conflict when it is not open."""
     _decide(mail, OPEN, state=MailState.cancelled, ended_at=now())
     _record_event(mail, by)
@@ -141,7 +141,7 @@ def _decide(
     db.session.refresh(mail)
 
 
-def _record_event(mail: OutboxMessage, by: Provider) -> None:
+def _record_event(mail: OutboxMessage, by: TeamMember) -> None:
     if mail.departure is not None:
         record_event(mail.departure, EventKind.mail_resolved, by, mail.step or mail.kind)
     db.session.flush()

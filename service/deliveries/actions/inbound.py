@@ -28,12 +28,12 @@ from service.mail.rendering import headers
 from service.models import (
     EventKind,
     Evidence,
-    InboundDoor,
     InboundKind,
     InboundMail,
+    InboundSource,
     OutboxMessage,
     Outcome,
-    Provider,
+    TeamMember,
 )
 from service.protocols.actions import protocols
 from service.tokens import new_public_id
@@ -60,7 +60,7 @@ class Finding:
 
 
 def receive(
-    octets: bytes, door: InboundDoor, recipients: tuple[str, ...] = ()
+    octets: bytes, source: InboundSource, recipients: tuple[str, ...] = ()
 ) -> InboundMail | None:
     """Take a mail in and do what it asks for; None when it came before.
 
@@ -70,7 +70,7 @@ def receive(
     finding = find(incoming)
     row = written(
         incoming.digest,
-        door,
+        source,
         finding,
         sender=incoming.sender,
         subject=incoming.subject,
@@ -81,10 +81,10 @@ def receive(
     return row
 
 
-def keep(octets: bytes, door: InboundDoor) -> InboundMail | None:
+def keep(octets: bytes, source: InboundSource) -> InboundMail | None:
     """Keep a mail as it is, for a person to look at: what to do with it went wrong."""
     incoming = reading.read(octets)
-    return written(incoming.digest, door, Finding(InboundKind.unparsed, ""), raw=incoming.octets)
+    return written(incoming.digest, source, Finding(InboundKind.unparsed, ""), raw=incoming.octets)
 
 
 def find(incoming: Incoming) -> Finding:
@@ -107,7 +107,7 @@ def find(incoming: Incoming) -> Finding:
     return Finding(kind, written, "", mail, evidence)
 
 
-def have_done(row: InboundMail, by: Provider) -> None:
+def have_done(row: InboundMail, by: TeamMember) -> None:
     """Note that a person has looked at it and done what there was to do. Raises Conflict."""
     if row.looked_at is not None:
         raise Conflict(_("Somebody of your team was faster: this mail is already looked after."))
@@ -119,7 +119,7 @@ def _act(row: InboundMail, finding: Finding, mail: OutboxMessage, incoming: Inco
     """Do what a proven mail asks for."""
     if finding.kind in OUTCOMES:
         address = _address_of(mail, finding.report)
-        bounces.record(mail, OUTCOMES[finding.kind], finding.words, row.door, address=address)
+        bounces.record(mail, OUTCOMES[finding.kind], finding.words, row.source, address=address)
         return
     if mail.contact is None or _is_of_the_team(incoming.sender):
         row.looked_at = now()  # we know what we wrote ourselves
@@ -150,7 +150,7 @@ def _ours(incoming: Incoming) -> tuple[OutboxMessage | None, Evidence | None]:
             .where(OutboxMessage.public_id.in_(public_ids), OutboxMessage.message_id.is_not(None))
             .order_by(OutboxMessage.id.desc())
             .limit(1)
-            .options(joinedload(OutboxMessage.contact), joinedload(OutboxMessage.provider))
+            .options(joinedload(OutboxMessage.contact), joinedload(OutboxMessage.member))
         )
         if mail is not None:
             return mail, evidence
@@ -159,7 +159,7 @@ def _ours(incoming: Incoming) -> tuple[OutboxMessage | None, Evidence | None]:
 
 def _speaks_of(report: Report, mail: OutboxMessage | None) -> bool:
     """Say whether a report that only its wording makes one names the reader of the mail."""
-    reader = (mail.contact or mail.provider) if mail is not None else None
+    reader = (mail.contact or mail.member) if mail is not None else None
     return reader is not None and not report.recipients.isdisjoint(_spellings(reader.email))
 
 
@@ -168,7 +168,7 @@ def _address_of(mail: OutboxMessage, report: Report | None) -> str | None:
 
     Never an address out of the report: whoever got the mail could put anybody's there.
     """
-    reader = mail.contact or mail.provider
+    reader = mail.contact or mail.member
     if reader is None:
         return None
     returned_to = report.returned_to if report else frozenset()
@@ -187,16 +187,18 @@ def _spellings(email: str) -> set[str]:
 def _is_of_the_team(sender: str) -> bool:
     """Say whether one of us wrote it, in answer to all: that is no reply of the client's."""
     key = suppressions.email_key(sender)
-    return db.session.scalar(select(Provider.id).where(Provider.email == key)) is not None
+    return db.session.scalar(select(TeamMember.id).where(TeamMember.email == key)) is not None
 
 
-def written(digest: str, door: InboundDoor, finding: Finding, **more: Any) -> InboundMail | None:
+def written(
+    digest: str, source: InboundSource, finding: Finding, **more: Any
+) -> InboundMail | None:
     """Write down what came, once; None when it stands there already."""
     mail = finding.mail
     values = {
         "public_id": new_public_id(),
         "digest": digest,
-        "door": door,
+        "source": source,
         "kind": finding.kind,
         "evidence": finding.evidence,
         "outbox_id": mail.id if mail else None,

@@ -13,19 +13,19 @@ from service.models import (
     Contact,
     EventKind,
     Evidence,
-    InboundDoor,
     InboundKind,
     InboundMail,
+    InboundSource,
     MailState,
     OutboxMessage,
     Outcome,
-    Provider,
+    TeamMember,
 )
 
-Reader = Contact | Provider
+Reader = Contact | TeamMember
 
 
-def hear(told: Told, door: InboundDoor) -> InboundMail | None:
+def hear(told: Told, source: InboundSource) -> InboundMail | None:
     """Take one event; None when it came before, is about nobody we know, or leaves no trace.
 
     It is tied to a mail by its Message-ID, else to the latest one to that address. That a mail was
@@ -37,21 +37,21 @@ def hear(told: Told, door: InboundDoor) -> InboundMail | None:
         return None  # the account sends for others, too
     if outcome is Outcome.delivered:
         if mail is not None:
-            bounces.record(mail, outcome, told.words, door)
+            bounces.record(mail, outcome, told.words, source)
         return None
     finding = Finding(told.kind, told.words, told.status, mail, Evidence.signed_webhook)
     contact = reader if isinstance(reader, Contact) else None
     more = {} if mail else {"contact_id": contact.id if contact else None}
-    row = written(told.digest, door, finding, sender=told.recipient[:254], **more)
+    row = written(told.digest, source, finding, sender=told.recipient[:254], **more)
     if row is None:
         return None
     if outcome is not None and mail is not None:
         address = reader.email if reader else None
-        bounces.record(mail, outcome, told.words, door, address=address)
+        bounces.record(mail, outcome, told.words, source, address=address)
     elif outcome is not None and reader is not None:
-        bounces.suppress(reader.email, outcome, told.words, door)
+        bounces.suppress(reader.email, outcome, told.words, source)
     elif told.kind is InboundKind.unsubscribe and contact is not None:
-        preferences.unsubscribe(contact, told.words or "unsubscribe", door)
+        preferences.unsubscribe(contact, told.words or "unsubscribe", source)
     elif told.kind is InboundKind.auto_reply and mail is not None:
         note(mail, EventKind.auto_replied, told.words)
     return row
@@ -62,28 +62,28 @@ def _about(told: Told) -> tuple[OutboxMessage | None, Reader | None]:
     key = suppressions.email_key(told.recipient)
     mail = _named(told)
     if mail is not None:
-        reader = mail.contact or mail.provider
+        reader = mail.contact or mail.member
         has_moved = key and reader and suppressions.email_key(reader.email) != key
         return mail, None if has_moved else reader
     if not key:
         return None, None
-    contacts, providers = Contact.email_key == key, Provider.email == key
+    contacts, providers = Contact.email_key == key, TeamMember.email == key
     latest = (
         select(OutboxMessage)
         .where(
             OutboxMessage.state.in_([MailState.sent, MailState.uncertain]),
             or_(
                 OutboxMessage.contact_id.in_(select(Contact.id).where(contacts)),
-                OutboxMessage.provider_id.in_(select(Provider.id).where(providers)),
+                OutboxMessage.provider_id.in_(select(TeamMember.id).where(providers)),
             ),
         )
         .order_by(OutboxMessage.ended_at.desc(), OutboxMessage.id.desc())
         .limit(1)
     )
     if (mail := db.session.scalar(latest)) is not None:
-        return mail, mail.contact or mail.provider
+        return mail, mail.contact or mail.member
     known: Reader | None = db.session.scalar(select(Contact).where(contacts).limit(1))
-    return None, known or db.session.scalar(select(Provider).where(providers).limit(1))
+    return None, known or db.session.scalar(select(TeamMember).where(providers).limit(1))
 
 
 def _named(told: Told) -> OutboxMessage | None:

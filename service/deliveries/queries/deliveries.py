@@ -83,7 +83,7 @@ def _people(query: Query) -> tuple[FromClause | None, bool]:
         list(db.session.scalars(called.limit(PEOPLE)))
         for called in (
             mail_queries.contacts_called(query.q),
-            mail_queries.providers_called(query.q),
+            mail_queries.members_called(query.q),
         )
     ]
     return mail_queries.to_people(*found), any(len(ids) == PEOPLE for ids in found)
@@ -107,7 +107,7 @@ def _with_people() -> tuple[Any, ...]:
     departure = joinedload(OutboxMessage.departure)
     return (
         joinedload(OutboxMessage.contact).joinedload(Contact.client),
-        joinedload(OutboxMessage.provider),
+        joinedload(OutboxMessage.member),
         departure.options(joinedload(Departure.client), joinedload(Departure.contact)),
         departure.lazyload(Departure.reason_rows),
     )

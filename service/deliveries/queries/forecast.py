@@ -31,8 +31,8 @@ from service.models import (
     Occasion,
     OutboxMessage,
     Protocol,
-    Provider,
     SkipReason,
+    TeamMember,
 )
 from service.models.clients import name_key
 from service.models.yearly import next_on
@@ -269,7 +269,7 @@ def _of_clients(query: Query, *, with_responsible: bool = True) -> list[ColumnEl
 
 
 def _responsible(query: Query) -> Select[int]:
-    return select(Provider.id).where(Provider.public_id == query.responsible)
+    return select(TeamMember.id).where(TeamMember.public_id == query.responsible)
 
 
 def _fits(line: Line, query: Query) -> bool:

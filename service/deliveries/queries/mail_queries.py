@@ -19,7 +19,7 @@ from service.models import (
     MailState,
     OutboxMessage,
     Priority,
-    Provider,
+    TeamMember,
 )
 
 COUNTED = 5000  # nobody turns more pages
@@ -146,13 +146,13 @@ def contacts_called(q: str) -> Select[int]:
     )
 
 
-def providers_called(q: str) -> Select[int]:
+def members_called(q: str) -> Select[int]:
     """Select the people of the team whose name or address contains `q`."""
     words = _plain(q)
-    return select(Provider.id).where(
+    return select(TeamMember.id).where(
         or_(
-            Provider.name.icontains(words, autoescape=True),
-            Provider.email.contains(words, autoescape=True),
+            TeamMember.name.icontains(words, autoescape=True),
+            TeamMember.email.contains(words, autoescape=True),
         )
     )
 

@@ -19,9 +19,9 @@ from service.departures.queries import timeline
 from service.extensions import db
 from service.labels import why_not
 from service.mail.delivery import health
-from service.models import MailKind, OutboxMessage, Provider, Role
+from service.models import MailKind, OutboxMessage, Role, TeamMember
 from service.protocols.queries import decisions, evidence
-from service.web.access import current_provider, requires, way_back
+from service.web.access import current_member, requires, way_back
 from service.web.acts import do
 from service.web.lists import searched
 from service.web.theme import current_company
@@ -66,7 +66,7 @@ def show(public_id: str) -> str:
     return render_template(
         "provider/deliveries/show.html",
         mail=mail,
-        reader=mail.contact or mail.provider,
+        reader=mail.contact or mail.member,
         items=mail_stories.of(mail, now()),
         question=decisions.question(mail),
         because=decisions.why(mail, evidence.of([mail])),
@@ -92,7 +92,7 @@ def send_after_all(public_id: str) -> Response:
 @requires(Role.member)
 def send_all_again() -> Response:
     """Send all mails of the list that failed once more."""
-    count = actions.send_all_again(deliveries.failed(_query()), current_provider())
+    count = actions.send_all_again(deliveries.failed(_query()), current_member())
     db.session.commit()
     flash(ngettext("%(num)s mail goes once more.", "%(num)s mails go once more.", count), "success")
     return redirect(url_for(".index"), 303)
@@ -165,10 +165,10 @@ def _the_mail(public_id: str) -> OutboxMessage:
     return deliveries.find(public_id) or abort(404)
 
 
-def _do(public_id: str, act: Callable[[OutboxMessage, Provider], None], done: str) -> Response:
+def _do(public_id: str, act: Callable[[OutboxMessage, TeamMember], None], done: str) -> Response:
     mail = _the_mail(public_id)
     there = _where_from(mail)
-    do(lambda: act(mail, current_provider()), done)
+    do(lambda: act(mail, current_member()), done)
     return redirect(there, 303)
 
 

@@ -13,15 +13,15 @@ from service.deliveries.queries import explanations, forecast
 from service.deliveries.queries.forecast import Line, Query
 from service.extensions import db
 from service.labels import why_not
-from service.models import MailKind, Provider, Role
+from service.models import MailKind, Role, TeamMember
 from service.models.greetings import greeting_label
 from service.models.steps import NATURES
 from service.protocols.actions import protocols
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.lists import searched
 from service.web.theme import current_company
 
-blueprint = Blueprint("future", __name__, url_prefix="/future")
+blueprint = Blueprint("forecast", __name__, url_prefix="/future")
 
 MONTHS = 12
 KINDS = (*NATURES, MailKind.greeting, MailKind.newsletter)
@@ -53,7 +53,7 @@ def index() -> str:
         why=explanations.why,
         why_not=why_not,
         greeting_label=greeting_label,
-        me=current_provider().public_id,
+        me=current_member().public_id,
     )
 
 
@@ -95,6 +95,6 @@ def _day_of(line: Line, zone: ZoneInfo) -> date:
     return line.at.astimezone(zone).date()
 
 
-def _team() -> list[Provider]:
-    query = select(Provider).where(Provider.is_active).order_by(Provider.name, Provider.id)
+def _team() -> list[TeamMember]:
+    query = select(TeamMember).where(TeamMember.is_active).order_by(TeamMember.name, TeamMember.id)
     return list(db.session.scalars(query))

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from service.deliveries.actions import inbound as actions
 from service.deliveries.queries import inbound
 from service.models import InboundMail, Role
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.acts import do
 
 blueprint = Blueprint("inbound_mails", __name__, url_prefix="/inbound")
@@ -50,5 +50,5 @@ def have_done(public_id: str) -> Response:
     """Note that there is nothing more to do about it."""
     mail = the_mail(public_id)
     said = _("Done with it. It stays in the list.")
-    do(lambda: actions.have_done(mail, current_provider()), said)
+    do(lambda: actions.have_done(mail, current_member()), said)
     return redirect(url_for(".index"), 303)

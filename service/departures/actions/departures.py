@@ -19,17 +19,17 @@ from service.extensions import db
 from service.models import (
     Client,
     Contact,
-    Conversation,
     Departure,
     EventKind,
     MailState,
     OutboxMessage,
     Protocol,
-    Provider,
     Reason,
     Response,
     SkipReason,
     Stage,
+    TalkRequest,
+    TeamMember,
     Testimonial,
 )
 from service.models.clients import name_key
@@ -58,7 +58,7 @@ class Facts:
     service: str = ""
     notice_on: date | None = None
     end_on: date | None = None
-    responsible: Provider | None = None
+    responsible: TeamMember | None = None
     reasons: frozenset[Reason] = frozenset()
     monthly_value: Decimal | None = None
     acquisition_cost: Decimal | None = None
@@ -71,7 +71,7 @@ def record(
     contact: Contact,
     facts: Facts,
     *,
-    by: Provider | None = None,
+    by: TeamMember | None = None,
     is_history: bool | None = None,
     sends_mails: bool = True,
     protocol: Protocol | None = None,
@@ -101,7 +101,9 @@ def record(
     return departure
 
 
-def columns_of(facts: Facts, by: Provider | None, day: date, *, is_history: bool) -> dict[str, Any]:
+def columns_of(
+    facts: Facts, by: TeamMember | None, day: date, *, is_history: bool
+) -> dict[str, Any]:
     """Return the columns of a departure recorded on `day`, but for the people it concerns."""
     return {
         "service": facts.service,
@@ -148,7 +150,7 @@ def seen(departure: Departure) -> str:
 
 
 def change(
-    departure: Departure, values: Mapping[str, Any], *, by: Provider, was: str | None = None
+    departure: Departure, values: Mapping[str, Any], *, by: TeamMember, was: str | None = None
 ) -> bool:
     """Change facts of a departure (EDITABLE names); says whether anything changed.
 
@@ -185,7 +187,7 @@ def can_be_deleted(departure: Departure) -> bool:
     )
     answered = select(Response.id).where(Response.departure_id == departure.id)
     praised = select(Testimonial.id).where(Testimonial.departure_id == departure.id)
-    asked = select(Conversation.id).where(Conversation.departure_id == departure.id)
+    asked = select(TalkRequest.id).where(TalkRequest.departure_id == departure.id)
     queries = (gone, answered, praised, asked)
     return not any(db.session.scalar(query.limit(1)) for query in queries)
 

@@ -7,11 +7,11 @@ from service.clock import now
 from service.errors import Conflict
 from service.events.actions import record_event
 from service.extensions import db
-from service.models import EventKind, Provider, Recovery
+from service.models import EventKind, Recovery, TeamMember
 from service.protocols.actions import protocols
 
 
-def close(recovery: Recovery, *, is_resolved: bool, note: str, by: Provider) -> None:
+def close(recovery: Recovery, *, is_resolved: bool, note: str, by: TeamMember) -> None:
     """Close a recovery; raises Conflict when somebody else did, and keeps what they wrote."""
     closed = db.session.execute(
         update(Recovery)
@@ -26,7 +26,7 @@ def close(recovery: Recovery, *, is_resolved: bool, note: str, by: Provider) -> 
     db.session.flush()
 
 
-def reopen(recovery: Recovery, by: Provider) -> None:
+def reopen(recovery: Recovery, by: TeamMember) -> None:
     """Take the closing back; the note stays. Twice is once."""
     if recovery.closed_at is None:
         return

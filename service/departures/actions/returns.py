@@ -18,10 +18,10 @@ from service.models import (
     MailKind,
     MailState,
     OutboxMessage,
-    Provider,
     Return,
     ReturnReason,
     Stage,
+    TeamMember,
 )
 
 SECOND_THOUGHTS = timedelta(minutes=10)  # how long the thanks wait, so that they can be taken back
@@ -45,7 +45,7 @@ def of(departure: Departure) -> Return | None:
 
 
 def record(
-    departure: Departure, facts: Facts, *, was: Stage, by: Provider, sends_thanks: bool = True
+    departure: Departure, facts: Facts, *, was: Stage, by: TeamMember, sends_thanks: bool = True
 ) -> Return:
     """Move a departure from the stage `was` to returned and keep what led to it.
 
@@ -70,7 +70,7 @@ def record(
     return row
 
 
-def change(row: Return, facts: Facts, by: Provider) -> None:
+def change(row: Return, facts: Facts, by: TeamMember) -> None:
     """Correct what led to a return; sends nothing."""
     if row.reason is not facts.reason:
         record_event(row.departure, EventKind.came_back, by, facts.reason)
@@ -78,7 +78,7 @@ def change(row: Return, facts: Facts, by: Provider) -> None:
     db.session.flush()
 
 
-def take_back(departure: Departure, to: Stage | None = None, *, by: Provider) -> bool:
+def take_back(departure: Departure, to: Stage | None = None, *, by: TeamMember) -> bool:
     """Say that the client has not come back after all; the departure goes on from `to`, or from
     where it was. Says whether the thanks could be taken back too, or had not been written.
 

@@ -9,7 +9,7 @@ from service.current import company
 from service.errors import Conflict
 from service.events.actions import record_event
 from service.extensions import db
-from service.models import Departure, EventKind, Provider, SkipReason, Stage
+from service.models import Departure, EventKind, SkipReason, Stage, TeamMember
 from service.protocols.actions import protocols
 from service.protocols.actions.writing import locked, revive
 
@@ -17,7 +17,7 @@ LINE = (Stage.notice, Stage.conversation, Stage.handover, Stage.closed)
 OVER = {Stage.retained: SkipReason.retained, Stage.returned: SkipReason.returned}
 
 
-def move(departure: Departure, to: Stage, *, was: Stage, by: Provider) -> None:
+def move(departure: Departure, to: Stage, *, was: Stage, by: TeamMember) -> None:
     """Move a departure from the stage `was` to another; raises Conflict when it is elsewhere.
 
     A client who stays or comes back gets no farewell mail; leaving that again goes on with them.

@@ -18,12 +18,12 @@ from service.models import (
     EnrolmentState,
     Invitation,
     InvitationKind,
-    Provider,
     Reason,
     Recovery,
     Response,
     ResponseReason,
     Stage,
+    TeamMember,
 )
 from service.paging import Page, cut, page_within
 
@@ -40,7 +40,7 @@ SORTS: dict[str, Any] = {
     "end_on": Departure.end_on,
     "stage": Departure.stage,
     "score": Response.score,
-    "responsible": Provider.name,
+    "responsible": TeamMember.name,
 }
 
 
@@ -116,7 +116,7 @@ def _narrowed(statement: Select[*tuple[Any, ...]], query: Query) -> Select[*tupl
     joined = (
         statement.join(Client, Departure.client_id == Client.id)
         .join(Contact, Departure.contact_id == Contact.id)
-        .outerjoin(Provider, Departure.responsible_id == Provider.id)
+        .outerjoin(TeamMember, Departure.responsible_id == TeamMember.id)
         .outerjoin(Response, Response.departure_id == Departure.id)
         .outerjoin(Recovery, Recovery.departure_id == Departure.id)
         .outerjoin(

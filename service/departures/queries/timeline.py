@@ -23,8 +23,8 @@ from service.models import (
     EventKind,
     MailState,
     OutboxMessage,
-    Provider,
     SkipReason,
+    TeamMember,
 )
 from service.models.steps import Step
 from service.protocols.queries import decisions, evidence, situations
@@ -87,21 +87,21 @@ def coming(situation: Situation) -> list[Item]:
     return sorted(items, key=lambda item: item.at.timestamp() if item.at else float("inf"))
 
 
-def paused_by(departure: Departure) -> Provider | None:
+def paused_by(departure: Departure) -> TeamMember | None:
     """Return who paused the mails last; None when it was the client, by replying."""
     query = (
         select(Event)
         .where(Event.departure_id == departure.id, Event.kind == EventKind.protocol_paused)
         .order_by(Event.id.desc())
-        .options(joinedload(Event.provider))
+        .options(joinedload(Event.member))
     )
     event = db.session.scalars(query.limit(1)).first()
-    return event.provider if event else None
+    return event.member if event else None
 
 
 def _events(departure: Departure) -> Sequence[Event]:
     query = select(Event).where(Event.departure_id == departure.id).order_by(Event.at, Event.id)
-    return db.session.scalars(query.options(joinedload(Event.provider))).all()
+    return db.session.scalars(query.options(joinedload(Event.member))).all()
 
 
 def _mails(departure: Departure) -> Sequence[OutboxMessage]:
@@ -208,8 +208,8 @@ def _told(event: Event) -> Item:
         tone = "late"
     icon = "answer" if event.is_by_contact else "calendar"
     why = event.detail if event.kind in event_rules.WORDS_OF_PEOPLE else ""
-    if not why and event.provider is not None:
-        why = event.provider.name
-    elif event.provider is not None:
-        why = f"{event.provider.name}: {why}"
+    if not why and event.member is not None:
+        why = event.member.name
+    elif event.member is not None:
+        why = f"{event.member.name}: {why}"
     return Item(event.at, icon, what, why, tone)

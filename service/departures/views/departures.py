@@ -6,22 +6,22 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from forms.conversations import EndForm
 from forms.departures import EditForm, RecordForm
+from forms.talk_requests import EndForm
 from forms.texts import tidied
 from service.clients.queries import clients
 from service.clock import now
 from service.departures.actions import departures as actions
 from service.departures.actions import returns, stages
-from service.departures.queries import answers, conversations, departures, timeline
+from service.departures.queries import answers, departures, talk_requests, timeline
 from service.departures.views import forms
-from service.departures.views.conversations import plan_form_of
+from service.departures.views.talk_requests import plan_form_of
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail.policy.legal_basis import widest
 from service.models import Departure, Role, Stage
 from service.protocols.queries import protocols, situations
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.acts import do
 from service.web.lists import searched
 from service.web.names import reason_choices
@@ -73,7 +73,7 @@ def record() -> Page:
         departure = actions.record(
             contact,
             facts,
-            by=current_provider(),
+            by=current_member(),
             sends_mails=form.sends_mails.data,
             protocol=forms.protocol_from(form),
         )
@@ -91,7 +91,7 @@ def record() -> Page:
 def show(public_id: str) -> str:
     """Show all that is known of a departure."""
     departure = the_departure(public_id)
-    talks = conversations.of(departure)
+    talks = talk_requests.of(departure)
     return render_template(
         "provider/departures/show.html",
         departure=departure,
@@ -132,7 +132,7 @@ def change(public_id: str) -> Page:
         return _edit_page(departure, form), 422
     values = forms.values_from(form, departure)
     try:
-        changed = actions.change(departure, values, by=current_provider(), was=form.was.data)
+        changed = actions.change(departure, values, by=current_member(), was=form.was.data)
     except Conflict as conflict:
         db.session.rollback()
         flash(str(conflict), "warning")
@@ -158,7 +158,7 @@ def move(public_id: str) -> Response:
         abort(400)
     if to is Stage.returned and was is not Stage.returned:
         return redirect(url_for("returns.new", public_id=public_id), 303)  # asks what led to it
-    me = current_provider()
+    me = current_member()
     if was is Stage.returned and to is not was:
         do(lambda: returns.take_back(departure, to, by=me), _moved(to))
     else:

@@ -9,11 +9,11 @@ from service.clients.actions import clients
 from service.clock import today
 from service.departures.actions.departures import Facts, seen
 from service.extensions import db
-from service.models import Client, Contact, Departure, Protocol, Provider, Reason
+from service.models import Client, Contact, Departure, Protocol, Reason, TeamMember
 from service.protocols.actions import protocols
 from service.protocols.rules.step_names import protocol_name
 from service.team.views.choices import people_choices
-from service.web.access import current_provider
+from service.web.access import current_member
 from service.web.names import LANGUAGE_NAMES, reason_choices
 from service.web.theme import current_company
 
@@ -39,7 +39,7 @@ def record_form(client: Client | None = None) -> RecordForm:
     company = current_company()
     defaults: dict[str, Any] = {
         "notice_on": today(company.time_zone),
-        "responsible": str(current_provider().id),
+        "responsible": str(current_member().id),
         "language": company.language,
     }
     if client is not None:
@@ -48,7 +48,7 @@ def record_form(client: Client | None = None) -> RecordForm:
     _prepare(form)
     form.protocol.choices = protocol_choices()
     form.language.choices = list(LANGUAGE_NAMES.items())
-    known_to = db.session.get(Provider, client.responsible_id or 0) if client else None
+    known_to = db.session.get(TeamMember, client.responsible_id or 0) if client else None
     form.responsible.choices = people_choices(known_to)
     known = clients.find(form.client.data) if form.is_submitted() and form.client.data else None
     form.known = {contact.email_key: contact.name for contact in known.contacts} if known else {}
@@ -91,7 +91,7 @@ def contact_from(form: RecordForm) -> Contact:
         name=form.contact_name.data or form.known[form.email.data.casefold()],
         email=form.email.data,
         language=form.language.data,
-        source=_("recorded by %(name)s", name=current_provider().name),
+        source=_("recorded by %(name)s", name=current_member().name),
     )
 
 
@@ -133,8 +133,8 @@ def _prepare(form: FactsForm) -> None:
     form.today = today(current_company().time_zone)
 
 
-def _person(form: FactsForm) -> Provider | None:
-    return db.session.get(Provider, int(form.responsible.data)) if form.responsible.data else None
+def _person(form: FactsForm) -> TeamMember | None:
+    return db.session.get(TeamMember, int(form.responsible.data)) if form.responsible.data else None
 
 
 def _of_client(client: Client) -> dict[str, Any]:

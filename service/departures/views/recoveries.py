@@ -10,7 +10,7 @@ from service.departures.actions import recoveries as actions
 from service.departures.queries import recoveries
 from service.extensions import db
 from service.models import Departure, Recovery, Role
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.acts import do
 
 blueprint = Blueprint("recoveries", __name__, url_prefix="/recoveries")
@@ -43,7 +43,7 @@ def close(public_id: str) -> Page:
     if not form.validate():
         return _page(recovery, form), 422
     is_resolved = form.is_resolved.data == "yes"
-    note, me = form.note.data or "", current_provider()
+    note, me = form.note.data or "", current_member()
     said = _("Closed. The farewell mails of this client go on.")
     if not do(lambda: actions.close(recovery, is_resolved=is_resolved, note=note, by=me), said):
         return _page(the_recovery(public_id), form), 409
@@ -54,7 +54,7 @@ def close(public_id: str) -> Page:
 @requires(Role.member)
 def reopen(public_id: str) -> Response:
     """Take the closing back."""
-    actions.reopen(the_recovery(public_id), current_provider())
+    actions.reopen(the_recovery(public_id), current_member())
     db.session.commit()
     flash(_("It is open again. No testimonial is asked for meanwhile."), "success")
     return redirect(url_for(".show", public_id=public_id), 303)

@@ -12,14 +12,14 @@ from service.clients.queries import clients
 from service.clock import today
 from service.departures.actions import returns as actions
 from service.departures.actions.returns import Facts
-from service.departures.queries import conversations, returns
+from service.departures.queries import returns, talk_requests
 from service.departures.views.departures import the_departure
 from service.departures.views.filters import chosen, name_of, periods, rows_of
 from service.errors import Conflict
 from service.extensions import db
 from service.labels import label, reason_of_return
 from service.models import Departure, MailKind, OutboxMessage, Return, ReturnReason, Role, Stage
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.acts import do
 from service.web.theme import current_company
 
@@ -86,7 +86,7 @@ def record(public_id: str) -> Page:
         return _page(departure, form), 422
     facts = _facts(form, departure)
     if known is not None:
-        actions.change(known, facts, current_provider())
+        actions.change(known, facts, current_member())
         db.session.commit()
         flash(_("Saved."), "success")
         return _to(departure)
@@ -94,7 +94,7 @@ def record(public_id: str) -> Page:
         was = Stage(form.was.data or "")
     except ValueError:
         abort(400)
-    me, thanks = current_provider(), bool(form.sends_thanks.data)
+    me, thanks = current_member(), bool(form.sends_thanks.data)
     said = _("They are back. No farewell mail goes out any more.")
     if thanks and not departure.client.is_sample:
         said = _("They are back. Your thanks go out in ten minutes; until then you can undo it.")
@@ -108,7 +108,7 @@ def undo(public_id: str) -> Response:
     """Take it back: they have not come back after all."""
     departure = the_departure(public_id)
     try:
-        is_unsaid = actions.take_back(departure, by=current_provider())
+        is_unsaid = actions.take_back(departure, by=current_member())
     except Conflict as conflict:
         db.session.rollback()
         flash(str(conflict), "warning")
@@ -126,7 +126,7 @@ def _to(departure: Departure) -> Response:
 
 
 def _form(departure: Departure) -> ReturnForm:
-    """Return the form: what is known, or what the last conversation suggests."""
+    """Return the form: what is known, or what the last talk request suggests."""
     known = actions.of(departure)
     form = ReturnForm(data=_known(known) if known else _proposed(departure))
     form.notice_on = departure.notice_on
@@ -148,8 +148,8 @@ def _known(known: Return) -> dict[str, Any]:
 
 
 def _proposed(departure: Departure) -> dict[str, Any]:
-    conversation = conversations.last_with(departure)
-    mail = conversation.mail if conversation else None
+    talk_request = talk_requests.last_with(departure)
+    mail = talk_request.mail if talk_request else None
     return {
         "returned_on": today(current_company().time_zone),
         "service": departure.service,

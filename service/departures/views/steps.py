@@ -12,7 +12,7 @@ from service.models import Role
 from service.protocols.actions import protocols, steps
 from service.protocols.rules.step_names import protocol_name
 from service.protocols.views.protocols import the_protocol
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.acts import do
 
 blueprint = Blueprint("steps", __name__, url_prefix="/departures/<public_id>")
@@ -75,5 +75,5 @@ def resume(public_id: str) -> Response:
 def _do(public_id: str, said: str, act: Callable[..., object], *what: object) -> Response:
     """Act on the departure, and go back to its page with what came of it."""
     departure = the_departure(public_id)
-    do(lambda: act(departure, *what, current_provider()), said)
+    do(lambda: act(departure, *what, current_member()), said)
     return redirect(url_for("departures.show", public_id=public_id) + "#timeline", 303)

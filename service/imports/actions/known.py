@@ -7,7 +7,7 @@ from service.config import LANGUAGES
 from service.extensions import db
 from service.imports.rules import Known, plain
 from service.labels import label
-from service.models import Provider, Reason
+from service.models import Reason, TeamMember
 
 
 def known() -> Known:
@@ -16,5 +16,5 @@ def known() -> Known:
     for language in LANGUAGES:
         with force_locale(language):
             reasons |= {plain(label(reason)): reason for reason in Reason}
-    addresses = db.session.scalars(select(Provider.email).where(Provider.is_active))
+    addresses = db.session.scalars(select(TeamMember.email).where(TeamMember.is_active))
     return Known(reasons, frozenset(address.casefold() for address in addresses))

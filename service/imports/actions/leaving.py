@@ -23,7 +23,7 @@ from service.models import (
     Event,
     EventKind,
     Protocol,
-    Provider,
+    TeamMember,
 )
 from service.models.protocols import fitting
 from service.protocols.actions import protocols
@@ -36,7 +36,7 @@ def insert_departures(
     drafts: Sequence[DepartureDraft],
     client_ids: dict[str, int],
     contact_ids: dict[int, int],
-    by: Provider | None,
+    by: TeamMember | None,
 ) -> None:
     """Insert new departures with their reasons, events and enrolments: a statement for each."""
     rows, day = [], today(company().time_zone)
@@ -75,7 +75,7 @@ def _facts(draft: DepartureDraft) -> Facts:
     return Facts(**{**told, "service": service_of(draft), "source": SOURCE})
 
 
-def update_departures(drafts: Sequence[DepartureDraft], by: Provider | None) -> None:
+def update_departures(drafts: Sequence[DepartureDraft], by: TeamMember | None) -> None:
     """Change what the list says otherwise, and begin the protocols that it asks for."""
     touched: dict[int, tuple[Departure, list[str]]] = {}
     begun: list[Departure] = []

@@ -10,7 +10,7 @@ from service.extensions import db
 from service.imports.actions.drafts import ContactDraft, Drafts
 from service.imports.actions.matching import match
 from service.mail.policy import suppressions
-from service.models import Client, Consent, ConsentPurpose, Contact, Departure, Provider
+from service.models import Client, Consent, ConsentPurpose, Contact, Departure, TeamMember
 
 AT_ONCE = 5_000  # values in one IN: SQLite takes 32,766 and PostgreSQL 65,535
 T = TypeVar("T")
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def responsibles() -> dict[str, int]:
     """Return the ids of providers by address."""
-    rows = db.session.execute(select(Provider.email, Provider.id).where(Provider.is_active))
+    rows = db.session.execute(select(TeamMember.email, TeamMember.id).where(TeamMember.is_active))
     return {email.casefold(): id_ for email, id_ in rows}
 
 

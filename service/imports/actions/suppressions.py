@@ -21,10 +21,10 @@ from service.imports.rules.suppressions import Entry, Reading
 from service.mail.policy import suppressions
 from service.models import (
     Contact,
-    Provider,
     Suppression,
     SuppressionChange,
     SuppressionReason,
+    TeamMember,
 )
 from service.tokens import new_public_id
 
@@ -59,7 +59,7 @@ class Plan:
         return f"{len(self.rows)}-{self.unchanged}-{self.contacts}"
 
 
-def plan(reading: Reading, *, file: str = "", by: Provider | None = None) -> Plan:
+def plan(reading: Reading, *, file: str = "", by: TeamMember | None = None) -> Plan:
     """Compare what was read with the list: a few queries, however long it is.
 
     `file` is kept as the words of those entries that bring none.
@@ -84,7 +84,7 @@ def plan(reading: Reading, *, file: str = "", by: Provider | None = None) -> Pla
     return found
 
 
-def carry_out(reading: Reading, *, file: str = "", by: Provider | None = None) -> Plan:
+def carry_out(reading: Reading, *, file: str = "", by: TeamMember | None = None) -> Plan:
     """Put the list in and return what it came to. Imports take turns.
 
     Raises Refused, with nothing changed, when something in the list is wrong.
@@ -116,7 +116,7 @@ def _held(hashes: Iterable[str]) -> set[Key]:
     return held
 
 
-def _row(entry: Entry, hashed: str, file: str, by: Provider | None) -> dict[str, Any]:
+def _row(entry: Entry, hashed: str, file: str, by: TeamMember | None) -> dict[str, Any]:
     return {
         "address_hash": hashed,
         "address": entry.email or None,

@@ -16,7 +16,7 @@ from service.imports.actions.drafts import ClientDraft, ContactDraft, Draft
 from service.imports.actions.leaving import insert_departures, update_departures
 from service.imports.actions.plans import Plan, plan
 from service.imports.rules import Reading
-from service.models import Client, Contact, Provider
+from service.models import Client, Contact, TeamMember
 
 ONE_IMPORT = 4_712_026  # the name of our lock on PostgreSQL; SQLite has one writer anyway
 
@@ -25,7 +25,7 @@ def carry_out(
     reading: Reading,
     *,
     protocol_since: date | None = None,
-    by: Provider | None = None,
+    by: TeamMember | None = None,
     source: str = "",
 ) -> Plan:
     """Bring a list in and return what it came to. `source` says how the addresses came to us.
@@ -48,7 +48,7 @@ def carry_out(
     return done
 
 
-def _write(done: Plan, by: Provider | None, source: str) -> None:
+def _write(done: Plan, by: TeamMember | None, source: str) -> None:
     drafts = done.drafts
     ids = _insert_clients([draft for draft in drafts.clients.values() if draft.standing is None])
     ids |= {draft.key: draft.standing.id for draft in drafts.clients.values() if draft.standing}

@@ -20,7 +20,7 @@ from service.imports.rules import MOST_BYTES, Reading, read_file, too_large
 from service.imports.rules.columns import SPANISH, Column
 from service.imports.views import uploads
 from service.models import Role
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.language import select_language
 
 blueprint = Blueprint("imports", __name__, url_prefix="/imports")
@@ -96,7 +96,7 @@ def confirm(key: str) -> Page:
     form = ConfirmForm()
     if kept is None or not form.validate():
         return _gone()
-    since, me = form.since.data, current_provider()
+    since, me = form.since.data, current_member()
     source = _("import: %(file)s", file=kept.name)
     done = uploads.carry_out(
         kept,

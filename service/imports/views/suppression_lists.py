@@ -13,7 +13,7 @@ from service.imports.actions.uploads import Upload
 from service.imports.rules import suppressions as reading
 from service.imports.views import uploads
 from service.models import Role
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 
 blueprint = Blueprint("suppression_lists", __name__, url_prefix="/suppressions/import")
 
@@ -58,7 +58,7 @@ def confirm(key: str) -> Page:
         return _gone()
     done = uploads.carry_out(
         kept,
-        lambda: lists.carry_out(_read(kept), file=kept.name, by=current_provider()),
+        lambda: lists.carry_out(_read(kept), file=kept.name, by=current_member()),
         form.shown.data,
     )
     if done is None:

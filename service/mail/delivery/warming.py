@@ -10,13 +10,13 @@ from service.extensions import db
 from service.mail.delivery import breaker, delivery, leases, prepared
 from service.mail.rendering import rendering
 from service.mail.rendering.samples import sample
-from service.models import MailKind, Provider
+from service.models import MailKind, TeamMember
 
 
 def warm() -> None:
     """Render a sample of every kind and ask the queries of a batch, for nobody."""
     facts = rendering.company_facts()
-    nobody = Provider(name="Marta Ruiz", email="marta@example.com", is_active=True)
+    nobody = TeamMember(name="Marta Ruiz", email="marta@example.com", is_active=True)
     for kind in MailKind:
         for language in LANGUAGES:
             rendering.render_context(sample(kind, language, nobody, facts.company), facts)

@@ -25,8 +25,8 @@ from service.models import (
     MailKind,
     NewsletterIssue,
     OutboxMessage,
-    Provider,
     SkipReason,
+    TeamMember,
     Testimonial,
     TestimonialState,
 )
@@ -48,7 +48,7 @@ def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
         .options(
             joinedload(OutboxMessage.contact).joinedload(Contact.client),
             joinedload(OutboxMessage.departure).lazyload(Departure.reason_rows),
-            selectinload(OutboxMessage.provider),
+            selectinload(OutboxMessage.member),
             selectinload(OutboxMessage.sender),
             selectinload(OutboxMessage.reply_to),
         )
@@ -69,7 +69,7 @@ def _introduce(rows: Sequence[OutboxMessage]) -> None:
         query = select(Contact).where(Contact.id.in_(missing)).options(joinedload(Contact.client))
         contacts |= {contact.id: contact for contact in db.session.scalars(query)}
     responsible = {each.responsible_id for each in departures if each.responsible_id}
-    query_ = select(Provider).where(Provider.id.in_(responsible))
+    query_ = select(TeamMember).where(TeamMember.id.in_(responsible))
     providers = {one.id: one for one in db.session.scalars(query_)} if responsible else {}
     given = defaultdict(list)
     of_these = among(DepartureReason.departure_id, {each.id for each in departures})
@@ -85,7 +85,7 @@ def _introduce(rows: Sequence[OutboxMessage]) -> None:
 
 def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
     """Return the reason of each row that may no longer go, by id; a fixed number of queries."""
-    emails = [reader.email for row in rows if (reader := row.contact or row.provider)]
+    emails = [reader.email for row in rows if (reader := row.contact or row.member)]
     unwanted = suppressions.find_all(emails)
     gone = _withdrawn(rows) | _of_issues(rows) | greetings.stopped(rows, at)
     _held = company()  # held, so that the gate finds it in the session for every row
@@ -102,8 +102,8 @@ def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason
 def _reason(row: OutboxMessage, unwanted: suppressions.Found, at: datetime) -> SkipReason | None:
     if row.expires_at is not None and row.expires_at <= at:
         return SkipReason.expired
-    reader = row.contact or row.provider
-    if reader is None or (row.provider is not None and not row.provider.is_active):
+    reader = row.contact or row.member
+    if reader is None or (row.member is not None and not row.member.is_active):
         return SkipReason.withdrawn
     return outbox.why_not(row.kind, reader, row.departure, row.step or "", unwanted, at)
 

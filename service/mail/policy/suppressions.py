@@ -21,11 +21,11 @@ from service.models import (
     Contact,
     MailState,
     OutboxMessage,
-    Provider,
     Suppression,
     SuppressionChange,
     SuppressionReason,
     SuppressionScope,
+    TeamMember,
 )
 from service.tokens import new_public_id
 
@@ -70,7 +70,7 @@ def add(
     scope: SuppressionScope = SuppressionScope.unasked,
     detail: str = "",
     source: str = "",
-    provider: Provider | None = None,
+    member: TeamMember | None = None,
 ) -> Suppression:
     """Suppress `email` for a scope and log it. Twice is once: the first one's date stays.
 
@@ -88,7 +88,7 @@ def add(
             "scope": scope,
             "source": source[:MOST_OF_SOURCE],
             "detail": detail,
-            "provider_id": provider.id if provider else None,
+            "provider_id": member.id if member else None,
             "created_at": now(),
         }
     )
@@ -120,11 +120,11 @@ def take_back(emails: Iterable[str]) -> None:
     at the mark before the first byte that they are its own no more; the next claim asks again.
     """
     keys = {email_key(email) for email in emails}
-    reader = or_(Contact.email_key.in_(keys), func.lower(Provider.email).in_(keys))
+    reader = or_(Contact.email_key.in_(keys), func.lower(TeamMember.email).in_(keys))
     held = (
         select(OutboxMessage.id)
         .outerjoin(OutboxMessage.contact)
-        .outerjoin(OutboxMessage.provider)
+        .outerjoin(OutboxMessage.member)
         .where(rarely(OutboxMessage.state == MailState.sending), reader)
         .where(OutboxMessage.handing_over_at.is_(None))
         .with_for_update(skip_locked=True, of=OutboxMessage)  # one that is locked is just leaving
@@ -183,7 +183,7 @@ def stopping(rows: Iterable[Row], rules: Rules) -> Row | None:
     return next((row for row in rows if _stops(row.scope, rules)), None)
 
 
-def lift(row: Suppression, why: str, *, source: str, provider: Provider | None = None) -> bool:
+def lift(row: Suppression, why: str, *, source: str, member: TeamMember | None = None) -> bool:
     """Take one suppression off the list and log it; False when another was as quick."""
     gone = db.session.execute(delete(Suppression).where(Suppression.id == row.id))
     if not gone.rowcount:  # type: ignore[attr-defined]
@@ -195,7 +195,7 @@ def lift(row: Suppression, why: str, *, source: str, provider: Provider | None =
         is_lifted=True,
         why=why,
         source=source[:MOST_OF_SOURCE],
-        provider_id=provider.id if provider else None,
+        provider_id=member.id if member else None,
     )
     db.session.add(change)
     db.session.flush()

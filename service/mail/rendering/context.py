@@ -27,12 +27,12 @@ from service.models import (
     Client,
     Company,
     Contact,
-    Conversation,
     Departure,
     MailKind,
-    Provider,
     Reason,
     Response,
+    TalkRequest,
+    TeamMember,
     Testimonial,
 )
 from service.models.greetings import Occasion
@@ -56,7 +56,7 @@ LINK = {
     MailKind.alert_new_answer: "departure_url",
     MailKind.alert_low_score: "departure_url",
     MailKind.alert_testimonial: "moderation_url",
-    MailKind.alert_door_open: "conversation_url",
+    MailKind.alert_door_open: "talk_request_url",
     MailKind.alert_mail_trouble: "deliveries_url",
     MailKind.password_link: "password_url",
     MailKind.test_mail: "previews_url",
@@ -82,8 +82,8 @@ def content(context: MailContext, company: Company) -> Content:
     said = Content()
     if context.row.contact:
         _add_client_side(said, context, context.row.contact, company)
-    elif context.row.provider:
-        _add_team_side(said, context, context.row.provider, company)
+    elif context.row.member:
+        _add_team_side(said, context, context.row.member, company)
     if context.custom_text and context.custom_text.is_counted:
         said.choices["is_counted"] = "yes"
     _add_link(said, context)
@@ -124,16 +124,16 @@ def _add_greeting(said: Content, context: MailContext, contact: Contact, company
 
 
 def _add_team_side(
-    said: Content, context: MailContext, provider: Provider, company: Company
+    said: Content, context: MailContext, member: TeamMember, company: Company
 ) -> None:
-    said.words["reader_name"] = one_line(provider.name).partition(" ")[0]
+    said.words["reader_name"] = one_line(member.name).partition(" ")[0]
     if context.row.departure:
         _add_departure(said, context.row.departure)
-        if context.row.departure.responsible is provider:
+        if context.row.departure.responsible is member:
             said.choices["is_responsible"] = "yes"
     with force_locale(context.row.language):
-        if context.conversation:
-            _add_talk_request(said, context.conversation, context.row.departure, provider)
+        if context.talk_request:
+            _add_talk_request(said, context.talk_request, context.row.departure, member)
         if context.row.kind is MailKind.alert_mail_trouble:
             _add_trouble(said, context.row.context, company)
         if context.response:
@@ -153,11 +153,11 @@ def _add_link(said: Content, context: MailContext) -> None:
         "answer_url": (context.response, links.answer),
         "testimonial_url": (context.testimonial_invitation, links.testimonial),
         "departure_url": (context.row.departure, links.departure),
-        "conversation_url": (context.conversation, links.conversation),
+        "talk_request_url": (context.talk_request, links.talk_request),
         "quote_url": (context.testimonial, links.quote),
         "moderation_url": (context.testimonial, links.moderation),
         "password_url": (context.link, links.password),
-        "door_url": (context.row.contact, lambda contact: links.door(contact, context.row)),
+        "door_url": (context.row.contact, lambda contact: links.talk(contact, context.row)),
         "view_url": (context.issue, links.issue),
         "previews_url": (context.row, lambda _: links.previews()),
         "deliveries_url": (context.row, lambda _: links.deliveries()),
@@ -207,21 +207,21 @@ def _add_contact(said: Content, contact: Contact, client: Client) -> None:
 
 
 def _add_talk_request(
-    said: Content, conversation: Conversation, departure: Departure | None, provider: Provider
+    said: Content, talk_request: TalkRequest, departure: Departure | None, member: TeamMember
 ) -> None:
     """Add what a contact says who would like to talk; of them there may be no departure."""
-    contact = conversation.contact
+    contact = talk_request.contact
     _add_contact(said, contact, contact.client)
     if departure is None:
         said.choices["is_without_departure"] = "yes"
-        if contact.client.responsible_id == provider.id:
+        if contact.client.responsible_id == member.id:
             said.choices["is_responsible"] = "yes"
-    part = day_part_name(conversation.day_part) if conversation.day_part else ""
+    part = day_part_name(talk_request.day_part) if talk_request.day_part else ""
     said.words |= {
-        "message": quoted(conversation.message, QUOTE_OCTETS),
-        "channel": channel_name(conversation.channel) if conversation.channel else "",
-        "given_phone": one_line(conversation.phone),
-        "suits": ", ".join(words for words in (part, one_line(conversation.suits)) if words),
+        "message": quoted(talk_request.message, QUOTE_OCTETS),
+        "channel": channel_name(talk_request.channel) if talk_request.channel else "",
+        "given_phone": one_line(talk_request.phone),
+        "suits": ", ".join(words for words in (part, one_line(talk_request.suits)) if words),
     }
 
 

@@ -39,7 +39,7 @@ def _asked_for(custom_text: Text, kind: MailKind) -> tuple[str, ...]:
 def _word(context: MailContext, word: str, our_name: str) -> str:
     contact, departure = context.row.contact, context.row.departure
     if word == "door_url" and contact:
-        return links.door(contact)
+        return links.talk(contact)
     known: dict[str, Any] = {
         "full_name": contact and contact.name,
         "client": contact and contact.client and contact.client.name,

@@ -68,7 +68,7 @@ class Placeholder:
         """Whether mails of `kind` have it."""
         if self.of_departure and kind.value in OF_NO_DEPARTURE:
             return False
-        return not RULES[kind].to_provider and (self.kinds is None or kind in self.kinds)
+        return not RULES[kind].to_team and (self.kinds is None or kind in self.kinds)
 
 
 ALL = (

@@ -14,16 +14,16 @@ from service.mail.rendering.texts import Text
 from service.mail.rows import among
 from service.models import (
     Contact,
-    Conversation,
     Departure,
     Invitation,
     InvitationKind,
     MailKind,
     NewsletterIssue,
     OutboxMessage,
-    Provider,
-    ProviderLink,
+    PasswordLink,
     Response,
+    TalkRequest,
+    TeamMember,
     Testimonial,
 )
 
@@ -52,16 +52,16 @@ class MailContext:
     testimonial_invitation: Invitation | None = None
     response: Response | None = None
     testimonial: Testimonial | None = None
-    link: ProviderLink | None = None
+    link: PasswordLink | None = None
     custom_text: Text | None = None  # in place of the templates
     like: Departure | None = None  # whose names a test mail shows
     issue: NewsletterIssue | None = None  # of a newsletter
-    conversation: Conversation | None = None  # with a contact who would like to talk
+    talk_request: TalkRequest | None = None  # with a contact who would like to talk
 
     @property
-    def responsible(self) -> Provider | None:
+    def responsible(self) -> TeamMember | None:
         """Who signs: the sender that the row names, or else the departure's responsible."""
-        if RULES[self.row.kind].to_provider:
+        if RULES[self.row.kind].to_team:
             return None
         departure = self.row.departure
         return self.row.sender or (departure.responsible if departure else None)
@@ -81,7 +81,7 @@ def load(rows: Sequence[OutboxMessage]) -> list[MailContext]:
     for context, testimonial in _of_departures(Testimonial, contexts, ABOUT_TESTIMONIALS):
         context.testimonial = testimonial
     _load_links(contexts)
-    _load_conversations(contexts)
+    _load_talk_requests(contexts)
     _load_issues(contexts)
     return contexts
 
@@ -91,7 +91,7 @@ def _load_people(rows: Sequence[OutboxMessage]) -> None:
 
     Rows that were claimed have them already.
     """
-    rows = [row for row in rows if {"contact", "provider"} & inspect(row).unloaded]
+    rows = [row for row in rows if {"contact", "member"} & inspect(row).unloaded]
     if not rows:
         return
     departure = joinedload(OutboxMessage.departure)
@@ -100,7 +100,7 @@ def _load_people(rows: Sequence[OutboxMessage]) -> None:
         .where(OutboxMessage.id.in_([row.id for row in rows]))
         .options(
             joinedload(OutboxMessage.contact),
-            joinedload(OutboxMessage.provider),
+            joinedload(OutboxMessage.member),
             joinedload(OutboxMessage.sender),
             joinedload(OutboxMessage.reply_to),
             departure.joinedload(Departure.client),
@@ -138,27 +138,27 @@ def _load_links(contexts: Sequence[MailContext]) -> None:
     for context in contexts:
         extra = context.row.context or {}
         if context.row.kind is MailKind.password_link and "link_id" in extra:
-            context.link = db.session.get(ProviderLink, extra["link_id"])
+            context.link = db.session.get(PasswordLink, extra["link_id"])
         if context.row.kind is MailKind.test_mail and "like" in extra:
             people = (Departure.client, Departure.contact, Departure.responsible)
             options = [joinedload(of) for of in people]
             context.like = db.session.get(Departure, extra["like"], options=options)
 
 
-def _load_conversations(contexts: Sequence[MailContext]) -> None:
+def _load_talk_requests(contexts: Sequence[MailContext]) -> None:
     """Find what the contacts said who would like to talk; what is gone stays None."""
     about = [context for context in contexts if context.row.kind is MailKind.alert_door_open]
     if not about:
         return
     ids = {(context.row.context or {}).get("conversation_id") for context in about}
     query = (
-        select(Conversation)
-        .where(Conversation.id.in_(ids - {None}))
-        .options(joinedload(Conversation.contact).joinedload(Contact.client))
+        select(TalkRequest)
+        .where(TalkRequest.id.in_(ids - {None}))
+        .options(joinedload(TalkRequest.contact).joinedload(Contact.client))
     )
     found = {row.id: row for row in db.session.scalars(query)}
     for context in about:
-        context.conversation = found.get((context.row.context or {}).get("conversation_id", 0))
+        context.talk_request = found.get((context.row.context or {}).get("conversation_id", 0))
 
 
 def _load_issues(contexts: Sequence[MailContext]) -> None:

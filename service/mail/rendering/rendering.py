@@ -17,7 +17,7 @@ from service.mail.rendering.related_rows import MailContext, load
 from service.mail.rendering.samples import sample
 from service.mail.rendering.sanitize import one_line
 from service.mail.rendering.wire import Encoded, Picture
-from service.models import Company, MailKind, OutboxMessage, Provider
+from service.models import Company, MailKind, OutboxMessage, TeamMember
 
 Address = tuple[str, str]  # (display name, address)
 
@@ -93,11 +93,11 @@ def sender_address(company_row: Company) -> str:
 def render_context(context: MailContext, facts: CompanyFacts) -> Rendering:
     """Return the mail about `context`; raises Unwritable or BadHeader."""
     sampled = (context.row.context or {}).get("sample")
-    if sampled in SAMPLED and context.row.provider:
-        return _sample_for(context, MailKind(sampled), context.row.provider, facts)
+    if sampled in SAMPLED and context.row.member:
+        return _sample_for(context, MailKind(sampled), context.row.member, facts)
     row, said = context.row, content(context, facts.company)
-    to_provider = RULES[row.kind].to_provider
-    branding = facts.plain_branding if to_provider else facts.branding
+    to_team = RULES[row.kind].to_team
+    branding = facts.plain_branding if to_team else facts.branding
     if row.kind is MailKind.test_mail:
         said.words["sender"] = facts.address
     if context.custom_text:
@@ -122,7 +122,7 @@ def render_context(context: MailContext, facts: CompanyFacts) -> Rendering:
 
 
 def _sample_for(
-    context: MailContext, kind: MailKind, to: Provider, facts: CompanyFacts
+    context: MailContext, kind: MailKind, to: TeamMember, facts: CompanyFacts
 ) -> Rendering:
     """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
     row = context.row
@@ -141,13 +141,13 @@ def _sample_for(
 def _sender_name(context: MailContext, branding: Branding) -> str:
     if context.responsible:
         return f"{one_line(context.responsible.name)} ({branding.name})"
-    if RULES[context.row.kind].to_provider and branding.is_named:
+    if RULES[context.row.kind].to_team and branding.is_named:
         return f"{PRODUCT} ({branding.name})"
     return branding.name
 
 
 def _recipient(row: OutboxMessage) -> Address:
-    reader = row.contact or row.provider
+    reader = row.contact or row.member
     if reader is None:
         raise headers.BadAddress("the mail is to nobody")
     return one_line(reader.name), headers.checked("To", reader.email)
@@ -155,8 +155,8 @@ def _recipient(row: OutboxMessage) -> Address:
 
 def _reply_address(context: MailContext) -> Address | None:
     """Return who reads the replies: the responsible; of "I'd like to talk", the contact."""
-    if context.conversation:
-        contact = context.conversation.contact
+    if context.talk_request:
+        contact = context.talk_request.contact
         return one_line(contact.name), headers.checked("Reply-To", contact.email)
     if context.responsible:
         return one_line(context.responsible.name), context.responsible.email

@@ -21,7 +21,6 @@ from service.models import (
     Client,
     Company,
     Contact,
-    Conversation,
     DayPart,
     Departure,
     Invitation,
@@ -29,10 +28,11 @@ from service.models import (
     MailKind,
     NewsletterIssue,
     OutboxMessage,
-    Provider,
-    ProviderLink,
+    PasswordLink,
     Reason,
     Response,
+    TalkRequest,
+    TeamMember,
     Testimonial,
 )
 from service.models.clients import name_key
@@ -46,7 +46,7 @@ NO_MAIL = "A" * 22  # sixteen zero octets: the form of a mail's public id, and n
 def sample(
     kind: MailKind,
     language: str,
-    sender: Provider,
+    sender: TeamMember,
     company: Company,
     like: Departure | None = None,
 ) -> MailContext:
@@ -70,8 +70,8 @@ def sample(
             row.departure = None
         if kind is MailKind.alert_mail_trouble:
             row.departure, row.context = None, _trouble()
-        if RULES[kind].to_provider:
-            row.provider = sender
+        if RULES[kind].to_team:
+            row.member = sender
         else:
             row.contact, row.sender = departure.contact, sender
         closes_at = now() + timedelta(days=60)
@@ -87,9 +87,9 @@ def sample(
             testimonial_invitation=testimonial,
             response=_response(departure, language, failed=kind is MailKind.alert_low_score),
             testimonial=_testimonial(departure, language),
-            link=_whole(ProviderLink, public_id=NOWHERE, expires_at=now() + timedelta(days=2)),
+            link=_whole(PasswordLink, public_id=NOWHERE, expires_at=now() + timedelta(days=2)),
             issue=_whole(NewsletterIssue, public_id=NOWHERE, number=1, due_at=now(), texts={}),
-            conversation=_conversation(departure) if kind is MailKind.alert_door_open else None,
+            talk_request=_talk_request(departure) if kind is MailKind.alert_door_open else None,
         )
 
 
@@ -105,9 +105,9 @@ def _whole(model: type[Row], **values: Any) -> Row:
     return row
 
 
-def _conversation(departure: Departure) -> Conversation:
+def _talk_request(departure: Departure) -> TalkRequest:
     return _whole(
-        Conversation,
+        TalkRequest,
         public_id=NOWHERE,
         contact=departure.contact,
         asked_on=now().date(),
@@ -129,7 +129,7 @@ def _trouble() -> dict[str, Any]:
 
 
 def _departure(
-    responsible: Provider, company: Company, like: Departure | None, language: str
+    responsible: TeamMember, company: Company, like: Departure | None, language: str
 ) -> Departure:
     three_years_ago = today(company.time_zone) - timedelta(days=3 * 366)
     client_name = like.client.name if like else "Bodegas Ruy Díaz"

@@ -13,13 +13,13 @@ from service.mail.rendering.rendering import Rendering
 from service.mail.rendering.samples import sample
 from service.mail.rendering.text_checks import Faults, check, no_picture
 from service.mail.rendering.texts import Text
-from service.models import Departure, MailKind, Provider
+from service.models import Departure, MailKind, TeamMember
 
 MORE = 4 * 1024  # octets for the header, and for longer names than those of the sample
 
 
 def preview(
-    kind: MailKind, language: str, text: Text, sender: Provider, like: Departure | None = None
+    kind: MailKind, language: str, text: Text, sender: TeamMember, like: Departure | None = None
 ) -> Rendering:
     """Return the mail that `text` makes, as for `like` or for a sample client."""
     with db.session.no_autoflush:
@@ -29,7 +29,7 @@ def preview(
         return rendering.render_context(context, facts)
 
 
-def examples(kind: MailKind, language: str, sender: Provider) -> dict[str, str]:
+def examples(kind: MailKind, language: str, sender: TeamMember) -> dict[str, str]:
     """Return what each placeholder that is a word becomes for the sample client, by its name."""
     asked = [one for one in placeholders.of(kind) if one.is_in_subjects]
     all_of_them = Text("", " ".join(one.written for one in asked))
@@ -45,7 +45,7 @@ def faults(
     kind: MailKind,
     language: str,
     text: Text,
-    sender: Provider,
+    sender: TeamMember,
     is_hosted: Callable[[str], bool] = no_picture,
 ) -> Faults:
     """Return all that is wrong with `text`: what it says, and the size of the mail it makes."""
@@ -60,7 +60,7 @@ def faults(
     return found
 
 
-def is_too_large(kind: MailKind, language: str, text: Text, sender: Provider) -> bool:
+def is_too_large(kind: MailKind, language: str, text: Text, sender: TeamMember) -> bool:
     """Say whether the mail that `text` makes would be cut by mail programs."""
     mail = preview(kind, language, text, sender)
     logo = 0 if text.is_long else LOGO_LIMIT * 4 // 3

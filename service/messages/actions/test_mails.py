@@ -5,13 +5,13 @@ from typing import Any
 from service import clock
 from service.mail import outbox
 from service.mail.rendering.texts import Text
-from service.models import Departure, MailKind, OutboxMessage, Provider
+from service.models import Departure, MailKind, OutboxMessage, TeamMember
 
 
 def send(
     kind: MailKind,
     language: str,
-    to: Provider,
+    to: TeamMember,
     custom_text: Text | None = None,
     like: Departure | None = None,
 ) -> OutboxMessage | None:

@@ -9,7 +9,7 @@ from service.clock import now
 from service.errors import Conflict
 from service.extensions import db
 from service.mail.rendering.texts import Text
-from service.models import MailText, Provider
+from service.models import MailText, TeamMember
 
 
 def find(place: str, language: str, protocol_id: int | None = None) -> MailText | None:
@@ -28,7 +28,7 @@ def save(
     language: str,
     text: Text,
     *,
-    by: Provider,
+    by: TeamMember,
     was: int,
     protocol_id: int | None = None,
 ) -> MailText:
@@ -43,7 +43,7 @@ def save(
     try:
         with db.session.begin_nested():  # so that the session is of use when it fails
             db.session.add(row)
-            row.subject, row.body, row.provider = text.subject, text.body, by
+            row.subject, row.body, row.member = text.subject, text.body, by
             row.updated_at = now()
     except (IntegrityError, StaleDataError) as error:  # somebody saved between our two statements
         raise _conflict() from error

@@ -30,7 +30,7 @@ from service.mail.rendering.wire import decoded
 from service.messages import queries as texts
 from service.messages.actions import test_mails
 from service.models import MailKind, Role
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 
 VIEWS = ("phone", "desk", "text")
 
@@ -41,13 +41,13 @@ blueprint = Blueprint("mails", __name__, url_prefix="/mails")
 @requires(Role.viewer)
 def index() -> str:
     """List the kinds: those to clients in the order of a departure, then those to the team."""
-    language = current_provider().language or rendering.company_facts().company.language
+    language = current_member().language or rendering.company_facts().company.language
     mails = _rendered_all(list(MailKind), language)
     subjects = {kind: mail.subject for kind, mail in zip(MailKind, mails, strict=True)}
     return render_template(
         "provider/messages/mails/index.html",
-        to_clients=[kind for kind in MailKind if not RULES[kind].to_provider],
-        to_team=[kind for kind in MailKind if RULES[kind].to_provider],
+        to_clients=[kind for kind in MailKind if not RULES[kind].to_team],
+        to_team=[kind for kind in MailKind if RULES[kind].to_team],
         subjects=subjects,
         label=label,
         languages=LANGUAGES,
@@ -94,9 +94,9 @@ def frame(kind: str, language: str) -> Response:
 def send_test(kind: str, language: str) -> Response:
     """Mail the sample to whoever presses."""
     found = _kind(kind, language)
-    test_mails.send(found, language, current_provider())
+    test_mails.send(found, language, current_member())
     db.session.commit()
-    flash(_("On its way to %(address)s.", address=current_provider().email), "success")
+    flash(_("On its way to %(address)s.", address=current_member().email), "success")
     there: dict[str, Any] = {"kind": found, "language": language, "as": request.args.get("as")}
     return redirect(url_for(".show", **there), 303)
 
@@ -115,7 +115,7 @@ def _rendered_all(kinds: Sequence[MailKind], language: str) -> list[Rendering]:
     """Return a sample of each of `kinds`, with its custom text where there is one."""
     with db.session.no_autoflush:
         facts = rendering.company_facts()
-        contexts = [sample(kind, language, current_provider(), facts.company) for kind in kinds]
+        contexts = [sample(kind, language, current_member(), facts.company) for kind in kinds]
         custom_text = custom_texts.of_rows([context.row for context in contexts])
         for context, text in zip(contexts, custom_text, strict=True):
             context.custom_text = text

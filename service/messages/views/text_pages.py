@@ -14,7 +14,7 @@ from service.messages import queries as reports
 from service.messages.actions import test_mails
 from service.messages.views import text_frames
 from service.models import MailKind
-from service.web.access import current_provider
+from service.web.access import current_member
 from service.web.names import LANGUAGE_NAMES
 
 
@@ -25,7 +25,7 @@ def typed(form: MailTextForm) -> Text:
 
 def faults_of(kind: MailKind, language: str, form: MailTextForm) -> Faults:
     """Return what is wrong with what was typed, and tell it in the form, line by line."""
-    faults = text_previews.faults(kind, language, typed(form), current_provider())
+    faults = text_previews.faults(kind, language, typed(form), current_member())
     form.subject.errors = [fault.words for fault in faults.subject]
     form.body.errors = [
         _("Line %(line)s: %(fault)s", line=fault.line, fault=fault.words) for fault in faults.body
@@ -45,7 +45,7 @@ def framed(
 ) -> Response:
     """Return `text` as a mail, looked at in the way that the form says."""
     like = reports.departure_of(form.like.data or "")
-    mail = text_previews.preview(kind, language, text, current_provider(), like)
+    mail = text_previews.preview(kind, language, text, current_member(), like)
     if form.view.data == "text":
         return text_frames.as_text(mail, faults, language)
     return text_frames.as_mail(mail, faults, dark=bool(form.dark.data))
@@ -54,9 +54,9 @@ def framed(
 def send_to_oneself(kind: MailKind, language: str, form: MailTextForm) -> None:
     """Mail what was typed to whoever presses; commits, and says so."""
     like = reports.departure_of(form.like.data or "")
-    test_mails.send(kind, language, current_provider(), typed(form), like)
+    test_mails.send(kind, language, current_member(), typed(form), like)
     db.session.commit()
-    flash(_("On its way to %(address)s.", address=current_provider().email), "success")
+    flash(_("On its way to %(address)s.", address=current_member().email), "success")
 
 
 def beside(kind: MailKind, language: str) -> dict[str, Any]:
@@ -65,6 +65,6 @@ def beside(kind: MailKind, language: str) -> dict[str, Any]:
         "language": language,
         "languages": LANGUAGE_NAMES,
         "placeholders": placeholders.of(kind),
-        "examples": text_previews.examples(kind, language, current_provider()),
+        "examples": text_previews.examples(kind, language, current_member()),
         "people": reports.people(),
     }

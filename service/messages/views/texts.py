@@ -20,7 +20,7 @@ from service.messages.actions import texts
 from service.messages.queries import OF_ALL, Place, Scope
 from service.messages.views import text_pages
 from service.models import MailKind, MailText, Role
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.names import LANGUAGE_NAMES
 
 blueprint = Blueprint("texts", __name__, url_prefix="/texts")
@@ -65,7 +65,7 @@ def save(place: str) -> Page:
             place,
             spot.language,
             text_pages.typed(form),
-            by=current_provider(),
+            by=current_member(),
             was=form.was,
             protocol_id=spot.scope.protocol_id,
         )
@@ -175,7 +175,7 @@ def _spot(name: str) -> Spot:
 def _page(
     spot: Spot, form: MailTextForm, own: MailText | None, *, status: int = 200, **more: Any
 ) -> Page:
-    me = current_provider()
+    me = current_member()
     text = render_template(
         "provider/messages/texts/edit.html",
         spot=spot,

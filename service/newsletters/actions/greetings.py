@@ -24,8 +24,8 @@ from service.models import (
     MailState,
     MailText,
     Occasion,
-    Provider,
     SkipReason,
+    TeamMember,
 )
 from service.models.greetings import LATE, built_in
 
@@ -137,7 +137,7 @@ def _write(greeting: Greeting, day: date, due_at: datetime) -> Iterator[dict[int
             expires_at=due_at + LATE,
             context=context,
             skip_reasons={contact.id: SkipReason(why) for contact, why in found if why},
-            signers=set(db.session.scalars(select(Provider.id).where(Provider.is_active))),
+            signers=set(db.session.scalars(select(TeamMember.id).where(TeamMember.is_active))),
         )
 
 

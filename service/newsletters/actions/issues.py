@@ -27,7 +27,7 @@ from service.models import (
     NewsletterIssue,
     NewsletterState,
     OutboxMessage,
-    Provider,
+    TeamMember,
 )
 from service.newsletters.actions import links
 from service.newsletters.queries import audiences
@@ -46,7 +46,7 @@ def find(public_id: str) -> NewsletterIssue | None:
     )
 
 
-def plan(newsletter: Newsletter, due_at: datetime, by: Provider | None) -> NewsletterIssue:
+def plan(newsletter: Newsletter, due_at: datetime, by: TeamMember | None) -> NewsletterIssue:
     """Add the next issue, to go at `due_at`."""
     last = select(func.max(NewsletterIssue.number)).where(
         NewsletterIssue.newsletter_id == newsletter.id
@@ -185,9 +185,9 @@ def _begin(issue: NewsletterIssue, at: datetime) -> None:
     if later:
         issue.state, issue.ended_at = IssueState.skipped, at
         for moment in later[:-1]:
-            skipped = plan(newsletter, moment, issue.provider)
+            skipped = plan(newsletter, moment, issue.member)
             skipped.state, skipped.ended_at = IssueState.skipped, at
-        plan(newsletter, later[-1], issue.provider)
+        plan(newsletter, later[-1], issue.member)
         return
     issue.texts, issue.audience = dict(newsletter.texts), dict(newsletter.audience)
     links.freeze(issue)
@@ -200,7 +200,7 @@ def _plan_after(issue: NewsletterIssue, at: datetime) -> None:
     if newsletter.recurrence and newsletter.first:
         zone = company().time_zone
         for moment in upcoming(newsletter.first, newsletter.recurrence, zone, at):
-            plan(newsletter, moment, issue.provider)
+            plan(newsletter, moment, issue.member)
 
 
 def _write(issue: NewsletterIssue, at: datetime) -> None:
@@ -211,7 +211,7 @@ def _write(issue: NewsletterIssue, at: datetime) -> None:
         subject=f"issue:{issue.id}",
         due_at=at,
         issue_id=issue.id,
-        sender=issue.provider,
+        sender=issue.member,
     )
     if found:
         issue.written_to = found[-1].contact_id

@@ -10,12 +10,12 @@ from service.errors import Refused
 from service.extensions import db
 from service.mail.rendering import issue_links, markdown, pictures, text_previews
 from service.mail.rendering.texts import Text
-from service.models import MailKind, Newsletter, NewsletterIssue, NewsletterLink, Provider
+from service.models import MailKind, Newsletter, NewsletterIssue, NewsletterLink, TeamMember
 
 KIND = MailKind.newsletter
 
 
-def choose(newsletter: Newsletter, counts_links: bool, by: Provider) -> None:
+def choose(newsletter: Newsletter, counts_links: bool, by: TeamMember) -> None:
     """Have the links of its next issues counted, or not; what has begun stays as it is.
 
     Raises Refused when a text would make too large a mail with the longer addresses.
@@ -66,7 +66,7 @@ def _text(of: Newsletter | NewsletterIssue, language: str) -> Text:
     return pictures.text_of(said["subject"], said["body"], is_counted=True)
 
 
-def _refuse_too_large(language: str, text: Text, by: Provider) -> None:
+def _refuse_too_large(language: str, text: Text, by: TeamMember) -> None:
     largest = issue_links.at_its_largest(text)
     if text_previews.is_too_large(KIND, language, largest, by):
         raise Refused(

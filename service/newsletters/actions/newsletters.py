@@ -17,7 +17,7 @@ from service.models import (
     Newsletter,
     NewsletterIssue,
     NewsletterState,
-    Provider,
+    TeamMember,
 )
 from service.newsletters.actions import issues, links
 from service.newsletters.queries import audiences
@@ -32,15 +32,15 @@ def find(public_id: str) -> Newsletter | None:
     return db.session.scalar(query.where(Newsletter.deleted_at.is_(None)))
 
 
-def create(name: str, by: Provider) -> Newsletter:
+def create(name: str, by: TeamMember) -> Newsletter:
     """Begin a draft."""
-    newsletter = Newsletter(name=name, provider=by, texts={}, audience=Audience().as_json())
+    newsletter = Newsletter(name=name, member=by, texts={}, audience=Audience().as_json())
     db.session.add(newsletter)
     db.session.flush()
     return newsletter
 
 
-def duplicate(newsletter: Newsletter, by: Provider) -> Newsletter:
+def duplicate(newsletter: Newsletter, by: TeamMember) -> Newsletter:
     """Begin a draft with the same texts and audience; pictures are shared."""
     copy = create(_("%(name)s (copy)", name=newsletter.name[:180]), by)
     copy.texts, copy.audience = dict(newsletter.texts), dict(newsletter.audience)
@@ -49,7 +49,7 @@ def duplicate(newsletter: Newsletter, by: Provider) -> Newsletter:
 
 
 def describe(
-    newsletter: Newsletter, name: str, *, is_public: bool, counts_links: bool, by: Provider
+    newsletter: Newsletter, name: str, *, is_public: bool, counts_links: bool, by: TeamMember
 ) -> None:
     """Change its name, whether the archive shows it and its links are counted. Raises Refused."""
     newsletter.name, newsletter.is_public = name, is_public
@@ -81,7 +81,7 @@ def schedule(
     first: datetime | None,
     frequency: Frequency,
     *,
-    by: Provider,
+    by: TeamMember,
     was: int,
 ) -> NewsletterIssue:
     """Send it at `first` (local, naive; None: now), and again as often as `frequency` says.

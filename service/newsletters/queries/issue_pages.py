@@ -23,7 +23,7 @@ def html_of(issue: NewsletterIssue, language: str) -> str:
             "full_name": gettext("everybody"),
             "client": gettext("your company"),
             "our_name": branding.name,
-            "responsible": issue.provider.name if issue.provider else branding.name,
+            "responsible": issue.member.name if issue.member else branding.name,
             "preferences_url": settings().base_url + "/news",
         }
     known = frozenset({"reader_name", "responsible"})

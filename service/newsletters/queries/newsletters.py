@@ -47,9 +47,7 @@ def page(words: str, number: int) -> Page[Newsletter]:
     count = db.session.scalar(select(func.count()).select_from(rows.subquery())) or 0
     at = page_within(number, count)
     ordered = rows.order_by(Newsletter.updated_at.desc(), Newsletter.id.desc())
-    shown = cut(ordered, at).options(
-        selectinload(Newsletter.issues), joinedload(Newsletter.provider)
-    )
+    shown = cut(ordered, at).options(selectinload(Newsletter.issues), joinedload(Newsletter.member))
     return Page(db.session.scalars(shown).all(), count, at)
 
 

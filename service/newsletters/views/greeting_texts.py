@@ -17,7 +17,7 @@ from service.messages.views import text_pages
 from service.models import Greeting, MailKind, Role
 from service.models.greetings import greeting_label
 from service.newsletters.views.greetings import the_greeting
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 
 blueprint = Blueprint("greeting_texts", __name__, url_prefix="/greetings/<public_id>/text")
 
@@ -44,7 +44,7 @@ def save(public_id: str) -> Page:
         return _page(greeting, language, form, status=422)
     try:
         text = text_pages.typed(form)
-        texts.save(greeting.place, language, text, by=current_provider(), was=form.was)
+        texts.save(greeting.place, language, text, by=current_member(), was=form.was)
     except Conflict as conflict:
         db.session.rollback()
         own = texts.find(greeting.place, language)
@@ -112,7 +112,7 @@ def _in_force(greeting: Greeting, language: str) -> Text:
 def _page(
     greeting: Greeting, language: str, form: MailTextForm, *, status: int = 200, **more: object
 ) -> Page:
-    may_act = current_provider().role.covers(Role.member)
+    may_act = current_member().role.covers(Role.member)
     address = {"public_id": greeting.public_id, "language": language}
     page = render_template(
         "provider/newsletters/greetings/text.html",

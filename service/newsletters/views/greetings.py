@@ -17,7 +17,7 @@ from service.models.yearly import parts_of
 from service.newsletters.actions import greetings as actions
 from service.newsletters.actions.greetings import Plan
 from service.newsletters.queries import greetings as reports
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.dates import days, months
 from service.web.names import LANGUAGE_NAMES
 
@@ -138,7 +138,7 @@ def the_greeting(public_id: str) -> Greeting:
 
 
 def _rights() -> dict[str, bool]:
-    return {"may_act": current_provider().role.covers(Role.member)}
+    return {"may_act": current_member().role.covers(Role.member)}
 
 
 def _form(greeting: Greeting | None) -> GreetingForm:

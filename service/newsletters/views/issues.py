@@ -12,7 +12,7 @@ from service.labels import label
 from service.models import IssueState, MailState, NewsletterIssue, Role
 from service.newsletters.actions import issues as actions
 from service.newsletters.queries import newsletters
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 
 blueprint = Blueprint("newsletter_issues", __name__, url_prefix="/newsletter-issues")
 
@@ -30,7 +30,7 @@ def show(issue: str) -> str:
         states=list(MailState),
         label=label,
         is_running=row.state is IssueState.sending,
-        is_member=current_provider().role.covers(Role.member),
+        is_member=current_member().role.covers(Role.member),
     )
 
 

@@ -16,7 +16,7 @@ from service.newsletters.actions import issues
 from service.newsletters.actions import newsletters as actions
 from service.newsletters.queries import audience_pages, newsletters
 from service.newsletters.rules import Frequency, frequency_of, rule_of, upcoming
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.acts import do
 from service.web.lists import searched
 from service.web.names import LANGUAGE_NAMES
@@ -58,7 +58,7 @@ def create() -> Page:
     form = NameForm()
     if not form.validate():
         return _list_page(form), 422
-    newsletter = actions.create(form.name.data or "", current_provider())
+    newsletter = actions.create(form.name.data or "", current_member())
     db.session.commit()
     return redirect(url_for("newsletter_texts.show", newsletter=newsletter.public_id), 303)
 
@@ -85,7 +85,7 @@ def describe(newsletter: str) -> Page:
             form.name.data or "",
             is_public=bool(form.is_public.data),
             counts_links=bool(form.counts_links.data),
-            by=current_provider(),
+            by=current_member(),
         )
     except Refused as refusal:
         db.session.rollback()
@@ -117,7 +117,7 @@ def schedule(newsletter: str) -> Page:
         return _schedule_page(row, form, is_ready=False), 422
     frequency = Frequency(form.frequency.data)
     try:
-        actions.schedule(row, form.first, frequency, by=current_provider(), was=form.was)
+        actions.schedule(row, form.first, frequency, by=current_member(), was=form.was)
     except Refused as refusal:
         db.session.rollback()
         flash(str(refusal), "warning")
@@ -143,7 +143,7 @@ def end(newsletter: str) -> Response:
 @requires(Role.member)
 def duplicate(newsletter: str) -> Response:
     """Begin a draft with the same texts and audience."""
-    copy = actions.duplicate(the_newsletter(newsletter), current_provider())
+    copy = actions.duplicate(the_newsletter(newsletter), current_member())
     db.session.commit()
     return redirect(url_for(".show", newsletter=copy.public_id), 303)
 
@@ -166,7 +166,7 @@ def _list_page(form: NameForm) -> str:
         form=form,
         q=searched(),
         next_of={row.id: _next_of(row) for row in found.lines},
-        is_member=current_provider().role.covers(Role.member),
+        is_member=current_member().role.covers(Role.member),
     )
 
 
@@ -181,7 +181,7 @@ def _page(row: Newsletter, form: NameForm) -> str:
         progress=newsletters.progress(row.issues),
         is_active=row.state is NewsletterState.active,
         is_being_sent=actions.is_being_sent(row),
-        is_member=current_provider().role.covers(Role.member),
+        is_member=current_member().role.covers(Role.member),
     )
 
 

@@ -21,7 +21,7 @@ from service.models import MailKind, Newsletter, Role
 from service.newsletters.actions import images, newsletters
 from service.newsletters.queries import newsletters as reports
 from service.newsletters.views.newsletters import the_newsletter
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.names import LANGUAGE_NAMES
 
 blueprint = Blueprint("newsletter_texts", __name__, url_prefix="/newsletters/<newsletter>/text")
@@ -91,9 +91,9 @@ def send_test(newsletter: str) -> Page:
     faults = _faults(text, language)
     if faults:
         return _refused(row, form, faults)
-    test_mails.send(KIND, language, current_provider(), text)
+    test_mails.send(KIND, language, current_member(), text)
     db.session.commit()
-    flash(_("On its way to %(address)s.", address=current_provider().email), "success")
+    flash(_("On its way to %(address)s.", address=current_member().email), "success")
     return _page(row, form)
 
 
@@ -120,13 +120,13 @@ def _hosting(text: Text) -> Callable[[str], bool]:
 
 def _faults(text: Text, language: str) -> Faults:
     largest = issue_links.at_its_largest(text)
-    return text_previews.faults(KIND, language, largest, current_provider(), _hosting(text))
+    return text_previews.faults(KIND, language, largest, current_member(), _hosting(text))
 
 
 def _framed(text: Text, language: str, form: MailTextForm, faults: Faults) -> Response:
     is_shown = bool(text.body.strip()) and len(text.body) <= LONGEST_BODY
     shown = text if is_shown else Text("…", "…")
-    mail = text_previews.preview(KIND, language, shown, current_provider())
+    mail = text_previews.preview(KIND, language, shown, current_member())
     if form.view.data == "text":
         return text_frames.as_text(mail, faults, language)
     return text_frames.as_mail(mail, faults, dark=bool(form.dark.data))
@@ -141,7 +141,7 @@ def _refused(row: Newsletter, form: MailTextForm, faults: Faults) -> Page:
 
 
 def _page(row: Newsletter, form: MailTextForm, theirs: dict[str, str] | None = None) -> str:
-    language, me = _language(row), current_provider()
+    language, me = _language(row), current_member()
     return render_template(
         "provider/newsletters/text.html",
         row=row,

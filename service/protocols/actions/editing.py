@@ -17,8 +17,8 @@ from service.models import (
     MailText,
     Protocol,
     ProtocolVersion,
-    Provider,
     Reason,
+    TeamMember,
 )
 from service.models.steps import Step
 from service.protocols.actions import protocols
@@ -29,7 +29,7 @@ from service.protocols.rules.step_checks import check
 Steps = tuple[Step, ...]
 
 
-def create(name: str, copy_of: Protocol | None, by: Provider) -> Protocol:
+def create(name: str, copy_of: Protocol | None, by: TeamMember) -> Protocol:
     """Add a protocol after the others: empty, or with the steps and texts of another."""
     last = db.session.scalar(select(func.max(Protocol.position))) or 0
     steps = copy_of.steps if copy_of else ()
@@ -84,7 +84,7 @@ def move(protocol: Protocol, places: int) -> None:
     db.session.flush()
 
 
-def save_steps(protocol: Protocol, steps: Sequence[Step], *, by: Provider, was: int) -> bool:
+def save_steps(protocol: Protocol, steps: Sequence[Step], *, by: TeamMember, was: int) -> bool:
     """Keep `steps` as the next version; says whether they are others. Flushes.
 
     `was` is the version that was edited: raises Conflict when there is a newer one, and Refused
@@ -155,7 +155,7 @@ def _hold(protocol: Protocol) -> None:
         raise Conflict(_("Somebody of your team has deleted this protocol."))
 
 
-def _keep_version(protocol: Protocol, by: Provider) -> None:
+def _keep_version(protocol: Protocol, by: TeamMember) -> None:
     db.session.add(
         ProtocolVersion(
             protocol_id=protocol.id,

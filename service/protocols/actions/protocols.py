@@ -27,8 +27,8 @@ from service.models import (
     MailState,
     OutboxMessage,
     Protocol,
-    Provider,
     SkipReason,
+    TeamMember,
 )
 from service.models.protocols import fitting
 from service.models.types import UtcDateTime
@@ -128,7 +128,7 @@ def advance_one(departure: Departure) -> list[OutboxMessage]:
     return advance([enrolment.id])
 
 
-def stop(departure: Departure, by: Provider | None) -> None:
+def stop(departure: Departure, by: TeamMember | None) -> None:
     """Send nothing more of the protocol until it is resumed. Twice is once."""
     enrolment = locked(departure).enrolment
     if enrolment is None or enrolment.state is EnrolmentState.stopped:
@@ -153,7 +153,7 @@ def halt(departure: Departure, enrolment: Enrolment | None, reason: SkipReason) 
     )
 
 
-def pause(departure: Departure, by: Provider | None = None) -> bool:
+def pause(departure: Departure, by: TeamMember | None = None) -> bool:
     """Send nothing more until a person lets it go on; says whether that was news.
 
     `by` is who paused it; nobody did when the client replied.
@@ -186,7 +186,7 @@ def pause(departure: Departure, by: Provider | None = None) -> bool:
     return True
 
 
-def resume(departure: Departure, by: Provider | None) -> Enrolment:
+def resume(departure: Departure, by: TeamMember | None) -> Enrolment:
     """Go on with a stopped or paused protocol, or start the one of a departure that was history.
 
     What came due meanwhile goes at once; the days of mails already sent stay as they are.
@@ -202,7 +202,7 @@ def resume(departure: Departure, by: Provider | None) -> Enrolment:
     return enrolment
 
 
-def put_on(departure: Departure, protocol: Protocol, by: Provider | None) -> bool:
+def put_on(departure: Departure, protocol: Protocol, by: TeamMember | None) -> bool:
     """Let a departure follow another protocol from now on; says whether it is another.
 
     What was sent or skipped stays so: a step is the same one in every protocol that has it. Raises
@@ -247,7 +247,7 @@ def recount_all(departures: Sequence[Departure]) -> None:
         revive(situation.enrolment)
 
 
-def _end_pause(departure: Departure, by: Provider | None) -> None:
+def _end_pause(departure: Departure, by: TeamMember | None) -> None:
     """Let go what was claimed when the pause came, and note that the replies were read."""
     mails = select(OutboxMessage.id).where(OutboxMessage.departure_id == departure.id)
     db.session.execute(

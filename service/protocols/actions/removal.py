@@ -21,8 +21,8 @@ from service.models import (
     MailState,
     OutboxMessage,
     Protocol,
-    Provider,
     SkipReason,
+    TeamMember,
 )
 from service.protocols.actions import protocols
 from service.protocols.actions.editing import in_chunks
@@ -38,7 +38,7 @@ class Fate(StrEnum):
     stop = "stop"
 
 
-def delete(protocol: Protocol, fate: Fate, *, by: Provider, to: Protocol | None = None) -> int:
+def delete(protocol: Protocol, fate: Fate, *, by: TeamMember, to: Protocol | None = None) -> int:
     """Take a protocol away; returns how many departures were moved or stopped. Flushes.
 
     Raises Refused for the default, and when there is nowhere to move them.
@@ -78,7 +78,7 @@ def _in_it(protocol: Protocol) -> Sequence[int]:
     return db.session.scalars(query).all()
 
 
-def _move(ids: Sequence[int], to: Protocol, by: Provider) -> None:
+def _move(ids: Sequence[int], to: Protocol, by: TeamMember) -> None:
     db.session.execute(
         update(Enrolment).where(Enrolment.departure_id.in_(ids)).values(protocol_id=to.id)
     )
@@ -87,7 +87,7 @@ def _move(ids: Sequence[int], to: Protocol, by: Provider) -> None:
     protocols.recount_all(rows.all())
 
 
-def _stop(ids: Sequence[int], by: Provider) -> None:
+def _stop(ids: Sequence[int], by: TeamMember) -> None:
     db.session.execute(
         update(Enrolment)
         .where(Enrolment.departure_id.in_(ids))
@@ -105,7 +105,7 @@ def _stop(ids: Sequence[int], by: Provider) -> None:
     _record_events(ids, EventKind.protocol_stopped, by)
 
 
-def _record_events(ids: Sequence[int], kind: EventKind, by: Provider, detail: str = "") -> None:
+def _record_events(ids: Sequence[int], kind: EventKind, by: TeamMember, detail: str = "") -> None:
     values = [
         {"departure_id": one, "kind": kind, "provider_id": by.id, "detail": detail} for one in ids
     ]

@@ -7,14 +7,14 @@ from service.errors import Conflict, Refused
 from service.events.actions import record_event
 from service.extensions import db
 from service.labels import why_not
-from service.models import Departure, EventKind, MailState, OutboxMessage, Provider, SkipReason
+from service.models import Departure, EventKind, MailState, OutboxMessage, SkipReason, TeamMember
 from service.models.steps import Step
 from service.protocols.actions.writing import Owed, locked, revive, write
 from service.protocols.rules.plans import can_be_threaded, plan, why_not_by_hand
 from service.protocols.rules.situations import Situation
 
 
-def send_now(departure: Departure, name: str, by: Provider) -> OutboxMessage:
+def send_now(departure: Departure, name: str, by: TeamMember) -> OutboxMessage:
     """Write one step's mail to go at once; raises Refused when it may not, with the reason."""
     situation = locked(departure)
     step, at = _step(situation, name), now()
@@ -37,7 +37,7 @@ def send_now(departure: Departure, name: str, by: Provider) -> OutboxMessage:
     return mail
 
 
-def skip(departure: Departure, name: str, by: Provider) -> None:
+def skip(departure: Departure, name: str, by: TeamMember) -> None:
     """Decide that one coming step does not go; put_back takes it back."""
     situation = locked(departure)
     step = _step(situation, name)
@@ -50,7 +50,7 @@ def skip(departure: Departure, name: str, by: Provider) -> None:
     db.session.flush()
 
 
-def put_back(departure: Departure, name: str, by: Provider) -> None:
+def put_back(departure: Departure, name: str, by: TeamMember) -> None:
     """Take a skip by the provider back: the step is planned as if it had never been skipped."""
     situation = locked(departure)
     mail = situation.mails.get(_step(situation, name).name)

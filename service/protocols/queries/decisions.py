@@ -44,7 +44,7 @@ def why(mail: OutboxMessage, known: Evidence) -> list[str]:
 
 def question(mail: OutboxMessage) -> str:
     """Return what `why` answers: why the reader got it, or why not."""
-    reader = mail.contact or mail.provider
+    reader = mail.contact or mail.member
     name = mail.contact.first_name if mail.contact else reader.name if reader else "?"
     may_have_it = mail.state in (MailState.sent, MailState.uncertain) and mail.outcome not in BACK
     if may_have_it:
@@ -208,11 +208,11 @@ def _sent_by(mail: OutboxMessage, known: Evidence) -> str:
     """Say who sent it by hand, as the timeline was told in the same transaction."""
     for event in known.events_of(mail, EventKind.step_sent_now):
         is_of_it = event.detail == mail.step and abs(event.at - mail.created_at) <= SLACK
-        if is_of_it and event.provider is not None:
+        if is_of_it and event.member is not None:
             return str(
                 _(
                     "%(name)s sent it by hand on %(moment)s.",
-                    name=event.provider.name,
+                    name=event.member.name,
                     moment=_at(event.at),
                 )
             )
@@ -224,10 +224,10 @@ def _looked_after(mail: OutboxMessage, known: Evidence) -> Iterator[str]:
     if mail.state not in TRIED or not mail.step:
         return
     for event in known.events_of(mail, EventKind.mail_resolved):
-        if event.detail == mail.step and event.at >= mail.created_at and event.provider:
+        if event.detail == mail.step and event.at >= mail.created_at and event.member:
             yield _(
                 "%(name)s looked after it on %(moment)s.",
-                name=event.provider.name,
+                name=event.member.name,
                 moment=_at(event.at),
             )
 

@@ -102,7 +102,7 @@ def _events(departures: Mapping[int, Departure]) -> dict[int, list[Event]]:
     query = select(Event).where(among(Event.departure_id, departures.keys()))
     found = defaultdict(list)
     for event in db.session.scalars(
-        query.order_by(Event.at, Event.id).options(joinedload(Event.provider))
+        query.order_by(Event.at, Event.id).options(joinedload(Event.member))
     ):
         found[event.departure_id].append(event)
     return dict(found)
@@ -213,7 +213,7 @@ def _stopping(mails: Sequence[OutboxMessage]) -> dict[int, SuppressionChange]:
         among(SuppressionChange.address_hash, [one for some in hashes.values() for one in some])
     )
     changes = changes.order_by(SuppressionChange.at, SuppressionChange.id)
-    log = db.session.scalars(changes.options(joinedload(SuppressionChange.provider))).all()
+    log = db.session.scalars(changes.options(joinedload(SuppressionChange.member))).all()
     found = {}
     for mail in mails:
         own = [row for row in log if row.address_hash in hashes.get(mail.id, ())]
@@ -247,7 +247,7 @@ def _refusals(mails: Sequence[OutboxMessage]) -> dict[int, Consent]:
         among(Consent.contact_id, contacts), Consent.is_granted.is_(False)
     )
     said = db.session.scalars(
-        query.order_by(Consent.given_at, Consent.id).options(joinedload(Consent.provider))
+        query.order_by(Consent.given_at, Consent.id).options(joinedload(Consent.member))
     ).all()
     return {
         mail.id: row

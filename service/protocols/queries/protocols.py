@@ -71,7 +71,7 @@ def versions(protocol: Protocol, page: int = 1) -> Page[Version]:
         select(ProtocolVersion)
         .where(of_it)
         .order_by(ProtocolVersion.number.desc())
-        .options(joinedload(ProtocolVersion.provider))
+        .options(joinedload(ProtocolVersion.member))
     )
     rows = db.session.scalars(cut(query, number)).all()
     oldest = rows[-1].number if rows else 0
@@ -81,7 +81,7 @@ def versions(protocol: Protocol, page: int = 1) -> Page[Version]:
         Version(
             row.number,
             row.created_at,
-            row.provider.name if row.provider else "",
+            row.member.name if row.member else "",
             differences(one.steps, row.steps) if one else [str(_("The first version."))],
         )
         for row, one in zip(rows, older, strict=True)

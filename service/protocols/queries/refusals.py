@@ -52,8 +52,8 @@ def cancelled(mail: OutboxMessage, known: Evidence) -> str:
     moment = moments.in_words(ended_at)
     for event in known.events_of(mail, EventKind.mail_resolved):
         is_of_it = event.detail in (mail.step, mail.kind) and abs(event.at - ended_at) <= SLACK
-        if is_of_it and event.provider is not None:
-            name = event.provider.name
+        if is_of_it and event.member is not None:
+            name = event.member.name
             return str(_("%(name)s stopped it on %(moment)s.", name=name, moment=moment))
     issue = known.issues.get(mail.issue_id or 0)
     if issue is not None and issue.state is IssueState.cancelled:
@@ -64,7 +64,7 @@ def cancelled(mail: OutboxMessage, known: Evidence) -> str:
 def told(event: Event) -> str:
     """Say an event with its day and who did it."""
     moment = moments.in_words(event.at)
-    who = f", {event.provider.name}" if event.provider else ""
+    who = f", {event.member.name}" if event.member else ""
     return f"{event_rules.sentence(event)}: {moment}{who}."
 
 
@@ -82,8 +82,8 @@ def _suppressed(mail: OutboxMessage, known: Evidence, _due_at: datetime | None) 
     yield why_suppressed(change.reason)
     moment = moments.in_words(change.at)
     yield _listed(moment, source_of_suppression(change.source))
-    if change.provider is not None:
-        yield _("%(name)s wrote it down.", name=change.provider.name)
+    if change.member is not None:
+        yield _("%(name)s wrote it down.", name=change.member.name)
     if change.why:
         yield f"“{change.why}”"
 
@@ -108,8 +108,8 @@ def _no_consent(mail: OutboxMessage, known: Evidence, _due_at: datetime | None) 
     moment = moments.in_words(said.given_at)
     source = source_of_suppression(said.channel)
     yield _("They said no on %(moment)s: %(source)s.", moment=moment, source=source)
-    if said.provider is not None:
-        yield _("%(name)s wrote it down.", name=said.provider.name)
+    if said.member is not None:
+        yield _("%(name)s wrote it down.", name=said.member.name)
 
 
 def _basis_ended(mail: OutboxMessage, known: Evidence, _due_at: datetime | None) -> Iterator[str]:
@@ -157,10 +157,10 @@ def _by_provider(mail: OutboxMessage, known: Evidence, _due_at: datetime | None)
         return
     for event in known.events_of(mail, EventKind.step_skipped):
         is_of_it = event.detail == mail.step and mail.state is MailState.skipped
-        if is_of_it and abs(event.at - (mail.ended_at or event.at)) <= SLACK and event.provider:
+        if is_of_it and abs(event.at - (mail.ended_at or event.at)) <= SLACK and event.member:
             yield _(
                 "%(name)s skipped it on %(moment)s.",
-                name=event.provider.name,
+                name=event.member.name,
                 moment=moments.in_words(event.at),
             )
             return

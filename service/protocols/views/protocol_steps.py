@@ -21,7 +21,7 @@ from service.protocols.queries.changes import impact
 from service.protocols.rules.step_checks import check
 from service.protocols.views import step_forms
 from service.protocols.views.protocols import the_protocol
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 
 blueprint = Blueprint("protocol_steps", __name__, url_prefix="/protocols/<public_id>")
 
@@ -172,7 +172,7 @@ def _save_or_ask(protocol: Protocol, steps: Steps) -> Page:
             return render_template(
                 "provider/protocols/confirm.html", protocol=protocol, found=found, fields=fields
             )
-    editing.save_steps(protocol, steps, by=current_provider(), was=was)
+    editing.save_steps(protocol, steps, by=current_member(), was=was)
     db.session.commit()
     flash(_("Saved. What has gone stays gone; the rest goes by the new steps."), "success")
     return _back(protocol)

@@ -14,7 +14,7 @@ from service.protocols.actions import editing, removal
 from service.protocols.actions.removal import Fate
 from service.protocols.queries import pictures, protocols
 from service.protocols.rules.step_names import protocol_name
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.names import reason_choices
 
 blueprint = Blueprint("protocols", __name__, url_prefix="/protocols")
@@ -52,7 +52,7 @@ def add() -> Page:
     if not form.validate():
         return render_template("provider/protocols/new.html", form=form), 422
     source = protocols.find(form.copy_of.data) if form.copy_of.data else None
-    made = editing.create(form.name.data or "", source, current_provider())
+    made = editing.create(form.name.data or "", source, current_member())
     db.session.commit()
     flash(_("Here it is. Say in its rules when it is used."), "success")
     return redirect(url_for(".show", public_id=made.public_id), 303)
@@ -151,7 +151,7 @@ def delete(public_id: str) -> Page:
         return _delete_page(form, protocol), 422
     to = protocols.find(form.to.data) if form.to.data else None
     try:
-        removal.delete(protocol, Fate(form.fate.data), by=current_provider(), to=to)
+        removal.delete(protocol, Fate(form.fate.data), by=current_member(), to=to)
     except Refused as refusal:
         db.session.rollback()
         form.fate.errors = [str(refusal)]

@@ -20,12 +20,12 @@ from service.models import (
     DepartureReason,
     Invitation,
     InvitationKind,
-    Provider,
     Reason,
     Recovery,
     Response,
     ResponseReason,
     Return,
+    TeamMember,
     Testimonial,
 )
 
@@ -90,7 +90,7 @@ def _chunk(filters: DepartureFilters, after: int) -> RowSelect:
             Departure,
             Client,
             Contact,
-            Provider.email,
+            TeamMember.email,
             Invitation.created_at,
             Response,
             Recovery,
@@ -99,7 +99,7 @@ def _chunk(filters: DepartureFilters, after: int) -> RowSelect:
         )
         .join(Client, Client.id == Departure.client_id)
         .join(Contact, Contact.id == Departure.contact_id)
-        .outerjoin(Provider, Provider.id == Departure.responsible_id)
+        .outerjoin(TeamMember, TeamMember.id == Departure.responsible_id)
         .outerjoin(Invitation, and_(Invitation.departure_id == Departure.id, is_survey))
         .outerjoin(Response, and_(Response.departure_id == Departure.id, is_sent))
         .outerjoin(Recovery, Recovery.departure_id == Departure.id)

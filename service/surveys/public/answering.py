@@ -151,7 +151,7 @@ def written(keep: Callable[[], T]) -> T:
 def next_steps(response: Response) -> dict[str, str]:
     """Return the links that fit after a sent answer. Makes no row: those stand there already."""
     found = {
-        "talk": links.path_of(Purpose.door, response.departure.contact),
+        "talk": links.path_of(Purpose.talk, response.departure.contact),
         "preferences": links.path_of(Purpose.preferences, response.departure.contact),
     }
     invitation = invitations.testimonial_invitation(response.departure)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from service.extensions import db
 from service.mail import outbox
-from service.models import Contact, Departure, MailKind, OutboxMessage, Provider, Role
+from service.models import Contact, Departure, MailKind, OutboxMessage, Role, TeamMember
 
 
 def alert(
@@ -41,23 +41,23 @@ def alert_about(
     if departure is not None:
         people = people_for(departure)
     else:
-        people = _or_owners(db.session.get(Provider, contact.client.responsible_id or 0))
+        people = _or_owners(db.session.get(TeamMember, contact.client.responsible_id or 0))
     return _written(people, kind, departure, subject, cycle, context)
 
 
-def people_for(departure: Departure) -> list[Provider]:
+def people_for(departure: Departure) -> list[TeamMember]:
     """Return who hears of a departure: its responsible, else the active owners."""
     return _or_owners(departure.responsible)
 
 
-def _or_owners(responsible: Provider | None) -> list[Provider]:
+def _or_owners(responsible: TeamMember | None) -> list[TeamMember]:
     if responsible is not None and responsible.is_active:
         return [responsible]
     return owners()
 
 
 def _written(
-    people: Sequence[Provider],
+    people: Sequence[TeamMember],
     kind: MailKind,
     departure: Departure | None,
     subject: str,
@@ -66,14 +66,14 @@ def _written(
 ) -> list[OutboxMessage]:
     rows = (
         outbox.write(
-            kind, provider, subject=subject, cycle=cycle, departure=departure, context=context
+            kind, member, subject=subject, cycle=cycle, departure=departure, context=context
         )
-        for provider in people
+        for member in people
     )
     return [row for row in rows if row is not None]
 
 
-def owners() -> list[Provider]:
+def owners() -> list[TeamMember]:
     """Return the active owners, who hear of what is nobody's."""
-    query = select(Provider).where(Provider.role == Role.owner, Provider.is_active)
-    return list(db.session.scalars(query.order_by(Provider.id)))
+    query = select(TeamMember).where(TeamMember.role == Role.owner, TeamMember.is_active)
+    return list(db.session.scalars(query.order_by(TeamMember.id)))

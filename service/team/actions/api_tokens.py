@@ -12,7 +12,7 @@ from sqlalchemy import or_, select, update
 from service.clock import now
 from service.errors import Refused
 from service.extensions import db
-from service.models import ApiScope, ApiToken, Provider
+from service.models import ApiScope, ApiToken, TeamMember
 
 PREFIX = "hl_"  # by which those who search code for secrets know one
 OCTETS = 32
@@ -20,7 +20,7 @@ OCTETS = 32
 log = logging.getLogger(__name__)
 
 
-def create(name: str, scopes: Sequence[ApiScope], by: Provider) -> tuple[ApiToken, str]:
+def create(name: str, scopes: Sequence[ApiScope], by: TeamMember) -> tuple[ApiToken, str]:
     """Make a token; returns its row and the secret, which nobody can read again.
 
     Raises Refused when another that works has the name: the log tells them apart by it.
@@ -66,7 +66,7 @@ def note_use(token_id: int, day: date) -> None:
     )
 
 
-def revoke(token: ApiToken, by: Provider) -> None:
+def revoke(token: ApiToken, by: TeamMember) -> None:
     """Make a token worth nothing from the next request on. Twice is once."""
     if token.revoked_at is not None:
         return

@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select
 from service.clock import now
 from service.current import settings
 from service.extensions import db
-from service.models import LoginAttempt, Provider
+from service.models import LoginAttempt, TeamMember
 from service.team.actions import passwords
 
 MOST_WRONG = 5
@@ -50,18 +50,18 @@ def take_back(attempts: list[int]) -> None:
     db.session.execute(delete(LoginAttempt).where(LoginAttempt.id.in_(attempts)))
 
 
-def find(email: str) -> Provider | None:
+def find(email: str) -> TeamMember | None:
     """Return who may log in with `email`."""
     return db.session.scalar(
-        select(Provider).where(Provider.email == email.strip().lower(), Provider.is_active)
+        select(TeamMember).where(TeamMember.email == email.strip().lower(), TeamMember.is_active)
     )
 
 
-def record_login(provider: Provider, password: str) -> None:
+def record_login(member: TeamMember, password: str) -> None:
     """Write down when; keep the password under today's parameters."""
-    provider.last_login_at = now()
-    if provider.password_hash is None or passwords.is_outdated(provider.password_hash):
-        provider.password_hash = passwords.hashed(password)
+    member.last_login_at = now()
+    if member.password_hash is None or passwords.is_outdated(member.password_hash):
+        member.password_hash = passwords.hashed(password)
     db.session.flush()
 
 

@@ -9,7 +9,7 @@ from service import current
 from service.clock import now
 from service.errors import Conflict, Gone, Refused
 from service.extensions import db
-from service.models import Provider, ProviderLink, Role
+from service.models import PasswordLink, Role, TeamMember
 from service.team.actions import passwords
 from service.tokens import Purpose
 
@@ -20,151 +20,151 @@ FIRST_OWNER = timedelta(days=1)
 
 def has_owner() -> bool:
     """Say whether somebody can set things up."""
-    owners = select(Provider.id).where(Provider.role == Role.owner, Provider.is_active)
+    owners = select(TeamMember.id).where(TeamMember.role == Role.owner, TeamMember.is_active)
     return db.session.scalar(owners.limit(1)) is not None
 
 
-def first_owner_link() -> ProviderLink | None:
+def first_owner_link() -> PasswordLink | None:
     """Return the link that creates the first owner; None when there is an owner."""
     if has_owner():
         return None
     soon = now() + timedelta(hours=1)
-    nobodys = select(ProviderLink).where(
-        ProviderLink.provider_id.is_(None),
-        ProviderLink.used_at.is_(None),
-        ProviderLink.expires_at > soon,
+    nobodys = select(PasswordLink).where(
+        PasswordLink.provider_id.is_(None),
+        PasswordLink.used_at.is_(None),
+        PasswordLink.expires_at > soon,
     )
     return db.session.scalar(nobodys.limit(1)) or _new_link(None, FIRST_OWNER)
 
 
-def new_link(provider: Provider, lasts: timedelta) -> ProviderLink:
+def new_link(member: TeamMember, lasts: timedelta) -> PasswordLink:
     """Make a link for `provider` to choose a password; the ones before it are worth nothing now."""
     db.session.execute(
-        update(ProviderLink)
-        .where(ProviderLink.provider_id == provider.id, ProviderLink.expires_at > now())
+        update(PasswordLink)
+        .where(PasswordLink.provider_id == member.id, PasswordLink.expires_at > now())
         .values(expires_at=now())
     )
-    return _new_link(provider, lasts)
+    return _new_link(member, lasts)
 
 
-def _new_link(provider: Provider | None, lasts: timedelta) -> ProviderLink:
-    link = ProviderLink(provider=provider, expires_at=now() + lasts)
+def _new_link(member: TeamMember | None, lasts: timedelta) -> PasswordLink:
+    link = PasswordLink(member=member, expires_at=now() + lasts)
     db.session.add(link)
     db.session.flush()
     return link
 
 
-def find_link(token: str) -> ProviderLink | None:
+def find_link(token: str) -> PasswordLink | None:
     """Return the link of `token`, None when it is not ours; raises Gone when it is used or old."""
     public_id = current.read_token(Purpose.password, token)
-    link = db.session.scalar(select(ProviderLink).where(ProviderLink.public_id == public_id))
+    link = db.session.scalar(select(PasswordLink).where(PasswordLink.public_id == public_id))
     if link is None:
         return None
-    is_idle = link.provider is not None and not link.provider.is_active
-    if not link.is_open(now()) or is_idle or (link.provider is None and has_owner()):
+    is_idle = link.member is not None and not link.member.is_active
+    if not link.is_open(now()) or is_idle or (link.member is None and has_owner()):
         raise Gone(_("This link has been used or is too old."))
     return link
 
 
-def invite(email: str, name: str, role: Role, language: str | None = None) -> ProviderLink:
+def invite(email: str, name: str, role: Role, language: str | None = None) -> PasswordLink:
     """Add a login; raises Refused when the address has one. Returns the link for the password."""
     email = email.strip().lower()
-    if db.session.scalar(select(Provider.id).where(Provider.email == email)) is not None:
+    if db.session.scalar(select(TeamMember.id).where(TeamMember.email == email)) is not None:
         raise Refused(_("There is a login with this address already."))
-    provider = Provider(email=email, name=name.strip(), role=role, language=language)
-    db.session.add(provider)
+    member = TeamMember(email=email, name=name.strip(), role=role, language=language)
+    db.session.add(member)
     db.session.flush()
-    return new_link(provider, INVITATION)
+    return new_link(member, INVITATION)
 
 
 def create_first_owner(
-    link: ProviderLink, *, email: str, name: str, language: str, password: str
-) -> Provider:
+    link: PasswordLink, *, email: str, name: str, language: str, password: str
+) -> TeamMember:
     """Turn the first owner's link into an owner; raises Gone when somebody else was first."""
     passwords.check(password, email=email, company=current.company().name)
     _use(link)
     if has_owner():
         raise Gone(_("This link has been used or is too old."))
     invite(email, name, Role.owner, language).expires_at = now()
-    owner = db.session.scalars(select(Provider).where(Provider.email == email.lower())).one()
+    owner = db.session.scalars(select(TeamMember).where(TeamMember.email == email.lower())).one()
     owner.password_hash = passwords.hashed(password)
     db.session.flush()
     return owner
 
 
-def choose_password(link: ProviderLink, password: str) -> Provider:
+def choose_password(link: PasswordLink, password: str) -> TeamMember:
     """Set the password of the link's provider, once; every session of theirs ends."""
-    if link.provider is None:
+    if link.member is None:
         raise ValueError("the first owner's link names nobody yet")
-    change_password(link.provider, password)
+    change_password(link.member, password)
     _use(link)
-    return link.provider
+    return link.member
 
 
-def change_password(provider: Provider, password: str) -> None:
+def change_password(member: TeamMember, password: str) -> None:
     """Set a new password; every session ends. Raises Refused for one that is easy to guess."""
-    passwords.check(password, email=provider.email, company=current.company().name)
-    provider.password_hash = passwords.hashed(password)
-    end_sessions(provider)
+    passwords.check(password, email=member.email, company=current.company().name)
+    member.password_hash = passwords.hashed(password)
+    end_sessions(member)
 
 
-def end_sessions(provider: Provider) -> None:
+def end_sessions(member: TeamMember) -> None:
     """Log `provider` out everywhere."""
-    provider.session_version += 1
+    member.session_version += 1
     db.session.flush()
 
 
-def _use(link: ProviderLink) -> None:
+def _use(link: PasswordLink) -> None:
     """Use `link` up; of two who press at once, one gets Gone."""
     used = db.session.execute(
-        update(ProviderLink)
-        .where(ProviderLink.id == link.id, ProviderLink.used_at.is_(None))
+        update(PasswordLink)
+        .where(PasswordLink.id == link.id, PasswordLink.used_at.is_(None))
         .values(used_at=now())
     )
     if used.rowcount != 1:  # type: ignore[attr-defined]
         raise Gone(_("This link has been used or is too old."))
 
 
-def change(provider: Provider, *, name: str, role: Role) -> None:
+def change(member: TeamMember, *, name: str, role: Role) -> None:
     """Rename or give another role; raises Conflict when no owner would be left."""
     if role is not Role.owner:
-        _keep_an_owner_beside(provider)
-    provider.name, provider.role = name.strip(), role
+        _keep_an_owner_beside(member)
+    member.name, member.role = name.strip(), role
     db.session.flush()
 
 
-def change_profile(provider: Provider, *, name: str, language: str | None) -> None:
+def change_profile(member: TeamMember, *, name: str, language: str | None) -> None:
     """Keep what everyone may say of themselves."""
-    provider.name, provider.language = name.strip(), language
+    member.name, member.language = name.strip(), language
     db.session.flush()
 
 
-def deactivate(provider: Provider) -> None:
+def deactivate(member: TeamMember) -> None:
     """Close the login and end its sessions; what the person did stays under their name."""
-    _keep_an_owner_beside(provider)
-    provider.is_active = False
-    end_sessions(provider)
+    _keep_an_owner_beside(member)
+    member.is_active = False
+    end_sessions(member)
 
 
-def reactivate(provider: Provider) -> None:
+def reactivate(member: TeamMember) -> None:
     """Open the login again, with the password it had."""
-    provider.is_active = True
+    member.is_active = True
     db.session.flush()
 
 
-def _keep_an_owner_beside(provider: Provider) -> None:
+def _keep_an_owner_beside(member: TeamMember) -> None:
     """Raise Conflict when `provider` is the last owner; two who try at once wait in a row."""
     owners = db.session.scalars(
-        select(Provider.id)
-        .where(Provider.role == Role.owner, Provider.is_active)
-        .order_by(Provider.id)
+        select(TeamMember.id)
+        .where(TeamMember.role == Role.owner, TeamMember.is_active)
+        .order_by(TeamMember.id)
         .with_for_update()
     ).all()
-    if list(owners) == [provider.id]:
+    if list(owners) == [member.id]:
         raise Conflict(_("Somebody has to stay the owner. Give that role to another person first."))
 
 
-def team() -> list[Provider]:
+def team() -> list[TeamMember]:
     """Return everyone with a login, the active ones first."""
-    by_name = select(Provider).order_by(Provider.is_active.desc(), func.lower(Provider.name))
+    by_name = select(TeamMember).order_by(TeamMember.is_active.desc(), func.lower(TeamMember.name))
     return list(db.session.scalars(by_name))

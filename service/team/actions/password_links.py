@@ -1,23 +1,23 @@
 """Mail the links that let a password be chosen, and tell no stranger who has a login."""
 
 from service.mail import outbox
-from service.models import MailKind, OutboxMessage, Provider, ProviderLink
+from service.models import MailKind, OutboxMessage, PasswordLink, TeamMember
 from service.team.actions import logins, members
 
 
 def mail_to(email: str) -> OutboxMessage | None:
     """Mail a link to whoever logs in with `email`; None when nobody does."""
-    provider = logins.find(email)
-    if provider is None:
+    member = logins.find(email)
+    if member is None:
         return None
-    return mail(members.new_link(provider, members.FORGOTTEN), provider)
+    return mail(members.new_link(member, members.FORGOTTEN), member)
 
 
-def mail(link: ProviderLink, provider: Provider) -> OutboxMessage | None:
+def mail(link: PasswordLink, member: TeamMember) -> OutboxMessage | None:
     """Write down the mail that carries `link`; once the link is dead it is not worth sending."""
     return outbox.write(
         MailKind.password_link,
-        provider,
+        member,
         subject=f"link:{link.id}",
         expires_at=link.expires_at,
         context={"link_id": link.id},

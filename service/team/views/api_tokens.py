@@ -11,7 +11,7 @@ from service.extensions import db
 from service.models import ApiScope, Role
 from service.team import queries as api_tokens
 from service.team.actions import api_tokens as actions
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 
 blueprint = Blueprint("api_tokens", __name__, url_prefix="/api-tokens")
 
@@ -39,7 +39,7 @@ def create() -> Page:
     form = TokenForm()
     if form.validate():
         try:
-            token, secret = actions.create(form.name.data or "", list(ApiScope), current_provider())
+            token, secret = actions.create(form.name.data or "", list(ApiScope), current_member())
         except Refused as refusal:
             form.name.errors = [str(refusal)]
         else:
@@ -53,7 +53,7 @@ def create() -> Page:
 def revoke(public_id: str) -> Response:
     """Make a token worth nothing."""
     token = api_tokens.find(public_id) or abort(404)
-    actions.revoke(token, current_provider())
+    actions.revoke(token, current_member())
     db.session.commit()
     flash(_("The token of %(name)s opens nothing any more.", name=token.name), "success")
     return redirect(url_for(".index"), 303)

@@ -14,16 +14,16 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from forms.providers import InviteForm, PasswordChangeForm, ProfileForm, ProviderForm
+from forms.team import InviteForm, PasswordChangeForm, ProfileForm, TeamMemberForm
 from service.errors import Refused
 from service.extensions import db
 from service.mail import links
-from service.models import Provider, ProviderLink, Role
+from service.models import PasswordLink, Role, TeamMember
 from service.team.actions import logins, members, password_links, passwords
-from service.web.access import begin_session, current_provider, requires
+from service.web.access import begin_session, current_member, requires
 from service.web.names import LANGUAGE_NAMES, role_choices, role_name
 
-blueprint = Blueprint("providers", __name__)
+blueprint = Blueprint("members", __name__)
 
 Page = str | tuple[str, int] | Response
 
@@ -69,23 +69,23 @@ def send_invitation() -> Page:
 @requires(Role.owner)
 def show(public_id: str) -> Page:
     """Show a login with what an owner may change of it."""
-    provider = _find(public_id)
-    return _show(provider, _form_of(provider))
+    member = _find(public_id)
+    return _show(member, _form_of(member))
 
 
 @blueprint.post("/providers/<public_id>")
 @requires(Role.owner)
 def change(public_id: str) -> Page:
     """Rename, or give another role."""
-    provider = _find(public_id)
-    form = _form_of(provider)
+    member = _find(public_id)
+    form = _form_of(member)
     if not form.validate():
-        return _show(provider, form, 422)
+        return _show(member, form, 422)
     try:
-        members.change(provider, name=form.name.data or "", role=Role(form.role.data))
+        members.change(member, name=form.name.data or "", role=Role(form.role.data))
     except Refused as refusal:
         form.role.errors = [str(refusal)]
-        return _show(provider, form, 409)
+        return _show(member, form, 409)
     return _done(_("Saved."))
 
 
@@ -93,28 +93,28 @@ def change(public_id: str) -> Page:
 @requires(Role.owner)
 def send_link(public_id: str) -> Page:
     """Mail a new link for the password; the ones before it are dead."""
-    provider = _find(public_id)
-    if not provider.is_active:
+    member = _find(public_id)
+    if not member.is_active:
         abort(409)
-    return _mailed(members.new_link(provider, members.INVITATION))
+    return _mailed(members.new_link(member, members.INVITATION))
 
 
 @blueprint.post("/providers/<public_id>/deactivate")
 @requires(Role.owner)
 def deactivate(public_id: str) -> Page:
     """Close a login."""
-    provider = _find(public_id)
-    members.deactivate(provider)
-    return _done(_("%(name)s can no longer log in.", name=provider.name))
+    member = _find(public_id)
+    members.deactivate(member)
+    return _done(_("%(name)s can no longer log in.", name=member.name))
 
 
 @blueprint.post("/providers/<public_id>/reactivate")
 @requires(Role.owner)
 def reactivate(public_id: str) -> Page:
     """Open a login again."""
-    provider = _find(public_id)
-    members.reactivate(provider)
-    return _done(_("%(name)s can log in again.", name=provider.name))
+    member = _find(public_id)
+    members.reactivate(member)
+    return _done(_("%(name)s can log in again.", name=member.name))
 
 
 @blueprint.get("/profile")
@@ -132,7 +132,7 @@ def save_profile() -> Page:
     if not form.validate():
         return _profile(form, PasswordChangeForm(formdata=None), 422)
     members.change_profile(
-        current_provider(), name=form.name.data or "", language=form.language.data or None
+        current_member(), name=form.name.data or "", language=form.language.data or None
     )
     db.session.commit()
     flash(_("Saved."), "success")
@@ -143,7 +143,7 @@ def save_profile() -> Page:
 @requires(Role.viewer)
 def change_password() -> Page:
     """Set a new password; every other session of this person ends."""
-    form, me = PasswordChangeForm(), current_provider()
+    form, me = PasswordChangeForm(), current_member()
     attempts = logins.write_attempt(me.email, request.remote_addr)
     db.session.commit()
     if logins.is_one_too_many(attempts):
@@ -163,11 +163,11 @@ def change_password() -> Page:
 @requires(Role.viewer)
 def end_other_sessions() -> Page:
     """Log out everywhere but here."""
-    members.end_sessions(current_provider())
+    members.end_sessions(current_member())
     return _stay_logged_in(_("You are logged out everywhere else."))
 
 
-def _is_proved(form: PasswordChangeForm, me: Provider, attempts: list[int]) -> bool:
+def _is_proved(form: PasswordChangeForm, me: TeamMember, attempts: list[int]) -> bool:
     """Say whether the present password is right; a wrong one counts as a wrong login."""
     if not passwords.matches(me.password_hash, form.old_password.data or ""):
         form.old_password.errors = [_("That is not your present password.")]
@@ -178,17 +178,17 @@ def _is_proved(form: PasswordChangeForm, me: Provider, attempts: list[int]) -> b
 
 def _stay_logged_in(note: str) -> Response:
     db.session.commit()
-    begin_session(current_provider())
+    begin_session(current_member())
     flash(note, "success")
     return redirect(url_for(".profile"), 303)
 
 
-def _mailed(link: ProviderLink) -> Response:
+def _mailed(link: PasswordLink) -> Response:
     """Mail `link`, and keep its address for one look: the mail may never arrive."""
-    provider: Provider = link.provider or abort(404)
-    password_links.mail(link, provider)
+    member: TeamMember = link.member or abort(404)
+    password_links.mail(link, member)
     db.session.commit()
-    session["fresh_link"] = {"name": provider.name, "url": links.password(link)}
+    session["fresh_link"] = {"name": member.name, "url": links.password(link)}
     return _to_team()
 
 
@@ -202,23 +202,23 @@ def _to_team() -> Response:
     return redirect(url_for(".index"), 303)
 
 
-def _find(public_id: str) -> Provider:
-    found = db.session.scalar(select(Provider).where(Provider.public_id == public_id))
+def _find(public_id: str) -> TeamMember:
+    found = db.session.scalar(select(TeamMember).where(TeamMember.public_id == public_id))
     return found or abort(404)
 
 
-def _form_of(provider: Provider) -> ProviderForm:
-    form = ProviderForm(name=provider.name, role=provider.role.value)
+def _form_of(member: TeamMember) -> TeamMemberForm:
+    form = TeamMemberForm(name=member.name, role=member.role.value)
     form.role.choices = role_choices()
     return form
 
 
-def _show(provider: Provider, form: ProviderForm, code: int = 200) -> tuple[str, int]:
-    return render_template("provider/team/members/show.html", form=form, provider=provider), code
+def _show(member: TeamMember, form: TeamMemberForm, code: int = 200) -> tuple[str, int]:
+    return render_template("provider/team/members/show.html", form=form, member=member), code
 
 
 def _profile_form(formdata: bool = True) -> ProfileForm:
-    me = current_provider()
+    me = current_member()
     values = {"name": me.name, "language": me.language or ""}
     form = ProfileForm(data=values) if formdata else ProfileForm(formdata=None, data=values)
     form.language.choices = [("", _("The company's")), *LANGUAGE_NAMES.items()]

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from forms.sessions import ChoosePasswordForm, FirstOwnerForm, ForgottenForm, LoginForm
 from service.errors import Refused
 from service.extensions import db
-from service.models import Provider, ProviderLink
+from service.models import PasswordLink, TeamMember
 from service.team.actions import logins, members, password_links, passwords
 from service.web.access import begin_session, way_back
 from service.web.language import select_language, speak_as_asked
@@ -22,7 +22,7 @@ Page = str | tuple[str, int] | Response
 @blueprint.get("/login")
 def login() -> Page:
     """Show the form, or the way on to somebody who is logged in."""
-    if g.provider is not None:
+    if g.member is not None:
         return redirect(way_back(request.args.get("next")))
     return render_template(
         "provider/team/sessions/login.html",
@@ -44,17 +44,17 @@ def log_in() -> Page:
         logins.take_back(attempts)
         db.session.commit()
         abort(429)
-    provider = logins.find(email)
-    kept = provider.password_hash if provider else None
+    member = logins.find(email)
+    kept = member.password_hash if member else None
     db.session.commit()  # comparing takes a while: nobody waits for the database meanwhile
     is_right = passwords.matches(kept, password)
-    if provider is None or not is_right:
+    if member is None or not is_right:
         form.form_errors.append(_("The address and the password do not belong together."))
         return render_template("provider/team/sessions/login.html", form=form), 422
     logins.take_back(attempts)
-    logins.record_login(provider, password)
+    logins.record_login(member, password)
     db.session.commit()
-    begin_session(provider)
+    begin_session(member)
     return redirect(way_back(form.next.data), 303)
 
 
@@ -104,7 +104,7 @@ def choose_password(token: str) -> Page:
     if not form.validate():
         return _show(link, form, 422)
     try:
-        provider = _keep(link, form)
+        member = _keep(link, form)
     except Refused as refusal:
         db.session.rollback()
         if isinstance(refusal, passwords.WeakPassword):
@@ -112,27 +112,27 @@ def choose_password(token: str) -> Page:
         else:
             form.form_errors.append(str(refusal))
         return _show(_link_of(token), form, 422)
-    logins.record_login(provider, form.password.data or "")
+    logins.record_login(member, form.password.data or "")
     db.session.commit()
-    begin_session(provider)
-    flash(_("Welcome, %(name)s.", name=provider.name), "success")
+    begin_session(member)
+    flash(_("Welcome, %(name)s.", name=member.name), "success")
     first_time = "settings.index" if link.provider_id is None else "today.index"
     return redirect(url_for(first_time), 303)
 
 
-def _link_of(token: str) -> ProviderLink:
+def _link_of(token: str) -> PasswordLink:
     return members.find_link(token) or abort(404)
 
 
-def _form_of(link: ProviderLink) -> ChoosePasswordForm | FirstOwnerForm:
-    if link.provider is not None:
+def _form_of(link: PasswordLink) -> ChoosePasswordForm | FirstOwnerForm:
+    if link.member is not None:
         return ChoosePasswordForm()
     form = FirstOwnerForm(language=select_language())
     form.language.choices = list(LANGUAGE_NAMES.items())
     return form
 
 
-def _keep(link: ProviderLink, form: ChoosePasswordForm | FirstOwnerForm) -> Provider:
+def _keep(link: PasswordLink, form: ChoosePasswordForm | FirstOwnerForm) -> TeamMember:
     chosen = form.password.data or ""
     if not isinstance(form, FirstOwnerForm):
         return members.choose_password(link, chosen)
@@ -146,8 +146,8 @@ def _keep(link: ProviderLink, form: ChoosePasswordForm | FirstOwnerForm) -> Prov
 
 
 def _show(
-    link: ProviderLink, form: ChoosePasswordForm | FirstOwnerForm, code: int = 200
+    link: PasswordLink, form: ChoosePasswordForm | FirstOwnerForm, code: int = 200
 ) -> tuple[str, int]:
-    template = "password.html" if link.provider else "first_owner.html"
-    page = render_template(f"provider/team/sessions/{template}", form=form, provider=link.provider)
+    template = "password.html" if link.member else "first_owner.html"
+    page = render_template(f"provider/team/sessions/{template}", form=form, member=link.member)
     return page, code

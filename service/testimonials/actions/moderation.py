@@ -12,14 +12,14 @@ from service.models import (
     EventKind,
     MailKind,
     OutboxMessage,
-    Provider,
+    TeamMember,
     Testimonial,
     TestimonialState,
 )
 from service.testimonials.actions.testimonials import tell
 
 
-def approve(testimonial: Testimonial, by: Provider) -> None:
+def approve(testimonial: Testimonial, by: TeamMember) -> None:
     """Let the testimonial be shown wherever the contact permits; raises Conflict if withdrawn."""
     _not_withdrawn(testimonial)
     testimonial.state = TestimonialState.approved
@@ -29,7 +29,7 @@ def approve(testimonial: Testimonial, by: Provider) -> None:
     db.session.flush()
 
 
-def reject(testimonial: Testimonial, by: Provider) -> None:
+def reject(testimonial: Testimonial, by: TeamMember) -> None:
     """Keep the testimonial to ourselves; raises Conflict if it was withdrawn."""
     _not_withdrawn(testimonial)
     testimonial.state = TestimonialState.rejected
@@ -46,7 +46,7 @@ def reopen(testimonial: Testimonial) -> None:
     db.session.flush()
 
 
-def shorten(testimonial: Testimonial, text: str, by: Provider) -> OutboxMessage | None:
+def shorten(testimonial: Testimonial, text: str, by: TeamMember) -> OutboxMessage | None:
     """Propose a shorter version to the contact; their own words stay until they say yes.
 
     Raises Refused when a word was changed or added, and Conflict if it was withdrawn.

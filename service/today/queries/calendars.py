@@ -23,14 +23,14 @@ from service.mail.rendering.sanitize import one_line
 from service.models import (
     Client,
     Contact,
-    Conversation,
-    ConversationState,
     Departure,
     Event,
     EventKind,
-    Provider,
     Recovery,
     Stage,
+    TalkRequest,
+    TalkRequestState,
+    TeamMember,
 )
 from service.workdays import after
 
@@ -38,7 +38,7 @@ BACK = timedelta(days=60)  # how far back; calendars drop what is no longer in t
 MOST = 1000  # of each kind
 RECOVERY_WITHIN = 2  # working days: an apology that comes later is none
 OVER = (Stage.retained, Stage.returned)
-SHOWN = (ConversationState.planned, ConversationState.held)
+SHOWN = (TalkRequestState.planned, TalkRequestState.held)
 CHANGES = (
     EventKind.changed,
     EventKind.stage_changed,
@@ -84,9 +84,9 @@ class Entry:
         return f"{self.kind}-{self.public_id}@hasta-luego"
 
 
-def entries(provider: Provider) -> list[Entry]:
+def entries(member: TeamMember) -> list[Entry]:
     """Return what `provider` has in the calendar, in order; words in the language in force."""
-    own = None if provider.calendar_is_teams else provider.id
+    own = None if member.calendar_is_teams else member.id
     found = [*_recoveries(own), *_days(own)]
     found = [*_talks(own), *_with_revisions(found)]
     return sorted(found, key=lambda entry: (_day(entry.start), entry.uid))
@@ -99,13 +99,13 @@ def _day(start: datetime | date) -> date:
 def _talks(own: int | None) -> Iterable[Entry]:
     responsible = func.coalesce(Departure.responsible_id, Client.responsible_id)
     query = (
-        select(Conversation, Client.name, Contact.name, Departure)
-        .join(Contact, Contact.id == Conversation.contact_id)
+        select(TalkRequest, Client.name, Contact.name, Departure)
+        .join(Contact, Contact.id == TalkRequest.contact_id)
         .join(Client, Client.id == Contact.client_id)
-        .outerjoin(Departure, Departure.id == Conversation.departure_id)
-        .where(Conversation.state.in_(SHOWN), Conversation.planned_at > now() - BACK)
+        .outerjoin(Departure, Departure.id == TalkRequest.departure_id)
+        .where(TalkRequest.state.in_(SHOWN), TalkRequest.planned_at > now() - BACK)
         .where(Client.is_sample.is_(False), *_of(own, responsible))
-        .order_by(Conversation.planned_at)
+        .order_by(TalkRequest.planned_at)
         .limit(MOST)
         .options(lazyload("*"))
     )
@@ -116,7 +116,7 @@ def _talks(own: int | None) -> Iterable[Entry]:
             talk.public_id,
             str(_("Talk with %(name)s, %(client)s", name=_first(contact), client=one_line(client))),
             how,
-            links.departure(departure) if departure else links.conversation(talk),
+            links.departure(departure) if departure else links.talk_request(talk),
             talk.planned_at or talk.asked_at,
             talk.changed_at,
             talk.version,

@@ -17,8 +17,6 @@ from service.mail.delivery.health import Trouble
 from service.models import (
     Client,
     Contact,
-    Conversation,
-    ConversationState,
     Departure,
     Enrolment,
     EnrolmentState,
@@ -29,6 +27,8 @@ from service.models import (
     Recovery,
     Response,
     Stage,
+    TalkRequest,
+    TalkRequestState,
     Testimonial,
     TestimonialState,
 )
@@ -215,10 +215,8 @@ def _end_dates() -> list[Task]:
 
 def _talks() -> list[Task]:
     zone = company().time_zone
-    query = _conversations(Conversation.asked_at).where(
-        Conversation.state == ConversationState.open
-    )
-    tasks = [Task(Kind.talk, *row) for row in _rows(query.order_by(Conversation.asked_at))]
+    query = _talk_requests(TalkRequest.asked_at).where(TalkRequest.state == TalkRequestState.open)
+    tasks = [Task(Kind.talk, *row) for row in _rows(query.order_by(TalkRequest.asked_at))]
     return [replace(task, late_at=late_at(task.at, zone)) for task in tasks]
 
 
@@ -226,27 +224,27 @@ def _calls(now: datetime) -> list[Task]:
     """Return the talks that are planned for today, and those that nobody said were held."""
     zone = company().time_zone
     tomorrow = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
-    query = _conversations(Conversation.planned_at).where(
-        Conversation.state == ConversationState.planned,
-        Conversation.planned_at < local_moment(tomorrow, time(), zone),
+    query = _talk_requests(TalkRequest.planned_at).where(
+        TalkRequest.state == TalkRequestState.planned,
+        TalkRequest.planned_at < local_moment(tomorrow, time(), zone),
     )
-    return [Task(Kind.call, *row) for row in _rows(query.order_by(Conversation.planned_at))]
+    return [Task(Kind.call, *row) for row in _rows(query.order_by(TalkRequest.planned_at))]
 
 
-def _conversations(at: Any) -> Select[*tuple[Any, ...]]:
-    """Select the parts of a Task, from conversations: of some contacts there is no departure."""
+def _talk_requests(at: Any) -> Select[*tuple[Any, ...]]:
+    """Select the parts of a Task, from talk requests: of some contacts there is no departure."""
     return (
         select(
-            Conversation.public_id,
+            TalkRequest.public_id,
             Client.name,
             Contact.name,
             func.coalesce(Departure.responsible_id, Client.responsible_id),
             Client.is_sample,
             at,
         )
-        .join(Contact, Contact.id == Conversation.contact_id)
+        .join(Contact, Contact.id == TalkRequest.contact_id)
         .join(Client, Client.id == Contact.client_id)
-        .outerjoin(Departure, Departure.id == Conversation.departure_id)
+        .outerjoin(Departure, Departure.id == TalkRequest.departure_id)
         .limit(MOST)
     )
 

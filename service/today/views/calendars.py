@@ -9,7 +9,7 @@ from service.extensions import db
 from service.mail import links
 from service.models import Role
 from service.today import actions
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 
 blueprint = Blueprint("calendars", __name__, url_prefix="/profile/calendar")
 
@@ -27,7 +27,7 @@ def show() -> str:
 @requires(Role.viewer)
 def save() -> Page:
     """Make the calendar if there is none yet, and keep whose things it shows."""
-    form, me = _form(), current_provider()
+    form, me = _form(), current_member()
     if not form.validate():
         return _page(form), 422
     is_new = me.calendar_key is None
@@ -41,7 +41,7 @@ def save() -> Page:
 @requires(Role.viewer)
 def renew() -> Response:
     """Put another address in the place of one that others may know."""
-    actions.renew(current_provider())
+    actions.renew(current_member())
     return _done(_("This is the new address. The old one shows nothing any more."))
 
 
@@ -49,16 +49,16 @@ def renew() -> Response:
 @requires(Role.viewer)
 def close() -> Response:
     """Take the address away."""
-    actions.close(current_provider())
+    actions.close(current_member())
     return _done(_("Your calendar is closed. Its address shows nothing any more."))
 
 
 def _form() -> CalendarForm:
-    return CalendarForm(shows="team" if current_provider().calendar_is_teams else "mine")
+    return CalendarForm(shows="team" if current_member().calendar_is_teams else "mine")
 
 
 def _page(form: CalendarForm) -> str:
-    me = current_provider()
+    me = current_member()
     address = links.calendar(me) if me.calendar_key else ""
     return render_template(
         "provider/today/calendars/show.html",

@@ -9,7 +9,7 @@ from service.clients.actions import samples
 from service.clock import now
 from service.models import Role
 from service.today.queries.today import Kind, Task, Today, today
-from service.web.access import current_provider, requires
+from service.web.access import current_member, requires
 from service.web.theme import current_company
 
 blueprint = Blueprint("today", __name__)
@@ -30,7 +30,7 @@ class Step:
 @requires(Role.viewer)
 def index() -> str:
     """Show what is mine, then what is the team's; the late first."""
-    found, me = today(now()), current_provider()
+    found, me = today(now()), current_member()
     return render_template(
         "provider/today/index.html",
         found=found,
@@ -67,14 +67,14 @@ def said(task: Task) -> str:
 def action_of(task: Task) -> tuple[str, str]:
     """Return the words on the one button of `task`, and where it leads."""
     actions = {
-        Kind.call: (_("See what about"), "conversations.show"),
-        Kind.talk: (_("Answer them"), "conversations.show"),
+        Kind.call: (_("See what about"), "talk_requests.show"),
+        Kind.talk: (_("Answer them"), "talk_requests.show"),
         Kind.reply: (_("Read the reply"), "inbound_mails.show"),
         Kind.recovery: (_("Put it right"), "recoveries.show"),
         Kind.testimonial: (_("Read it"), "testimonials.show"),
         Kind.end_date: (_("Add the end date"), "departures.edit"),
     }
-    if task.kind is Kind.end_date and not current_provider().role.covers(Role.member):
+    if task.kind is Kind.end_date and not current_member().role.covers(Role.member):
         return str(_("See the departure")), url_for("departures.show", public_id=task.public_id)
     words, endpoint = actions[task.kind]
     return str(words), url_for(endpoint, public_id=task.public_id)

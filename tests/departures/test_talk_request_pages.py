@@ -7,7 +7,7 @@ import time_machine
 from sqlalchemy import select
 
 from service.extensions import db
-from service.models import Channel, Conversation, ConversationState, Event, EventKind, Role
+from service.models import Channel, Event, EventKind, Role, TalkRequest, TalkRequestState
 from tests import builders
 from tests.pages import send
 
@@ -24,20 +24,20 @@ def day():
 def page(client, session):
     """A browser in which a member of the team is logged in."""
     builders.a_company(language="en")
-    return builders.logged_in(client, builders.a_provider(role=Role.member, language="en"))
+    return builders.logged_in(client, builders.a_member(role=Role.member, language="en"))
 
 
 @pytest.fixture
-def row(page) -> Conversation:
+def row(page) -> TalkRequest:
     """Somebody who asked to talk."""
-    made = builders.a_conversation(
+    made = builders.a_talk_request(
         departure=builders.a_departure(), channel=Channel.video, message="<b>Hola</b>"
     )
     db.session.commit()
     return made
 
 
-def path(row: Conversation, verb: str = "") -> str:
+def path(row: TalkRequest, verb: str = "") -> str:
     return f"/conversations/{row.public_id}{verb}"
 
 
@@ -62,7 +62,7 @@ def test_the_departure_shows_what_they_say_and_what_can_be_done(page, row):
 def test_a_plan_is_a_time_of_the_companys_zone(page, row):
     press(page, row, "/plan", day="2026-11-26", hour="17:30")
     assert row.planned_at == datetime(2026, 11, 26, 16, 30, tzinfo=UTC)
-    assert row.state is ConversationState.planned
+    assert row.state is TalkRequestState.planned
     assert events() == [EventKind.talk_planned]
     assert "Thursday, November 26, 2026, 17:30" in page.get(path(row)).text
 
@@ -93,28 +93,28 @@ def test_a_plan_needs_a_moment_to_come(page, row, wrong):
     answer = press(page, row, "/plan", **wrong)
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
-    assert row.state is ConversationState.open
+    assert row.state is TalkRequestState.open
 
 
 def test_a_talk_is_held_with_a_note_and_can_be_opened_again(page, row):
     press(page, row, "/held", note="They miss us.")
-    assert (row.state, row.note) == (ConversationState.held, "They miss us.")
+    assert (row.state, row.note) == (TalkRequestState.held, "They miss us.")
     assert "They miss us." in page.get("/conversations?state=over").text
     press(page, row, "/reopen")
-    assert (row.state, row.note) == (ConversationState.open, "They miss us.")
+    assert (row.state, row.note) == (TalkRequestState.open, "They miss us.")
     assert events() == [EventKind.talk_held, EventKind.talk_reopened]
 
 
 def test_declining_drops_the_plan(page, row):
     press(page, row, "/plan", day="2026-11-26", hour="10:00")
     press(page, row, "/decline", note="They found somebody.")
-    assert (row.state, row.planned_at) == (ConversationState.declined, None)
+    assert (row.state, row.planned_at) == (TalkRequestState.declined, None)
 
 
 def test_a_plan_can_be_taken_back(page, row):
     press(page, row, "/plan", day="2026-11-26", hour="10:00")
     press(page, row, "/reopen")
-    assert (row.state, row.planned_at) == (ConversationState.open, None)
+    assert (row.state, row.planned_at) == (TalkRequestState.open, None)
 
 
 def test_of_two_who_decide_the_second_is_told_and_keeps_the_words(page, row):
@@ -125,14 +125,14 @@ def test_of_two_who_decide_the_second_is_told_and_keeps_the_words(page, row):
     assert answer.status_code == 409
     assert "Too late" in answer.text
     db.session.refresh(row)
-    assert (row.state, row.note) == (ConversationState.held, "I called.")
+    assert (row.state, row.note) == (TalkRequestState.held, "I called.")
 
 
 @pytest.mark.parametrize("version", ["", "x", "-1", "9" * 30, "²"])
 def test_a_version_that_is_none_changes_nothing(page, row, version):
     answer = press(page, row, "/held", version=version)
     assert answer.status_code == 409
-    assert row.state is ConversationState.open
+    assert row.state is TalkRequestState.open
 
 
 def test_it_stands_on_the_first_page_and_is_late_after_a_working_day(page, row):
@@ -147,7 +147,7 @@ def test_it_stands_on_the_first_page_and_is_late_after_a_working_day(page, row):
 
 
 def test_a_planned_talk_stands_on_the_first_page_on_its_day(page, row):
-    row.state, row.planned_at = ConversationState.planned, datetime(2026, 11, 26, 9, tzinfo=UTC)
+    row.state, row.planned_at = TalkRequestState.planned, datetime(2026, 11, 26, 9, tzinfo=UTC)
     db.session.commit()
     assert path(row) not in page.get("/").text
     with time_machine.travel("2026-11-26T06:00:00Z"):
@@ -161,7 +161,7 @@ def test_a_planned_talk_stands_on_the_first_page_on_its_day(page, row):
 def test_the_list_shows_the_longest_waiting_first_and_says_when_it_is_empty(page):
     assert "Nobody waits for a talk" in page.get("/conversations").text
     for name, hours in (("Nueva", 9), ("Vieja", 8)):
-        builders.a_conversation(
+        builders.a_talk_request(
             contact=builders.a_contact(client=builders.a_client(name=name)),
             asked_at=datetime(2026, 11, 25, hours, tzinfo=UTC),
         )
@@ -170,7 +170,7 @@ def test_the_list_shows_the_longest_waiting_first_and_says_when_it_is_empty(page
 
 
 def test_of_a_client_without_a_departure_it_leads_to_the_client(page):
-    row = builders.a_conversation()
+    row = builders.a_talk_request()
     db.session.commit()
     press(page, row, "/held", note="x")
     assert f"/clients/{row.contact.client.public_id}" in page.get(path(row)).text

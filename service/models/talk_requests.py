@@ -10,8 +10,8 @@ from service.extensions import Model
 from service.models.clients import Contact
 from service.models.departures import Departure
 from service.models.outbox import OutboxMessage
-from service.models.providers import Provider
-from service.models.types import Moment, PrimaryKey, PublicId, words
+from service.models.team import TeamMember
+from service.models.types import Moment, PrimaryKey, PublicId, text_enum
 
 
 class Channel(StrEnum):
@@ -32,7 +32,7 @@ class DayPart(StrEnum):
     evening = "evening"
 
 
-class ConversationState(StrEnum):
+class TalkRequestState(StrEnum):
     """Whether the team still has to do something about it."""
 
     open = "open"  # nobody has answered yet
@@ -43,10 +43,10 @@ class ConversationState(StrEnum):
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do."""
-        return self in (ConversationState.held, ConversationState.declined)
+        return self in (TalkRequestState.held, TalkRequestState.declined)
 
 
-class Conversation(Model):
+class TalkRequest(Model):
     """One request to talk. As long as it is not over, whatever the contact adds belongs to it.
 
     `asked_on` is the company's day: of a hundred presses at once one makes the row. `version`
@@ -71,12 +71,12 @@ class Conversation(Model):
     asked_on: Mapped[date]
     asked_at: Mapped[Moment]
     message: Mapped[str] = mapped_column(Text, default="")
-    channel: Mapped[Channel | None] = mapped_column(words(Channel, 20))
+    channel: Mapped[Channel | None] = mapped_column(text_enum(Channel, 20))
     phone: Mapped[str] = mapped_column(String(60), default="")  # as the contact wrote it
-    day_part: Mapped[DayPart | None] = mapped_column(words(DayPart, 20))
+    day_part: Mapped[DayPart | None] = mapped_column(text_enum(DayPart, 20))
     suits: Mapped[str] = mapped_column(String(200), default="")  # when, in the contact's words
-    state: Mapped[ConversationState] = mapped_column(
-        words(ConversationState, 20), default=ConversationState.open
+    state: Mapped[TalkRequestState] = mapped_column(
+        text_enum(TalkRequestState, 20), default=TalkRequestState.open
     )
     planned_at: Mapped[Moment | None] = mapped_column(index=True)
     ended_at: Mapped[Moment | None]
@@ -88,4 +88,4 @@ class Conversation(Model):
     contact: Mapped[Contact] = relationship()
     departure: Mapped[Departure | None] = relationship()
     mail: Mapped[OutboxMessage | None] = relationship()
-    provider: Mapped[Provider | None] = relationship()  # who decided last
+    member: Mapped[TeamMember | None] = relationship()  # who decided last

@@ -20,7 +20,7 @@ class InviteForm(FlaskForm):
     role = RadioField(_l("Role"))
 
 
-class ProviderForm(FlaskForm):
+class TeamMemberForm(FlaskForm):
     """What an owner may change of a login; the roles are passed in."""
 
     name = StringField(_l("Name"), NAME, filters=[tidied])

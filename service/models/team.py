@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
-from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, words
+from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
 
 
 class Role(StrEnum):
@@ -23,7 +23,7 @@ class Role(StrEnum):
         return order.index(self) >= order.index(needed)
 
 
-class Provider(Model):
+class TeamMember(Model):
     """A person of the provider's team with a login; may be the responsible of departures.
 
     `calendar_key` is what the address of their calendar names; without one there is no calendar.
@@ -35,7 +35,7 @@ class Provider(Model):
     public_id: Mapped[PublicId]
     email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
     name: Mapped[str] = mapped_column(String(200))
-    role: Mapped[Role] = mapped_column(words(Role, 10))
+    role: Mapped[Role] = mapped_column(text_enum(Role, 10))
     language: Mapped[str | None] = mapped_column(String(5))  # None: the company's
     password_hash: Mapped[str | None] = mapped_column(String(300))
     session_version: Mapped[int] = mapped_column(default=1)  # raised to end every session
@@ -46,7 +46,7 @@ class Provider(Model):
     last_login_at: Mapped[Moment | None]
 
 
-class ProviderLink(Model):
+class PasswordLink(Model):
     """A link that lets somebody choose a password, once.
 
     Without a provider it is the first owner's: whoever opens it names themselves.
@@ -61,7 +61,7 @@ class ProviderLink(Model):
     expires_at: Mapped[Moment]
     used_at: Mapped[Moment | None]
 
-    provider: Mapped[Provider | None] = relationship()
+    member: Mapped[TeamMember | None] = relationship()
 
     def is_open(self, at: datetime) -> bool:
         """Say whether the link can still be used at `at`."""

@@ -6,31 +6,31 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from forms.conversations import EndForm, PlanForm
+from forms.talk_requests import EndForm, PlanForm
 from service.clock import local_moment, now
-from service.departures.actions import conversations as actions
-from service.departures.queries import conversations
+from service.departures.actions import talk_requests as actions
+from service.departures.queries import talk_requests
 from service.errors import Conflict, Refused
 from service.extensions import db
-from service.labels import channel_name, conversation_state, day_part_name
-from service.models import Conversation, Role
-from service.web.access import current_provider, requires
+from service.labels import channel_name, day_part_name, talk_request_state
+from service.models import Role, TalkRequest
+from service.web.access import current_member, requires
 from service.web.theme import current_company
 from service.workdays import late_at
 
-blueprint = Blueprint("conversations", __name__, url_prefix="/conversations")
+blueprint = Blueprint("talk_requests", __name__, url_prefix="/conversations")
 
 Page = str | tuple[str, int] | Response
 
 
 @blueprint.app_template_global()
-def conversation_words() -> dict[str, Callable[..., object]]:
-    """Return what templates call the parts of a conversation, and when one is late."""
+def talk_request_words() -> dict[str, Callable[..., object]]:
+    """Return what templates call the parts of a talk request, and when one is late."""
     zone = current_company().time_zone
     return {
         "channel": channel_name,
         "day_part": day_part_name,
-        "state": conversation_state,
+        "state": talk_request_state,
         "is_late": lambda row: row.state == "open" and now() > late_at(row.asked_at, zone),
     }
 
@@ -40,36 +40,36 @@ def conversation_words() -> dict[str, Callable[..., object]]:
 def index() -> str:
     """List who waits, or with ?state=over what came of those before."""
     state = "over" if request.args.get("state") == "over" else "open"
-    found = conversations.page(state, request.args.get("page", 1, type=int))
-    return render_template("provider/departures/conversations/index.html", found=found, state=state)
+    found = talk_requests.page(state, request.args.get("page", 1, type=int))
+    return render_template("provider/departures/talk_requests/index.html", found=found, state=state)
 
 
 @blueprint.get("/<public_id>")
 @requires(Role.viewer)
 def show(public_id: str) -> str:
     """Show what somebody wants to talk about, and what can be done."""
-    return _page(the_conversation(public_id))
+    return _page(the_talk_request(public_id))
 
 
 @blueprint.post("/<public_id>/plan")
 @requires(Role.member)
 def plan(public_id: str) -> Page:
     """Say when they talk."""
-    conversation, form = the_conversation(public_id), PlanForm()
+    talk_request, form = the_talk_request(public_id), PlanForm()
     if not form.validate():
-        return _page(conversation, plan_form=form), 422
+        return _page(talk_request, plan_form=form), 422
     day, hour = form.day.data, form.hour.data
     if day is None or hour is None:
         abort(400)
     at = local_moment(day, hour, current_company().time_zone)
     try:
-        actions.plan(conversation, at, version=form.seen, by=current_provider())
+        actions.plan(talk_request, at, version=form.seen, by=current_member())
     except Conflict as conflict:
         return _stale(public_id, conflict, plan_form=form)
     except Refused as refusal:
         form.hour.errors = [str(refusal)]
-        return _page(conversation, plan_form=form), 422
-    return _done(conversation, _("It is planned. You see it on the first page that day."))
+        return _page(talk_request, plan_form=form), 422
+    return _done(talk_request, _("It is planned. You see it on the first page that day."))
 
 
 @blueprint.post("/<public_id>/held")
@@ -90,36 +90,36 @@ def decline(public_id: str) -> Page:
 @requires(Role.member)
 def reopen(public_id: str) -> Page:
     """Take back what was decided."""
-    conversation, form = the_conversation(public_id), EndForm()
+    talk_request, form = the_talk_request(public_id), EndForm()
     if not form.validate():
         abort(400)
     try:
-        actions.reopen(conversation, version=form.seen, by=current_provider())
+        actions.reopen(talk_request, version=form.seen, by=current_member())
     except Conflict as conflict:
         return _stale(public_id, conflict)
-    return _done(conversation, _("It waits for you again."))
+    return _done(talk_request, _("It waits for you again."))
 
 
-def the_conversation(public_id: str) -> Conversation:
-    """Return the conversation with its people, or 404."""
-    return conversations.find(public_id) or abort(404)
+def the_talk_request(public_id: str) -> TalkRequest:
+    """Return the talk request with its people, or 404."""
+    return talk_requests.find(public_id) or abort(404)
 
 
 def _end(public_id: str, act: Callable[..., None], said: str) -> Page:
-    conversation, form = the_conversation(public_id), EndForm()
+    talk_request, form = the_talk_request(public_id), EndForm()
     if not form.validate():
-        return _page(conversation, end_form=form), 422
+        return _page(talk_request, end_form=form), 422
     try:
-        act(conversation, form.note.data or "", version=form.seen, by=current_provider())
+        act(talk_request, form.note.data or "", version=form.seen, by=current_member())
     except Conflict as conflict:
         return _stale(public_id, conflict, end_form=form)
-    return _done(conversation, said)
+    return _done(talk_request, said)
 
 
-def _done(conversation: Conversation, said: str) -> Response:
+def _done(talk_request: TalkRequest, said: str) -> Response:
     db.session.commit()
     flash(said, "success")
-    return redirect(url_for(".show", public_id=conversation.public_id), 303)
+    return redirect(url_for(".show", public_id=talk_request.public_id), 303)
 
 
 def _stale(
@@ -134,25 +134,25 @@ def _stale(
     for form in (plan_form, end_form):
         if form is not None:
             form.version.data = form.version.raw_data = None
-    return _page(the_conversation(public_id), plan_form, end_form), 409
+    return _page(the_talk_request(public_id), plan_form, end_form), 409
 
 
 def _page(
-    conversation: Conversation,
+    talk_request: TalkRequest,
     plan_form: PlanForm | None = None,
     end_form: EndForm | None = None,
 ) -> str:
     return render_template(
-        "provider/departures/conversations/show.html",
-        conversation=conversation,
-        plan_form=plan_form or plan_form_of(conversation),
+        "provider/departures/talk_requests/show.html",
+        talk_request=talk_request,
+        plan_form=plan_form or plan_form_of(talk_request),
         end_form=end_form or EndForm(formdata=None),
     )
 
 
-def plan_form_of(conversation: Conversation) -> PlanForm:
+def plan_form_of(talk_request: TalkRequest) -> PlanForm:
     """Return the form with the day and time that stand."""
-    local = conversation.planned_at
+    local = talk_request.planned_at
     local = local.astimezone(current_company().zone) if local else None
     values = {"day": local.date(), "hour": local.time()} if local else {}
     return PlanForm(formdata=None, data=values)
