@@ -35,7 +35,9 @@ Row = dict[str, Any]  # the columns of a mail, as add() takes them
 
 def key(who: Contact | TeamMember, kind: MailKind, subject: str, step: str, cycle: int) -> str:
     """Return what makes a mail unique: who gets it, its kind and subject, the step, the cycle."""
-    return _key(f"{type(who).__name__.lower()}:{who.id}", kind, subject, step, cycle)
+    # "provider" is what keys called a team member from the first row on: they are never renamed.
+    reader = "contact" if isinstance(who, Contact) else "provider"
+    return _key(f"{reader}:{who.id}", kind, subject, step, cycle)
 
 
 def _key(who: str, kind: MailKind, subject: str, step: str = "", cycle: int = 0) -> str:
