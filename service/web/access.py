@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, abort, current_app, g, redirect, request, session, url_for
+from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response
 
 from service.extensions import db
@@ -17,9 +18,24 @@ R = TypeVar("R")
 
 
 def register(app: Flask) -> None:
-    """Look up the provider of each request that brings a session."""
+    """Look up the team member of each request that brings a session, and show templates who it is.
+
+    Templates read ``me`` (the member, or None), ``may_act`` and ``may_own`` (may the member do
+    what a member or an owner does) as plain values. They are proxies among Jinja's globals, like
+    Flask's ``request``: a context processor would not reach a macro imported without context.
+    """
     app.before_request(load_member)
-    app.jinja_env.globals["current_member"] = lambda: g.get("member")
+    app.jinja_env.globals.update(
+        me=LocalProxy(lambda: g.get("member")),
+        may_act=LocalProxy(lambda: _may(Role.member)),
+        may_own=LocalProxy(lambda: _may(Role.owner)),
+    )
+
+
+def _may(role: Role) -> bool:
+    """Say whether somebody is logged in whose role covers `role`."""
+    member: TeamMember | None = g.get("member")
+    return member is not None and member.role.covers(role)
 
 
 def load_member() -> None:

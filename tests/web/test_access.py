@@ -1,7 +1,7 @@
 """Who may do what: a matrix of route x role that fails when a route is missing from it."""
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
@@ -343,6 +343,14 @@ def test_a_deactivated_provider_is_out_at_once(app, client):
     member.is_active = False
     db.session.commit()
     assert wants_login(client.get("/profile"))
+
+
+def test_templates_and_their_macros_read_who_is_logged_in_and_what_they_may_do(app):
+    page = "{% macro plain() %}{{ me.name }} {{ 1 if may_act }}{{ 2 if may_own }}{% endmacro %}"
+    seen = {Role.viewer: "Marta ", Role.member: "Marta 1", Role.owner: "Marta 12", None: " "}
+    for role, expected in seen.items():
+        g.member = a_member(name="Marta", role=role) if role else None
+        assert str(app.jinja_env.from_string(page).module.plain()) == expected
 
 
 def test_a_session_of_an_older_version_is_worth_nothing(app, client):

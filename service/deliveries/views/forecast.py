@@ -17,7 +17,7 @@ from service.models import MailKind, Role, TeamMember
 from service.models.greetings import greeting_label
 from service.models.steps import NATURES
 from service.protocols.actions import protocols
-from service.web.access import current_member, requires
+from service.web.access import requires
 from service.web.lists import searched
 from service.web.theme import current_company
 
@@ -53,7 +53,6 @@ def index() -> str:
         why=explanations.why,
         why_not=why_not,
         greeting_label=greeting_label,
-        me=current_member().public_id,
     )
 
 

@@ -17,7 +17,7 @@ from service.models.yearly import parts_of
 from service.newsletters.actions import greetings as actions
 from service.newsletters.actions.greetings import Plan
 from service.newsletters.queries import greetings as reports
-from service.web.access import current_member, requires
+from service.web.access import requires
 from service.web.dates import days, months
 from service.web.names import LANGUAGE_NAMES
 
@@ -43,7 +43,6 @@ def index() -> str:
         lines=[reports.line(greeting, at) for greeting in actions.in_order()],
         languages=LANGUAGE_NAMES,
         why_not=why_not,
-        **_rights(),
     )
 
 
@@ -128,17 +127,12 @@ def people(public_id: str) -> str:
         line=reports.line(greeting, at),
         found=reports.people(greeting, which, number, at),
         why_not=why_not,
-        **_rights(),
     )
 
 
 def the_greeting(public_id: str) -> Greeting:
     """Return the greeting, or 404."""
     return actions.find(public_id) or abort(404)
-
-
-def _rights() -> dict[str, bool]:
-    return {"may_act": current_member().role.covers(Role.member)}
 
 
 def _form(greeting: Greeting | None) -> GreetingForm:

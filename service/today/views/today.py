@@ -41,7 +41,6 @@ def index() -> str:
         action_of=action_of,
         steps=first_steps(found),
         has_samples=samples.are_there(),
-        may_act=me.role.covers(Role.member),
     )
 
 
