@@ -1,6 +1,7 @@
 """The company's settings. Time zones and languages are passed in."""
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask_babel import lazy_gettext as _l
@@ -28,15 +29,23 @@ def with_scheme(address: str | None) -> str | None:
     return f"https://{address}" if address and "://" not in address else address
 
 
+def in_lower_case(text: str | None) -> str | None:
+    """Return `text` in lower case."""
+    return text.lower() if text else text
+
+
 class SettingsForm(FlaskForm):
-    """The company, how its mails look and who sends them."""
+    """The company, how its mails look and who sends them.
+
+    A field has the name of its column in `companies`; only the logo is stored by code of its own.
+    """
 
     name = StringField(
         _l("Company name"), [DataRequired(_l("Write the name.")), at_most(200)], [tidied]
     )
     logo = FileField(_l("Logo"))
     remove_logo = BooleanField(_l("Remove the logo"))
-    accent = ColorField(_l("Colour"))
+    accent = ColorField(_l("Colour"), filters=[in_lower_case])
     signature = TextAreaField(_l("Signature of the mails"), [at_most(1000)], [tidied])
     postal_address = TextAreaField(_l("Postal address"), [at_most(1000)], [tidied])
     website = StringField(
@@ -51,6 +60,11 @@ class SettingsForm(FlaskForm):
     quiet_until = HourField(_l("Quiet hours until"))
     daily_cap = CountField(_l("Mails a day to one person, at most"), low=1, high=50)
     basis_months = CountField(_l("Months without a sign of life, at most"), low=1, high=120)
+
+    def company_values(self) -> dict[str, Any]:
+        """Return what the company is to become, by column."""
+        apart = {"logo", "remove_logo", "csrf_token"}
+        return {name: value for name, value in self.data.items() if name not in apart}
 
     def validate_accent(self, field: Field) -> None:
         """A colour is what the colour field of a browser sends."""

@@ -1,10 +1,10 @@
-"""What belongs to the running app: its settings, its signer, and the one company."""
+"""The running app's settings, its signer and its one company."""
 
 from flask import current_app
 
 from service.config import Settings
 from service.extensions import db
-from service.models.companies import BASIS_MONTHS, DAILY_CAP, DEFAULT_ACCENT, Company
+from service.models.companies import Company
 from service.tokens import Purpose, Signer
 
 
@@ -27,17 +27,6 @@ def read_token(purpose: Purpose, token: str) -> str | None:
 
 
 def company() -> Company:
-    """Return the company; before the settings page was saved once, an unsaved one with defaults."""
-    return db.session.get(Company, 1) or Company(
-        id=1,
-        name="",
-        accent=DEFAULT_ACCENT,
-        signature="",
-        postal_address="",
-        website="",
-        sender_email="",
-        daily_cap=DAILY_CAP,
-        basis_months=BASIS_MONTHS,
-        time_zone=settings().time_zone,
-        language=settings().default_language,
-    )
+    """Return the company; until its settings are saved once, an unsaved row of defaults."""
+    saved = db.session.get(Company, 1)
+    return saved or Company.unsaved(settings().time_zone, settings().default_language)

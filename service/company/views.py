@@ -9,13 +9,11 @@ from werkzeug.wrappers import Response
 
 from forms.settings import SettingsForm
 from service.colours import DARK, LIGHT, Palette, contrast, palette
-from service.company.actions import companies, logos
-from service.company.actions.companies import CompanyFacts
+from service.company import actions, rules
 from service.current import company, settings
 from service.errors import Refused
 from service.extensions import db
 from service.models import Company, Role
-from service.models.companies import BASIS_MONTHS, DAILY_CAP
 from service.web.access import current_member, requires
 from service.web.names import LANGUAGE_NAMES
 from service.web.zones import time_zones
@@ -46,7 +44,7 @@ def save() -> Page:
     if not form.validate():
         return _show(form, found, 422)
     try:
-        _keep_logo(companies.save(_facts_of(form)), form)
+        _save_logo(actions.save(form.company_values()), form)
     except Refused as refusal:
         db.session.rollback()
         form.logo.errors = [str(refusal)]
@@ -95,24 +93,13 @@ def _form_of(found: Company) -> SettingsForm:
     return form
 
 
-def _facts_of(form: SettingsForm) -> CompanyFacts:
-    words = {name: getattr(form, name).data or "" for name in companies.WORDS}
-    return CompanyFacts(
-        **words,
-        quiet_from=form.quiet_from.data,
-        quiet_until=form.quiet_until.data,
-        daily_cap=form.daily_cap.data or DAILY_CAP,
-        basis_months=form.basis_months.data or BASIS_MONTHS,
-    )
-
-
-def _keep_logo(kept: Company, form: SettingsForm) -> None:
-    """Store a logo that came along; one byte more than allowed is read, to know it is too large."""
+def _save_logo(saved: Company, form: SettingsForm) -> None:
+    """Save an uploaded logo; one byte more than allowed is read, to see that it is too large."""
     file = request.files.get("logo")
     if file and file.filename:
-        companies.set_logo(kept, file.stream.read(logos.MOST_BYTES + 1))
+        actions.set_logo(saved, file.stream.read(rules.MOST_BYTES + 1))
     elif form.remove_logo.data:
-        companies.remove_logo(kept)
+        actions.remove_logo(saved)
 
 
 def _show(form: SettingsForm, found: Company, code: int = 200) -> tuple[str, int]:

@@ -1,9 +1,10 @@
 """The company that uses the service: one row, edited on the settings page."""
 
 from datetime import time
+from typing import Self
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import LargeBinary, String, Text
+from sqlalchemy import ColumnDefault, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.extensions import Model
@@ -16,7 +17,7 @@ BASIS_MONTHS = 24
 
 
 class Company(Model):
-    """The provider's company: who signs the mails and how its pages look."""
+    """The company: who signs the mails and how its pages look."""
 
     __tablename__ = "companies"
 
@@ -35,20 +36,28 @@ class Company(Model):
     quiet_from: Mapped[time | None]  # local time of day; both or none
     quiet_until: Mapped[time | None]
     daily_cap: Mapped[int] = mapped_column(default=DAILY_CAP)  # mails a day that nobody asked for
-    basis_months: Mapped[int] = mapped_column(
-        default=BASIS_MONTHS
-    )  # mail/policy/legal_basis.py counts them
+    basis_months: Mapped[int] = mapped_column(default=BASIS_MONTHS)  # mail/policy/legal_basis.py
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[Moment | None]
 
+    @classmethod
+    def unsaved(cls, time_zone: str, language: str) -> Self:
+        """Return the company as it is before its settings are saved: each column's default."""
+        defaults = {
+            column.key: column.default.arg
+            for column in cls.__table__.columns
+            if isinstance(column.default, ColumnDefault) and column.default.is_scalar
+        }
+        return cls(id=1, time_zone=time_zone, language=language, **defaults)
+
     @property
     def zone(self) -> ZoneInfo:
-        """The provider's time zone, in which days and times of day are counted."""
+        """The company's time zone, in which days and times of day are counted."""
         return ZoneInfo(self.time_zone)
 
     @property
     def quiet_hours(self) -> QuietHours:
-        """The times of day, a reader's own, at which mails that can wait do wait."""
+        """The local times of day of a recipient between which mails that can wait do so."""
         return QuietHours(self.quiet_from, self.quiet_until)
 
     @property

@@ -6,6 +6,7 @@ from datetime import time
 
 import pytest
 
+from forms.settings import SettingsForm
 from service.current import company
 from service.extensions import db
 from service.models import Company
@@ -82,6 +83,18 @@ def test_everything_that_is_filled_in_is_kept(client, owner):
     assert "47001 Valladolid" in again
     assert 'type="time" value="08:30"' in again
     assert 'value="Atlantic/Canary"' in again
+
+
+def test_each_field_of_the_settings_is_a_column_but_the_logos(app):
+    with app.test_request_context():
+        assert set(SettingsForm().company_values()) <= set(Company.__table__.columns.keys())
+
+
+def test_before_the_first_save_every_setting_has_its_default(app):
+    unsaved = company()
+    kept = a_company(name=unsaved.name, time_zone=unsaved.time_zone, language=unsaved.language)
+    for column in set(Company.__table__.columns.keys()) - {"created_at"}:
+        assert getattr(unsaved, column) == getattr(kept, column), column
 
 
 def test_the_name_is_all_that_is_needed_to_begin(client, owner):

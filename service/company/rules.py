@@ -1,7 +1,4 @@
-"""Logos: tell what a file is by its first bytes, and take out what a camera wrote about a place.
-
-Nothing here decodes a picture.
-"""
+"""Recognize a logo by its first bytes, and drop its metadata. Nothing here decodes a picture."""
 
 from flask_babel import gettext as _
 
@@ -13,8 +10,8 @@ PNG_METADATA = {b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"}
 WEBP_METADATA = {b"EXIF", b"XMP "}
 
 
-def sniff(picture: bytes) -> str:
-    """Return the media type of `picture`; raises Refused, with the way out, for anything else."""
+def media_type(picture: bytes) -> str:
+    """Return the media type of `picture`; raises Refused, which says what to do instead."""
     if len(picture) > MOST_BYTES:
         raise Refused(_("The picture is larger than 256 KB. A logo 400 pixels wide is enough."))
     if picture.startswith(PNG) and picture[12:16] == b"IHDR":
@@ -33,7 +30,7 @@ def sniff(picture: bytes) -> str:
 def without_metadata(picture: bytes) -> bytes:
     """Return `picture` without EXIF, XMP and texts; raises Refused when it is cut short."""
     takers = {"image/png": _png, "image/jpeg": _jpeg, "image/webp": _webp}
-    take = takers.get(sniff(picture))
+    take = takers.get(media_type(picture))
     try:
         return take(picture) if take else picture
     except (IndexError, ValueError):
