@@ -192,7 +192,7 @@ class NewsletterImage(Model):
     size: Mapped[int]
     width: Mapped[int]
     height: Mapped[int]
-    text_enum: Mapped[str] = mapped_column(Text, default="")  # for who does not see it
+    words: Mapped[str] = mapped_column(Text, default="")  # for who does not see it
     created_at: Mapped[CreatedAt]
 
 
