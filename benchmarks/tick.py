@@ -25,7 +25,7 @@ from service import scheduler, tasks
 from service.clock import now
 from service.extensions import db, queue
 from service.models import Enrolment, EnrolmentState, Invitation, MailKind, OutboxMessage
-from service.protocols.actions import protocols
+from service.protocols.actions import progress
 
 ENROLMENTS, DUE = 100_000, 100
 SMALL, FULL = 50, 9  # turns of what takes a millisecond, and of what takes a hundred
@@ -71,7 +71,7 @@ def the_query() -> None:
         select(table)
         .where(table.c.state == EnrolmentState.active, table.c.next_at <= now())
         .order_by(table.c.next_at, table.c.id)
-        .limit(protocols.CHUNK)
+        .limit(progress.CHUNK)
     )
     found = db.session.execute(statement).all()
     db.session.rollback()
@@ -93,7 +93,7 @@ def the_idle_tick() -> None:
 
 def the_advance() -> None:
     """The job of that worker, which writes a mail to each of the due."""
-    tasks.advance(protocols.due(now()))
+    tasks.advance(progress.due(now()))
     demand(queue.waiting(), 1)
 
 

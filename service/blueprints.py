@@ -27,7 +27,8 @@ from service.newsletters.views import (
     newsletters,
 )
 from service.newsletters.views import texts as newsletter_texts
-from service.protocols.views import protocol_steps, protocols, step_words
+from service.protocols.rules import descriptions
+from service.protocols.views import protocol_steps, protocols
 from service.results import views as results
 from service.surveys import views as questions
 from service.surveys.public import surveys
@@ -111,7 +112,7 @@ def register(app: Flask) -> None:
     headers.register(app)
     language.register(app)
     theme.register(app)
-    step_words.register(app)
+    app.jinja_env.filters.update(descriptions.FILTERS)
     dates.register(app)
     navigation.register(app)
     access.register(app)

@@ -37,7 +37,7 @@ from service.models import (
     WaitReason,
 )
 from service.newsletters.actions import greetings, issues
-from service.protocols.actions import protocols
+from service.protocols.actions import progress
 
 LEASE = timedelta(seconds=60)
 LONG_QUEUE = 25  # hints: the mails that are due get no more than 20 of a round
@@ -81,7 +81,7 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
         db.session.commit()
         return None
     waiting = _look()
-    due = protocols.due(now()) if waiting.enrolments else []
+    due = progress.due(now()) if waiting.enrolments else []
     is_long = _is_long(waiting) and named_leases.take(NAME, holder, LEASE)
     db.session.commit()
     tally, errors = Tally(due=len(due), hinted=_wake_for_departures(due)), list[Exception]()
@@ -113,8 +113,8 @@ def rehearse(at: datetime) -> list[Foreseen]:
         return [_of_the_future(line) for line in forecast.lines(now(), at)]
     try:
         written: list[OutboxMessage] = []
-        while found := protocols.due(at):
-            written += protocols.advance(found, at)
+        while found := progress.due(at):
+            written += progress.advance(found, at)
         greeted = [row_id for some in greetings.write_due(at) for row_id in some]
         return _foresee([*(mail.id for mail in written), *greeted], at)
     finally:
@@ -165,7 +165,7 @@ def _question(_engine: Engine) -> Any:
     return select(
         sweeper.waits().label("leases"),
         answers.waits().label("answers"),
-        protocols.waits().label("enrolments"),
+        progress.waits().label("enrolments"),
         greetings.waits().label("greetings"),
         issues.waits().label("issues"),
         delivery.waits().label("mails"),

@@ -42,7 +42,7 @@ from service.models import (
     Testimonial,
 )
 from service.models.steps import Anchor, Condition, Step, Unit
-from service.protocols.actions import protocols
+from service.protocols.actions import enrolments
 from service.surveys.actions import responses
 from tests import builders, years
 from tests.mailboxes import Mailbox
@@ -219,15 +219,15 @@ class Year:
         departure, (_at, until, how) = self.departure(life), life.held
         if departure.is_over:
             return
-        if how == "stopped" or not protocols.pause(departure):  # finished: as good as stopped
-            protocols.stop(departure, None)
+        if how == "stopped" or not enrolments.pause(departure):  # finished: as good as stopped
+            enrolments.stop(departure, None)
         if until:
             self.at(until, lambda: self.go_on(life))
 
     def go_on(self, life: Life) -> None:
         departure = self.departure(life)
         if not departure.is_over:
-            protocols.resume(departure, None)
+            enrolments.resume(departure, None)
 
     def answer(self, life: Life) -> None:
         survey = self.invitation(life)

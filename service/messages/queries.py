@@ -14,7 +14,7 @@ from service.mail.rendering.placeholders import OF_NO_DEPARTURE
 from service.mail.rendering.text_defaults import default
 from service.mail.rendering.texts import Text
 from service.models import Client, Contact, Departure, MailKind, MailText, Protocol
-from service.protocols.rules.step_names import protocol_name
+from service.protocols.rules.descriptions import protocol_name
 
 SUGGESTED = 100  # people to choose from while typing; others are found by their name
 # In the order in which a departure meets them.

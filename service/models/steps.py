@@ -46,7 +46,7 @@ class Unit(StrEnum):
 
 
 class Condition(StrEnum):
-    """What a step may ask before it goes; protocols/rules/conditions.py asks it."""
+    """What a step may ask before it goes; protocols/rules/situations.py asks it."""
 
     unanswered = "unanswered"
     answered = "answered"

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from service.clock import now
 from service.extensions import db
 from service.models import Enrolment, MailState
-from service.protocols.actions import protocols
+from service.protocols.actions import progress
 
 SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is asked again
 NOBODYS_FAULT = (BaseTimeoutException, OperationalError)  # no time, or no database
@@ -30,7 +30,7 @@ def advance(ids: Sequence[int] | None = None) -> list[MailState]:
     when the others are done, an ExceptionGroup is raised. When the database is away or locked, its
     OperationalError is: whoever is due stays so.
     """
-    found = protocols.take(now(), ids)
+    found = progress.take(now(), ids)
     try:
         return _advance(found)
     except NOBODYS_FAULT:
@@ -55,13 +55,13 @@ def advance_all() -> list[MailState]:
 
 def left() -> list[int]:
     """Return the enrolments that are due and that nobody is at, a chunk at most."""
-    found = protocols.take(now())
+    found = progress.take(now())
     db.session.commit()
     return found
 
 
 def _advance(ids: Sequence[int]) -> list[MailState]:
-    states = [mail.state for mail in protocols.advance(ids)] if ids else []
+    states = [mail.state for mail in progress.advance(ids)] if ids else []
     db.session.commit()
     return states
 
@@ -70,7 +70,7 @@ def _advance_one_by_one(ids: Sequence[int]) -> list[MailState]:
     states, errors = list[MailState](), list[Exception]()
     for enrolment_id in ids:
         try:
-            states += _advance(protocols.take(now(), [enrolment_id]))
+            states += _advance(progress.take(now(), [enrolment_id]))
         except NOBODYS_FAULT:
             raise
         except Exception as error:

@@ -23,7 +23,7 @@ from service.models import (
     Reason,
     Stage,
 )
-from service.protocols.actions import protocols, steps
+from service.protocols.actions import enrolments, progress
 from tests import builders
 
 TODAY = today("Europe/Madrid")
@@ -99,7 +99,7 @@ def test_an_end_moved_far_into_the_past_mails_nobody(session):
     departures.change(departure, {"end_on": date(2020, 2, 1)}, by=marta)
 
     assert departure.is_history
-    assert protocols.advance_one(departure) == []
+    assert progress.advance_one(departure) == []
 
 
 def test_closing_is_dated_and_moving_back_undoes_it(session):
@@ -172,7 +172,7 @@ def test_people_who_send_the_same_mail_at_once_send_it_once(app, session):
 
     def send() -> None:
         there = db.session.get_one(Departure, found)
-        steps.send_now(there, "thank_you", db.session.get_one(type(marta), by))
+        enrolments.send_now(there, "thank_you", db.session.get_one(type(marta), by))
 
     refusals = at_once(app, 6, send)
 

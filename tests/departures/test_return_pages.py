@@ -25,7 +25,7 @@ from service.models import (
     Stage,
     TalkRequest,
 )
-from service.protocols.actions import protocols
+from service.protocols.actions import progress
 from tests import builders
 from tests.mail.mails import in_octets, parsed, text_of
 from tests.pages import send
@@ -89,7 +89,7 @@ def a_sent_mail(departure, kind=MailKind.survey_invitation, **more):
 
 
 def test_a_return_ends_the_farewell_and_remembers_what_led_to_it(page, departure, me):
-    protocols.advance_one(departure)
+    progress.advance_one(departure)
     mail = a_sent_mail(departure)
     db.session.commit()
     assert (
@@ -101,7 +101,7 @@ def test_a_return_ends_the_farewell_and_remembers_what_led_to_it(page, departure
     assert (row.reason, row.note) == (ReturnReason.our_contact, "Los echamos de menos")
     assert (row.outbox_id, row.mail_kind, row.step) == (mail.id, mail.kind, mail.step)
     assert (row.provider_id, row.was) == (me.id, Stage.notice)
-    assert protocols.locked(departure).enrolment.state is EnrolmentState.stopped
+    assert progress.locked(departure).enrolment.state is EnrolmentState.stopped
     query = select(OutboxMessage).where(OutboxMessage.kind == MailKind.thank_you)
     assert db.session.scalars(query).one().skip_reason is SkipReason.returned
     kinds = list(db.session.scalars(select(Event.kind).order_by(Event.id)))
@@ -142,7 +142,7 @@ def test_undone_it_stands_where_it_stood_and_no_thanks_go(page, departure):
     assert departure.stage is Stage.notice
     assert the_return() is None
     assert [mail.state for mail in thanks()] == [MailState.cancelled]
-    assert protocols.locked(departure).enrolment.state is EnrolmentState.active
+    assert progress.locked(departure).enrolment.state is EnrolmentState.active
 
 
 def test_undone_too_late_says_that_the_thanks_had_gone(page, departure):

@@ -27,7 +27,7 @@ from service.models import (
     Stage,
     WaitReason,
 )
-from service.protocols.actions import protocols, steps
+from service.protocols.actions import enrolments, progress
 from tests import builders
 
 
@@ -74,7 +74,7 @@ def test_what_comes_is_what_then_happens(departure):
     with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
         foretold = [(item.step, item.at) for item in timeline.of(departure) if item.is_going]
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
-        protocols.advance_one(departure)
+        progress.advance_one(departure)
 
     assert [(mail.step, mail.due_at) for mail in mails()] == foretold[:2]
 
@@ -89,7 +89,7 @@ def test_what_comes_is_told_for_when_the_quiet_hours_are_over_and_then_goes(depa
         foretold = [item.at for item in timeline.of(departure) if item.is_going]
         assert foretold[0] == datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
     with time_machine.travel("2026-11-20T12:00:00Z", tick=False):
-        protocols.advance_one(departure)
+        progress.advance_one(departure)
         db.session.commit()
         quiet = ("Thank-you", "waiting to go", str(WHY_LATER[WaitReason.quiet_hours]))
         assert told(departure)[1] == quiet  # before a worker has asked …
@@ -103,7 +103,7 @@ def test_what_comes_is_told_for_when_the_quiet_hours_are_over_and_then_goes(depa
 def test_a_mail_that_waits_for_tomorrow_says_that_today_was_enough(departure):
     db.session.get_one(Company, 1).daily_cap = 1
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
-        protocols.advance_one(departure)
+        progress.advance_one(departure)
         mails()[0].kind = MailKind.survey_reminder_1
         mails()[0].state, mails()[0].ended_at = MailState.sent, datetime.now(UTC)
         db.session.flush()
@@ -115,7 +115,7 @@ def test_a_mail_that_waits_for_tomorrow_says_that_today_was_enough(departure):
 
 def test_a_mail_that_went_stands_where_it_went_with_what_became_of_it(departure):
     with time_machine.travel("2026-11-20T12:00:00Z", tick=False):
-        protocols.advance_one(departure)
+        progress.advance_one(departure)
         (mail,) = mails()
         mail.state, mail.ended_at = MailState.sent, datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
         db.session.flush()
@@ -127,7 +127,7 @@ def test_a_mail_that_went_stands_where_it_went_with_what_became_of_it(departure)
 
 def test_failed_and_uncertain_mails_say_what_happened_and_offer_a_way_out(departure):
     with time_machine.travel("2026-11-20T12:00:00Z", tick=False):
-        protocols.advance_one(departure)
+        progress.advance_one(departure)
         (mail,) = mails()
         mail.state, mail.ended_at = MailState.failed, datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
         mail.server_words = "550 no such user"
@@ -143,7 +143,7 @@ def test_failed_and_uncertain_mails_say_what_happened_and_offer_a_way_out(depart
 def test_a_skip_by_hand_is_told_once_and_can_be_put_back(departure):
     marta = builders.a_member()
     with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
-        steps.skip(departure, "thank_you", marta)
+        enrolments.skip(departure, "thank_you", marta)
         skipped = [row for row in told(departure) if "Thank-you" in row[0]]
         assert skipped == [("Thank-you", "not sent", "Somebody of your team skipped it.")]
         assert timeline.of(departure)[1].can == {"put_back", "send"}

@@ -23,7 +23,7 @@ from service.models import (
     OutboxMessage,
     Outcome,
 )
-from service.protocols.actions import protocols
+from service.protocols.actions import progress
 from tests.builders import a_company, a_contact, a_member
 from tests.deliveries.test_inbound import a_sent_mail, suppression_of
 from tests.dovecot import Account
@@ -74,7 +74,7 @@ def a_farewell() -> OutboxMessage:
 
 
 def state_of(departure: Departure) -> EnrolmentState:
-    return protocols.locked(departure).enrolment.state
+    return progress.locked(departure).enrolment.state
 
 
 def test_a_persons_answer_pauses_the_departure_and_a_machines_does_not(mailbox, clock):

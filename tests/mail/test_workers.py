@@ -15,7 +15,7 @@ from service.clock import now
 from service.extensions import db, queue
 from service.mail.delivery import delivery, shutdown
 from service.models import MailKind, MailState, OutboxMessage
-from service.protocols.actions import protocols
+from service.protocols.actions import enrolments
 from tests.builders import a_departure
 from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
 from tests.mail.scripted_server import STALL, USUAL
@@ -110,7 +110,7 @@ def test_a_job_out_of_time_leaves_a_hint_for_the_rest(session, monkeypatch):
 
 def test_advancing_writes_what_a_departure_owes_and_commits(session):
     departure = a_departure()
-    enrolment = protocols.enrol(departure)
+    enrolment = enrolments.enrol(departure)
     session.commit()
     tasks.advance([enrolment.id, 0])
     session.rollback()

@@ -11,7 +11,7 @@ from service.extensions import db
 from service.mail.policy import conditions
 from service.models import OutboxMessage, Reason, SkipReason
 from service.models.steps import Unit
-from service.protocols.actions import protocols
+from service.protocols.actions import enrolments, progress
 from service.protocols.rules.built_ins import SURVEY, THANK_YOU
 from tests.builders import a_departure, a_protocol
 
@@ -28,7 +28,7 @@ def test_a_departure_is_put_on_the_protocol_whose_rules_fit_it(session):
 
     def put_on(**more: object) -> int | None:
         departure = a_departure(**more)
-        return protocols.enrol(departure).protocol_id
+        return enrolments.enrol(departure).protocol_id
 
     assert put_on() == everybody.id
     assert put_on(reasons={Reason.in_house, Reason.price}) == trained.id
@@ -43,9 +43,9 @@ def test_the_steps_of_its_protocol_go_and_no_others(session):
     off = replace(THANK_YOU, is_on=False)
     a_protocol(is_default=True, steps=(off, later))
     departure = a_departure()
-    enrolment = protocols.enrol(departure)
+    enrolment = enrolments.enrol(departure)
     db.session.flush()
-    protocols.advance([enrolment.id])
+    progress.advance([enrolment.id])
 
     assert mails() == []
     assert enrolment.next_at > now() + timedelta(days=25)
@@ -54,9 +54,9 @@ def test_the_steps_of_its_protocol_go_and_no_others(session):
 def test_a_mail_whose_step_was_taken_out_of_the_protocol_does_not_go(session):
     protocol = a_protocol(is_default=True)
     departure = a_departure()
-    enrolment = protocols.enrol(departure)
+    enrolment = enrolments.enrol(departure)
     db.session.flush()
-    protocols.advance([enrolment.id])
+    progress.advance([enrolment.id])
     assert [mail.step for mail in mails()] == ["thank_you", "survey_invitation"]
     protocol.steps = (THANK_YOU,)
     db.session.flush()

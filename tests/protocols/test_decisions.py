@@ -40,7 +40,7 @@ from service.models.steps import NATURES
 from service.newsletters.actions import greetings as greeting_actions
 from service.newsletters.actions import newsletters
 from service.newsletters.rules import Frequency
-from service.protocols.actions import editing, protocols, steps
+from service.protocols.actions import editing, enrolments, progress
 from service.protocols.queries import decisions, evidence
 from tests import builders
 
@@ -80,7 +80,7 @@ def the_mail(step: str) -> OutboxMessage:
 def written(departure, clock, at: str, step: str) -> OutboxMessage:
     """Let the clock write what is due at a moment; return the step's mail."""
     clock.move_to(at)
-    protocols.advance_one(departure)
+    progress.advance_one(departure)
     return the_mail(step)
 
 
@@ -141,7 +141,7 @@ def test_a_reminder_after_an_answer_says_which_condition_did_not_hold_and_since_
 
 def test_a_later_change_of_the_protocol_changes_nothing_about_what_went(departure, clock, marta):
     protocol = editing.create("Nuestro", builders.a_protocol(), marta)
-    protocols.put_on(departure, protocol, marta)
+    enrolments.put_on(departure, protocol, marta)
     clock.shift(60)
     mail = gone(written(departure, clock, SURVEY, "survey_invitation"))
     moved = tuple(
@@ -157,7 +157,7 @@ def test_a_later_change_of_the_protocol_changes_nothing_about_what_went(departur
 def test_what_another_protocol_said_before_is_not_made_up(departure, clock, marta):
     mail = gone(written(departure, clock, SURVEY, "survey_invitation"))
     clock.shift(3600)
-    protocols.put_on(departure, editing.create("Otro", None, marta), marta)
+    enrolments.put_on(departure, editing.create("Otro", None, marta), marta)
 
     told = why(mail)
     assert "A protocol that the departure has left since asked for it." in told
@@ -193,11 +193,11 @@ def test_what_was_owed_when_it_was_recorded_says_so(marta, clock):
 
 
 def test_who_skipped_or_sent_by_hand_is_named(departure, clock, marta):
-    steps.skip(departure, "survey_invitation", marta)
+    enrolments.skip(departure, "survey_invitation", marta)
     assert "Marta Ruiz skipped it on Nov 19, 2026, 1:00 PM." in why(the_mail("survey_invitation"))
 
     clock.shift(3600)
-    told = why(gone(steps.send_now(departure, "survey_invitation", marta)))
+    told = why(gone(enrolments.send_now(departure, "survey_invitation", marta)))
     assert "Marta Ruiz sent it by hand on Nov 19, 2026, 2:00 PM." in told
     assert "Counts from" not in told  # a person overruled the calendar
 

@@ -27,7 +27,8 @@ from service.models import (
     Reason,
 )
 from service.models.steps import Anchor, Step, Unit
-from service.protocols.actions import editing, protocols
+from service.protocols.actions import editing, enrolments, progress
+from service.protocols.queries import protocols
 from service.protocols.queries.changes import What, impact
 from service.protocols.rules.built_ins import (
     BUILT_INS,
@@ -68,7 +69,7 @@ def save(protocol: Protocol, *steps: Step) -> bool:
 
 def tick() -> None:
     """Do what the clock does, and have everything that is written go at once."""
-    protocols.advance(protocols.due(datetime.now(UTC)))
+    progress.advance(progress.due(datetime.now(UTC)))
     for mail in mails():
         if mail.state is MailState.queued:
             mail.state, mail.ended_at = MailState.sent, datetime.now(UTC)
@@ -81,7 +82,7 @@ def mails() -> list[OutboxMessage]:
 
 
 def enrolment_of(departure: Departure) -> Enrolment:
-    return protocols.locked(departure).enrolment
+    return progress.locked(departure).enrolment
 
 
 def test_a_saved_change_is_a_version_and_has_the_active_ones_asked_at_once(protocol):
@@ -124,7 +125,7 @@ def test_steps_with_something_wrong_are_not_saved(protocol):
 
 def test_who_has_finished_stays_finished_and_who_is_stopped_stays_stopped(protocol):
     finished, stopped = leaving(), leaving()
-    protocols.stop(stopped, protocol.by)
+    enrolments.stop(stopped, protocol.by)
     enrolment_of(finished).state = EnrolmentState.finished
     save(protocol, THANK_YOU, OWN)
 
@@ -136,7 +137,7 @@ def test_who_has_finished_stays_finished_and_who_is_stopped_stays_stopped(protoc
 def test_a_mail_that_waits_and_has_become_early_is_taken_back_until_its_new_day(protocol):
     departure = leaving()
     protocol.clock.move_to("2026-11-21T12:00:00Z")
-    protocols.advance_one(departure)
+    progress.advance_one(departure)
     assert [mail.step for mail in mails()] == ["thank_you", "survey_invitation"]
     save(protocol, THANK_YOU, replace(SURVEY, count=5))
 
@@ -149,7 +150,7 @@ def test_a_mail_that_waits_and_has_become_early_is_taken_back_until_its_new_day(
 def test_a_mail_that_may_have_arrived_is_not_taken_back(protocol):
     departure = leaving()
     protocol.clock.move_to("2026-11-21T12:00:00Z")
-    protocols.advance_one(departure)
+    progress.advance_one(departure)
     mails()[1].doubts = 1
     save(protocol, THANK_YOU, replace(SURVEY, count=5))
 
@@ -173,7 +174,7 @@ def test_however_the_steps_are_changed_nobody_gets_one_twice(protocol, seed):
         if not check(steps):
             save(random.choice([protocol, other]), *steps)
         departure = random.choice(db.session.scalars(select(Departure)).all())
-        protocols.put_on(departure, random.choice([protocol, other]), protocol.by)
+        enrolments.put_on(departure, random.choice([protocol, other]), protocol.by)
         tick()
 
     query = select(OutboxMessage.departure_id, OutboxMessage.step, func.count())
@@ -204,8 +205,8 @@ def test_a_departure_put_on_another_protocol_gets_what_it_has_not_had(protocol):
     departure = leaving()
     protocol.clock.move_to("2026-11-03T12:00:00Z")
     tick()
-    assert protocols.put_on(departure, other, protocol.by) is True
-    assert protocols.put_on(departure, other, protocol.by) is False
+    assert enrolments.put_on(departure, other, protocol.by) is True
+    assert enrolments.put_on(departure, other, protocol.by) is False
     protocol.clock.move_to("2026-11-04T12:00:00Z")
     tick()
 
@@ -214,19 +215,19 @@ def test_a_departure_put_on_another_protocol_gets_what_it_has_not_had(protocol):
     told = db.session.execute(query.where(Event.kind == EventKind.protocol_changed)).all()
     assert told == [("Corto", protocol.by.id)]
     other.deleted_at = datetime.now(UTC)
-    protocols.put_on(departure, protocol, protocol.by)
+    enrolments.put_on(departure, protocol, protocol.by)
     with pytest.raises(Refused):
-        protocols.put_on(departure, other, protocol.by)
+        enrolments.put_on(departure, other, protocol.by)
 
 
 def test_a_person_may_pause_and_it_says_who_did(protocol):
     departure = leaving()
-    assert protocols.pause(departure, protocol.by) is True
-    assert protocols.pause(departure, protocol.by) is False
+    assert enrolments.pause(departure, protocol.by) is True
+    assert enrolments.pause(departure, protocol.by) is False
     protocol.clock.move_to("2026-11-03T12:00:00Z")
     tick()
     assert mails() == []
-    protocols.resume(departure, protocol.by)
+    enrolments.resume(departure, protocol.by)
     tick()
     assert [mail.step for mail in mails()] == ["thank_you"]
     query = select(Event.kind, Event.provider_id).order_by(Event.id)
@@ -263,7 +264,7 @@ def test_there_is_one_default_and_the_order_of_the_rules_is_the_one_chosen(proto
 
 def test_before_it_is_saved_it_is_told_whom_a_change_touches_and_how(protocol):
     waiting, ended = leaving(), leaving()
-    protocols.pause(ended, protocol.by)
+    enrolments.pause(ended, protocol.by)
     gone = leaving()
     enrolment_of(gone).state = EnrolmentState.stopped
     steps = (replace(THANK_YOU, count=3), SURVEY, replace(REMINDER_1, count=4), OWN)

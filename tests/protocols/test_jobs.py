@@ -11,27 +11,27 @@ from service import tasks
 from service.extensions import db, queue
 from service.models import Departure, Enrolment
 from service.protocols import jobs as advancing
-from service.protocols.actions import protocols
+from service.protocols.actions import progress
 from tests.test_scheduler import THEN, some_departures, steps
 
 
 @pytest.fixture
 def chunks_of_three(monkeypatch):
     """Three enrolments a chunk."""
-    monkeypatch.setattr(protocols, "_DUE", protocols._DUE.limit(3))
+    monkeypatch.setattr(progress, "_DUE", progress._DUE.limit(3))
 
 
 @pytest.fixture
 def a_bug(monkeypatch):
     """A protocol that cannot be planned: that of departure 2."""
-    plan = protocols.plan
+    plan = progress.plan
 
     def broken_for_one(situation, at):
         if situation.departure.id == 2:
             raise RuntimeError("a bug")
         return plan(situation, at)
 
-    monkeypatch.setattr(protocols, "plan", broken_for_one)
+    monkeypatch.setattr(progress, "plan", broken_for_one)
 
 
 def work() -> int:
@@ -97,7 +97,7 @@ def test_a_database_that_is_away_sets_nobody_aside_and_is_not_asked_again_at_onc
     with time_machine.travel(THEN, tick=False):
         due = advancing.left()
         with monkeypatch.context() as patched:
-            patched.setattr(protocols, "advance", away)
+            patched.setattr(progress, "advance", away)
             with pytest.raises(OperationalError):
                 tasks.advance(due)
         db.session.rollback()

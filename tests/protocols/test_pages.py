@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.models import Enrolment, EnrolmentState, Protocol, Role
-from service.protocols.actions import protocols
+from service.protocols.queries import protocols
 from service.protocols.rules.built_ins import BUILT_INS
 from tests.builders import a_company, a_contact, a_member, a_protocol, logged_in
 

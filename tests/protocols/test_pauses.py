@@ -25,7 +25,7 @@ from service.models import (
     OutboxMessage,
     SkipReason,
 )
-from service.protocols.actions import protocols
+from service.protocols.actions import enrolments, progress
 from tests.builders import a_company, a_contact, a_member
 from tests.mail.coming_in import answer
 from tests.mail.deliveries import a_sender_that_dies
@@ -42,7 +42,7 @@ def farewell(session):
             a_contact(), Facts(end_on=date(2026, 11, 20), responsible=a_member())
         )
         clock.move_to("2026-11-21T12:00:00Z")
-        for row in protocols.advance_one(departure):
+        for row in progress.advance_one(departure):
             if row.step == "thank_you":
                 row.state, row.ended_at, row.skip_reason = MailState.sent, row.due_at, None
                 row.message_id = f"<{row.public_id}@norte.example>"
@@ -58,7 +58,7 @@ def mails_of(departure: Departure) -> dict[str, OutboxMessage]:
 
 
 def enrolment_of(departure: Departure):
-    return protocols.locked(departure).enrolment
+    return progress.locked(departure).enrolment
 
 
 def reply(departure: Departure, **more) -> InboundMail:
@@ -87,9 +87,9 @@ def test_a_reply_pauses_the_mails_and_says_what_it_said(farewell):
 def test_nothing_goes_while_it_is_paused_whatever_else_happens(farewell):
     reply(farewell)
     farewell.clock.shift(timedelta(days=3))
-    protocols.recount(farewell)
-    assert protocols.advance_one(farewell) == []
-    assert protocols.due(farewell.recorded_at + timedelta(days=900)) == []
+    enrolments.recount(farewell)
+    assert progress.advance_one(farewell) == []
+    assert progress.due(farewell.recorded_at + timedelta(days=900)) == []
     assert enrolment_of(farewell).state is EnrolmentState.paused
 
 
@@ -103,8 +103,8 @@ def test_letting_them_go_on_writes_them_anew_and_closes_the_reply(farewell):
     came = reply(farewell)
     me = a_member()
     farewell.clock.shift(timedelta(hours=3))
-    protocols.resume(farewell, me)
-    protocols.advance_one(farewell)
+    enrolments.resume(farewell, me)
+    progress.advance_one(farewell)
 
     assert mails_of(farewell)["survey_invitation"].state is MailState.queued
     db.session.refresh(came)
@@ -130,7 +130,7 @@ def test_a_mail_claimed_when_the_reply_came_waits_and_ends_as_nothing(farewell, 
     delivery.deliver([mail.id])
     assert mailbox.messages() == [], "it is asked again, and still waits"
 
-    protocols.resume(farewell, None)
+    enrolments.resume(farewell, None)
     db.session.commit()
     delivery.deliver([mail.id])
     assert len(mailbox.messages()) == 1
@@ -176,7 +176,7 @@ def test_our_own_answer_to_all_pauses_nothing(farewell):
 
 
 def test_a_protocol_that_somebody_stopped_stays_stopped(farewell):
-    protocols.stop(farewell, None)
+    enrolments.stop(farewell, None)
     reply(farewell)
     assert enrolment_of(farewell).state is EnrolmentState.stopped
     assert kinds_of(farewell)[-1] is EventKind.replied
@@ -184,7 +184,7 @@ def test_a_protocol_that_somebody_stopped_stays_stopped(farewell):
 
 def test_a_paused_protocol_can_be_stopped(farewell):
     reply(farewell)
-    protocols.stop(farewell, None)
+    enrolments.stop(farewell, None)
     assert enrolment_of(farewell).state is EnrolmentState.stopped
 
 

@@ -27,8 +27,8 @@ from service.models import (
     SuppressionReason,
     SuppressionScope,
 )
-from service.protocols.actions import protocols, steps
-from service.protocols.queries import situations
+from service.protocols.actions import enrolments, progress
+from service.protocols.queries import forecasts, situations
 from tests import builders
 
 NOTICE = "2026-11-02T12:00:00Z"
@@ -50,7 +50,7 @@ def rows(departure) -> list[tuple[str, MailState, SkipReason | None]]:
 
 def tick() -> list[OutboxMessage]:
     """Advance everything that is to be asked now."""
-    return protocols.advance(protocols.due(datetime.now(UTC)))
+    return progress.advance(progress.due(datetime.now(UTC)))
 
 
 def send(departure, step: str) -> OutboxMessage:
@@ -144,9 +144,9 @@ def test_advancing_twice_writes_each_mail_once(session):
     with on("2026-11-21"):
         departure = recorded()
         enrolment = db.session.scalars(select(Enrolment)).one()
-        protocols.advance([enrolment.id])
-        protocols.advance([enrolment.id])
-        protocols.advance_one(departure)
+        progress.advance([enrolment.id])
+        progress.advance([enrolment.id])
+        progress.advance_one(departure)
 
     assert [step for step, _state, _reason in rows(departure)] == [
         "thank_you",
@@ -194,7 +194,7 @@ def test_a_suppressed_contact_gets_rows_that_say_so_and_no_link(session):
     )
     with on("2026-11-21"):
         departure = recorded(contact=contact)
-        planned = {item.reason for item in situations.foretold(situations.of(departure))[:2]}
+        planned = {item.reason for item in forecasts.foretold(situations.of(departure))[:2]}
         tick()
 
     assert planned == {SkipReason.suppressed}
@@ -285,7 +285,7 @@ def test_history_is_on_no_protocol_until_somebody_says_so(session):
         departure = recorded(end_on=date(2026, 10, 22))
         assert departure.is_history
         assert tick() == []
-        protocols.resume(departure, marta)
+        enrolments.resume(departure, marta)
         assert [mail.step for mail in tick()] == ["thank_you", "survey_invitation", "door_open-1m"]
 
 
@@ -299,12 +299,12 @@ def test_a_stopped_protocol_sends_nothing_and_goes_on_when_resumed(session):
     with on("2026-11-21"):
         departure = recorded()
         tick()
-        protocols.stop(departure, marta)
-        protocols.stop(departure, marta)
+        enrolments.stop(departure, marta)
+        enrolments.stop(departure, marta)
         assert {reason for _s, _st, reason in rows(departure)} == {SkipReason.protocol_stopped}
         assert tick() == []
-        protocols.resume(departure, marta)
-        steps.send_now(departure, "survey_invitation", marta)
+        enrolments.resume(departure, marta)
+        enrolments.send_now(departure, "survey_invitation", marta)
 
     kinds = [event.kind for event in db.session.scalars(select(Event).order_by(Event.id))]
     assert kinds == [
@@ -319,10 +319,10 @@ def test_a_step_that_is_skipped_by_hand_stays_skipped_until_put_back(session):
     marta = builders.a_member()
     with on("2026-11-02"):
         departure = recorded()
-        steps.skip(departure, "thank_you", marta)
+        enrolments.skip(departure, "thank_you", marta)
     with on("2026-11-03"):
         assert tick() == []
-        steps.put_back(departure, "thank_you", marta)
+        enrolments.put_back(departure, "thank_you", marta)
         assert [mail.step for mail in tick()] == ["thank_you"]
 
 
@@ -330,7 +330,7 @@ def test_a_step_sent_by_hand_is_not_sent_again_when_its_day_comes(session):
     marta = builders.a_member()
     with on("2026-11-02"):
         departure = recorded()
-        mail = steps.send_now(departure, "survey_invitation", marta)
+        mail = enrolments.send_now(departure, "survey_invitation", marta)
         assert mail.due_at == datetime.now(UTC)
     with on("2026-11-21"):
         tick()
@@ -342,10 +342,10 @@ def test_a_skipped_mail_can_still_be_sent_by_hand_and_brings_its_reminders(sessi
     marta = builders.a_member()
     with on("2026-11-02"):
         departure = recorded()
-        steps.skip(departure, "survey_invitation", marta)
+        enrolments.skip(departure, "survey_invitation", marta)
     with on("2026-11-25"):
         tick()
-        mail = steps.send_now(departure, "survey_invitation", marta)
+        mail = enrolments.send_now(departure, "survey_invitation", marta)
         mail.state, mail.ended_at = MailState.sent, datetime.now(UTC)
     with on("2026-11-28"):
         assert [mail.step for mail in tick()] == ["survey_reminder_1"]
@@ -355,9 +355,9 @@ def test_two_people_who_send_a_step_at_once_send_it_once(session):
     marta = builders.a_member()
     with on("2026-11-02"):
         departure = recorded()
-        steps.send_now(departure, "thank_you", marta)
+        enrolments.send_now(departure, "thank_you", marta)
         with pytest.raises(Conflict):
-            steps.send_now(departure, "thank_you", marta)
+            enrolments.send_now(departure, "thank_you", marta)
 
     assert len(rows(departure)) == 1
 
@@ -368,21 +368,23 @@ def test_a_testimonial_can_be_asked_for_by_hand_when_quality_was_named(session):
         departure = recorded(reasons=frozenset({Reason.deliverable_quality}))
         tick()
         with pytest.raises(Refused):
-            steps.send_now(departure, "testimonial_request", marta)  # nobody answered yet
+            enrolments.send_now(departure, "testimonial_request", marta)  # nobody answered yet
         invitation = db.session.scalars(select(Invitation)).one()
         builders.a_response(invitation=invitation)
         recovery = builders.added(Recovery(departure=departure))
         with pytest.raises(Refused):
-            steps.send_now(departure, "testimonial_request", marta)
+            enrolments.send_now(departure, "testimonial_request", marta)
         recovery.closed_at = datetime.now(UTC)
-        assert steps.send_now(departure, "testimonial_request", marta).state is MailState.queued
+        assert (
+            enrolments.send_now(departure, "testimonial_request", marta).state is MailState.queued
+        )
 
 
 def test_nobody_can_send_a_reminder_of_what_never_went(session):
     with on("2026-11-02"):
         departure = recorded()
         with pytest.raises(Refused):
-            steps.send_now(departure, "survey_reminder_1", builders.a_member())
+            enrolments.send_now(departure, "survey_reminder_1", builders.a_member())
 
 
 @pytest.mark.parametrize("database", ["postgresql"])  # SQLite lets one writer in at a time
@@ -390,9 +392,9 @@ def test_two_workers_share_the_work_on_a_database_that_can_lock(app, database):
     with on("2026-11-21"):
         recorded()
         db.session.commit()
-        first = protocols.take(datetime.now(UTC))
+        first = progress.take(datetime.now(UTC))
         with app.app_context():
-            second = protocols.take(datetime.now(UTC))
+            second = progress.take(datetime.now(UTC))
             db.session.rollback()
 
     assert (len(first), len(second)) == (1, 0)

@@ -11,8 +11,9 @@ from service.departures.actions.departures import Facts
 from service.errors import Refused
 from service.extensions import db
 from service.models import EnrolmentState, Event, EventKind, OutboxMessage, SkipReason
-from service.protocols.actions import protocols, removal
-from service.protocols.actions.removal import Fate
+from service.protocols.actions import editing, progress
+from service.protocols.actions.editing import Fate
+from service.protocols.queries import protocols
 from service.protocols.rules.built_ins import BUILT_INS, SURVEY, THANK_YOU
 from tests.builders import a_company, a_contact, a_member, a_protocol
 
@@ -29,7 +30,7 @@ def leaving(session):
         )
         db.session.flush()
         clock.move_to("2026-11-03T12:00:00Z")
-        protocols.advance_one(departure)
+        progress.advance_one(departure)
         departure.clock = clock
         db.session.commit()
         yield departure
@@ -49,27 +50,27 @@ def steps_of(departure) -> list[tuple[str, SkipReason | None]]:
 def test_the_default_cannot_be_deleted(leaving):
     default, _seo = the_two()
     with pytest.raises(Refused):
-        removal.delete(default, Fate.finish, by=a_member())
+        editing.delete(default, Fate.finish, by=a_member())
 
 
 def test_who_is_in_it_may_finish_on_it_and_nobody_new_is_put_on_it(leaving):
     default, seo = the_two()
-    assert removal.delete(seo, Fate.finish, by=a_member()) == 0
+    assert editing.delete(seo, Fate.finish, by=a_member()) == 0
 
-    found = protocols.locked(leaving)
+    found = progress.locked(leaving)
     assert found.steps == (THANK_YOU,)
     assert found.enrolment.state is not EnrolmentState.stopped
     assert protocols.choices() == [default]
-    removal.put_back(seo)
+    editing.put_back(seo)
     assert len(protocols.choices()) == 2
 
 
 def test_who_is_in_it_may_go_on_with_another_and_gets_nothing_twice(leaving):
     default, seo = the_two()
-    assert removal.delete(seo, Fate.move, by=a_member(), to=default) == 1
+    assert editing.delete(seo, Fate.move, by=a_member(), to=default) == 1
 
     leaving.clock.move_to("2026-11-21T12:00:00Z")
-    protocols.advance(protocols.due(datetime.now(UTC)))
+    progress.advance(progress.due(datetime.now(UTC)))
     assert [step for step, _reason in steps_of(leaving)] == ["thank_you", SURVEY.name]
     query = select(Event.detail).where(Event.kind == EventKind.protocol_changed)
     assert db.session.scalars(query).all() == ["El de siempre"]
@@ -77,10 +78,10 @@ def test_who_is_in_it_may_go_on_with_another_and_gets_nothing_twice(leaving):
 
 def test_who_is_in_it_may_be_stopped_and_what_waits_is_taken_back(leaving):
     _default, seo = the_two()
-    assert removal.delete(seo, Fate.stop, by=a_member()) == 1
+    assert editing.delete(seo, Fate.stop, by=a_member()) == 1
 
     db.session.expire_all()
-    assert protocols.locked(leaving).enrolment.state is EnrolmentState.stopped
+    assert progress.locked(leaving).enrolment.state is EnrolmentState.stopped
     assert steps_of(leaving) == [("thank_you", SkipReason.protocol_stopped)]
     query = select(Event.kind).where(Event.departure_id == leaving.id).order_by(Event.id)
     assert db.session.scalars(query).all()[-1] is EventKind.protocol_stopped
@@ -93,4 +94,4 @@ def test_nobody_is_moved_to_where_there_is_nothing(leaving, where):
     default.deleted_at = datetime.now(UTC)
     to = {"nowhere": None, "itself": seo, "deleted": default}[where]
     with pytest.raises(Refused):
-        removal.delete(seo, Fate.move, by=a_member(), to=to)
+        editing.delete(seo, Fate.move, by=a_member(), to=to)

@@ -22,7 +22,7 @@ from service.models import (
     SkipReason,
     TeamMember,
 )
-from service.protocols.actions import protocols
+from service.protocols.actions import enrolments
 from service.surveys.actions import responses
 from service.surveys.actions.responses import Answers
 from tests.builders import (
@@ -137,7 +137,7 @@ def test_sample_clients_are_never_written_to(session: Session) -> None:
 def test_an_answer_lets_the_protocol_ask_again_at_once(
     invitation: Invitation, session: Session
 ) -> None:
-    enrolment = protocols.enrol(invitation.departure)
+    enrolment = enrolments.enrol(invitation.departure)
     enrolment.state, enrolment.next_at = EnrolmentState.finished, None
     session.flush()
     sent(invitation, Answers(score=9))
@@ -147,7 +147,7 @@ def test_an_answer_lets_the_protocol_ask_again_at_once(
 
 
 def test_a_stopped_protocol_stays_stopped(invitation: Invitation, session: Session) -> None:
-    enrolment = protocols.enrol(invitation.departure)
+    enrolment = enrolments.enrol(invitation.departure)
     session.flush()
     enrolment.state, enrolment.next_at = EnrolmentState.stopped, None
     session.flush()

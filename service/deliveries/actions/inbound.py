@@ -35,7 +35,7 @@ from service.models import (
     Outcome,
     TeamMember,
 )
-from service.protocols.actions import protocols
+from service.protocols.actions import enrolments
 from service.tokens import new_public_id
 
 OUTCOMES = {
@@ -133,7 +133,7 @@ def _act(row: InboundMail, finding: Finding, mail: OutboxMessage, incoming: Inco
         note(mail, EventKind.replied, finding.words)
         bases.interact(mail.contact)
         if mail.departure is not None:
-            protocols.pause(mail.departure)
+            enrolments.pause(mail.departure)
 
 
 def note(mail: OutboxMessage, kind: EventKind, words: str) -> None:

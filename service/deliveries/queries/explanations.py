@@ -12,19 +12,18 @@ from service.mail.kinds import RULES
 from service.models.departures import Departure
 from service.models.outbox import WaitReason
 from service.models.steps import Anchor, Condition, Step
-from service.protocols.queries import moments
-from service.protocols.rules import conditions
-from service.protocols.rules.forecasts import Forecast
-from service.protocols.rules.plans import date_of
-from service.protocols.rules.situations import Situation
-from service.protocols.rules.step_names import step_name
-from service.protocols.rules.step_words import (
+from service.protocols.rules.descriptions import (
     condition_in_words,
     counted_from,
     delay_in_words,
     later,
+    moment_in_words,
     moved_on,
+    step_name,
 )
+from service.protocols.rules.forecasts import Forecast
+from service.protocols.rules.plans import date_of
+from service.protocols.rules.situations import Situation, unmet
 
 
 def why(line: Line) -> list[str]:
@@ -99,12 +98,12 @@ def _was_late(item: Forecast, plain: date, situation: Situation) -> bool:
 def _quiet(due_at: datetime, goes_at: datetime) -> list[str]:
     if goes_at - due_at < timedelta(minutes=1):
         return []
-    until = moments.in_words(goes_at)
+    until = moment_in_words(goes_at)
     return [f"{why_later(WaitReason.quiet_hours)} ({until})"]
 
 
 def _condition(condition: Condition, situation: Situation, item: Forecast) -> str:
-    holds = conditions.why_not(condition, situation, item.due_at) is None
+    holds = unmet(condition, situation, item.due_at) is None
     said = condition_in_words(condition)
     return f"✓ {said}" if holds else said
 

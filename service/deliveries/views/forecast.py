@@ -16,7 +16,7 @@ from service.labels import why_not
 from service.models import MailKind, Role, TeamMember
 from service.models.greetings import greeting_label
 from service.models.steps import NATURES
-from service.protocols.actions import protocols
+from service.protocols.queries import protocols
 from service.web.access import requires
 from service.web.lists import searched
 from service.web.theme import current_company

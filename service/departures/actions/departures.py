@@ -33,8 +33,8 @@ from service.models import (
     Testimonial,
 )
 from service.models.clients import name_key
-from service.protocols.actions import protocols
-from service.protocols.actions.writing import locked
+from service.protocols.actions import enrolments
+from service.protocols.actions.progress import locked
 
 HISTORY_AFTER = timedelta(days=30)
 EDITABLE = (
@@ -93,9 +93,9 @@ def record(
     bases.recount([contact.client_id])
     record_event(departure, EventKind.recorded, by, facts.source)
     if not departure.is_history:
-        enrolment = protocols.enrol(departure, protocol)
+        enrolment = enrolments.enrol(departure, protocol)
         if not sends_mails:
-            protocols.halt(departure, enrolment, SkipReason.protocol_stopped)
+            enrolments.halt(departure, enrolment, SkipReason.protocol_stopped)
             record_event(departure, EventKind.protocol_stopped, by)
     db.session.flush()
     return departure
@@ -173,7 +173,7 @@ def change(
     if "end_on" in changed or "notice_on" in changed:
         _count_anew(departure)
         bases.recount([departure.client_id])
-    protocols.recount(departure)
+    enrolments.recount(departure)
     db.session.flush()
     return True
 

@@ -8,7 +8,7 @@ from service.errors import Conflict
 from service.events.actions import record_event
 from service.extensions import db
 from service.models import EventKind, Recovery, TeamMember
-from service.protocols.actions import protocols
+from service.protocols.actions import enrolments
 
 
 def close(recovery: Recovery, *, is_resolved: bool, note: str, by: TeamMember) -> None:
@@ -22,7 +22,7 @@ def close(recovery: Recovery, *, is_resolved: bool, note: str, by: TeamMember) -
         raise Conflict(_("Somebody of your team was faster: this is already closed."))
     db.session.refresh(recovery)
     record_event(recovery.departure, EventKind.recovery_closed, by, note)
-    protocols.recount(recovery.departure)
+    enrolments.recount(recovery.departure)
     db.session.flush()
 
 

@@ -10,8 +10,8 @@ from service.errors import Conflict
 from service.events.actions import record_event
 from service.extensions import db
 from service.models import Departure, EventKind, SkipReason, Stage, TeamMember
-from service.protocols.actions import protocols
-from service.protocols.actions.writing import locked, revive
+from service.protocols.actions import enrolments
+from service.protocols.actions.progress import locked, revive
 
 LINE = (Stage.notice, Stage.conversation, Stage.handover, Stage.closed)
 OVER = {Stage.retained: SkipReason.retained, Stage.returned: SkipReason.returned}
@@ -38,9 +38,9 @@ def move(departure: Departure, to: Stage, *, was: Stage, by: TeamMember) -> None
     record_event(departure, EventKind.stage_changed, by, f"{was}>{to}")
     enrolment = locked(departure).enrolment
     if to in OVER:
-        protocols.halt(departure, enrolment, OVER[to])
+        enrolments.halt(departure, enrolment, OVER[to])
     elif was in OVER and enrolment is not None:
-        protocols.resume(departure, by)
+        enrolments.resume(departure, by)
     elif to in LINE:
         revive(enrolment)  # a step may count from what has begun
     db.session.flush()

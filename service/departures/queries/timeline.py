@@ -27,11 +27,10 @@ from service.models import (
     TeamMember,
 )
 from service.models.steps import Step
-from service.protocols.queries import decisions, evidence, situations
+from service.protocols.queries import decisions, evidence, forecasts, situations
+from service.protocols.rules.descriptions import step_name, waits_for
 from service.protocols.rules.plans import Planned, can_be_threaded, why_not_by_hand
 from service.protocols.rules.situations import Situation
-from service.protocols.rules.step_names import step_name
-from service.protocols.rules.step_words import waits_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def of(departure: Departure) -> list[Item]:
 
 def coming(situation: Situation) -> list[Item]:
     """Return the mails that the protocol foresees, those with a day first, in order."""
-    foretold = situations.foretold(situation)
+    foretold = forecasts.foretold(situation)
     is_stopped = any(item.reason is SkipReason.suppressed for item in foretold)
     email = situation.departure.contact.email
     why = suppressions.reasons_by_kind(email) if is_stopped else {}

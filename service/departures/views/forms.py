@@ -10,8 +10,8 @@ from service.clock import today
 from service.departures.actions.departures import Facts, seen
 from service.extensions import db
 from service.models import Client, Contact, Departure, Protocol, Reason, TeamMember
-from service.protocols.actions import protocols
-from service.protocols.rules.step_names import protocol_name
+from service.protocols.queries import protocols
+from service.protocols.rules.descriptions import protocol_name
 from service.team.views.choices import people_choices
 from service.web.access import current_member
 from service.web.names import LANGUAGE_NAMES, reason_choices

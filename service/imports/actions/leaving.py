@@ -26,7 +26,8 @@ from service.models import (
     TeamMember,
 )
 from service.models.protocols import fitting
-from service.protocols.actions import protocols
+from service.protocols.actions import enrolments
+from service.protocols.queries import protocols
 
 SOURCE = "import"
 APART = {"reasons", "responsible_id"}  # a row each, or known by its id
@@ -100,11 +101,11 @@ def update_departures(drafts: Sequence[DepartureDraft], by: TeamMember | None) -
     _begin(begun)
     _count_anew([row for row, names in touched.values() if {"end_on", "notice_on"} & set(names)])
     for ids in portions(touched):
-        protocols.recount_all([touched[id_][0] for id_ in ids])
+        enrolments.recount_all([touched[id_][0] for id_ in ids])
 
 
 def _begin(begun: Sequence[Departure]) -> None:
-    """Put on their protocol departures that were history, as protocols.resume does for one."""
+    """Put on their protocol departures that were history, as enrolments.resume does for one."""
     enrolments = _enrolments(begun)
     for enrolment in enrolments.values():
         enrolment.state, enrolment.next_at = EnrolmentState.active, now()
@@ -136,4 +137,4 @@ def _enrolments(rows: Sequence[Departure]) -> dict[int, Enrolment]:
 
 
 def _beginning(departure_id: int, protocol: Protocol | None) -> dict[str, Any]:
-    return {"departure_id": departure_id, **protocols.beginning(protocol)}
+    return {"departure_id": departure_id, **enrolments.beginning(protocol)}

@@ -26,7 +26,7 @@ from service.models import (
 from service.models.steps import Step
 from service.paging import PER_PAGE, Page, page_within
 from service.protocols.queries import situations
-from service.protocols.queries.following import is_in_it
+from service.protocols.queries.protocols import is_in_it
 from service.protocols.rules.plans import Planned, plan
 from service.protocols.rules.situations import Situation
 

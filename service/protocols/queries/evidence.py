@@ -38,8 +38,8 @@ from service.models import (
 )
 from service.models.steps import Anchor, Step
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
+from service.protocols.rules.descriptions import BUILT_IN_NAMES, protocol_name
 from service.protocols.rules.situations import Situation
-from service.protocols.rules.step_names import BUILT_IN_NAMES, protocol_name
 
 SLACK = timedelta(minutes=1)  # between a row and the event told in the same transaction
 

@@ -1,17 +1,20 @@
-"""Look up what the protocols will send, to whom and when: chunks of departures, no query in a loop.
+"""What the protocols will send, to whom and when, as things are now.
 
-The clock's rehearsal and the page of what goes out ask here, so that they cannot tell two things.
-The daily cap is not foretold: what else somebody will have got on a day is not known.
+The clock's rehearsal, the page of what goes out and the timeline of a departure ask here, so that
+they say the same. What else a contact will have got on a day is not known, so the daily cap is left
+out. Departures are read in chunks, and no query is in a loop.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload
 
 from service import current
+from service.clock import now
+from service.current import company
 from service.extensions import db
 from service.mail import outbox
 from service.mail.policy import quiet_hours, suppressions
@@ -25,6 +28,7 @@ from service.models import (
 from service.models.steps import Step
 from service.protocols.queries import situations
 from service.protocols.rules.forecasts import Forecast, foretell
+from service.protocols.rules.plans import Planned, plan
 from service.protocols.rules.situations import Situation
 
 CHUNK = 500  # departures held at a time
@@ -36,6 +40,30 @@ class Coming:
 
     situation: Situation
     forecasts: Sequence[Forecast]
+
+
+def foretold(situation: Situation) -> list[Planned]:
+    """Return what is to come of a departure as things stand now, in step order.
+
+    The outbox's own reasons (a dead address, an opt-out) are told as well, and the end of the quiet
+    hours. What else the contact will have got that day cannot be foretold, so the cap is not.
+    """
+    unwanted = suppressions.find_all([situation.departure.contact.email])
+    return [
+        item if item.reason else _as_it_goes(item, situation.departure, unwanted)
+        for item in plan(situation, now())
+    ]
+
+
+def _as_it_goes(item: Planned, departure: Departure, unwanted: suppressions.Found) -> Planned:
+    """Return a step with what the outbox will say to it."""
+    kind, contact = item.step.kind, departure.contact
+    reason = outbox.why_not(kind, contact, departure, item.step.name, unwanted)
+    if reason is not None or item.due_at is None:
+        return replace(item, reason=reason)
+    asked_at = max(item.due_at, now())
+    goes_at = quiet_hours.quiet_until(kind, contact, asked_at, company())
+    return replace(item, due_at=goes_at if goes_at > asked_at else item.due_at)
 
 
 def coming(

@@ -1,19 +1,28 @@
-"""The protocols as a list, one with the departures in it, and what each version changed."""
+"""The protocols as a list, the departures in each, and what each version changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
-from service.models import Departure, Enrolment, Protocol, ProtocolVersion
+from service.models import (
+    Departure,
+    Enrolment,
+    EnrolmentState,
+    MailState,
+    OutboxMessage,
+    Protocol,
+    ProtocolVersion,
+)
 from service.models.steps import Step
 from service.paging import Page, cut, page_within
-from service.protocols.queries.following import is_in_it
-from service.protocols.rules.step_names import step_name
+from service.protocols.rules.descriptions import step_name
+
+GOING = (EnrolmentState.active, EnrolmentState.paused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,12 @@ def of(departure: Departure) -> Protocol | None:
     return db.session.scalar(query.where(Enrolment.departure_id == departure.id))
 
 
+def choices() -> Sequence[Protocol]:
+    """Return the protocols that a departure can be put on, in the order of their rules."""
+    query = select(Protocol).where(Protocol.deleted_at.is_(None))
+    return db.session.scalars(query.order_by(Protocol.position, Protocol.id)).all()
+
+
 def lines() -> list[Line]:
     """Return the protocols in the order of their rules."""
     return _lines(is_deleted=False)
@@ -55,11 +70,42 @@ def deleted() -> list[Line]:
     return _lines(is_deleted=True)
 
 
+def _lines(*, is_deleted: bool) -> list[Line]:
+    there = Protocol.deleted_at.is_not(None) if is_deleted else Protocol.deleted_at.is_(None)
+    counts = (
+        select(Enrolment.protocol_id, func.count().label("count"))
+        .where(is_in_it())
+        .group_by(Enrolment.protocol_id)
+        .subquery()
+    )
+    query = (
+        select(Protocol, func.coalesce(counts.c.count, 0))
+        .outerjoin(counts, counts.c.protocol_id == Protocol.id)
+        .where(there)
+        .order_by(Protocol.position, Protocol.id)
+    )
+    return [Line(protocol, count) for protocol, count in db.session.execute(query)]
+
+
 def count_in(protocol: Protocol) -> int:
     """Return how many departures get mails by it."""
     query = select(func.count()).select_from(Enrolment)
     found = query.where(Enrolment.protocol_id == protocol.id, is_in_it())
     return db.session.scalar(found) or 0
+
+
+def is_in_it() -> ColumnElement[bool]:
+    """Say that more is to come: a finished one counts as long as its last mail waits."""
+    return or_(Enrolment.state.in_(GOING), has_waiting_mail())
+
+
+def has_waiting_mail() -> ColumnElement[bool]:
+    """Say that a mail of a step is written down and waits to go."""
+    return exists().where(
+        OutboxMessage.departure_id == Enrolment.departure_id,
+        OutboxMessage.step.is_not(None),
+        OutboxMessage.state == MailState.queued,
+    )
 
 
 def versions(protocol: Protocol, page: int = 1) -> Page[Version]:
@@ -125,20 +171,3 @@ def _changed(old: Step, new: Step) -> str:
 
 def _day(step: Step) -> tuple[object, ...]:
     return (step.anchor, step.after, step.count, step.unit)
-
-
-def _lines(*, is_deleted: bool) -> list[Line]:
-    there = Protocol.deleted_at.is_not(None) if is_deleted else Protocol.deleted_at.is_(None)
-    counts = (
-        select(Enrolment.protocol_id, func.count().label("count"))
-        .where(is_in_it())
-        .group_by(Enrolment.protocol_id)
-        .subquery()
-    )
-    query = (
-        select(Protocol, func.coalesce(counts.c.count, 0))
-        .outerjoin(counts, counts.c.protocol_id == Protocol.id)
-        .where(there)
-        .order_by(Protocol.position, Protocol.id)
-    )
-    return [Line(protocol, count) for protocol, count in db.session.execute(query)]

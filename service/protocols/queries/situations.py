@@ -1,18 +1,14 @@
-"""Look up all that the protocol asks about departures: a handful of queries, however many."""
+"""The situations of departures, looked up in a handful of queries, however many there are."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from service.clock import now
 from service.current import company
 from service.extensions import db
-from service.mail import outbox
-from service.mail.policy import quiet_hours, suppressions
 from service.mail.rows import among
 from service.models import (
     Departure,
@@ -27,7 +23,7 @@ from service.models import (
 )
 from service.models.steps import Step
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
-from service.protocols.rules.plans import Planned, plan, why_not_now
+from service.protocols.rules.plans import why_not_now
 from service.protocols.rules.situations import Situation
 
 
@@ -104,30 +100,6 @@ def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason
     known = without_mails(list(departures.values()))
     reasons = {row.id: why_not_now(row, known[row.departure_id or 0], at) for row in asked}
     return {row_id: reason for row_id, reason in reasons.items() if reason is not None}
-
-
-def foretold(situation: Situation) -> list[Planned]:
-    """Return what is to come of a departure as things stand now, in step order.
-
-    The outbox's own reasons (a dead address, an opt-out) are told as well, and the end of the quiet
-    hours. What else the contact will have got that day cannot be foretold, so the cap is not.
-    """
-    unwanted = suppressions.find_all([situation.departure.contact.email])
-    return [
-        item if item.reason else _as_it_goes(item, situation.departure, unwanted)
-        for item in plan(situation, now())
-    ]
-
-
-def _as_it_goes(item: Planned, departure: Departure, unwanted: suppressions.Found) -> Planned:
-    """Return a step with what the outbox will say to it."""
-    kind, contact = item.step.kind, departure.contact
-    reason = outbox.why_not(kind, contact, departure, item.step.name, unwanted)
-    if reason is not None or item.due_at is None:
-        return replace(item, reason=reason)
-    asked_at = max(item.due_at, now())
-    goes_at = quiet_hours.quiet_until(kind, contact, asked_at, company())
-    return replace(item, due_at=goes_at if goes_at > asked_at else item.due_at)
 
 
 def _steps_of(enrolments: Iterable[Enrolment]) -> dict[int | None, tuple[Step, ...]]:

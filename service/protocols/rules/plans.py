@@ -13,8 +13,7 @@ from service.models.departures import EnrolmentState, Stage
 from service.models.outbox import MailState, OutboxMessage, SkipReason
 from service.models.steps import Anchor, Step
 from service.models.surveys import InvitationKind
-from service.protocols.rules import conditions
-from service.protocols.rules.situations import Situation
+from service.protocols.rules.situations import Situation, unmet
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def why_over(situation: Situation) -> SkipReason | None:
 
 def why_not(step: Step, situation: Situation, at: datetime) -> SkipReason | None:
     """Return the first of the step's conditions that does not hold at `at`, as a reason."""
-    reasons = (conditions.why_not(name, situation, at) for name in step.conditions)
+    reasons = (unmet(name, situation, at) for name in step.conditions)
     return next((reason for reason in reasons if reason is not None), None)
 
 
@@ -111,7 +110,7 @@ def why_not_by_hand(step: Step, situation: Situation, at: datetime) -> SkipReaso
         return SkipReason.returned
     if step.anchor is Anchor.answer and situation.answered_at is None:
         return SkipReason.not_answered
-    reasons = (conditions.why_not(name, situation, at) for name in step.nature.needs)
+    reasons = (unmet(name, situation, at) for name in step.nature.needs)
     return next((reason for reason in reasons if reason is not None), None)
 
 

@@ -1,21 +1,26 @@
-"""All that the protocol asks about one departure, looked up already. No I/O."""
+"""What is known of a departure when its steps are decided, and the conditions that steps set. Pure.
 
+Each condition has a reason of its own, which says why the mail does not go when it does not hold.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from service.models.departures import Departure, Enrolment
-from service.models.outbox import OutboxMessage
-from service.models.steps import Step
+from service.models.departures import Departure, Enrolment, Reason
+from service.models.outbox import OutboxMessage, SkipReason
+from service.models.steps import Condition, Step
 from service.models.surveys import Invitation, InvitationKind, Recovery, Response
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
 
 
 @dataclass(slots=True)
 class Situation:
-    """All that the protocol asks about one departure. `mails` holds each step's latest row.
+    """What decides about the steps of one departure.
 
-    `steps` are those of its protocol as it is now, in their order.
+    `mails` holds the latest row of each step; `steps` are those of its protocol now, in order.
     """
 
     departure: Departure
@@ -39,10 +44,74 @@ class Situation:
         return next((step for step in self.steps if step.name == name and step.is_on), None)
 
     def day_of(self, moment: datetime) -> date:
-        """Return the day that `moment` falls on for the provider."""
+        """Return the day that `moment` falls on in the company's time zone."""
         return moment.astimezone(ZoneInfo(self.zone)).date()
 
     def is_closed(self, kind: InvitationKind, at: datetime) -> bool:
-        """Say whether there was a link of `kind` and it is good no more."""
+        """Say whether there was a link of `kind` that has closed."""
         invitation = self.invitations.get(kind)
         return invitation is not None and not invitation.is_open(at)
+
+    @property
+    def has_open_recovery(self) -> bool:
+        """Whether something that went wrong has not been put right yet."""
+        return self.recovery is not None and self.recovery.closed_at is None
+
+
+class _Question(NamedTuple):
+    """Whether a condition holds, and why the mail does not go when it does not."""
+
+    holds: Callable[[Situation, datetime], bool]
+    otherwise: SkipReason
+
+
+_QUESTIONS: dict[Condition, _Question] = {
+    Condition.unanswered: _Question(
+        lambda situation, at: situation.answered_at is None, SkipReason.answered
+    ),
+    Condition.answered: _Question(
+        lambda situation, at: situation.answered_at is not None, SkipReason.not_answered
+    ),
+    Condition.survey_open: _Question(
+        lambda situation, at: not situation.is_closed(InvitationKind.survey, at), SkipReason.closed
+    ),
+    Condition.testimonial_open: _Question(
+        lambda situation, at: not situation.is_closed(InvitationKind.testimonial, at),
+        SkipReason.closed,
+    ),
+    Condition.no_testimonial: _Question(
+        lambda situation, at: not situation.has_testimonial, SkipReason.testimonial_given
+    ),
+    Condition.no_recovery: _Question(
+        lambda situation, at: not situation.has_open_recovery, SkipReason.recovery_open
+    ),
+    Condition.no_quality_reason: _Question(
+        lambda situation, at: names_no_quality(situation.departure, situation.response),
+        SkipReason.quality_reason,
+    ),
+    Condition.not_ended_by_us: _Question(
+        lambda situation, at: Reason.ended_by_us not in situation.departure.reasons,
+        SkipReason.ended_by_us,
+    ),
+    Condition.keep_in_touch: _Question(
+        lambda situation, at: situation.departure.contact.keep_in_touch,
+        SkipReason.keep_in_touch_off,
+    ),
+}
+
+
+def unmet(condition: Condition, situation: Situation, at: datetime) -> SkipReason | None:
+    """Return why `condition` does not hold at `at`, or None when it does."""
+    question = _QUESTIONS[condition]
+    return None if question.holds(situation, at) else question.otherwise
+
+
+def reason_of(condition: Condition) -> SkipReason:
+    """Return why a mail does not go when `condition` does not hold."""
+    return _QUESTIONS[condition].otherwise
+
+
+def names_no_quality(departure: Departure, response: Response | None) -> bool:
+    """Say whether no reason is about quality or service: neither our guess nor the answer's."""
+    answered = response.reasons if response else set()
+    return not any(reason.is_about_quality for reason in departure.reasons | answered)

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from service.labels import label
 from service.models.outbox import MailKind
 from service.models.steps import EVERY_DAY, Anchor, Step, Unit
-from service.protocols.rules.step_names import step_name
+from service.protocols.rules.descriptions import step_name
 
 MOST_STEPS = 30
 LONGEST_STALE = 365  # days

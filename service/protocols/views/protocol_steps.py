@@ -1,11 +1,13 @@
 """The steps of a protocol: added, edited, moved, switched, removed, taken from another version.
 
-Whatever is asked for is told first, when it changes something for departures: the same form comes
-back with a page that says what, and is sent once more.
+A change that affects departures is shown first: the same form comes back with a page that says what
+becomes of whom, and is saved when it is sent once more.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import time
+from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -14,13 +16,15 @@ from werkzeug.wrappers import Response
 from forms.protocols import StepForm
 from service.errors import Conflict
 from service.extensions import db
+from service.labels import label
 from service.models import MailKind, Protocol, Role
-from service.models.steps import NATURES, Step
+from service.models.steps import EVERY_DAY, NATURES, Anchor, Condition, Step, Unit
 from service.protocols.actions import editing
 from service.protocols.queries.changes import impact
+from service.protocols.rules.descriptions import ANCHORS, CONDITIONS, UNITS, WEEKDAYS, step_name
 from service.protocols.rules.step_checks import check
-from service.protocols.views import step_forms
 from service.protocols.views.protocols import the_protocol
+from service.tokens import new_public_id
 from service.web.access import current_member, requires
 
 blueprint = Blueprint("protocol_steps", __name__, url_prefix="/protocols/<public_id>")
@@ -29,13 +33,16 @@ Page = str | tuple[str, int] | Response
 Steps = Sequence[Step]
 OF_THIS_PAGE = ("csrf_token", "confirmed", "again", "page")  # fields that are not the request
 
+LONGEST_NAME = 60
+OF_A_STEP = "step:"  # before the name of the step that is counted from
+
 
 @blueprint.get("/steps/new")
 @requires(Role.member)
 def new(public_id: str) -> Page:
     """Ask for a step."""
     protocol = the_protocol(public_id)
-    return _form_page(step_forms.of_new(protocol), protocol, None)
+    return _form_page(form_of_new(protocol), protocol, None)
 
 
 @blueprint.post("/steps/new")
@@ -43,10 +50,10 @@ def new(public_id: str) -> Page:
 def add(public_id: str) -> Page:
     """Add a step after the others."""
     protocol = the_protocol(public_id)
-    form = step_forms.of_new(protocol)
+    form = form_of_new(protocol)
     if not form.validate() or request.form.get("again"):
         return _form_page(form, protocol, None, 200 if not form.errors else 422)
-    step = step_forms.step_from(form, step_forms.new_name(MailKind(form.kind.data)))
+    step = step_from(form, new_name(MailKind(form.kind.data)))
     return _save(form, protocol, [*protocol.steps, step], step, None)
 
 
@@ -56,7 +63,7 @@ def edit(public_id: str, name: str) -> Page:
     """Show a step, to be changed."""
     protocol = the_protocol(public_id)
     step = _step(protocol, name)
-    return _form_page(step_forms.of(protocol, name, step), protocol, step)
+    return _form_page(form_of(protocol, name, step), protocol, step)
 
 
 @blueprint.post("/steps/<name>")
@@ -64,13 +71,13 @@ def edit(public_id: str, name: str) -> Page:
 def change(public_id: str, name: str) -> Page:
     """Change a step; one that somebody removed meanwhile comes back with it, after asking."""
     protocol = the_protocol(public_id)
-    if name.partition("-")[0] not in NATURES or len(name) > step_forms.LONGEST_NAME:
+    if name.partition("-")[0] not in NATURES or len(name) > LONGEST_NAME:
         abort(404)
     was = next((step for step in protocol.steps if step.name == name), None)
-    form = step_forms.of(protocol, name, was)
+    form = form_of(protocol, name, was)
     if not form.validate() or request.form.get("again"):
         return _form_page(form, protocol, was, 200 if not form.errors else 422)
-    step = step_forms.step_from(form, name)
+    step = step_from(form, name)
     step = replace(step, is_on=was.is_on if was else True)
     steps = [step if one.name == name else one for one in protocol.steps]
     return _save(form, protocol, steps if was else [*steps, step], step, was)
@@ -185,3 +192,91 @@ def _back(protocol: Protocol) -> Response:
 def _form_page(form: StepForm, protocol: Protocol, step: Step | None, status: int = 200) -> Page:
     text = render_template("provider/protocols/step.html", form=form, protocol=protocol, step=step)
     return text, status
+
+
+def form_of_new(protocol: Protocol) -> StepForm:
+    """Return the form for a step to add: a word a week after the end, at ten."""
+    first = {
+        "kind": MailKind.own_text.value,
+        "count": 7,
+        "unit": Unit.days.value,
+        "anchor": Anchor.end.value,
+        "at": time(10),
+        "weekdays": [str(day) for day in sorted(EVERY_DAY)],
+        "stale_after": 7,
+        "was": str(protocol.number),
+    }
+    form = StepForm(data=first)
+    _prepare(form, protocol, "")
+    there = {step.kind for step in protocol.steps if step.nature.is_once}
+    form.kind.choices = [(kind.value, label(kind)) for kind in NATURES if kind not in there]
+    return form
+
+
+def form_of(protocol: Protocol, name: str, step: Step | None) -> StepForm:
+    """Return the form for the step `name`; its kind is in its name and stays."""
+    form = StepForm(data=_values(step) | {"was": str(protocol.number)})
+    _prepare(form, protocol, name)
+    kind = MailKind(name.partition("-")[0])
+    form.kind.choices = [(kind.value, label(kind))]
+    form.kind.data = kind.value
+    return form
+
+
+def step_from(form: StepForm, name: str) -> Step:
+    """Return the step that a valid form describes."""
+    anchor = form.anchor.data
+    is_after = anchor.startswith(OF_A_STEP)
+    kind = MailKind(form.kind.data)
+    return Step(
+        name=name,
+        kind=kind,
+        anchor=Anchor.step if is_after else Anchor(anchor),
+        count=form.count.data or 0,
+        unit=Unit(form.unit.data),
+        at=form.at.data,  # type: ignore[arg-type]  # the form asks for it
+        stale_after=form.stale_after.data or 0,
+        after=anchor.removeprefix(OF_A_STEP) if is_after else "",
+        weekdays=frozenset(int(day) for day in form.weekdays.data or []),
+        only_if=_chosen(form, kind),
+        title="" if NATURES[kind].is_once else form.title.data or "",
+    )
+
+
+def new_name(kind: MailKind) -> str:
+    """Return the name of a new step: once and for all, in whatever protocol it stands."""
+    return kind.value if NATURES[kind].is_once else f"{kind.value}-{new_public_id()[:12]}"
+
+
+def _chosen(form: StepForm, kind: MailKind) -> tuple[Condition, ...]:
+    chosen = set(form.only_if.data or []) - set(NATURES[kind].needs)
+    return tuple(condition for condition in Condition if condition in chosen)
+
+
+def _values(step: Step | None) -> dict[str, Any]:
+    if step is None:
+        return {}
+    after = OF_A_STEP + step.after
+    return {
+        "title": step.title,
+        "count": step.count,
+        "unit": step.unit.value,
+        "anchor": after if step.anchor is Anchor.step else step.anchor.value,
+        "at": step.at,
+        "weekdays": [str(day) for day in sorted(step.weekdays)],
+        "only_if": [condition.value for condition in step.conditions],
+        "stale_after": step.stale_after,
+    }
+
+
+def _prepare(form: StepForm, protocol: Protocol, name: str) -> None:
+    days = [(anchor.value, str(words)) for anchor, words in ANCHORS.items()]
+    mails = [
+        (OF_A_STEP + step.name, f"“{step_name(step)}”")
+        for step in protocol.steps
+        if step.name != name
+    ]
+    form.anchor.choices = [one for one in days if one[0] != Anchor.step.value] + mails
+    form.unit.choices = [(unit.value, str(words)) for unit, words in UNITS.items()]
+    form.weekdays.choices = [(str(day), str(words)) for day, words in enumerate(WEEKDAYS)]
+    form.only_if.choices = [(one.value, str(words)) for one, words in CONDITIONS.items()]

@@ -10,10 +10,11 @@ from service.clients.queries import clients
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import Protocol, Reason, Role
-from service.protocols.actions import editing, removal
-from service.protocols.actions.removal import Fate
-from service.protocols.queries import pictures, protocols
-from service.protocols.rules.step_names import protocol_name
+from service.protocols.actions import editing
+from service.protocols.actions.editing import Fate
+from service.protocols.queries import protocols
+from service.protocols.rules import pictures
+from service.protocols.rules.descriptions import protocol_name
 from service.web.access import current_member, requires
 from service.web.names import reason_choices
 
@@ -151,7 +152,7 @@ def delete(public_id: str) -> Page:
         return _delete_page(form, protocol), 422
     to = protocols.find(form.to.data) if form.to.data else None
     try:
-        removal.delete(protocol, Fate(form.fate.data), by=current_member(), to=to)
+        editing.delete(protocol, Fate(form.fate.data), by=current_member(), to=to)
     except Refused as refusal:
         db.session.rollback()
         form.fate.errors = [str(refusal)]
@@ -164,7 +165,7 @@ def delete(public_id: str) -> Page:
 @requires(Role.member)
 def put_back(public_id: str) -> Response:
     """Undo a deletion."""
-    removal.put_back(protocols.find(public_id) or abort(404))
+    editing.put_back(protocols.find(public_id) or abort(404))
     db.session.commit()
     flash(_("It is back. Who was moved or stopped meanwhile stays so."), "success")
     return redirect(url_for(".show", public_id=public_id), 303)

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from service.clock import now
 from service.extensions import db
 from service.models import Departure, Invitation, InvitationKind, Recovery, Response
-from service.protocols.rules.conditions import names_no_quality
+from service.protocols.rules.situations import names_no_quality
 
 
 def deserves_testimonial(response: Response) -> bool:

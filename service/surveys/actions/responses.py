@@ -31,7 +31,7 @@ from service.models import (
     Recovery,
     Response,
 )
-from service.protocols.actions.writing import HELD
+from service.protocols.actions.progress import HELD
 from service.surveys.actions import invitations
 from service.team.actions.alerts import alert
 

@@ -1,23 +1,42 @@
-"""When a step goes and on what conditions, in words. The one place that says so, and reads no rows.
+"""Names of protocols and steps, and sentences about when a step goes and on what conditions.
 
-The editor of protocols, what is to come and what went all say it in these words.
+The editor of protocols, the forecast and the pages about mails that went share them. Pure.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from flask_babel import format_date, format_time, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from service.labels import label
+from service.models.protocols import Protocol
 from service.models.steps import EVERY_DAY, Anchor, Condition, Step, Unit
-from service.protocols.rules.step_names import step_name
+
+BUILT_IN_NAMES: dict[str, Any] = {
+    "default": _l("The whole farewell"),
+    "short": _l("A short farewell"),
+    "project_finished": _l("Project finished"),
+}
+
+
+def protocol_name(protocol: Protocol) -> str:
+    """Return the name of a protocol: the one the team gave it, or that of the built-in one."""
+    built_in = protocol.built_in or ""
+    return protocol.name or str(BUILT_IN_NAMES.get(built_in, built_in))
+
+
+def step_name(step: Step) -> str:
+    """Return the name of a step: the title the team gave it, or its kind of mail."""
+    return step.title or label(step.kind)
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What an anchor is called, and the sentences that a language bends it in."""
+    """The name of an anchor, and the whole sentences with it, as languages inflect it."""
 
     name: Any
     after: Any
@@ -123,17 +142,19 @@ def waits_for(step: Step) -> str:
 
 def counted_from(step: Step, day: date | None, after: Step | None = None) -> str:
     """Say from which day a step counts; `after` is the step that the anchor `step` means."""
-    said = format_date(day) if day else "?"
+    date_text = format_date(day) if day else "?"
     if step.anchor is Anchor.step:
         mail = step_name(after) if after else step.after
-        sentence = _("Counts from the mail “%(mail)s”, which went on %(day)s.", mail=mail, day=said)
+        sentence = _(
+            "Counts from the mail “%(mail)s”, which went on %(day)s.", mail=mail, day=date_text
+        )
         return str(sentence)
     anchor = str(ANCHORS[step.anchor])
-    return str(_("Counts from %(anchor)s, %(day)s.", anchor=anchor, day=said))
+    return str(_("Counts from %(anchor)s, %(day)s.", anchor=anchor, day=date_text))
 
 
 def later(step: Step, zone: str) -> str:
-    """Say how long after that day it goes, and at what time."""
+    """Say how long after the day that it counts from a step goes, and at what time."""
     at = format_time(step.at, "short")
     if not step.count:
         return str(_("The same day, at %(time)s in %(zone)s.", time=at, zone=zone))
@@ -142,7 +163,7 @@ def later(step: Step, zone: str) -> str:
 
 
 def moved_on(step: Step, anchor: date) -> list[str]:
-    """Say that its day is one on which it does not go, if it is one."""
+    """Say that the step moves on, in a list, when its day is a weekday it does not go on."""
     day = step.counted_from(anchor)
     if day == step.day_after(anchor):
         return []
@@ -151,21 +172,36 @@ def moved_on(step: Step, anchor: date) -> list[str]:
 
 
 def condition_in_words(condition: Condition) -> str:
-    """Say a condition as a sentence of its own."""
+    """Return a condition as a whole sentence."""
     words = str(CONDITIONS[condition])
     return f"{words[0].upper()}{words[1:]}."
 
 
 def limits_in_words(step: Step) -> list[str]:
-    """Say what else a step asks: its weekdays, its conditions, and how late is too late."""
-    said = []
+    """Return the other limits of a step: its weekdays, conditions, and how late is too late."""
+    limits = []
     if step.weekdays != EVERY_DAY:
         days = ", ".join(str(WEEKDAYS[day]) for day in sorted(step.weekdays))
-        said.append(str(_("only on: %(days)s", days=days)))
-    said += [str(CONDITIONS[condition]) for condition in step.conditions]
+        limits.append(str(_("only on: %(days)s", days=days)))
+    limits += [str(CONDITIONS[condition]) for condition in step.conditions]
     late = ngettext(
         "not when it would be %(num)d day late or more",
         "not when it would be %(num)d days late or more",
         step.stale_after,
     )
-    return [*said, str(late)]
+    return [*limits, str(late)]
+
+
+def moment_in_words(moment: datetime) -> str:
+    """Return a moment inside a sentence, such as "24 nov 2026, 9:00"."""
+    return f"{format_date(moment, 'medium')}, {format_time(moment, 'short')}"
+
+
+# How templates call them; blueprints.py adds these filters.
+FILTERS: dict[str, Callable[..., object]] = {
+    "protocol_name": protocol_name,
+    "step_name": step_name,
+    "step_when": when_in_words,
+    "step_limits": limits_in_words,
+    "anchor_name": lambda anchor: str(ANCHORS[anchor]),
+}
