@@ -1,4 +1,4 @@
-"""The mail doctor: what stands between a mail and its inbox, and what to change in which place.
+"""The mail doctor: why mails might not arrive, and what to change where.
 
-Checks are functions of a Case and of what earlier checks saw; they ask servers and change nothing.
+Each check is a function of a Case and of what earlier checks found; it asks servers only.
 """

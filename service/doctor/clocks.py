@@ -1,4 +1,4 @@
-"""The clock: this machine's against those of the servers that it talks to."""
+"""The clock: that of this machine, compared with those of the servers that it uses."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,18 +10,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import now
-from service.doctor import places
 from service.doctor.cases import Case, Clock, Evidence
-from service.doctor.findings import Check, Finding, Remedy, bad, good, unknown, warning
+from service.doctor.findings import ON_MACHINE, Check, Finding, Remedy, bad, good, unknown, warning
 from service.doctor.findings import phrase as _l
-from service.doctor.names import is_here
+from service.doctor.network import is_local
 
 TOLERATED = 60  # seconds; a mail on its way takes some of them
 HARMFUL = 600  # mails leave at wrong times, and logins by code fail
 
 
 def check(case: Case, evidence: Evidence) -> Iterator[Finding]:
-    """Yield how far our clock is from the others'."""
+    """Yield how far our clock is from the others, by the one that differs most."""
     clocks = [*evidence.clocks, *_database(case), *_redis(case)]
     if not clocks:
         yield unknown(Check.clock, _l("No other server was there to compare the clock with."))
@@ -36,7 +35,7 @@ def check(case: Case, evidence: Evidence) -> Iterator[Finding]:
             words = _l("The clock here is %(seconds)s seconds ahead of that of %(name)s.", **values)
         fix = _l("Let it be set by the network: timedatectl set-ntp true")
         worse = bad if abs(worst.offset) > HARMFUL else warning
-        yield worse(Check.clock, words, Remedy(places.MACHINE, fix))
+        yield worse(Check.clock, words, Remedy(ON_MACHINE, fix))
     elif any(clock.is_elsewhere for clock in clocks):
         yield good(Check.clock, _l("The clock agrees with those of %(others)s.", others=others))
     else:
@@ -55,9 +54,9 @@ def _database(case: Case) -> Iterator[Clock]:
         with case.engine.connect() as connection:
             moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     except SQLAlchemyError:
-        return  # /readyz speaks of it
+        return  # /readyz reports it
     host = case.engine.url.host or ""
-    yield Clock("PostgreSQL", moment, now(), bool(host) and not is_here(host))
+    yield Clock("PostgreSQL", moment, now(), bool(host) and not is_local(host))
 
 
 def _redis(case: Case) -> Iterator[Clock]:
@@ -68,5 +67,5 @@ def _redis(case: Case) -> Iterator[Clock]:
     except RedisError:
         return
     url = urlsplit(case.settings.redis_url)
-    is_elsewhere = url.scheme != "unix" and not is_here(url.hostname or "localhost")
+    is_elsewhere = url.scheme != "unix" and not is_local(url.hostname or "localhost")
     yield Clock("Redis", datetime.fromtimestamp(int(answer[0]), UTC), now(), is_elsewhere)

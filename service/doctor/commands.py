@@ -8,10 +8,10 @@ import click
 from flask.cli import with_appcontext
 from flask_babel import gettext as _
 
-from service.doctor import examinations, places
+from service.doctor import examinations
 from service.doctor.cases import DOMAIN, SELECTOR, describe
 from service.doctor.examinations import Report
-from service.doctor.findings import Finding
+from service.doctor.findings import CHECK_LABELS, STATE_NAMES
 from service.errors import Refused
 from service.extensions import db
 from service.mail.rendering.headers import BadAddress, wire_address
@@ -20,7 +20,7 @@ MARGIN = 10  # columns, for the state
 
 
 def a_domain(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    """Read a domain, in ASCII; the command ends with 2 when it is none."""
+    """Return the domain in ASCII; the command ends with 2 when it is none."""
     if text is None:
         return None
     try:
@@ -33,7 +33,7 @@ def a_domain(_context: click.Context, _option: click.Parameter, text: str | None
 
 
 def a_selector(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    """Read the selector of a DKIM key; the command ends with 2 when it is none."""
+    """Return the selector of a DKIM key; the command ends with 2 when it is none."""
     if text is not None and not SELECTOR.fullmatch(text.lower()):
         raise click.BadParameter(f"{text!r} is no selector such as mail2026")
     return text and text.lower()
@@ -76,27 +76,19 @@ def doctor(domain: str | None, selector: str | None) -> None:
 
 
 def _print(report: Report) -> None:
-    told = _("%(sender)s, through %(server)s", sender=report.sender, server=report.server)
-    click.echo(told)
+    click.echo(_("%(sender)s, through %(server)s", sender=report.sender, server=report.server))
     for finding in report.findings:
         click.echo()
-        _print_finding(finding)
+        title = f"{STATE_NAMES[finding.state]!s:<{MARGIN}}{CHECK_LABELS[finding.check]}"
+        click.echo(click.style(title, bold=True))
+        _print_paragraph(str(finding.words))
+        if finding.remedy:
+            _print_paragraph(f"→ {finding.remedy.where}: {finding.remedy.words}")
+            for record in finding.remedy.records:  # unwrapped, so that it can be copied
+                click.echo(f"{'':{MARGIN}}  {record.name}  {record.type}  {record.value}")
 
 
-def _print_finding(finding: Finding) -> None:
-    state = str(places.WORDS[finding.state])
-    first = f"{state:<{MARGIN}}{places.LABELS[finding.check]}"
-    click.echo(click.style(first, bold=True))
-    _paragraph(str(finding.words))
-    if finding.remedy:
-        _paragraph(f"→ {finding.remedy.where}: {finding.remedy.words}")
-        for record in finding.remedy.records:  # unwrapped, so that it can be copied
-            click.echo(f"{'':{MARGIN}}  {record.name}  {record.type}  {record.value}")
-
-
-def _paragraph(words: str) -> None:
+def _print_paragraph(text: str) -> None:
     width = min(get_terminal_size((100, 24)).columns, 100) - MARGIN
-    margin = " " * MARGIN
-    lines = textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False)
-    for line in lines:
-        click.echo(margin + line)
+    for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False):
+        click.echo(" " * MARGIN + line)

@@ -1,25 +1,36 @@
-"""MX and PTR: whether mail finds back to us, and whether the server's address has a name."""
+"""MX and PTR: whether replies reach us, and whether the sending address has a reverse name."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from service.doctor import places
 from service.doctor.cases import Case, Evidence
-from service.doctor.findings import Check, Finding, Record, Remedy, bad, good, unknown, warning
+from service.doctor.findings import (
+    AT_HOSTING_COMPANY,
+    Check,
+    Finding,
+    Record,
+    Remedy,
+    bad,
+    good,
+    in_dns_of,
+    unknown,
+    warning,
+)
 from service.doctor.findings import phrase as _l
-from service.doctor.names import Address, Names, Unresolved
+from service.doctor.network import Address, Resolver, Unresolved
 
 
-def check_mx(case: Case, _evidence: Evidence, names: Names) -> Iterator[Finding]:
-    """Yield whether the domains of the sender and of the bounce address take mail."""
+def check_mx(case: Case, _evidence: Evidence, resolver: Resolver) -> Iterator[Finding]:
+    """Yield whether the domains of the sender and of the bounce address accept mail."""
     for domain in dict.fromkeys((case.domain, case.envelope_domain)):
-        yield _mx(domain, names)
+        yield _mx(domain, resolver)
 
 
-def _mx(domain: str, names: Names) -> Finding:
-    hosts = names.mail_servers(domain)
+def _mx(domain: str, resolver: Resolver) -> Finding:
+    hosts = resolver.mail_servers(domain)
     record = Record(domain, "MX", f"10 mail.{domain}.")
     fix = _l("Add an MX record that names the server that takes its mail, such as this.")
-    remedy = Remedy(places.dns_of(domain), fix, (record,))
+    remedy = Remedy(in_dns_of(domain), fix, (record,))
     if hosts == [""]:
         words = _l(
             "%(domain)s says that it takes no mail at all (null MX): replies and bounces are lost, "
@@ -28,13 +39,13 @@ def _mx(domain: str, names: Names) -> Finding:
         )
         return bad(Check.mx, words, remedy)
     if hosts:
-        reachable = [host for host in hosts if host and names.addresses(host)]
+        reachable = [host for host in hosts if host and resolver.addresses(host)]
         values = {"domain": domain, "hosts": ", ".join(hosts)}
         if reachable:
             return good(Check.mx, _l("%(domain)s takes mail at %(hosts)s.", **values))
         words = _l("%(hosts)s, where %(domain)s takes mail, leads nowhere.", **values)
         return bad(Check.mx, words, remedy)
-    if names.addresses(domain):
+    if resolver.addresses(domain):
         words = _l(
             "%(domain)s has no MX record; mail for it goes to its web address.", domain=domain
         )
@@ -43,45 +54,39 @@ def _mx(domain: str, names: Names) -> Finding:
     return bad(Check.mx, words, remedy)
 
 
-def check_ptr(case: Case, evidence: Evidence, names: Names) -> Iterator[Finding]:
+def check_ptr(case: Case, evidence: Evidence, resolver: Resolver) -> Iterator[Finding]:
     """Yield whether the address that mails come from has a name that leads back to it."""
     seen = evidence.returned.came_from if evidence.returned else None
     if seen is None and not case.has_relay:
         words = _l("The public address that mails leave from is not known here.")
         fix = _l("Give it a reverse name (PTR), and let that name lead back to it.")
-        yield unknown(Check.ptr, words, Remedy(places.HOST, fix))
+        yield unknown(Check.ptr, words, Remedy(AT_HOSTING_COMPANY, fix))
         return
-    addresses = [seen] if seen else names.addresses(case.settings.mail_server)
+    addresses = [seen] if seen else resolver.addresses(case.settings.mail_server)
     if not addresses:
         server = case.settings.mail_server
         words = _l("The name %(host)s leads nowhere.", host=server)
         yield unknown(Check.ptr, words)
     for address in addresses:
-        yield _ptr(address, names, is_seen=seen is not None)
+        yield _ptr(address, resolver, is_seen=seen is not None)
 
 
-def _ptr(address: Address, names: Names, *, is_seen: bool) -> Finding:
-    """Say how the name stands; that it counts is sure only of an address that was seen to send."""
-    names_of_it = names.reverse_names(address)
-    for name in names_of_it:
-        if address in _leads_to(name, names):
-            values = {"address": str(address), "name": name}
-            return good(Check.ptr, _l("%(address)s is called %(name)s, and back.", **values))
+def _ptr(address: Address, resolver: Resolver, *, is_seen: bool) -> Finding:
+    """Return whether `address` has a reverse name that leads back; bad only where it was seen."""
+    names = resolver.reverse_names(address)
+    for name in names:
+        with suppress(Unresolved):
+            if address in resolver.addresses(name):
+                values = {"address": str(address), "name": name}
+                return good(Check.ptr, _l("%(address)s is called %(name)s, and back.", **values))
     worse = bad if is_seen else warning
     fix = _l("Give it a reverse name (PTR), and let that name lead back to it.")
-    if not names_of_it:
+    if not names:
         words = _l(
             "%(address)s has no reverse name (PTR), and many receivers refuse mail from there.",
             address=str(address),
         )
-        return worse(Check.ptr, words, Remedy(places.HOST, fix))
-    values = {"address": str(address), "name": names_of_it[0]}
+        return worse(Check.ptr, words, Remedy(AT_HOSTING_COMPANY, fix))
+    values = {"address": str(address), "name": names[0]}
     words = _l("%(address)s is called %(name)s, but that name does not lead back to it.", **values)
-    return worse(Check.ptr, words, Remedy(places.HOST, fix))
-
-
-def _leads_to(name: str, names: Names) -> list[Address]:
-    try:
-        return names.addresses(name)
-    except Unresolved:
-        return []
+    return worse(Check.ptr, words, Remedy(AT_HOSTING_COMPANY, fix))

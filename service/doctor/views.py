@@ -1,14 +1,14 @@
-"""The mail doctor's page: what it found last, and a button to look again."""
+"""The page of the mail doctor: its last report, and a button to check again."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.doctor import DoctorForm
-from service.doctor import examinations, kept, places
+from service.doctor import examinations
 from service.doctor.cases import describe
 from service.doctor.examinations import Report
-from service.doctor.findings import State
+from service.doctor.findings import CHECK_LABELS, STATE_TITLES, State
 from service.errors import Refused
 from service.extensions import db
 from service.models import Role
@@ -22,17 +22,17 @@ Page = str | tuple[str, int] | Response
 @blueprint.get("")
 @requires(Role.owner)
 def index() -> Page:
-    """Show what was found last; asks no server."""
-    return _show(DoctorForm(), kept.last())
+    """Show the last report; asks no server."""
+    return _show(DoctorForm(), examinations.last_report())
 
 
 @blueprint.post("")
 @requires(Role.owner)
 def check() -> Page:
-    """Ask the servers, one run at a time; it takes half a minute at most."""
+    """Run all checks, in half a minute at most; only one run at a time."""
     form = DoctorForm()
     if not form.validate():
-        return _show(form, kept.last(), 422)
+        return _show(form, examinations.last_report(), 422)
     try:
         case = describe(selector=(form.selector.data or "").strip().lower() or None)
     except Refused as refusal:
@@ -40,14 +40,14 @@ def check() -> Page:
         flash(str(refusal), "warning")
         return redirect(url_for(".index"), 303)
     db.session.rollback()  # others may write while servers are asked
-    if not kept.begin():
+    if not examinations.begin_run():
         flash(_("Somebody is checking already. Load the page again in half a minute."), "warning")
         return redirect(url_for(".index"), 303)
     try:
         report = examinations.examine(case)
     finally:
-        kept.end()
-    if kept.keep(report):
+        examinations.end_run()
+    if examinations.keep_report(report):
         return redirect(url_for(".index", _anchor="found"), 303)
     return _show(form, report)  # Redis is away: seen once is better than not at all
 
@@ -58,7 +58,7 @@ def _show(form: DoctorForm, report: Report | None, code: int = 200) -> tuple[str
         form=form,
         report=report,
         states=list(State),
-        titles=places.STATES,
-        labels=places.LABELS,
+        titles=STATE_TITLES,
+        labels=CHECK_LABELS,
     )
     return page, code

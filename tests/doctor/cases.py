@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from service.config import Settings
-from service.doctor.cases import Case
+from service.doctor.cases import Case, SampleMail
 from service.doctor.findings import Check, Finding, State
-from service.doctor.letters import Letter
 from service.mail.delivery.smtp import Connection, Mail
 from service.mail.rendering.rendering import Rendering
 from service.mail.rendering.wire import encoded
@@ -15,7 +14,7 @@ SENDER = "hola@norte.es"
 PUBLIC = "185.12.64.10"  # an address of the public internet, which nobody here asks anything
 
 
-def a_letter(base: str = "https://adios.norte.es", **more) -> Letter:
+def a_sample_mail(base: str = "https://adios.norte.es", **more) -> SampleMail:
     """A mail that carries what a newsletter must carry."""
     values = {
         "sender": ("Estudio Norte", SENDER),
@@ -31,7 +30,7 @@ def a_letter(base: str = "https://adios.norte.es", **more) -> Letter:
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
     }
-    return Letter(Rendering(**{**values, **more}))
+    return SampleMail(Rendering(**{**values, **more}))
 
 
 def a_case(*, selector: str | None = None, sender: str = SENDER, **environment: object) -> Case:
@@ -44,7 +43,7 @@ def a_case(*, selector: str | None = None, sender: str = SENDER, **environment: 
         sender=sender,
         envelope=settings.mail_bounce_address or sender,
         selector=selector,
-        letter=a_letter(settings.base_url),
+        sample=a_sample_mail(settings.base_url),
         connect=lambda: connection_with(settings),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from service.doctor.names import Names
+from service.doctor.network import Resolver
 from tests.dns_server import DnsServer, Zone, dns_server
 
 
@@ -16,11 +16,11 @@ def dns() -> Iterator[DnsServer]:
 
 
 @pytest.fixture
-def names(dns: DnsServer) -> Callable[[Zone], Names]:
+def names(dns: DnsServer) -> Callable[[Zone], Resolver]:
     """A function that returns the DNS of a zone, as the doctor asks it."""
 
-    def of(zone: Zone) -> Names:
+    def of(zone: Zone) -> Resolver:
         dns.zone = zone
-        return Names(dns.place, seconds=5)
+        return Resolver(dns.place, seconds=5)
 
     return of

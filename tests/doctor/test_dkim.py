@@ -6,16 +6,14 @@ from email import message_from_bytes
 import pytest
 
 from service.doctor import dkim
-from service.doctor.cases import Evidence
-from service.doctor.dkim_keys import read_key, signatures
-from service.doctor.dkim_proofs import Proof, prove
+from service.doctor.cases import Evidence, Returned
+from service.doctor.dkim import Proof, prove, read_key, signatures
 from service.doctor.findings import Check, State
-from service.doctor.returns import Returned
-from tests.doctor.cases import a_case, a_letter, of
+from tests.doctor.cases import a_case, a_sample_mail, of
 from tests.doctor.signing import COVERED, ed25519_key, published, rsa_key, signed
 
 PLACE = "mail2026._domainkey.norte.es"
-OCTETS = a_letter().octets("<1@norte.es>", "hola@norte.es")
+OCTETS = a_sample_mail().octets("<1@norte.es>", "hola@norte.es")
 RFC_8463 = b"""DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;
  d=football.example.com; i=@football.example.com;
  q=dns/txt; s=brisbane; t=1528637909; h=from : to :

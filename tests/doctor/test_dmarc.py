@@ -4,7 +4,7 @@ import pytest
 
 from service.doctor import dmarc
 from service.doctor.cases import Evidence
-from service.doctor.dmarc_records import is_aligned, organisation
+from service.doctor.dmarc import is_aligned, organisation
 from service.doctor.findings import Check, State
 from tests.doctor.cases import a_case, of
 

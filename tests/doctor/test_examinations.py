@@ -3,10 +3,20 @@
 import time
 
 from service.clock import now
-from service.doctor import examinations, kept, places
+from service.doctor import examinations
 from service.doctor.cases import DOMAIN, SELECTOR
 from service.doctor.examinations import Report, examine
-from service.doctor.findings import Check, Finding, Phrase, State, good, phrase
+from service.doctor.findings import (
+    CHECK_LABELS,
+    STATE_NAMES,
+    STATE_TITLES,
+    Check,
+    Finding,
+    Phrase,
+    State,
+    good,
+    phrase,
+)
 from service.extensions import queue
 from tests.doctor.cases import PUBLIC, a_case, said
 from tests.doctor.signing import published, rsa_key
@@ -64,7 +74,7 @@ def test_a_check_that_breaks_is_unknown_and_ends_nothing(dns, monkeypatch):
 
 
 def test_a_dns_that_is_silent_leaves_things_unknown_never_bad(dns, monkeypatch):
-    monkeypatch.setattr("service.doctor.names.LIFETIME", 0.2)
+    monkeypatch.setattr("service.doctor.network.LIFETIME", 0.2)
     silent = {name: {"SILENT": []} for name in (*ZONE, "127.in-addr.arpa")}
     with scripted() as server:
         report = examined(dns, server, zone=silent)
@@ -100,8 +110,8 @@ def test_a_dns_server_that_is_no_address_is_named(dns):
 
 
 def test_every_check_and_state_has_a_name():
-    assert set(places.LABELS) == set(Check)
-    assert set(places.STATES) == set(places.WORDS) == set(State)
+    assert set(CHECK_LABELS) == set(Check)
+    assert set(STATE_TITLES) == set(STATE_NAMES) == set(State)
 
 
 def a_report(*findings: Finding) -> Report:
@@ -111,9 +121,9 @@ def a_report(*findings: Finding) -> Report:
 def test_a_report_is_kept_and_read_again_word_for_word(app, dns):
     with scripted(MAIL="553 not yours") as server:
         report = examined(dns, server, zone={**ZONE, "norte.es": {"TXT": ["v=spf1 x -all"]}})
-    assert kept.last() is None
-    assert kept.keep(report)
-    assert kept.last() == report
+    assert examinations.last_report() is None
+    assert examinations.keep_report(report)
+    assert examinations.last_report() == report
 
 
 def test_a_phrase_in_a_phrase_is_said(app):
@@ -124,26 +134,26 @@ def test_a_phrase_in_a_phrase_is_said(app):
 
 
 def test_a_report_of_another_version_is_forgotten(app):
-    queue.jobs.connection.set(kept.KEY, b'{"sender": "a"}')
-    assert kept.last() is None
-    queue.jobs.connection.set(kept.KEY, b"nonsense")
-    assert kept.last() is None
+    queue.jobs.connection.set(examinations.KEY, b'{"sender": "a"}')
+    assert examinations.last_report() is None
+    queue.jobs.connection.set(examinations.KEY, b"nonsense")
+    assert examinations.last_report() is None
 
 
 def test_one_run_at_a_time(app):
-    assert kept.begin()
-    assert not kept.begin()
-    kept.end()
-    assert kept.begin()
+    assert examinations.begin_run()
+    assert not examinations.begin_run()
+    examinations.end_run()
+    assert examinations.begin_run()
 
 
 def test_without_redis_it_runs_and_keeps_nothing(remade):
     other = remade(redis_url="redis://127.0.0.1:1")
     with other.app_context():
-        assert kept.begin()
-        assert kept.last() is None
-        assert not kept.keep(a_report(good(Check.spf, phrase("x"))))
-        kept.end()
+        assert examinations.begin_run()
+        assert examinations.last_report() is None
+        assert not examinations.keep_report(a_report(good(Check.spf, phrase("x"))))
+        examinations.end_run()
 
 
 def test_what_is_a_domain_and_what_is_a_selector():

@@ -5,9 +5,18 @@ import re
 import pytest
 
 from service.clock import now
-from service.doctor import examinations, kept, letters
-from service.doctor.findings import Check, Record, Remedy, State, bad, good, phrase, warning
-from service.doctor.places import SETTINGS
+from service.doctor import cases, examinations
+from service.doctor.findings import (
+    IN_SETTINGS,
+    Check,
+    Record,
+    Remedy,
+    State,
+    bad,
+    good,
+    phrase,
+    warning,
+)
 from service.extensions import db, queue
 from service.models import OutboxMessage, Role
 from tests.builders import a_company, a_member, logged_in
@@ -21,7 +30,7 @@ FOUND = (
         Check.dmarc,
         phrase("%(domain)s has no DMARC <record>.", domain="norte.es"),
         Remedy(
-            SETTINGS, phrase("Add it."), (Record("_dmarc.norte.es", "TXT", "v=DMARC1; p=none"),)
+            IN_SETTINGS, phrase("Add it."), (Record("_dmarc.norte.es", "TXT", "v=DMARC1; p=none"),)
         ),
     ),
     warning(Check.pipelining, phrase("No PIPELINING.")),
@@ -80,7 +89,7 @@ def test_pressing_the_button_looks_and_leads_to_what_was_found(owner, examined):
 
 
 def test_a_page_without_anything_bad_says_so(owner):
-    kept.keep(a_report(FOUND[-1]))
+    examinations.keep_report(a_report(FOUND[-1]))
     assert "Nothing stands in the way" in owner.get("/doctor").text
 
 
@@ -92,12 +101,12 @@ def test_a_selector_that_is_none_is_asked_for_again(owner, examined):
 
 
 def test_two_at_once_are_one(owner, examined):
-    assert kept.begin()
+    assert examinations.begin_run()
     answer = send(owner, "/doctor")
     assert answer.status_code == 303
     assert examined == []
     assert "checking already" in owner.get("/doctor").text
-    kept.end()
+    examinations.end_run()
     assert send(owner, "/doctor").location == "/doctor#found"
 
 
@@ -107,11 +116,11 @@ def test_a_run_that_breaks_does_not_lock_the_next_one_out(owner, monkeypatch):
 
     monkeypatch.setattr(examinations, "examine", breaks)
     assert send(owner, "/doctor").status_code == 500
-    assert kept.begin()
+    assert examinations.begin_run()
 
 
 def test_without_redis_the_answer_is_shown_at_once(owner, examined, monkeypatch):
-    monkeypatch.setattr(kept, "keep", lambda _report: False)
+    monkeypatch.setattr(examinations, "keep_report", lambda _report: False)
     answer = send(owner, "/doctor")
     assert answer.status_code == 200
     assert "Put this right" in answer.text
@@ -119,9 +128,9 @@ def test_without_redis_the_answer_is_shown_at_once(owner, examined, monkeypatch)
 
 def test_a_sender_that_no_mail_can_come_from_is_said(owner, examined, monkeypatch):
     def unwritable(*_):
-        raise letters.rendering.headers.BadAddress("the address is not of the form name@domain")
+        raise cases.rendering.headers.BadAddress("the address is not of the form name@domain")
 
-    monkeypatch.setattr("service.doctor.cases.a_letter", unwritable)
+    monkeypatch.setattr("service.doctor.cases.a_sample_mail", unwritable)
     assert send(owner, "/doctor").status_code == 303
     assert "not of the form" in owner.get("/doctor").text
     assert examined == []
@@ -152,15 +161,15 @@ def test_the_whole_way_with_real_servers_writes_no_mail_down(remade, mailbox):
     page = browser.get("/doctor").text
     assert "The mail server accepts hola@norte.es as the sender." in page
     assert "The key at mail2026._domainkey.norte.es is good" in page
-    assert queue.jobs.connection.get(kept.RUNNING) is None
+    assert queue.jobs.connection.get(examinations.RUNNING) is None
     assert (db.session.query(OutboxMessage).count(), mailbox.messages()) == (0, [])
 
 
 def test_what_was_found_is_read_in_the_language_of_whoever_looks(client):
     a_company(language="es")
-    remedy = Remedy(SETTINGS, phrase("Set MAIL_USE_TLS=yes."))
+    remedy = Remedy(IN_SETTINGS, phrase("Set MAIL_USE_TLS=yes."))
     words = phrase("The certificate of %(host)s has expired.", host="mail.norte.es")
-    kept.keep(a_report(bad(Check.certificate, words, remedy)))
+    examinations.keep_report(a_report(bad(Check.certificate, words, remedy)))
     logged_in(client, a_member(language="en"))
     assert "The certificate of mail.norte.es has expired." in client.get("/doctor").text
     logged_in(client, a_member(language="es"))

@@ -5,10 +5,9 @@ from ipaddress import ip_address
 import pytest
 
 from service.doctor import spf
-from service.doctor.cases import Evidence
+from service.doctor.cases import Evidence, Returned
 from service.doctor.findings import Check, State
-from service.doctor.returns import Returned
-from service.doctor.spf_records import Result, Tree
+from service.doctor.spf import Result, Tree
 from tests.doctor.cases import PUBLIC, a_case, of
 
 MAIL = {"mail.norte.es": {"A": [PUBLIC]}}

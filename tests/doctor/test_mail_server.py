@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from service.doctor import cases, smtp_session
+from service.doctor import cases, mail_server
 from service.doctor.cases import Evidence
 from service.doctor.findings import Check, State
 from tests.doctor.authority import authority, certificate
@@ -21,14 +21,14 @@ LOGIN = {"MAIL_USERNAME": "norte", "MAIL_PASSWORD": "right"}
 def found(server, **environment):
     environment = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": server.port, **environment}
     evidence = Evidence()
-    seen = list(smtp_session.check(a_case(**environment), evidence))
+    seen = list(mail_server.check(a_case(**environment), evidence))
     assert evidence.is_reached == (of(Check.sender, seen) != [])
     return seen
 
 
 def elsewhere(monkeypatch):
     """Let 127.0.0.1 count as a server far away."""
-    monkeypatch.setattr(smtp_session, "is_here", lambda _host: False)
+    monkeypatch.setattr(mail_server, "is_local", lambda _host: False)
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_a_login_where_none_is_offered_is_bad():
 def test_a_login_that_is_offered_far_away_and_not_set_is_a_hint(monkeypatch):
     with scripted(EHLO="250-mail\r\n250 AUTH PLAIN") as server:
         assert of(Check.login, found(server)) == []  # on this machine nobody has to log in
-        monkeypatch.setattr(cases, "is_here", lambda _host: False)
+        monkeypatch.setattr(cases, "is_local", lambda _host: False)
         assert of(Check.login, found(server))[0][0] is State.unknown
 
 
@@ -212,7 +212,7 @@ def test_a_server_that_wants_a_login_first_is_said_so():
     with scripted(MAIL="530 5.7.0 log in first") as server:
         evidence = Evidence()
         case = a_case(MAIL_SERVER="127.0.0.1", MAIL_PORT=server.port)
-        ((state, words),) = of(Check.login, smtp_session.check(case, evidence))
+        ((state, words),) = of(Check.login, mail_server.check(case, evidence))
     assert state is State.bad
     assert "MAIL_USERNAME" in words
 

@@ -12,8 +12,8 @@ from werkzeug.serving import make_server
 
 from service.catcher.mails import Mails
 from service.catcher.pages import create_pages
-from service.doctor import dkim, returns, trial
-from service.doctor.cases import Evidence
+from service.doctor import dkim, sample_mail
+from service.doctor.cases import Evidence, Returned
 from service.doctor.findings import Check, State
 from tests.doctor.cases import a_case, of
 from tests.doctor.signing import published, rsa_key, signed
@@ -60,7 +60,7 @@ def mailbox(account) -> Account:
 def tried(server, **environment):
     evidence = Evidence(is_reached=True)
     place = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": server.port, "MAIL_TIMEOUT": 2}
-    found = list(trial.check(a_case(**{**place, **environment}), evidence))
+    found = list(sample_mail.check_arrival(a_case(**{**place, **environment}), evidence))
     return found, evidence
 
 
@@ -125,12 +125,13 @@ def test_without_a_place_to_read_it_no_mail_is_sent():
 
 
 def test_nothing_is_tried_where_the_server_was_not_reached():
-    assert list(trial.check(a_case(MAIL_READER_URL="http://127.0.0.1:1"), Evidence())) == []
+    case = a_case(MAIL_READER_URL="http://127.0.0.1:1")
+    assert list(sample_mail.check_arrival(case, Evidence())) == []
 
 
 def test_a_mail_that_does_not_come_is_a_warning(mailbox, monkeypatch):
-    monkeypatch.setattr(trial, "ARRIVES_WITHIN", 0.4)
-    monkeypatch.setattr(returns, "PAUSE", 0.1)
+    monkeypatch.setattr(sample_mail, "ARRIVES_WITHIN", 0.4)
+    monkeypatch.setattr(sample_mail, "PAUSE", 0.1)
     with scripted() as server:
         found, evidence = tried(server, **with_mailbox(mailbox))
     assert of(Check.trial, found)[0][0] is State.warning
@@ -172,11 +173,11 @@ def test_an_imap_server_is_told_the_password_only_behind_a_good_certificate(
 ):
     mailbox.put(b"Message-ID: <1@x>\r\n\r\nHola.\r\n")
     monkeypatch.setenv("SSL_CERT_FILE", str(mailbox.server.authority))
-    with pytest.raises(returns.Unread, match="certificate"):
-        returns.from_mailbox(mailbox.url(host=MISNAMED, is_tls=is_tls), "<1@x>", 0.1)
+    with pytest.raises(sample_mail.Unread, match="certificate"):
+        sample_mail.from_mailbox(mailbox.url(host=MISNAMED, is_tls=is_tls), "<1@x>", 0.1)
     assert mailbox.username not in mailbox.server.said()
     url = mailbox.url(host=ELSEWHERE, is_tls=is_tls)
-    assert returns.from_mailbox(url, "<1@x>", 0.1).octets.endswith(b"Hola.\r\n")
+    assert sample_mail.from_mailbox(url, "<1@x>", 0.1).octets.endswith(b"Hola.\r\n")
     assert mailbox.marked() == [], "it was taken out"
 
 
@@ -210,8 +211,8 @@ def test_the_address_is_taken_from_the_first_hop_that_is_public():
         b"Received: from out (out [IPv6:2a01:4f8::10]) by mx.norte.es [185.12.64.9]; x\r\n"
         b"Received: from app (app [185.12.64.77]) by out; x\r\n\r\n"
     )
-    returned = returns.Returned(lines, is_caught=False)
+    returned = Returned(lines, is_caught=False)
     assert str(returned.came_from) == "2a01:4f8::10"
     assert returned.received_at == datetime(2026, 11, 25, 7, 0, 2, tzinfo=UTC)
-    assert returns.Returned(b"Subject: x\r\n\r\n", is_caught=False).received_at is None
+    assert Returned(b"Subject: x\r\n\r\n", is_caught=False).received_at is None
     assert message_from_bytes(lines)["Received"]

@@ -6,8 +6,8 @@ from ipaddress import ip_address
 import pytest
 
 from service.config import SettingError
-from service.doctor import names as module
-from service.doctor.names import Names, Unresolved, is_here, place_of
+from service.doctor import network as module
+from service.doctor.network import Resolver, Unresolved, address_and_port, is_local
 
 
 def test_the_strings_of_a_text_are_joined_and_long_answers_come_over_tcp(dns, names):
@@ -58,7 +58,7 @@ def test_no_answer_is_not_taken_for_no_record(names, monkeypatch, how):
 def test_all_questions_together_have_a_limit(dns, monkeypatch):
     monkeypatch.setattr(module, "LIFETIME", 0.3)
     dns.zone = {"norte.es": {"SILENT": []}}
-    asked = Names(dns.place, seconds=0.4)
+    asked = Resolver(dns.place, seconds=0.4)
     began = time.monotonic()
     for _ in range(10):
         with pytest.raises(Unresolved):
@@ -76,7 +76,7 @@ def test_a_name_that_cannot_be_asked_for_is_unresolved(names):
 def test_nobody_at_the_dns_server_is_unresolved(monkeypatch):
     monkeypatch.setattr(module, "LIFETIME", 0.3)
     with pytest.raises(Unresolved):
-        Names("127.0.0.1:1", seconds=1).texts("norte.es")
+        Resolver("127.0.0.1:1", seconds=1).texts("norte.es")
 
 
 @pytest.mark.parametrize(
@@ -89,16 +89,16 @@ def test_nobody_at_the_dns_server_is_unresolved(monkeypatch):
     ],
 )
 def test_a_dns_server_is_an_address_with_or_without_a_port(text, place):
-    assert place_of(text) == place
+    assert address_and_port(text) == place
 
 
 @pytest.mark.parametrize("text", ["dns.norte.es", "192.0.2.1:0", "192.0.2.1:x", "1.2.3"])
 def test_any_other_dns_server_is_refused_by_the_name_of_the_setting(text):
     with pytest.raises(SettingError, match=r"^DNS_SERVER: "):
-        place_of(text)
+        address_and_port(text)
 
 
 def test_what_is_here_is_told_from_what_is_elsewhere():
     here = ["localhost", "127.0.0.1", "[::1]", "10.1.2.3", "mail", "mail.internal", "x.localhost"]
-    assert [host for host in here if not is_here(host)] == []
-    assert [host for host in ("mail.norte.es", "185.12.64.10") if is_here(host)] == []
+    assert [host for host in here if not is_local(host)] == []
+    assert [host for host in ("mail.norte.es", "185.12.64.10") if is_local(host)] == []
