@@ -13,11 +13,11 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 
 from service.clock import now
 from service.current import settings
-from service.deliveries.actions import webhooks
+from service.deliveries.actions import inbound
 from service.extensions import csrf, db, limiter
 from service.mail.inbound.webhooks import mailgun, postmark, sendgrid, ses
-from service.mail.inbound.webhooks.events import Forged, Malformed, Told
-from service.mail.inbound.webhooks.fetching import Unfetched
+from service.mail.inbound.webhooks.events import Forged, Malformed, WebhookEvent
+from service.mail.inbound.webhooks.ses import Unfetched
 from service.models import InboundSource
 
 blueprint = Blueprint("inbound", __name__, url_prefix="/inbound")
@@ -68,7 +68,9 @@ def from_mailgun() -> tuple[str, int]:
 
 
 def _taken(
-    source: InboundSource, read: Callable[[], Sequence[Told]], no: HTTPException | None = None
+    source: InboundSource,
+    read: Callable[[], Sequence[WebhookEvent]],
+    no: HTTPException | None = None,
 ) -> tuple[str, int]:
     """Answer 200 when every event is kept: anything else, and the provider sends it again."""
     try:
@@ -82,7 +84,7 @@ def _taken(
     except Unfetched as why:
         log.warning("webhook_unproven source=%s why=%s", source, why)
         return "", 503
-    for told in events:
-        webhooks.hear(told, source)
+    for event in events:
+        inbound.record_reported(event, source)
     db.session.commit()
     return "", 200

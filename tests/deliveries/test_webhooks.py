@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from service.extensions import db
 from service.mail.inbound.webhooks import ses
-from service.mail.inbound.webhooks.fetching import Unfetched
+from service.mail.inbound.webhooks.ses import Unfetched
 from service.mail.policy import suppressions
 from service.models import Evidence, InboundKind, InboundMail, OutboxMessage, Outcome
 from tests.builders import a_contact

@@ -7,8 +7,8 @@ import pytest
 
 from service.clock import now
 from service.mail.inbound.webhooks import mailgun, postmark, sendgrid, ses
-from service.mail.inbound.webhooks.events import Forged, Malformed, Told
-from service.mail.inbound.webhooks.fetching import Unfetched, fetch
+from service.mail.inbound.webhooks.events import Forged, Malformed, WebhookEvent
+from service.mail.inbound.webhooks.ses import Unfetched, fetch
 from service.models import InboundKind
 from tests.mail.signed_requests import (
     CERTIFICATE_URL,
@@ -44,7 +44,7 @@ def fetched(monkeypatch):
     ses._key_at.cache_clear()
 
 
-def read(provider: str, request: Request) -> list[Told]:
+def read(provider: str, request: Request) -> list[WebhookEvent]:
     body, headers = request
     if provider == "ses":
         return ses.events(body, TOPIC)

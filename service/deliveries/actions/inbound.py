@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from service.clients.actions import bases
@@ -23,14 +23,17 @@ from service.mail.inbound import incoming as reading
 from service.mail.inbound import references, replies
 from service.mail.inbound.bounces import Report, report_in
 from service.mail.inbound.incoming import Incoming
+from service.mail.inbound.webhooks.events import WebhookEvent
 from service.mail.policy import suppressions
 from service.mail.rendering import headers
 from service.models import (
+    Contact,
     EventKind,
     Evidence,
     InboundKind,
     InboundMail,
     InboundSource,
+    MailState,
     OutboxMessage,
     Outcome,
     TeamMember,
@@ -44,6 +47,7 @@ OUTCOMES = {
     InboundKind.hard_bounce: Outcome.hard_bounced,
     InboundKind.complaint: Outcome.complained,
 }
+Reader = Contact | TeamMember
 KEPT_RAW = (InboundKind.unverified, InboundKind.unparsed)  # what a person may have to read whole
 
 
@@ -213,3 +217,73 @@ def written(
     statement = insert_into(InboundMail, db.engine).values(**values).on_conflict_do_nothing()
     row_id = db.session.scalar(statement.returning(InboundMail.id))
     return None if row_id is None else db.session.get_one(InboundMail, row_id)
+
+
+def record_reported(event: WebhookEvent, source: InboundSource) -> InboundMail | None:
+    """Take one event; None when it came before, is about nobody we know, or leaves no trace.
+
+    It is tied to a mail by its Message-ID, else to the latest one to that address. That a mail was
+    delivered is written on the mail alone: one row more for each would tell nobody anything.
+    """
+    mail, reader = _about(event)
+    outcome = OUTCOMES.get(event.kind)
+    if mail is None and reader is None:
+        return None  # the account sends for others, too
+    if outcome is Outcome.delivered:
+        if mail is not None:
+            bounces.record(mail, outcome, event.words, source)
+        return None
+    finding = Finding(event.kind, event.words, event.status, mail, Evidence.signed_webhook)
+    contact = reader if isinstance(reader, Contact) else None
+    more = {} if mail else {"contact_id": contact.id if contact else None}
+    row = written(event.digest, source, finding, sender=event.recipient[:254], **more)
+    if row is None:
+        return None
+    if outcome is not None and mail is not None:
+        address = reader.email if reader else None
+        bounces.record(mail, outcome, event.words, source, address=address)
+    elif outcome is not None and reader is not None:
+        bounces.suppress(reader.email, outcome, event.words, source)
+    elif event.kind is InboundKind.unsubscribe and contact is not None:
+        preferences.unsubscribe(contact, event.words or "unsubscribe", source)
+    elif event.kind is InboundKind.auto_reply and mail is not None:
+        note(mail, EventKind.auto_replied, event.words)
+    return row
+
+
+def _about(event: WebhookEvent) -> tuple[OutboxMessage | None, Reader | None]:
+    """Return the mail that an event is about, and whoever has the address it names now."""
+    key = suppressions.email_key(event.recipient)
+    mail = _named(event)
+    if mail is not None:
+        reader = mail.contact or mail.member
+        has_moved = key and reader and suppressions.email_key(reader.email) != key
+        return mail, None if has_moved else reader
+    if not key:
+        return None, None
+    contacts, providers = Contact.email_key == key, TeamMember.email == key
+    latest = (
+        select(OutboxMessage)
+        .where(
+            OutboxMessage.state.in_([MailState.sent, MailState.uncertain]),
+            or_(
+                OutboxMessage.contact_id.in_(select(Contact.id).where(contacts)),
+                OutboxMessage.provider_id.in_(select(TeamMember.id).where(providers)),
+            ),
+        )
+        .order_by(OutboxMessage.ended_at.desc(), OutboxMessage.id.desc())
+        .limit(1)
+    )
+    if (mail := db.session.scalar(latest)) is not None:
+        return mail, mail.contact or mail.member
+    known: Reader | None = db.session.scalar(select(Contact).where(contacts).limit(1))
+    return None, known or db.session.scalar(select(TeamMember).where(providers).limit(1))
+
+
+def _named(event: WebhookEvent) -> OutboxMessage | None:
+    """Return the mail whose Message-ID, or public id, the event carries."""
+    ids = [*references.ids_of(event.message_ids), *event.public_ids]
+    if not ids:
+        return None
+    query = select(OutboxMessage).where(OutboxMessage.public_id.in_(ids))
+    return db.session.scalar(query.order_by(OutboxMessage.id.desc()).limit(1))

@@ -1,10 +1,11 @@
-"""Octets of a mail that came in -> what can be read of it, within bounds. Touches nothing else.
+"""Read the octets of a mail that came in: headers, parts and text, within bounds. Pure.
 
-Whatever comes is read somehow: a mail that no parser can take apart still has its head. The bounds
-are against bombs: nested parts, odd charsets and long lines cost time that grows with their square.
+Every mail can be read: of one that no parser can take apart, the headers. The bounds are against
+bombs: nested parts, odd charsets and long lines cost time that grows with their square.
 """
 
 import hashlib
+import html
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import parseaddr
 
-from service.mail.inbound.markup import words_of
 from service.pipe import LARGEST
 
 MOST_NESTED = 40
@@ -34,6 +34,8 @@ _TRACE = re.compile(
 )
 # Decoders that are no charsets of mails; some of them are slow, some can be made to lie.
 _NO_CHARSETS = frozenset({"punycode", "idna", "undefined", "unicode-escape", "raw-unicode-escape"})
+_UNSEEN = frozenset({"style", "script", "head", "title", "template"})
+_BLOCKS = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "blockquote", "table"})
 ADDRESS_HEADERS = (
     *("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To"),
     *("X-Delivered-To", "X-Forwarded-To", "Apparently-To"),
@@ -42,7 +44,7 @@ ADDRESS_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A mail as far as it can be read. `octets` is what was kept of it."""
+    """A mail, as far as it can be read; `octets` are the first LARGEST of it."""
 
     octets: bytes
     message: Message
@@ -79,18 +81,18 @@ class Incoming:
             yield part
 
     def text(self) -> str:
-        """Return what its sender wrote: the text, or the words of the HTML when there is none."""
-        html = ""
+        """Return what its sender wrote: the text part, or else the text of the HTML."""
+        fallback = ""
         for part in own_parts(self.message):
             if part.get_content_type() == "text/plain" and not part.get_filename():
                 return text_of(part)
-            if part.get_content_type() == "text/html" and not html:
-                html = words_of(text_of(part))
-        return html
+            if part.get_content_type() == "text/html" and not fallback:
+                fallback = text_of_html(text_of(part))
+        return fallback
 
 
 def read(octets: bytes, recipients: tuple[str, ...] = ()) -> Incoming:
-    """Return what can be read of `octets`; never raises for what stands in them."""
+    """Return the mail in `octets`, as far as it can be read; raises nothing, whatever they are."""
     octets = octets[:LARGEST]
     kept = re.sub(rb"\A>?From [^\n]*\n", b"", octets)  # mbox's line, which is no header
     if _is_bearable(kept):
@@ -120,7 +122,7 @@ def _is_bearable(octets: bytes) -> bool:
 
 
 def without_trace(octets: bytes) -> bytes:
-    """Return `octets` with one kind of line end, without what servers on the way put on top."""
+    """Return `octets` without the headers that servers on the way add, each line ending in LF."""
     lines = octets.replace(b"\r\n", b"\n").strip().split(b"\n")
     start = 0
     while start < len(lines) and _TRACE.match(lines[start]):
@@ -131,7 +133,7 @@ def without_trace(octets: bytes) -> bytes:
 
 
 def own_parts(message: Message) -> Iterator[Message]:
-    """Yield the leaves of a mail, not those of mails attached to it; at most MOST_PARTS."""
+    """Yield the parts of a mail itself, not of mails attached to it; at most MOST_PARTS."""
     waiting, seen = [message], 0
     while waiting and seen < MOST_PARTS:
         part, seen = waiting.pop(0), seen + 1
@@ -142,7 +144,7 @@ def own_parts(message: Message) -> Iterator[Message]:
 
 
 def text_of(part: Message) -> str:
-    """Return the text of one part, decoded as well as can be; attached mails have none."""
+    """Return the text of one part, decoded as far as possible; "" for attached mails."""
     if part.is_multipart():
         return ""
     try:
@@ -152,6 +154,29 @@ def text_of(part: Message) -> str:
     if not isinstance(octets, bytes):
         return ""
     return plain(_decoded(octets[:MOST_TEXT], _charset(part)), MOST_TEXT)
+
+
+def text_of_html(text: str) -> str:
+    """Return the text of HTML, a line for each block; its markup is thrown away, in one pass.
+
+    No parser, on purpose: html.parser needs time that grows with the square of what is broken in
+    it.
+    """
+    first, *pieces = text.split("<")
+    kept, unseen = [first], ""
+    for piece in pieces:
+        tag, closed, after = piece.partition(">")
+        name = tag.strip("/ \n\t").partition(" ")[0].partition("\n")[0].rstrip("/").lower()
+        if unseen:
+            unseen = "" if tag.startswith("/") and name == unseen else unseen
+            continue
+        if name in _UNSEEN and not tag.startswith("/"):
+            unseen = name
+            continue
+        kept.append("\0" if name in _BLOCKS else "")
+        kept.append(after if closed else "")
+    lines = html.unescape("".join(kept).replace("\n", " ")).split("\0")
+    return "\n".join(joined for line in lines if (joined := " ".join(line.split())))
 
 
 def header_of(message: Message, name: str) -> str:
@@ -165,7 +190,7 @@ def headers_of(message: Message, names: tuple[str, ...]) -> list[str]:
 
 
 def plain(text: str, longest: int) -> str:
-    """Return at most `longest` characters of `text`, without those that no database keeps."""
+    """Return at most `longest` characters of `text`, without control characters and surrogates."""
     kept = (
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(sign) == "Cs" else sign
         for sign in text[:longest]

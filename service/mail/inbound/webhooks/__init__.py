@@ -1,4 +1,5 @@
-"""What mail providers report by HTTP: each checked by its own scheme, all told alike.
+"""What mail providers report by HTTP, a module for each provider. Asks no database.
 
-A module a provider. Each proves the request and turns it into events; none asks the database.
+`events` of each module checks that the request comes from the provider, by that provider's scheme,
+and returns what it reports as WebhookEvents.
 """

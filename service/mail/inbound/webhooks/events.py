@@ -1,4 +1,4 @@
-"""One event of a webhook, whoever sent it, and the ways a request can be refused."""
+"""One event that a mail provider reports, and how a request is read and refused."""
 
 import hashlib
 import json
@@ -10,8 +10,8 @@ from typing import Any
 from service.mail.inbound.incoming import plain
 from service.models import InboundKind
 
-# Providers repeat for up to a day what we did not take, some under the first signature. A repeated
-# event changes nothing, so the window need not be narrow.
+# Providers repeat for up to a day a request that we did not accept, some with the first signature.
+# A repeated event changes nothing, so the window need not be narrow.
 OLDEST = timedelta(hours=25)
 AHEAD = timedelta(minutes=5)
 MOST_EVENTS = 5000
@@ -23,11 +23,11 @@ class Forged(Exception):
 
 
 class Malformed(Exception):
-    """It is signed, and yet not what the provider's documentation says it sends."""
+    """The request is signed, but is not what the provider's documentation describes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class WebhookEvent:
     """What became of one mail to one address."""
 
     kind: InboundKind
@@ -39,13 +39,17 @@ class Told:
     words: str = ""
 
 
-def told(kind: InboundKind, door: str, event: Any, recipient: object, **more: Any) -> Told:
-    """Return an event; `event` is all of it, as what makes it unique together with `recipient`."""
-    exactly = json.dumps([door, event, str(recipient)], sort_keys=True)
+def webhook_event(
+    kind: InboundKind, provider: str, event: Any, recipient: object, **more: Any
+) -> WebhookEvent:
+    """Return an event; the whole of `event`, with `recipient`, identifies it when repeated."""
+    exactly = json.dumps([provider, event, str(recipient)], sort_keys=True)
     digest = hashlib.sha256(exactly.encode()).hexdigest()
     words = " ".join(plain(str(more.pop("words", "") or ""), MOST_WORDS).split())
     status = plain(str(more.pop("status", "") or ""), 20)
-    return Told(kind, plain(str(recipient), 254), digest, status=status, words=words, **more)
+    return WebhookEvent(
+        kind, plain(str(recipient), 254), digest, status=status, words=words, **more
+    )
 
 
 def parsed(body: bytes) -> Any:

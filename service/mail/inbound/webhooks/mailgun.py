@@ -10,11 +10,11 @@ from service.mail.inbound.bounces import best_status, kind_of
 from service.mail.inbound.webhooks.events import (
     Forged,
     Malformed,
-    Told,
+    WebhookEvent,
     check_age,
     mapping,
     parsed,
-    told,
+    webhook_event,
 )
 from service.models import InboundKind
 
@@ -23,7 +23,7 @@ _KINDS = {
     "complained": InboundKind.complaint,
     "unsubscribed": InboundKind.unsubscribe,
 }
-# Why Mailgun did not even try: the address is on a list of its own.
+# Why Mailgun did not even try: the address is on its suppression list.
 _SUPPRESSED = {
     "suppress-bounce": InboundKind.hard_bounce,
     "suppress-complaint": InboundKind.complaint,
@@ -31,8 +31,8 @@ _SUPPRESSED = {
 }
 
 
-def events(body: bytes, key: str, at: datetime) -> list[Told]:
-    """Return what a request tells; raises Forged or Malformed."""
+def events(body: bytes, key: str, at: datetime) -> list[WebhookEvent]:
+    """Return what a request reports; raises Forged or Malformed."""
     request = mapping(parsed(body))
     _check(mapping(request.get("signature")), key, at)
     event = mapping(request.get("event-data"))
@@ -43,7 +43,7 @@ def events(body: bytes, key: str, at: datetime) -> list[Told]:
 
 
 def _check(signature: Mapping[str, Any], key: str, at: datetime) -> None:
-    """An account with subaccounts signs for its own key in parent-signature."""
+    """Raise Forged unless the request is signed; subaccounts sign with parent-signature."""
     timestamp, token = str(signature.get("timestamp", "")), str(signature.get("token", ""))
     expected = hmac.new(key.encode(), f"{timestamp}{token}".encode(), hashlib.sha256).hexdigest()
     given = [str(signature.get(name, "")) for name in ("signature", "parent-signature")]
@@ -52,7 +52,7 @@ def _check(signature: Mapping[str, Any], key: str, at: datetime) -> None:
     check_age(timestamp, at)
 
 
-def _event(event: Mapping[str, Any]) -> Told | None:
+def _event(event: Mapping[str, Any]) -> WebhookEvent | None:
     status = mapping(event.get("delivery-status"))
     words = str(status.get("message") or status.get("description") or "")
     code = best_status(str(status.get("enhanced-code") or ""), words)
@@ -60,7 +60,7 @@ def _event(event: Mapping[str, Any]) -> Told | None:
     if kind is None:
         return None
     head = mapping(mapping(event.get("message")).get("headers"))
-    return told(
+    return webhook_event(
         kind,
         "mailgun",
         event,
@@ -76,5 +76,5 @@ def _kind(event: Mapping[str, Any], status: str, words: str) -> InboundKind | No
     if name != "failed":
         return _KINDS.get(name)
     if event.get("severity") == "temporary":
-        return InboundKind.delayed  # it tries again, and tells of the end
+        return InboundKind.delayed  # it tries again, and reports the end
     return _SUPPRESSED.get(str(event.get("reason"))) or kind_of(status, words)

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.mail.inbound.bounces import best_status
-from service.mail.inbound.webhooks.events import Forged, Told, mapping, parsed, told
+from service.mail.inbound.webhooks.events import (
+    Forged,
+    WebhookEvent,
+    mapping,
+    parsed,
+    webhook_event,
+)
 from service.mail.rendering.headers import POSTMARK_NAME
 from service.models import InboundKind
 
@@ -34,8 +40,8 @@ _SUPPRESSED = {
 }
 
 
-def events(body: bytes, authorization: str, login: str) -> list[Told]:
-    """Return what a request tells; raises Forged or Malformed. `login` is user:password."""
+def events(body: bytes, authorization: str, login: str) -> list[WebhookEvent]:
+    """Return what a request reports; raises Forged or Malformed. `login` is user:password."""
     _check(authorization, login)
     found = _event(mapping(parsed(body)))
     return [found] if found is not None else []
@@ -51,14 +57,14 @@ def _check(authorization: str, login: str) -> None:
         raise Forged("the login is wrong")
 
 
-def _event(event: Mapping[str, Any]) -> Told | None:
+def _event(event: Mapping[str, Any]) -> WebhookEvent | None:
     kind = _kind(event)
     if kind is None:
         return None
     words = str(event.get("Details") or event.get("Description") or event.get("Name") or "")
     carried = mapping(event.get("Metadata"))
     ids = tuple(str(value) for name, value in carried.items() if name.lower() == POSTMARK_NAME)
-    return told(
+    return webhook_event(
         kind,
         "postmark",
         event,
@@ -79,7 +85,7 @@ def _kind(event: Mapping[str, Any]) -> InboundKind | None:
         return InboundKind.delivered
     if record == "SubscriptionChange" and event.get("SuppressSending") is True:
         if event.get("SuppressionReason") == "ManualSuppression":
-            # What somebody at the provider switched off by hand is not the reader's wish.
+            # A suppression that an account's user added by hand is not the recipient's wish.
             return InboundKind.unsubscribe if event.get("Origin") == "Recipient" else None
         return _SUPPRESSED.get(str(event.get("SuppressionReason")))
     return None

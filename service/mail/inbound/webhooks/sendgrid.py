@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from service.mail.inbound.bounces import best_status, kind_of
 from service.mail.inbound.webhooks.events import (
     Forged,
-    Told,
+    WebhookEvent,
     check_age,
     mapping,
     mappings,
     parsed,
-    told,
+    webhook_event,
 )
 from service.models import InboundKind
 
@@ -41,8 +41,8 @@ _DROPPED = {
 }
 
 
-def events(body: bytes, headers: Mapping[str, str], key: str, at: datetime) -> list[Told]:
-    """Return what a request tells; raises Forged or Malformed. `key` is the public one, base64."""
+def events(body: bytes, headers: Mapping[str, str], key: str, at: datetime) -> list[WebhookEvent]:
+    """Return what a request reports; raises Forged, Malformed. `key`: the public key in base64."""
     _check(body, headers.get(SIGNATURE, ""), headers.get(TIMESTAMP, ""), key, at)
     found = (_event(mapping(event)) for event in mappings(parsed(body)))
     return [event for event in found if event is not None]
@@ -63,7 +63,7 @@ def _check(body: bytes, signature: str, timestamp: str, key: str, at: datetime) 
         raise Forged("the signature is wrong") from None
 
 
-def _event(event: Mapping[str, Any]) -> Told | None:
+def _event(event: Mapping[str, Any]) -> WebhookEvent | None:
     words = str(event.get("reason") or event.get("response") or "")
     status = best_status(str(event.get("status") or ""), words)
     kind = _kind(event, status, words)
@@ -71,7 +71,9 @@ def _event(event: Mapping[str, Any]) -> Told | None:
         return None
     ids = (str(event.get("smtp-id") or ""),)
     recipient = event.get("email", "")
-    return told(kind, "sendgrid", event, recipient, message_ids=ids, status=status, words=words)
+    return webhook_event(
+        kind, "sendgrid", event, recipient, message_ids=ids, status=status, words=words
+    )
 
 
 def _kind(event: Mapping[str, Any], status: str, words: str) -> InboundKind | None:

@@ -1,7 +1,7 @@
-"""Amazon SES by way of SNS: RSA over named fields, with a certificate that AWS itself serves.
+"""Amazon SES's notifications by SNS: signed with RSA over named fields; AWS serves the certificate.
 
-The certificate and the confirmation of a subscription are fetched, only ever from an SNS host of
-AWS; `fetch` is all that goes out.
+`fetch` makes the only requests from here: for the certificate and to confirm a subscription, only
+to an SNS host of AWS, over https, without redirects.
 """
 
 import base64
@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -21,15 +23,16 @@ from service.mail.inbound.bounces import best_status, kind_of
 from service.mail.inbound.webhooks.events import (
     Forged,
     Malformed,
-    Told,
+    WebhookEvent,
     mapping,
     mappings,
     parsed,
-    told,
+    webhook_event,
 )
-from service.mail.inbound.webhooks.fetching import fetch
 from service.models import InboundKind
 
+TIMEOUT = 5.0  # seconds
+LARGEST = 64 * 1024
 _HOST = re.compile(r"sns\.[a-z0-9-]{3,30}\.amazonaws\.com(?:\.cn)?")
 _SIGNED = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn")
 _SIGNED_OF = {
@@ -41,8 +44,15 @@ _HASHES = {"1": SHA1, "2": SHA256}
 _NO_COMPLAINTS = frozenset({"not-spam", "auth-failure"})
 
 
-def events(body: bytes, topic: str) -> list[Told]:
-    """Return what a request tells; raises Forged or Malformed. Confirms a subscription at once."""
+class Unfetched(Exception):
+    """AWS could not be asked just now."""
+
+
+def events(body: bytes, topic: str) -> list[WebhookEvent]:
+    """Return what a request reports, or confirm a subscription.
+
+    Raises Forged, Malformed or Unfetched.
+    """
     request = mapping(parsed(body))
     if request.get("TopicArn") != topic:
         raise Forged("another topic")
@@ -74,7 +84,7 @@ def check(request: Mapping[str, Any]) -> None:
 
 
 def _of_aws(url: object) -> str:
-    """Return `url` when it leads to SNS itself; raises Forged."""
+    """Return `url` when it is an address of SNS; raises Forged."""
     try:
         parts = urlsplit(str(url))
         is_of_aws = (
@@ -103,13 +113,29 @@ def _key_at(url: str) -> rsa.RSAPublicKey:
     return key
 
 
-def _events(message: str) -> Iterator[Told]:
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> Request | None:
+        return None
+
+
+def fetch(url: str) -> bytes:
+    """Return the first LARGEST octets at `url`, which the caller has checked; raises Unfetched."""
+    if not url.startswith("https://"):
+        raise Unfetched("only https")
+    try:
+        with build_opener(_NoRedirects()).open(url, timeout=TIMEOUT) as answer:
+            return bytes(answer.read(LARGEST))
+    except (HTTPError, URLError, OSError, ValueError) as error:
+        raise Unfetched(type(error).__name__) from error
+
+
+def _events(message: str) -> Iterator[WebhookEvent]:
     """Yield the events in a notification of SES (its own, or of its event publishing)."""
     try:
         event = mapping(parsed(message.encode("utf-8", "replace")))
     except Malformed:
-        return  # what SNS sends for a test, or somebody wrote on the topic by hand
-    readers: dict[str, Callable[[Mapping[str, Any]], Iterator[Told]]] = {
+        return  # a test message of SNS, or one that somebody published on the topic by hand
+    readers: dict[str, Callable[[Mapping[str, Any]], Iterator[WebhookEvent]]] = {
         "Bounce": _bounced,
         "Complaint": _complained,
         "Delivery": _delivered,
@@ -120,44 +146,46 @@ def _events(message: str) -> Iterator[Told]:
         yield from reader(event)
 
 
-def _bounced(event: Mapping[str, Any]) -> Iterator[Told]:
+def _bounced(event: Mapping[str, Any]) -> Iterator[WebhookEvent]:
     bounce = mapping(event.get("bounce"))
     is_final = bounce.get("bounceType") == "Permanent"
     for each in mappings(bounce.get("bouncedRecipients") or []):
         words = str(each.get("diagnosticCode") or "").removeprefix("smtp;").strip()
         status = best_status(str(each.get("status") or ""), words)
         kind = kind_of(status, words) if is_final else InboundKind.soft_bounce
-        yield _told(kind, event, each.get("emailAddress"), status=status, words=words)
+        yield _webhook_event(kind, event, each.get("emailAddress"), status=status, words=words)
 
 
-def _complained(event: Mapping[str, Any]) -> Iterator[Told]:
+def _complained(event: Mapping[str, Any]) -> Iterator[WebhookEvent]:
     complaint = mapping(event.get("complaint"))
     feedback = str(complaint.get("complaintFeedbackType") or "")
     if feedback in _NO_COMPLAINTS:
         return
     for each in mappings(complaint.get("complainedRecipients") or []):
-        yield _told(InboundKind.complaint, event, each.get("emailAddress"), words=feedback)
+        yield _webhook_event(InboundKind.complaint, event, each.get("emailAddress"), words=feedback)
 
 
-def _delivered(event: Mapping[str, Any]) -> Iterator[Told]:
+def _delivered(event: Mapping[str, Any]) -> Iterator[WebhookEvent]:
     delivery = mapping(event.get("delivery"))
     recipients = delivery.get("recipients")
     words = delivery.get("smtpResponse", "")
     for each in recipients[:100] if isinstance(recipients, list) else []:
-        yield _told(InboundKind.delivered, event, each, words=words)
+        yield _webhook_event(InboundKind.delivered, event, each, words=words)
 
 
-def _unsubscribed(event: Mapping[str, Any]) -> Iterator[Told]:
-    """SES's own list management: a contact left all topics."""
+def _unsubscribed(event: Mapping[str, Any]) -> Iterator[WebhookEvent]:
+    """Yield an event when a contact left all topics of SES's list management."""
     change = mapping(event.get("subscription"))
     if mapping(change.get("newTopicPreferences")).get("unsubscribeAll") is True:
         to = mapping(event.get("mail")).get("destination")
         for each in to[:100] if isinstance(to, list) else []:
-            yield _told(InboundKind.unsubscribe, event, each)
+            yield _webhook_event(InboundKind.unsubscribe, event, each)
 
 
-def _told(kind: InboundKind, event: Mapping[str, Any], recipient: object, **more: Any) -> Told:
-    """SES sends under a Message-ID of its own; ours stands among the original headers."""
+def _webhook_event(
+    kind: InboundKind, event: Mapping[str, Any], recipient: object, **more: Any
+) -> WebhookEvent:
+    """Return an event. SES sends under another Message-ID; ours is among the original headers."""
     mail = mapping(event.get("mail"))
     ids = [str(mapping(mail.get("commonHeaders")).get("messageId") or "")]
     ids += [
@@ -165,4 +193,4 @@ def _told(kind: InboundKind, event: Mapping[str, Any], recipient: object, **more
         for header in mappings(mail.get("headers") or [])
         if str(header.get("name")).lower() in {"message-id", "x-original-message-id"}
     ]
-    return told(kind, "ses", event, recipient or "", message_ids=tuple(ids), **more)
+    return webhook_event(kind, "ses", event, recipient or "", message_ids=tuple(ids), **more)
