@@ -6,8 +6,8 @@ import pytest
 import time_machine
 
 from service.clock import now
-from service.deliveries.queries import deliveries, mail_queries
-from service.deliveries.queries.mail_queries import LISTS, TABS, Query
+from service.deliveries.queries import deliveries
+from service.deliveries.queries.deliveries import LISTS, TABS, Query
 from service.extensions import db
 from service.mail import outbox
 from service.models import MailKind, MailState, Outcome, Priority, SkipReason
@@ -130,8 +130,7 @@ def test_what_can_be_sent_again_leaves_dead_addresses_out(session):
 
 
 def test_a_kind_among_very_many_is_looked_for_in_the_latest_and_that_is_said(session, monkeypatch):
-    for module in (deliveries, mail_queries):
-        monkeypatch.setattr(module, "LOOKED_THROUGH", 5)
+    monkeypatch.setattr(deliveries, "LOOKED_THROUGH", 5)
     a_row(MailState.sent, kind=MailKind.test_mail, ended_at=ago(days=9))
     some_mails(5, MailState.sent)
     found = deliveries.page(asking(state="sent", kind=MailKind.test_mail))

@@ -1,16 +1,27 @@
-"""Why a mail goes, or does not: each thing that decides it, in a sentence. Words only."""
+"""Explain mails in sentences: why one to come goes or does not, and what happened to one."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from flask_babel import format_date
 from flask_babel import gettext as _
+from sqlalchemy import select
 
 from service.clock import now
 from service.deliveries.queries.forecast import Line
-from service.labels import why_later, why_not
+from service.departures.queries.timeline import Item, said
+from service.extensions import db
+from service.labels import label, why_later, why_not
 from service.mail.kinds import RULES
-from service.models.departures import Departure
-from service.models.outbox import WaitReason
+from service.models import (
+    Departure,
+    InboundKind,
+    InboundMail,
+    MailState,
+    OutboxMessage,
+    Outcome,
+    WaitReason,
+)
 from service.models.steps import Anchor, Condition, Step
 from service.protocols.rules.descriptions import (
     condition_in_words,
@@ -25,6 +36,9 @@ from service.protocols.rules.forecasts import Forecast
 from service.protocols.rules.plans import date_of
 from service.protocols.rules.situations import Situation, unmet
 
+GOOD = (Outcome.delivered, InboundKind.delivered)
+QUIET = (InboundKind.auto_reply, InboundKind.reply)
+
 
 def why(line: Line) -> list[str]:
     """Return what decides about `line`, in the order in which it is asked."""
@@ -37,23 +51,23 @@ def why(line: Line) -> list[str]:
         ]
     if line.newsletter is not None:
         return [_("It is scheduled, to those who fit its audience then and may get news.")]
-    said = [_("It is their day: each year anew, to those who may get greetings then.")]
-    return [*said, why_not(line.reason)] if line.reason else said
+    sentences = [_("It is their day: each year anew, to those who may get greetings then.")]
+    return [*sentences, why_not(line.reason)] if line.reason else sentences
 
 
 def _of_a_step(situation: Situation, item: Forecast) -> list[str]:
     step, departure = item.step, situation.departure
     anchor = _anchor_day(situation, item)
-    said = [_anchored(step, situation, anchor, item)]
+    sentences = [_anchored(step, situation, anchor, item)]
     if anchor is not None:
-        said += _delayed(step, anchor, situation, item)
+        sentences += _delayed(step, anchor, situation, item)
     if item.is_assumed:
-        said.append(_("This takes it that the mail before goes on its day."))
+        sentences.append(_("This takes it that the mail before goes on its day."))
     if item.reason is not None:
-        return [*said, why_not(item.reason)]
-    said += _quiet(max(item.due_at, now()), item.goes_at)
-    said += [_condition(condition, situation, item) for condition in step.conditions]
-    return [*said, _gate(step, departure)]
+        return [*sentences, why_not(item.reason)]
+    sentences += _quiet(max(item.due_at, now()), item.goes_at)
+    sentences += [_condition(condition, situation, item) for condition in step.conditions]
+    return [*sentences, _gate(step, departure)]
 
 
 def _anchor_day(situation: Situation, item: Forecast) -> date | None:
@@ -114,3 +128,80 @@ def _gate(step: Step, departure: Departure) -> str:
     return str(
         _("%(email)s is on no list of those who get no such mail.", email=departure.contact.email)
     )
+
+
+def story(mail: OutboxMessage, at: datetime) -> list[Item]:
+    """Return what happened to `mail` in order, and then what is to come, as of `at`."""
+    past = _tried(mail)
+    if mail.ended_at is not None:
+        past.append(_ended(mail, mail.ended_at))
+    came_in = _came_in(mail)
+    past += [_told(inbound) for inbound in came_in]
+    if mail.outcome is not None and mail.outcome_at is not None and not came_in:
+        past.append(_came_of_it(mail, mail.outcome, mail.outcome_at))
+    past.sort(key=lambda item: item.at or at)
+    written = Item(mail.created_at, "mail", _("Written down"))
+    return [written, *past, *_to_come(mail, at)]
+
+
+def uncertain_words() -> str:
+    """Return what it means that nobody knows whether a mail arrived."""
+    return str(_("The connection broke off while it was handed over. It may have arrived."))
+
+
+def _tried(mail: OutboxMessage) -> list[Item]:
+    """Tell the handing over, of which the row keeps the last; it began at that moment."""
+    if mail.handing_over_at is None:
+        return []
+    return [Item(mail.handing_over_at, "mail", _("Handed over to the mail server"))]
+
+
+def _ended(mail: OutboxMessage, at: datetime) -> Item:
+    if mail.state is MailState.uncertain:
+        words = f"{uncertain_words()}\n{said(mail)}".strip()
+        return Item(at, "mail", _("Nobody knows whether it was taken"), words, "late")
+    if mail.state is MailState.skipped:
+        why = why_not(mail.skip_reason) if mail.skip_reason else ""
+        return Item(at, "mail", _("Not sent"), why)
+    told = {
+        MailState.sent: (_("The mail server took it"), "good"),
+        MailState.failed: (_("It could not be sent"), "late"),
+    }
+    what, tone = told.get(mail.state, (_("Stopped by hand"), ""))
+    return Item(at, "mail", what, said(mail), tone)
+
+
+def _came_of_it(mail: OutboxMessage, outcome: Outcome, at: datetime) -> Item:
+    tone = "good" if outcome in GOOD else "late"
+    return Item(at, "answer", label(outcome), mail.outcome_words, tone)
+
+
+def _came_in(mail: OutboxMessage) -> Sequence[InboundMail]:
+    query = select(InboundMail).where(InboundMail.outbox_id == mail.id)
+    return db.session.scalars(query.order_by(InboundMail.received_at, InboundMail.id)).all()
+
+
+def _told(inbound: InboundMail) -> Item:
+    tone = "good" if inbound.kind in GOOD else "" if inbound.kind in QUIET else "late"
+    words = [inbound.status_code, inbound.subject, inbound.excerpt]
+    why = "\n".join(word for word in words if word)
+    return Item(inbound.received_at, "answer", label(inbound.kind), why, tone)
+
+
+def _to_come(mail: OutboxMessage, at: datetime) -> list[Item]:
+    if mail.state is MailState.sending:
+        why = _("A worker is at it; if it ends before it is done, another takes over.")
+        return [Item(mail.lease_until, "mail", _("On its way"), why, is_coming=True)]
+    if mail.state is not MailState.queued:
+        return []
+    if mail.due_at <= at:
+        what = _("Due: goes as soon as a worker takes it")
+        coming = [Item(None, "mail", what, said(mail), is_coming=True)]
+    else:
+        what = _("Goes once more") if mail.attempts else _("Goes")
+        coming = [Item(mail.due_at, "mail", what, said(mail), is_coming=True)]
+    if mail.expires_at is not None:
+        coming.append(
+            Item(mail.expires_at, "calendar", _("Does not go after this"), is_coming=True)
+        )
+    return coming

@@ -13,8 +13,8 @@ from service.config import Rate
 from service.consent import queries as suppressions
 from service.current import settings
 from service.deliveries.actions import deliveries as actions
-from service.deliveries.queries import deliveries, mail_stories
-from service.deliveries.queries.mail_queries import COUNTED, LISTS, TABS, Query
+from service.deliveries.queries import deliveries, explanations
+from service.deliveries.queries.deliveries import COUNTED, LISTS, TABS, Query
 from service.departures.queries import timeline
 from service.extensions import db
 from service.labels import why_not
@@ -67,7 +67,7 @@ def show(public_id: str) -> str:
         "provider/deliveries/show.html",
         mail=mail,
         reader=mail.contact or mail.member,
-        items=mail_stories.of(mail, now()),
+        items=explanations.story(mail, now()),
         question=decisions.question(mail),
         because=decisions.why(mail, evidence.of([mail])),
         line=health.server(now()),
