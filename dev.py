@@ -3,7 +3,7 @@
 
 python3 dev.py run           start the service with all it needs; Ctrl-C stops it
 python3 dev.py test [...]    run the tests, --quick some of them; other words go to pytest
-python3 dev.py lint          ruff, mypy and the layers
+python3 dev.py lint          ruff, djlint, mypy and the layers
 python3 dev.py lock [...]    pin the newest allowed versions; arguments go to `uv pip compile`
 python3 dev.py texts         gather the texts into translations/, to be translated, and compile
 python3 dev.py bench [NAME]  run the benchmarks
@@ -83,6 +83,8 @@ def lint(_words: list[str]) -> int:
     checks = (
         ["-m", "ruff", "check"],
         ["-m", "ruff", "format", "--check"],
+        ["-m", "djlint", "--lint", "--quiet", "templates"],
+        ["-m", "djlint", "--lint", "--quiet", "--extension=txt", "templates"],
         ["-m", "mypy"],
         ["-c", "from importlinter.cli import lint_imports_command as check; check()"],
     )
