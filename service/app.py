@@ -1,15 +1,12 @@
-"""Put the rooms together: the only module that knows them all."""
+"""Assemble the application: the only module that knows all parts."""
 
-import re
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
 from limits.storage import MemoryStorage
 
 from service import blueprints, commands, database, logs
-from service.config import Settings
+from service.config import Settings, flask_config
 from service.extensions import babel, csrf, db, limiter, migrate, queue
 from service.mail.delivery.smtp import mail
 from service.mail.policy import conditions
@@ -61,44 +58,3 @@ def rest_limiter() -> None:
     fallback = limiter._fallback_storage
     if isinstance(fallback, MemoryStorage):
         fallback.timer.cancel()
-
-
-def flask_config(settings: Settings) -> dict[str, Any]:
-    """Say the settings in the words of Flask and its extensions."""
-    secure = settings.base_url.startswith("https://")
-    return {
-        "SECRET_KEY": settings.secret_keys[-1],
-        "SECRET_KEY_FALLBACKS": list(settings.secret_keys[:-1]),
-        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
-        "SESSION_COOKIE_SECURE": secure,
-        "SESSION_COOKIE_HTTPONLY": True,
-        "SESSION_COOKIE_SAMESITE": "Lax",
-        "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
-        "MAX_CONTENT_LENGTH": 60 * 1024 * 1024,
-        "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
-        "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        # What was typed must not get into logs by way of an error's text.
-        "SQLALCHEMY_ENGINE_OPTIONS": {
-            "pool_pre_ping": True,
-            "hide_parameters": True,
-            "max_overflow": 10 + 2 * settings.mail_connections,  # a sender has up to two
-        },
-        "WTF_CSRF_TIME_LIMIT": None,
-        "WTF_CSRF_SSL_STRICT": False,  # it wants a Referer, which Referrer-Policy keeps back
-        "RATELIMIT_STORAGE_URI": re.sub(r"^unix:", "redis+unix:", settings.redis_url),
-        "RATELIMIT_STORAGE_OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
-        "RATELIMIT_KEY_PREFIX": "hasta-luego",
-        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
-        "RATELIMIT_SWALLOW_ERRORS": True,
-        "BABEL_DEFAULT_LOCALE": settings.default_language,
-        "BABEL_DEFAULT_TIMEZONE": settings.time_zone,
-        "MAIL_SERVER": settings.mail_server,
-        "MAIL_PORT": settings.mail_port,
-        "MAIL_USE_TLS": settings.mail_use_tls,
-        "MAIL_USE_SSL": settings.mail_use_ssl,
-        "MAIL_USERNAME": settings.mail_username,
-        "MAIL_PASSWORD": settings.mail_password,
-        "MAIL_DEFAULT_SENDER": settings.mail_default_sender,
-        "MAIL_TIMEOUT": settings.mail_timeout,
-        "TEMPLATES_AUTO_RELOAD": False,
-    }

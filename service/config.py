@@ -1,4 +1,7 @@
-"""Turn the environment into frozen settings. Fails loudly, naming the setting; opens nothing."""
+"""Read the environment into frozen settings, and derive Flask's configuration from them.
+
+A wrong setting raises an error that names it. Nothing here opens a connection.
+"""
 
 import os
 import re
@@ -6,48 +9,14 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LANGUAGES = ("es", "en")
 LONGEST_LOCAL = 24  # a plus and 39 characters of signature follow; 64 are allowed (RFC 5321)
-KNOWN = frozenset(
-    {
-        "DATABASE_URL",
-        "REDIS_URL",
-        "DATA_DIR",
-        "SECRET_KEY",
-        "SECRET_KEY_FALLBACKS",
-        "BASE_URL",
-        "PORT",
-        "ENVIRONMENT",
-        "MAIL_SERVER",
-        "MAIL_PORT",
-        "MAIL_USE_TLS",
-        "MAIL_USE_SSL",
-        "MAIL_USERNAME",
-        "MAIL_PASSWORD",
-        "MAIL_DEFAULT_SENDER",
-        "MAIL_RATE",
-        "MAIL_TIMEOUT",
-        "MAIL_CONNECTIONS",
-        "MAIL_DOMAIN_RATE",
-        "MAIL_RAMP_UP",
-        "MAIL_BOUNCE_ADDRESS",
-        "MAIL_INBOX_URL",
-        "SES_TOPIC",
-        "SENDGRID_KEY",
-        "POSTMARK_LOGIN",
-        "MAILGUN_KEY",
-        "METRICS_TOKEN",
-        "DNS_SERVER",
-        "TIMEZONE",
-        "DEFAULT_LANGUAGE",
-        "MAIL_READER_URL",
-        "TRUSTED_PROXIES",
-    }
-)
 
 
 class SettingError(ValueError):
@@ -172,6 +141,50 @@ class Settings:
             default_language=_choice(env, "DEFAULT_LANGUAGE", LANGUAGES, "es"),
             trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 10),
         )
+
+
+def flask_config(settings: Settings) -> dict[str, Any]:
+    """Return the keys of Flask and its extensions, all of them derived from `settings`.
+
+    Our own code reads the settings; only libraries read these.
+    """
+    secure = settings.base_url.startswith("https://")
+    return {
+        "SECRET_KEY": settings.secret_keys[-1],
+        "SECRET_KEY_FALLBACKS": list(settings.secret_keys[:-1]),
+        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
+        "MAX_CONTENT_LENGTH": 60 * 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        # What was typed must not get into logs by way of an error's text.
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_pre_ping": True,
+            "hide_parameters": True,
+            "max_overflow": 10 + 2 * settings.mail_connections,  # a sender has up to two
+        },
+        "WTF_CSRF_TIME_LIMIT": None,
+        "WTF_CSRF_SSL_STRICT": False,  # it wants a Referer, which Referrer-Policy keeps back
+        "RATELIMIT_STORAGE_URI": re.sub(r"^unix:", "redis+unix:", settings.redis_url),
+        "RATELIMIT_STORAGE_OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
+        "RATELIMIT_KEY_PREFIX": "hasta-luego",
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+        "RATELIMIT_SWALLOW_ERRORS": True,
+        "BABEL_DEFAULT_LOCALE": settings.default_language,
+        "BABEL_DEFAULT_TIMEZONE": settings.time_zone,
+        "MAIL_SERVER": settings.mail_server,
+        "MAIL_PORT": settings.mail_port,
+        "MAIL_USE_TLS": settings.mail_use_tls,
+        "MAIL_USE_SSL": settings.mail_use_ssl,
+        "MAIL_USERNAME": settings.mail_username,
+        "MAIL_PASSWORD": settings.mail_password,
+        "MAIL_DEFAULT_SENDER": settings.mail_default_sender,
+        "MAIL_TIMEOUT": settings.mail_timeout,
+        "TEMPLATES_AUTO_RELOAD": False,
+    }
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

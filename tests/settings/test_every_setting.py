@@ -20,7 +20,7 @@ from werkzeug.routing import RequestRedirect, Rule
 
 from service.app import create_app
 from service.clock import now
-from service.config import KNOWN, LANGUAGES
+from service.config import LANGUAGES
 from service.extensions import limiter
 from service.models import MailKind
 from tests import forked
@@ -31,6 +31,7 @@ from tests.live import ROOT, free_port
 from tests.mailboxes import Mailbox, smtp
 from tests.processes import private_directory
 from tests.settings.installs import DRAFT, LIST, PLANNED, Install, copy_of, installed, seed
+from tests.settings.names import setting_names
 
 if TYPE_CHECKING:
     from tests.servers import Postgres
@@ -118,9 +119,9 @@ def all_of_them(at: Servers) -> dict[str, str]:
 
 
 def test_every_setting_of_the_readme_has_a_row_here():
-    assert set(ROWS) == KNOWN
+    assert set(ROWS) == setting_names()
     readme = (ROOT / "README.md").read_text()
-    assert [name for name in KNOWN if f"`{name}`" not in readme] == []
+    assert [name for name in setting_names() if f"`{name}`" not in readme] == []
 
 
 @pytest.fixture(scope="module")
