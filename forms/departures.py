@@ -1,4 +1,4 @@
-"""Departures: record one by hand, change it, move it on. Choices and defaults are passed in."""
+"""Departures: record one by hand and change it. Choices and defaults are passed in."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -30,7 +30,13 @@ class FactsForm(FlaskForm):
     margin = AmountField(_l("Margin (%)"), low=-999, high=100)
     notes = TextAreaField(_l("Notes"), [at_most(LONGEST_NOTES)], filters=[tidied])
 
-    today: date | None = None  # set by the view: the provider's day
+    today: date | None = None  # set by the view, in the company's time zone
+
+    @property
+    def has_more(self) -> bool:
+        """Whether notes or figures are filled in or wrong, so that they are shown."""
+        more = (self.notes, self.monthly_value, self.acquisition_cost, self.margin)
+        return any(field.errors or field.data not in (None, "") for field in more)
 
     def validate_notice_on(self, field: Any) -> None:
         """A notice has been given; it cannot lie ahead."""
@@ -46,7 +52,7 @@ class FactsForm(FlaskForm):
 class RecordForm(FactsForm):
     """A new departure, of a client that may be new too.
 
-    Of a client who is known with one contact, the name of the client is enough.
+    For a client with one contact the name of the client is enough.
     """
 
     client = StringField(
@@ -63,7 +69,7 @@ class RecordForm(FactsForm):
     known: Mapping[str, str] = {}
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Ask for the person who gets the mails, unless the client has one alone."""
+        """Require the person who gets the mails, unless the client has a single contact."""
         is_valid = bool(super().validate(extra_validators))
         if self.email.data or (self.client.data and len(self.known) == 1):
             name = self.contact_name.data or self.known.get((self.email.data or "").casefold())

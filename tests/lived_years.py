@@ -20,7 +20,7 @@ from sqlalchemy import func, select, update
 
 from service import scheduler, tasks
 from service.clock import now
-from service.departures.actions import departures, recoveries, stages
+from service.departures.actions import departures, recoveries
 from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.mail.policy import suppressions
@@ -209,7 +209,7 @@ class Year:
         departure = self.departure(life)
         if not departure.is_over:
             by = db.session.get_one(TeamMember, self.by)
-            stages.move(departure, to, was=departure.stage, by=by)
+            departures.move(departure, to, was=departure.stage, by=by)
 
     def unsubscribe(self, life: Life) -> None:
         suppressions.add(address(life), SuppressionReason.unsubscribed)

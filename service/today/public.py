@@ -10,7 +10,7 @@ from service.current import read_token
 from service.extensions import db
 from service.models import TeamMember
 from service.today.queries import calendars
-from service.today.queries.calendar_files import MEDIA_TYPE, octets
+from service.today.queries.calendars import MEDIA_TYPE, octets
 from service.tokens import Purpose
 
 blueprint = Blueprint("calendar", __name__)

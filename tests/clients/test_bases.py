@@ -7,7 +7,7 @@ import pytest
 from service.clients.actions import bases, clients
 from service.clock import now, today
 from service.deliveries.actions import inbound
-from service.departures.actions import departures, stages, talk_requests
+from service.departures.actions import departures, talk_requests
 from service.departures.actions.departures import Facts
 from service.departures.actions.talk_requests import TalkDetails
 from service.models import Basis, Contact, InboundSource, MailKind, Stage
@@ -62,9 +62,9 @@ def test_without_an_end_the_notice_counts_and_the_end_does_once_it_is_known(ana)
 @pytest.mark.parametrize("stage", [Stage.retained, Stage.returned])
 def test_who_stays_or_comes_back_is_a_client_again(ana, stage):
     departure, marta = recorded(ana, end_on=the_day()), builders.a_member()
-    stages.move(departure, stage, was=Stage.notice, by=marta)
+    departures.move(departure, stage, was=Stage.notice, by=marta)
     assert (ana.basis, ana.left_on) == (Basis.contract, None)
-    stages.move(departure, Stage.closed, was=stage, by=marta)
+    departures.move(departure, Stage.closed, was=stage, by=marta)
     assert (ana.basis, ana.left_on) == (Basis.legitimate_interest, the_day())
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from service.clients.actions import clients
 from service.clock import today
-from service.departures.actions import departures, stages
+from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.errors import Conflict, Refused
 from service.extensions import db
@@ -105,9 +105,9 @@ def test_an_end_moved_far_into_the_past_mails_nobody(session):
 def test_closing_is_dated_and_moving_back_undoes_it(session):
     marta = builders.a_member()
     departure = recorded()
-    stages.move(departure, Stage.closed, was=Stage.notice, by=marta)
+    departures.move(departure, Stage.closed, was=Stage.notice, by=marta)
     assert departure.closed_at is not None
-    stages.move(departure, Stage.handover, was=Stage.closed, by=marta)
+    departures.move(departure, Stage.handover, was=Stage.closed, by=marta)
     assert departure.closed_at is None
 
 
@@ -119,7 +119,7 @@ def test_a_departure_of_another_service_or_day_is_no_twin(session):
     assert departures.twin(client, Facts(service="Web", end_on=TODAY)) is None
     other_day = Facts(service="SEO", notice_on=date(2020, 1, 1), end_on=date(2020, 2, 1))
     assert departures.twin(client, other_day) is None
-    stages.move(departure, Stage.returned, was=Stage.notice, by=builders.a_member())
+    departures.move(departure, Stage.returned, was=Stage.notice, by=builders.a_member())
     assert departures.twin(client, Facts(service="SEO", end_on=TODAY)) is None
 
 
@@ -189,7 +189,7 @@ def test_people_who_move_it_at_once_move_it_once(app, session):
     def move() -> None:
         there = db.session.get_one(Departure, found)
         person = db.session.get_one(type(marta), by)
-        stages.move(there, Stage.conversation, was=Stage.notice, by=person)
+        departures.move(there, Stage.conversation, was=Stage.notice, by=person)
 
     assert len(at_once(app, 6, move)) == 5
     moved = select(func.count()).where(Event.kind == EventKind.stage_changed)

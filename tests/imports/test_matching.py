@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from service.departures.actions import stages
+from service.departures.actions import departures
 from service.models import Departure, Enrolment, Event, EventKind, Stage
 from tests.builders import a_client, a_contact, a_departure, a_member
 from tests.imports.carrying import COLUMNS, TODAY, a_day, imported, the
@@ -45,7 +45,7 @@ def test_a_client_who_leaves_again_has_a_second_departure(session):
 def test_a_departure_that_was_kept_back_is_not_recorded_anew(session):
     text = f"{COLUMNS}\nA;Ana;a@b.es;SEO;{a_day(1)}\n"
     imported(text)
-    stages.move(the(session, Departure), Stage.retained, was=Stage.notice, by=a_member())
+    departures.move(the(session, Departure), Stage.retained, was=Stage.notice, by=a_member())
 
     assert imported(text).changes_nothing
 

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from sqlalchemy import event, select
 
-from service.departures.actions import departures, stages
+from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.errors import Conflict, Refused
 from service.extensions import db
@@ -101,7 +101,7 @@ def test_a_whole_farewell_without_an_answer(session):
 def test_a_closed_departure_whose_last_mail_went_is_finished(session):
     with on("2026-11-02"):
         departure = recorded()
-        stages.move(departure, Stage.closed, was=Stage.notice, by=builders.a_member())
+        departures.move(departure, Stage.closed, was=Stage.notice, by=builders.a_member())
         send_all(tick())
     for day in ("2026-11-21", "2026-11-24", "2026-11-28", "2026-12-20", "2027-01-21", "2027-05-20"):
         with on(day):

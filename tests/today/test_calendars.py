@@ -8,9 +8,8 @@ import pytest
 from dateutil.tz import tzical
 from icalendar import Calendar
 
-from service.today.queries import calendar_files
-from service.today.queries.calendar_files import octets
-from service.today.queries.calendars import Entry, EntryKind
+from service.today.queries import calendars
+from service.today.queries.calendars import Entry, EntryKind, octets
 
 MADRID = ZoneInfo("Europe/Madrid")
 CHANGED = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -165,7 +164,7 @@ def test_without_moments_there_is_no_zone_to_tell():
 
 
 def test_a_zone_is_built_once_for_its_years():
-    calendar_files._zone.cache_clear()
+    calendars._zone.cache_clear()
     for _ in range(3):
         octets([an_entry()], "x", MADRID)
-    assert calendar_files._zone.cache_info().misses == 1
+    assert calendars._zone.cache_info().misses == 1

@@ -1,14 +1,14 @@
-"""Departures: record one, change it, take it back. Flushes, never commits."""
+"""Record a departure, change it, move it to another stage, delete it. Flushes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, or_, select, update
 
 from service.clients.actions import bases
 from service.clock import now, today
@@ -34,26 +34,17 @@ from service.models import (
 )
 from service.models.clients import name_key
 from service.protocols.actions import enrolments
-from service.protocols.actions.progress import locked
+from service.protocols.actions.progress import locked, revive
 
 HISTORY_AFTER = timedelta(days=30)
-EDITABLE = (
-    "contact_id",
-    "service",
-    "notice_on",
-    "end_on",
-    "responsible_id",
-    "reasons",
-    "monthly_value",
-    "acquisition_cost",
-    "margin",
-    "notes",
-)
+
+LINE = (Stage.notice, Stage.conversation, Stage.handover, Stage.closed)
+OVER = {Stage.retained: SkipReason.retained, Stage.returned: SkipReason.returned}
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a departure when it is recorded. A notice not told is today or the end."""
+    """What a departure is recorded with. A notice that is not given is today, or the end."""
 
     service: str = ""
     notice_on: date | None = None
@@ -64,7 +55,14 @@ class Facts:
     acquisition_cost: Decimal | None = None
     margin: Decimal | None = None
     notes: str = ""
-    source: str = field(default="page")  # page, import
+    source: str = "page"  # page, import
+
+
+_NAMES = tuple(each.name for each in fields(Facts) if each.name != "source")
+# The facts that are columns of the same name, with the same value.
+COLUMNS = tuple(name for name in _NAMES if name not in ("responsible", "reasons"))
+# What change() takes, in the order in which the timeline lists what changed.
+EDITABLE = ("contact_id", *({"responsible": "responsible_id"}.get(name, name) for name in _NAMES))
 
 
 def record(
@@ -76,7 +74,7 @@ def record(
     sends_mails: bool = True,
     protocol: Protocol | None = None,
 ) -> Departure:
-    """Write a departure down and put it on `protocol`, or on the one that the rules say.
+    """Record a departure and put it on `protocol`, or on the first one whose rules fit.
 
     What ended more than 30 days ago is history, closed and without mail, unless `is_history`
     says otherwise. Without `sends_mails` its protocol begins stopped. Raises Refused when the end
@@ -104,15 +102,10 @@ def record(
 def columns_of(
     facts: Facts, by: TeamMember | None, day: date, *, is_history: bool
 ) -> dict[str, Any]:
-    """Return the columns of a departure recorded on `day`, but for the people it concerns."""
+    """Return the columns of a departure recorded on `day`, except its people and reasons."""
     return {
-        "service": facts.service,
+        **{name: getattr(facts, name) for name in COLUMNS},
         "notice_on": _notice_on(facts, day),
-        "end_on": facts.end_on,
-        "monthly_value": facts.monthly_value,
-        "acquisition_cost": facts.acquisition_cost,
-        "margin": facts.margin,
-        "notes": facts.notes,
         "source": facts.source,
         "is_history": is_history,
         "stage": Stage.closed if is_history else Stage.notice,
@@ -126,9 +119,9 @@ def is_long_ago(end_on: date | None) -> bool:
 
 
 def twin(client: Client, facts: Facts) -> Departure | None:
-    """Return a departure that `facts` would repeat: same client and service, same day, not over.
+    """Return the departure that `facts` would repeat: same client, service and day, not over.
 
-    Holds the client, so that of two people who press at once the second finds the first's.
+    Locks the client, so that of two people who press at once the second finds the first's.
     """
     db.session.execute(select(Client.id).where(Client.id == client.id).with_for_update())
     query = select(Departure).where(
@@ -144,7 +137,7 @@ def twin(client: Client, facts: Facts) -> Departure | None:
 
 
 def seen(departure: Departure) -> str:
-    """Return what a form must bring back to show that it was made from the departure as it is."""
+    """Return a digest of the departure, which a form brings back to detect another's change."""
     facts = repr([_plain(getattr(departure, name)) for name in EDITABLE])
     return sha256(facts.encode()).hexdigest()[:16]
 
@@ -152,10 +145,10 @@ def seen(departure: Departure) -> str:
 def change(
     departure: Departure, values: Mapping[str, Any], *, by: TeamMember, was: str | None = None
 ) -> bool:
-    """Change facts of a departure (EDITABLE names); says whether anything changed.
+    """Change facts of a departure (names of EDITABLE); return whether anything changed.
 
-    `was` is what `seen` said when the form was made; raises Conflict when it is so no more, and
-    Refused when the end lies before the notice.
+    `was` is what seen() returned when the form was made. Raises Conflict when that has changed,
+    and Refused when the end lies before the notice.
     """
     _hold(departure)
     if was is not None and was != seen(departure):
@@ -178,8 +171,46 @@ def change(
     return True
 
 
+def move(departure: Departure, to: Stage, *, was: Stage, by: TeamMember) -> None:
+    """Move a departure from the stage `was` to another; raises Conflict when it is not in `was`.
+
+    A client who stays or comes back gets no farewell mails; moving on from there resumes them.
+    """
+    if to is was:
+        return
+    moved = db.session.execute(
+        update(Departure)
+        .where(Departure.id == departure.id, Departure.stage == was)
+        .values(stage=to, closed_at=now() if to is Stage.closed else None)
+    )
+    if not moved.rowcount:  # type: ignore[attr-defined]
+        raise Conflict(_("Somebody of your team was faster: this departure has already moved on."))
+    db.session.refresh(departure)
+    _date(departure, to)
+    if to in OVER or was in OVER:
+        bases.recount([departure.client_id])
+    record_event(departure, EventKind.stage_changed, by, f"{was}>{to}")
+    enrolment = locked(departure).enrolment
+    if to in OVER:
+        enrolments.halt(departure, enrolment, OVER[to])
+    elif was in OVER and enrolment is not None:
+        enrolments.resume(departure, by)
+    elif to in LINE:
+        revive(enrolment)  # a step may count from what has begun
+    db.session.flush()
+
+
+def _date(departure: Departure, to: Stage) -> None:
+    """Keep the day on which the stage was first reached, for the steps that count from it."""
+    day = today(company().time_zone)
+    if to is Stage.conversation and departure.conversation_on is None:
+        departure.conversation_on = day
+    if to is Stage.handover and departure.handover_on is None:
+        departure.handover_on = day
+
+
 def can_be_deleted(departure: Departure) -> bool:
-    """Say whether nothing of it has reached the client yet, so that it may be taken back."""
+    """Say whether nothing of it has reached the client, so that it may be deleted."""
     gone = select(OutboxMessage.id).where(
         OutboxMessage.departure_id == departure.id,
         OutboxMessage.contact_id.is_not(None),
@@ -193,7 +224,7 @@ def can_be_deleted(departure: Departure) -> bool:
 
 
 def remove(departure: Departure) -> None:
-    """Take a departure back as if it had never been recorded; raises Refused when mails went."""
+    """Delete a departure as if it had never been recorded; raises Refused when mails went."""
     locked(departure)
     if not can_be_deleted(departure):
         raise Refused(
@@ -206,7 +237,7 @@ def remove(departure: Departure) -> None:
 
 
 def _notice_on(facts: Facts, day: date) -> date:
-    """Return the day of the notice; not told, it is `day`, or the end if that was earlier."""
+    """Return the day of the notice; when not given it is `day`, or the end if that was earlier."""
     return facts.notice_on or (min(day, facts.end_on) if facts.end_on else day)
 
 
@@ -216,7 +247,7 @@ def _check_days(notice_on: date, end_on: date | None) -> None:
 
 
 def _count_anew(departure: Departure) -> None:
-    """Let mails whose new day has passed go now, unless it ended long ago: that is history."""
+    """Make mails whose new day has passed due now, unless it ended long ago: that is history."""
     if is_long_ago(departure.end_on):
         departure.is_history = True
         return

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select, update
 
 from service.clock import now
-from service.departures.actions import stages
+from service.departures.actions import departures
 from service.errors import Conflict
 from service.events.actions import record_event
 from service.extensions import db
@@ -54,7 +54,7 @@ def record(
     _hold(departure)
     if of(departure) is not None:
         raise Conflict(_("Somebody of your team was faster: this return is already recorded."))
-    stages.move(departure, Stage.returned, was=was, by=by)
+    departures.move(departure, Stage.returned, was=was, by=by)
     row = Return(
         departure=departure,
         was=Stage.closed if was is Stage.returned else was,
@@ -87,7 +87,7 @@ def take_back(departure: Departure, to: Stage | None = None, *, by: TeamMember) 
     _hold(departure)
     row = of(departure)
     before = row.was if row else Stage.closed
-    stages.move(departure, to or before, was=Stage.returned, by=by)
+    departures.move(departure, to or before, was=Stage.returned, by=by)
     if row is not None:
         db.session.delete(row)
     thanks = OutboxMessage.departure_id == departure.id, OutboxMessage.kind == MailKind.welcome_back

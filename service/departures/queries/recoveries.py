@@ -37,6 +37,13 @@ def page(state: str, number: int) -> Page[tuple[Recovery, Response | None]]:
     return Page([(row[0], row[1]) for row in rows], count, number)
 
 
+def find(departure: str) -> Recovery | None:
+    """Return the recovery of the departure with that public id."""
+    return db.session.scalar(
+        select(Recovery).join(Departure).where(Departure.public_id == departure)
+    )
+
+
 def answer_of(recovery: Recovery) -> Response | None:
     """Return the answer of the recovery's departure."""
     return db.session.scalar(select(Response).where(Response.departure_id == recovery.departure_id))

@@ -12,8 +12,8 @@ from forms.texts import tidied
 from service.clients.queries import clients
 from service.clock import now
 from service.departures.actions import departures as actions
-from service.departures.actions import returns, stages
-from service.departures.queries import answers, departures, talk_requests, timeline
+from service.departures.actions import returns
+from service.departures.queries import departures, talk_requests, timeline
 from service.departures.views import forms
 from service.departures.views.talk_requests import plan_form_of
 from service.errors import Conflict, Refused
@@ -100,8 +100,8 @@ def show(public_id: str) -> str:
         protocol=protocols.of(departure),
         protocols=protocols.lines(),
         paused_by=timeline.paused_by(departure),
-        answer=answers.of(departure),
-        testimonial=answers.testimonial_of(departure),
+        answer=departures.answer_of(departure),
+        testimonial=departures.testimonial_of(departure),
         can_be_deleted=actions.can_be_deleted(departure),
         at_risk=clients.at_risk_beside(departure.client),
         talks=talks,
@@ -162,7 +162,7 @@ def move(public_id: str) -> Response:
     if was is Stage.returned and to is not was:
         do(lambda: returns.take_back(departure, to, by=me), _moved(to))
     else:
-        do(lambda: stages.move(departure, to, was=was, by=me), _moved(to))
+        do(lambda: actions.move(departure, to, was=was, by=me), _moved(to))
     return _to(departure)
 
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 from flask_babel import gettext as _
+from wtforms import StringField
 
 from forms.departures import EditForm, FactsForm, RecordForm
 from service.clients.actions import clients
 from service.clock import today
-from service.departures.actions.departures import Facts, seen
+from service.departures.actions.departures import COLUMNS, Facts, seen
 from service.extensions import db
 from service.models import Client, Contact, Departure, Protocol, Reason, TeamMember
 from service.protocols.queries import protocols
@@ -59,16 +60,10 @@ def edit_form(departure: Departure) -> EditForm:
     """Return the form for a departure as it is."""
     form = EditForm(
         data={
-            "service": departure.service,
-            "notice_on": departure.notice_on,
-            "end_on": departure.end_on,
+            **{name: getattr(departure, name) for name in COLUMNS},
             "reasons": [reason.value for reason in departure.reasons],
             "responsible": str(departure.responsible_id or ""),
             "contact": departure.contact.public_id,
-            "monthly_value": departure.monthly_value,
-            "acquisition_cost": departure.acquisition_cost,
-            "margin": departure.margin,
-            "notes": departure.notes,
             "was": seen(departure),
         }
     )
@@ -97,17 +92,8 @@ def contact_from(form: RecordForm) -> Contact:
 
 def facts_from(form: RecordForm) -> Facts:
     """Return what the form says of the departure."""
-    return Facts(
-        service=form.service.data or "",
-        notice_on=form.notice_on.data,
-        end_on=form.end_on.data,
-        responsible=_person(form),
-        reasons=frozenset(Reason(code) for code in form.reasons.data or []),
-        monthly_value=form.monthly_value.data,
-        acquisition_cost=form.acquisition_cost.data,
-        margin=form.margin.data,
-        notes=form.notes.data or "",
-    )
+    reasons = frozenset(Reason(code) for code in form.reasons.data or [])
+    return Facts(**_columns_of(form), responsible=_person(form), reasons=reasons)
 
 
 def values_from(form: EditForm, departure: Departure) -> dict[str, Any]:
@@ -116,15 +102,18 @@ def values_from(form: EditForm, departure: Departure) -> dict[str, Any]:
     person = _person(form)
     return {
         "contact_id": contacts[form.contact.data].id,
-        "service": form.service.data or "",
-        "notice_on": form.notice_on.data,
-        "end_on": form.end_on.data,
+        **_columns_of(form),
         "responsible_id": person.id if person else None,
         "reasons": {Reason(code) for code in form.reasons.data or []},
-        "monthly_value": form.monthly_value.data,
-        "acquisition_cost": form.acquisition_cost.data,
-        "margin": form.margin.data,
-        "notes": form.notes.data or "",
+    }
+
+
+def _columns_of(form: FactsForm) -> dict[str, Any]:
+    """Return the values of the fields that are columns; a text that is not given is empty."""
+    found = ((name, form[name]) for name in COLUMNS)
+    return {
+        name: (field.data or "") if isinstance(field, StringField) else field.data
+        for name, field in found
     }
 
 

@@ -2,14 +2,13 @@
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from forms.recoveries import ClosingForm
 from service.departures.actions import recoveries as actions
 from service.departures.queries import recoveries
 from service.extensions import db
-from service.models import Departure, Recovery, Role
+from service.models import Recovery, Role
 from service.web.access import current_member, requires
 from service.web.acts import do
 
@@ -62,8 +61,7 @@ def reopen(public_id: str) -> Response:
 
 def the_recovery(public_id: str) -> Recovery:
     """Return the recovery of the departure with that public id, or 404."""
-    query = select(Recovery).join(Departure).where(Departure.public_id == public_id)
-    return db.session.scalar(query) or abort(404)
+    return recoveries.find(public_id) or abort(404)
 
 
 def _page(recovery: Recovery, form: ClosingForm) -> str:

@@ -1,15 +1,19 @@
-"""What the team has to do, with a day or a time: planned talks, due recoveries, last days.
+"""What a team member has to do, as an iCalendar object (RFC 5545). Reads only.
 
-Reads only. No more of a person than is needed: the client, the contact's first name, and a link
-to a page behind the login.
+Planned talks, recoveries that are due and last days. It holds no more of a person than is needed:
+the client, the contact's first name, and a link to a page behind the login. The same entries give
+the same octets.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import icalendar
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import lazyload
@@ -221,3 +225,76 @@ def _with_revisions(found: list[Entry]) -> Iterable[Entry]:
 
 def _first(name: str) -> str:
     return one_line(name).partition(" ")[0]
+
+
+PRODUCT = "-//Hasta Luego//Hasta Luego//EN"
+MEDIA_TYPE = "text/calendar; charset=utf-8"
+CALL = timedelta(minutes=30)
+HOURLY = "PT1H"  # how often a calendar should ask again; many do as they like
+
+
+def octets(entries: Sequence[Entry], name: str, zone: ZoneInfo) -> bytes:
+    """Return the calendar `name` with the entries; moments as a clock in `zone` shows them."""
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", "PUBLISH")
+    # RFC 7986, and what most programs read instead
+    for title in ("name", "x-wr-calname"):
+        calendar.add(title, icalendar.vText(one_line(name)))
+    calendar.add("x-wr-timezone", zone.key)
+    calendar.add("refresh-interval", HOURLY, parameters={"VALUE": "DURATION"}, encode=False)
+    calendar.add("x-published-ttl", HOURLY)
+    years = {entry.start.year for entry in entries if isinstance(entry.start, datetime)}
+    if years and zone.key != "UTC":  # moments in UTC are written with a Z
+        calendar.add_component(_zone(zone.key, min(years), max(years)))
+    for entry in entries:
+        calendar.add_component(_event(entry, zone))
+    written: bytes = calendar.to_ical()
+    return written
+
+
+def _event(entry: Entry, zone: ZoneInfo) -> icalendar.Event:
+    event = icalendar.Event()
+    event.add("uid", entry.uid)
+    # Without METHOD's exchange of messages a DTSTAMP says when the entry was last revised.
+    event.add("dtstamp", entry.changed_at)
+    event.add("last-modified", entry.changed_at)
+    event.add("sequence", entry.sequence)
+    event.add("summary", entry.title)
+    event.add("description", "\n".join(words for words in (entry.words, entry.url) if words))
+    event.add("url", entry.url)
+    if isinstance(entry.start, datetime):
+        event.add("dtstart", entry.start.astimezone(zone))
+        # No DTEND: in the night in which an hour comes twice it could lie before the start.
+        event.add("duration", CALL)
+        event.add("transp", "OPAQUE")
+    else:
+        event.add("dtstart", entry.start)
+        event.add("dtend", entry.start + timedelta(days=1))
+        event.add("transp", "TRANSPARENT")
+    event.add("status", "CONFIRMED")
+    event.add("class", "PRIVATE")
+    return event
+
+
+@lru_cache(maxsize=32)
+def _zone(name: str, first: int, last: int) -> icalendar.Timezone:
+    """Return the VTIMEZONE of a zone for the years from `first` to `last`.
+
+    icalendar 7.3 says the onset of a forward change in the clock after it (03:00 in Madrid); RFC
+    5545, section 3.6.5, wants the clock before it, so that hour is taken off.
+    """
+    zone = icalendar.Timezone.from_tzid(
+        name, first_date=date(first - 1, 1, 1), last_date=date(last + 2, 1, 1)
+    )
+    for part in zone.subcomponents:
+        gap = part.TZOFFSETTO - part.TZOFFSETFROM
+        if gap.total_seconds() <= 0:
+            continue
+        later: Any = part.pop("rdate", None)
+        part.DTSTART -= gap
+        if later is not None:
+            part.add("rdate", [moment.dt - gap for moment in later.dts])
+    return zone
