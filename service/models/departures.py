@@ -122,6 +122,11 @@ class Departure(Model):
         """Whether the client stayed or came back, so that no farewell is due."""
         return self.stage in {Stage.retained, Stage.returned}
 
+    @property
+    def has_returned(self) -> bool:
+        """Whether the client came back."""
+        return self.stage is Stage.returned
+
 
 class DepartureReason(Model):
     """One reason the provider gives for a departure."""

@@ -89,3 +89,18 @@ class TalkRequest(Model):
     departure: Mapped[Departure | None] = relationship()
     mail: Mapped[OutboxMessage | None] = relationship()
     member: Mapped[TeamMember | None] = relationship()  # who decided last
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.state.is_over
+
+    @property
+    def was_held(self) -> bool:
+        """Whether they have talked."""
+        return self.state is TalkRequestState.held
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether a talk is to come at `planned_at`."""
+        return self.state is TalkRequestState.planned and self.planned_at is not None

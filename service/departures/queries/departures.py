@@ -66,6 +66,11 @@ class Query:
     page: int = 1
 
     @property
+    def has_more(self) -> bool:
+        """Whether it uses one of the filters that the page hides at first."""
+        return any((self.service, self.since, self.until, self.score, self.reason))
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether it leaves departures out."""
         words = (self.q, self.state, self.service, self.answered, self.score, self.reason)
@@ -120,11 +125,16 @@ def find(public_id: str) -> Departure | None:
 
 @dataclass(frozen=True, slots=True)
 class ReasonBeside:
-    """One reason, and which side gave it."""
+    """A reason that the team guessed, the client gave, or both."""
 
     reason: Reason
     is_guessed: bool
     is_said: bool
+
+    @property
+    def differs(self) -> bool:
+        """Whether only one side gave it."""
+        return self.is_guessed != self.is_said
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,28 @@ class Item:
 
     @property
     def is_going(self) -> bool:
-        """Whether it is a mail that has its day and goes then, as things stand."""
+        """Whether it is a mail that has its day and goes then, as things are now."""
         return self.is_coming and self.at is not None and not self.why
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is a mail without a day, which says what it waits for."""
+        return self.is_coming and self.at is None and bool(self.why)
+
+    @property
+    def can_be_sent(self) -> bool:
+        """Whether a person may send the step's mail now."""
+        return "send" in self.can
+
+    @property
+    def can_be_skipped(self) -> bool:
+        """Whether a person may leave the step out."""
+        return "skip" in self.can
+
+    @property
+    def can_be_put_back(self) -> bool:
+        """Whether a person may undo the skip."""
+        return "put_back" in self.can
 
 
 def of(departure: Departure) -> list[Item]:

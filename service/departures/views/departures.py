@@ -14,6 +14,7 @@ from service.clock import now
 from service.departures.actions import departures as actions
 from service.departures.actions import returns
 from service.departures.queries import departures, talk_requests, timeline
+from service.departures.rules import mail_controls
 from service.departures.views import forms
 from service.departures.views.talk_requests import plan_form_of
 from service.errors import Conflict, Refused
@@ -91,11 +92,14 @@ def record() -> Page:
 def show(public_id: str) -> str:
     """Show all that is known of a departure."""
     departure = the_departure(public_id)
+    situation = situations.of(departure)
     talks = talk_requests.of(departure)
     return render_template(
         "provider/departures/show.html",
         departure=departure,
-        situation=situations.of(departure),
+        enrolment=situation.enrolment,
+        recovery=situation.recovery,
+        controls=mail_controls(situation),
         items=timeline.of(departure),
         protocol=protocols.of(departure),
         protocols=protocols.lines(),
@@ -105,11 +109,11 @@ def show(public_id: str) -> str:
         can_be_deleted=actions.can_be_deleted(departure),
         at_risk=clients.at_risk_beside(departure.client),
         talks=talks,
+        open_talk=next((talk for talk in talks if not talk.is_over), None),
         plan_form=plan_form_of(talks[0]) if talks else None,
         end_form=EndForm(formdata=None),
         came_back=returns.of(departure),
         stages=list(Stage),
-        is_over=departure.is_over,
         touch=widest(departure.contact, current_company(), now()),
     )
 

@@ -29,8 +29,8 @@ Page = str | tuple[str, int] | Response
 
 
 @blueprint.app_template_global()
-def return_words(row: Return) -> dict[str, str]:
-    """Return what templates call the parts of a return."""
+def return_labels(row: Return) -> dict[str, str]:
+    """Return the reason of a return and the mail that led to it, as templates show them."""
     return {
         "reason": reason_of_return(row.reason),
         "mail": label(row.mail_kind) if row.mail_kind else "",

@@ -13,7 +13,7 @@ from service.departures.queries import talk_requests
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.labels import channel_name, day_part_name, talk_request_state
-from service.models import Role, TalkRequest
+from service.models import Role, TalkRequest, TalkRequestState
 from service.web.access import current_member, requires
 from service.web.theme import current_company
 from service.workdays import late_at
@@ -23,15 +23,20 @@ blueprint = Blueprint("talk_requests", __name__, url_prefix="/conversations")
 Page = str | tuple[str, int] | Response
 
 
+TONES = {TalkRequestState.open: "wait", TalkRequestState.declined: ""}
+
+
 @blueprint.app_template_global()
-def talk_request_words() -> dict[str, Callable[..., object]]:
-    """Return what templates call the parts of a talk request, and when one is late."""
-    zone = current_company().time_zone
+def talk_request_labels(row: TalkRequest) -> dict[str, str]:
+    """Return the state of a talk request, its tone, how and when they would like to talk."""
+    late_since = late_at(row.asked_at, current_company().time_zone)
+    is_late = row.state is TalkRequestState.open and now() > late_since
+    day_part = day_part_name(row.day_part) if row.day_part else ""
     return {
-        "channel": channel_name,
-        "day_part": day_part_name,
-        "state": talk_request_state,
-        "is_late": lambda row: row.state == "open" and now() > late_at(row.asked_at, zone),
+        "state": _("late") if is_late else talk_request_state(row.state),
+        "tone": "late" if is_late else TONES.get(row.state, "good"),
+        "channel": channel_name(row.channel) if row.channel else "",
+        "suits": "\n".join(part for part in (day_part, row.suits) if part),
     }
 
 

@@ -177,7 +177,12 @@ def _save_or_ask(protocol: Protocol, steps: Steps) -> Page:
                 if name not in OF_THIS_PAGE
             ]
             return render_template(
-                "provider/protocols/confirm.html", protocol=protocol, found=found, fields=fields
+                "provider/protocols/confirm.html",
+                protocol=protocol,
+                found=found,
+                fields=fields,
+                can_change_again=request.endpoint
+                in (f"{blueprint.name}.add", f"{blueprint.name}.change"),
             )
     editing.save_steps(protocol, steps, by=current_member(), was=was)
     db.session.commit()

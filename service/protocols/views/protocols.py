@@ -227,7 +227,7 @@ def _delete_form(protocol: Protocol) -> DeleteForm:
 
 def _delete_page(form: DeleteForm, protocol: Protocol) -> str:
     count = protocols.count_in(protocol)
-    said = ngettext(
+    in_it = ngettext(
         "One departure gets its mails by it.", "%(num)d departures get their mails by it.", count
     )
     return render_template(
@@ -235,5 +235,5 @@ def _delete_page(form: DeleteForm, protocol: Protocol) -> str:
         form=form,
         protocol=protocol,
         count=count,
-        said=said if count else _("No departure gets mails by it."),
+        in_it=in_it if count else _("No departure gets mails by it."),
     )

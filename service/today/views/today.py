@@ -1,6 +1,7 @@
 """The first page: what waits for whoever is logged in, with one action each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from flask import Blueprint, render_template, url_for
 from flask_babel import gettext as _
@@ -17,34 +18,51 @@ blueprint = Blueprint("today", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One of the first steps of a new install."""
+    """One of the first steps of a new install; `is_next` is the first that is not done."""
 
     title: str
     why: str
     url: str
     action: str
     is_done: bool
+    is_next: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One task as the page shows it: a sentence about its client, and one button."""
+
+    task: Task
+    sentence: str
+    action: str
+    url: str
+    is_late: bool
+    is_to_come: bool
 
 
 @blueprint.get("/")
 @requires(Role.viewer)
 def index() -> str:
     """Show what is mine, then what is the team's; the late first."""
-    found, me = today(now()), current_member()
+    at, me = now(), current_member()
+    found = today(at)
     return render_template(
         "provider/today/index.html",
         found=found,
-        mine=[task for task in found.tasks if task.is_of(me.id)],
-        others=[task for task in found.tasks if not task.is_of(me.id)],
-        now=now(),
-        said=said,
-        action_of=action_of,
+        mine=[row(task, at) for task in found.tasks if task.is_of(me.id)],
+        others=[row(task, at) for task in found.tasks if not task.is_of(me.id)],
         steps=first_steps(found),
         has_samples=samples.are_there(),
     )
 
 
-def said(task: Task) -> str:
+def row(task: Task, at: datetime) -> Row:
+    """Return a task as the page shows it at `at`."""
+    action, url = action_of(task)
+    return Row(task, sentence_of(task), action, url, task.is_late(at), task.at > at)
+
+
+def sentence_of(task: Task) -> str:
     """Return what there is to do, as a sentence about its client."""
     if task.kind is Kind.recovery and task.score is not None:
         return str(_("gave a %(score)s: find out what failed", score=task.score))
@@ -83,7 +101,7 @@ def first_steps(found: Today) -> list[Step]:
     """Return the steps that lead to the first farewell; none once a departure is there."""
     if found.has_departures and current_company().is_set_up:
         return []
-    return [
+    steps = [
         Step(
             _("Say who you are"),
             _("Your name, colour and signature stand in every mail."),
@@ -106,3 +124,5 @@ def first_steps(found: Today) -> list[Step]:
             found.has_departures,
         ),
     ]
+    following = next((step for step in steps if not step.is_done), None)
+    return [replace(step, is_next=step is following) for step in steps]
