@@ -5,17 +5,24 @@ from flask import Flask
 from service import tick
 from service.deliveries import commands as mail
 from service.doctor import commands as doctor
-from service.imports.commands import clients, suppressions
+from service.imports import commands as imports
 from service.results import commands as results
 from service.team import commands as providers
 from service.testimonials import commands as testimonials
 
-GROUPS = (providers, clients, results, testimonials, suppressions, mail)
+GROUPS = (
+    providers.group,
+    imports.clients_group,
+    results.group,
+    testimonials.group,
+    imports.suppressions_group,
+    mail.group,
+)
 
 
 def register(app: Flask) -> None:
     """Hang the commands on the app."""
     mail.group.add_command(doctor.doctor)
-    for module in GROUPS:
-        app.cli.add_command(module.group)
+    for group in GROUPS:
+        app.cli.add_command(group)
     app.cli.add_command(tick.tick)

@@ -1,1 +1,1 @@
-"""Lists that are brought in: clients with their departures, and addresses that get no mail."""
+"""Import lists: clients with their departures, and addresses that get no mail."""

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from service.clock import today
 from service.imports import actions as imports
+from service.imports import queries
 from service.imports.rules import read
 from service.models import Client, Contact, Departure, Enrolment, Event
 from tests.imports.lists import HEADER
@@ -22,13 +23,13 @@ def a_day(ago: int) -> str:
 def imported(text: str | bytes, **options):
     """Import a list and return what it came to."""
     data = text.encode() if isinstance(text, str) else text
-    return imports.carry_out(read(data, imports.known()), **options)
+    return imports.carry_out(read(data, queries.references()), **options)
 
 
 def planned(text: str | bytes, **options):
     """Return what a list would come to."""
     data = text.encode() if isinstance(text, str) else text
-    return imports.plan(read(data, imports.known()), **options)
+    return imports.plan(read(data, queries.references()), **options)
 
 
 def everything(session) -> list[list[tuple]]:

@@ -7,14 +7,15 @@ from typing import Any
 
 import openpyxl
 
-from service.imports.rules import Known, Problem, Reading, Row, plain, read
+from service.imports.rules import Problem, Reading, References, Row, normalized, read
 from service.models import Reason
 
 DATA = Path(__file__).parent / "data"
 HEADER = "client;contact;email"
 WHO = "Café Río;Noa Ríos;noa@rios.example"
-KNOWN = Known(
-    {plain(reason): reason for reason in Reason} | {plain("Atención al cliente"): Reason.price},
+KNOWN = References(
+    {normalized(reason): reason for reason in Reason}
+    | {normalized("Atención al cliente"): Reason.price},
     frozenset({"marta@norte.example"}),
 )
 

@@ -10,6 +10,7 @@ from sqlalchemy import event
 from service.clock import today
 from service.extensions import db
 from service.imports import actions as imports
+from service.imports import queries
 from service.imports.rules import read
 from tests.imports.lists import HEADER
 
@@ -43,10 +44,10 @@ def statements() -> Iterator[list[str]]:
 def test_no_query_is_asked_once_a_row(session, round_):
     def carried_out(length: int) -> int:
         if round_ != "new":
-            imports.carry_out(read(a_list(length, str(TODAY)), imports.known()))
+            imports.carry_out(read(a_list(length, str(TODAY)), queries.references()))
         end_on = str(TODAY + timedelta(days=9)) if round_ == "changed" else str(TODAY)
         phone = "601" if round_ == "changed" else "600"
-        reading = read(a_list(length, end_on, phone), imports.known())
+        reading = read(a_list(length, end_on, phone), queries.references())
         session.expunge_all()
         with statements() as asked:
             imports.carry_out(reading)

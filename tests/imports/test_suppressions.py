@@ -59,7 +59,7 @@ def said(data: str | bytes) -> list[tuple[str, str, str, str, str]]:
             entry.reason.value,
             entry.scope.value,
             entry.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if entry.at else "",
-            entry.words,
+            entry.note,
         )
         for entry in reading.entries
     ]

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from service.clock import today
 from service.extensions import db
 from service.imports import actions as imports
+from service.imports import queries
 from service.imports.rules import read
 from service.models import Client, Departure, Enrolment, MailKind, OutboxMessage
 from tests.builders import a_company
@@ -26,7 +27,7 @@ def test_two_people_who_import_the_same_list_at_once_import_it_once(app, session
 
     def carry_out(_person: int) -> int:
         with app.app_context():
-            reading = read(data, imports.known())
+            reading = read(data, queries.references())
             db.session.rollback()
             together.wait()
             done = imports.carry_out(reading)
@@ -46,7 +47,9 @@ def test_the_clock_writes_the_mails_of_those_whose_protocol_starts_only(session)
     rows = f"A;Ana;a@b.example;SEO;{TODAY - timedelta(days=1)}\n" + (
         f"B;Eva;e@b.example;SEO;{TODAY - timedelta(days=60)}\n"
     )
-    imports.carry_out(read(f"{HEADER};servicio;fin\n{rows}{WHO};;\n".encode(), imports.known()))
+    imports.carry_out(
+        read(f"{HEADER};servicio;fin\n{rows}{WHO};;\n".encode(), queries.references())
+    )
     session.commit()
 
     a_round()

@@ -136,9 +136,9 @@ def test_only_the_window_is_exported(session):
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_an_import_knows_the_columns_that_it_shares_with_the_export(session, language):
     a_departure()
-    from service.imports.rules.columns import NAMES, plain
+    from service.imports.rules.columns import NAMES, normalized
 
-    known = {NAMES[plain(name)] for name in rows_of(language)[0] if plain(name) in NAMES}
+    known = {NAMES[normalized(name)] for name in rows_of(language)[0] if normalized(name) in NAMES}
     assert known == set(ImportColumn)
 
 

@@ -1,4 +1,4 @@
-"""Say what a list comes to, thing by thing, before anything is changed. Only reads."""
+"""Compute what importing a client list changes, before anything is changed. Only reads."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from flask_babel import ngettext
 from service.clock import today
 from service.current import company
 from service.departures.actions import departures
-from service.imports.actions.drafts import ClientDraft, ContactDraft, DepartureDraft, Drafts, draft
-from service.imports.actions.standing import find_standing, opted_out, responsibles
+from service.imports.queries import find_existing, opted_out, responsibles
 from service.imports.rules import Problem, Reading
+from service.imports.rules.drafts import ClientDraft, ContactDraft, DepartureDraft, Drafts, draft
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many of one kind of thing a list creates, updates and leaves as they are."""
+    """How many records of one kind a list creates, updates and leaves as they are."""
 
     created: int
     updated: int
@@ -43,7 +43,7 @@ class Start:
 
 @dataclass(slots=True)
 class Plan:
-    """What carrying out comes to. With problems in `reading` it must not be carried out."""
+    """What an import changes. With problems in `reading` it must not be carried out."""
 
     reading: Reading
     drafts: Drafts = field(default_factory=Drafts)
@@ -55,14 +55,14 @@ class Plan:
 
     @property
     def summary(self) -> str:
-        """What it comes to, in short, to tell whether it still does a moment later."""
+        """The figures in short, to check that they are still those that were shown."""
         counts = (self.clients, self.contacts, self.departures)
         numbers = [n for count in counts for n in (count.created, count.updated)]
         return "-".join(map(str, [*numbers, self.history, len(self.starts)]))
 
     @property
     def who_gets_mail(self) -> str:
-        """Say for how many departures the protocol starts."""
+        """The sentence for how many departures the protocol starts."""
         if not self.starts:
             return str(_("Nobody gets mail."))
         return str(
@@ -75,12 +75,12 @@ class Plan:
 
     @property
     def is_refused(self) -> bool:
-        """Whether something in the list has to be put right first."""
+        """Whether the list has problems, so that nothing is imported."""
         return bool(self.reading.problems)
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether all of it is here already."""
+        """Whether all of the list is recorded already."""
         return (
             self.clients.is_nothing
             and self.contacts.is_nothing
@@ -90,16 +90,16 @@ class Plan:
 
 
 def plan(reading: Reading, *, protocol_since: date | None = None) -> Plan:
-    """Compare what was read with the database.
+    """Return what importing `reading` changes.
 
-    New departures that ended before `protocol_since` (default: more than 30 days ago) are history;
-    given, it also starts the protocol of those recorded as history that ended since.
+    New departures that ended before `protocol_since` (default: 30 days ago) are history. When it
+    is given, departures recorded as history that ended since then start their protocol too.
     """
     found = Plan(reading)
     if found.is_refused:
         return found
     drafts = draft(reading.rows, responsibles())
-    find_standing(drafts)
+    find_existing(drafts)
     if _holds_samples(drafts, reading):
         return found
     _keep_opted_out(drafts, reading)
@@ -111,7 +111,7 @@ def plan(reading: Reading, *, protocol_since: date | None = None) -> Plan:
     found.clients = _count(drafts.clients.values())
     found.contacts = _count(drafts.contacts.values())
     found.departures = _count(drafts.departures)
-    found.history = sum(draft.is_history for draft in drafts.departures if draft.standing is None)
+    found.history = sum(draft.is_history for draft in drafts.departures if draft.existing is None)
     found.starts = [_start(draft) for draft in drafts.departures if draft.starts]
     return found
 
@@ -119,9 +119,9 @@ def plan(reading: Reading, *, protocol_since: date | None = None) -> Plan:
 def _count(drafts: Iterable[ClientDraft | ContactDraft | DepartureDraft]) -> Count:
     created = updated = unchanged = 0
     for one in drafts:
-        if one.standing is None:
+        if one.existing is None:
             created += 1
-        elif one.changes_of(one.standing):
+        elif one.changes_of(one.existing):
             updated += 1
         else:
             unchanged += 1
@@ -129,22 +129,22 @@ def _count(drafts: Iterable[ClientDraft | ContactDraft | DepartureDraft]) -> Cou
 
 
 def _holds_samples(drafts: Drafts, reading: Reading) -> bool:
-    """Refuse to put a real client behind the name of a sample one, which gets no mail ever."""
+    """Add a problem for each sample client of the same name, since those never get mail."""
     before = reading.problems.count
     for contact in drafts.contacts.values():
-        standing = contact.client.standing
-        if standing is not None and standing.is_sample:
+        existing = contact.client.existing
+        if existing is not None and existing.is_sample:
             reason = _("A client of the sample data has this name. Remove the sample data first.")
-            reading.problems.add(Problem(reason, contact.line, typed=standing.name))
+            reading.problems.add(Problem(reason, contact.line, typed=existing.name))
     return reading.problems.count > before
 
 
 def _keep_opted_out(drafts: Drafts, reading: Reading) -> None:
-    """An import never turns on again what a contact turned off."""
+    """Keep `keep_in_touch` off, with a warning, for contacts who turned it off."""
     off = [
         contact
         for contact in drafts.contacts.values()
-        if contact.standing is None or not contact.standing.keep_in_touch
+        if contact.existing is None or not contact.existing.keep_in_touch
     ]
     refusing = opted_out(off)
     for contact in off:
@@ -157,22 +157,22 @@ def _keep_opted_out(drafts: Drafts, reading: Reading) -> None:
 def _decide(departure: DepartureDraft, first: date, *, is_asked_for: bool) -> None:
     """Set whether it is history (ended before the day `first`) and whether its protocol begins.
 
-    The protocol of history that stands already begins only when that is asked for.
+    The protocol of a departure recorded as history begins only when that is asked for.
     """
-    end_on, standing = departure.values.get("end_on"), departure.standing
+    end_on, existing = departure.values.get("end_on"), departure.existing
     departure.is_history = end_on is not None and end_on < first
-    if standing is None:
+    if existing is None:
         departure.starts = not departure.is_history
-    elif standing.is_history and not standing.is_over:
+    elif existing.is_history and not existing.is_over:
         departure.starts = is_asked_for and end_on is not None and not departure.is_history
 
 
 def _warn_of_other_contact(departure: DepartureDraft, reading: Reading) -> None:
-    standing = departure.standing
-    if standing is None:
+    existing = departure.existing
+    if existing is None:
         return
-    contact = departure.contact.standing
-    if contact is None or standing.contact_id != contact.id:
+    contact = departure.contact.existing
+    if contact is None or existing.contact_id != contact.id:
         reason = _(
             "This departure is already recorded with another contact of the client, who gets its "
             "mails."
@@ -195,7 +195,7 @@ def _start(departure: DepartureDraft) -> Start:
 
 
 def service_of(departure: DepartureDraft) -> str:
-    """Return the service that ends: the row's, or else the one that the client has."""
+    """Return the service that ends: that of the row, or else that of the client."""
     client = departure.contact.client
     service: str = departure.values.get("service") or client.values.get("service", "")
-    return service or (client.standing.service if client.standing else "")
+    return service or (client.existing.service if client.existing else "")

@@ -1,7 +1,7 @@
-"""Bring a list of those who get no mail in, whole or not at all, and twice the same as once.
+"""Import a list of addresses that get no mail: whole or not at all, twice the same as once.
 
-`plan` says what a list comes to and only reads; `carry_out` does that, and flushes. The addresses
-need not be those of contacts.
+`plan` computes what the list changes and only reads; `carry_out` does it, and flushes. The
+addresses need not be those of contacts.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from service.clock import now
 from service.database import insert_into
 from service.errors import Refused
 from service.extensions import db
-from service.imports.actions.standing import portions
+from service.imports.queries import batches
 from service.imports.rules.suppressions import Entry, Reading
 from service.mail.policy import suppressions
 from service.models import (
@@ -29,14 +29,14 @@ from service.models import (
 from service.tokens import new_public_id
 
 SOURCE = "import"
-ONE_IMPORT = 4_712_027  # the name of our lock on PostgreSQL; SQLite has one writer anyway
+ONE_IMPORT = 4_712_027  # key of the advisory lock on PostgreSQL; SQLite has one writer anyway
 
 Key = tuple[str, str, str]  # address_hash, scope, reason
 
 
 @dataclass(slots=True)
 class Plan:
-    """What carrying out comes to. With problems in `reading` it must not be carried out."""
+    """What an import changes. With problems in `reading` it must not be carried out."""
 
     reading: Reading
     rows: list[dict[str, Any]] = field(default_factory=list)  # to be inserted
@@ -45,24 +45,24 @@ class Plan:
 
     @property
     def is_refused(self) -> bool:
-        """Whether something in the list has to be put right first."""
+        """Whether the list has problems, so that nothing is imported."""
         return bool(self.reading.problems)
 
     @property
     def by_reason(self) -> dict[SuppressionReason, int]:
-        """How many are new, by their reason, the most first."""
+        """How many are new, by reason, the most frequent first."""
         return dict(Counter(row["reason"] for row in self.rows).most_common())
 
     @property
     def summary(self) -> str:
-        """What it comes to, in short, to tell whether it still does a moment later."""
+        """The figures in short, to check that they are still those that were shown."""
         return f"{len(self.rows)}-{self.unchanged}-{self.contacts}"
 
 
 def plan(reading: Reading, *, file: str = "", by: TeamMember | None = None) -> Plan:
-    """Compare what was read with the list: a few queries, however long it is.
+    """Return what importing `reading` changes; a few queries, however long it is.
 
-    `file` is kept as the words of those entries that bring none.
+    `file` is the note of entries that have none.
     """
     found = Plan(reading)
     if found.is_refused:
@@ -71,7 +71,7 @@ def plan(reading: Reading, *, file: str = "", by: TeamMember | None = None) -> P
         suppressions.address_hashes(entry.email) if entry.email else [entry.address_hash]
         for entry in reading.entries
     ]
-    seen = _held(one for hashes in hashed for one in hashes)
+    seen = _existing_keys(one for hashes in hashed for one in hashes)
     moment = now()
     for entry, hashes in zip(reading.entries, hashed, strict=True):
         keys = [(one, entry.scope.value, entry.reason.value) for one in hashes]
@@ -80,12 +80,12 @@ def plan(reading: Reading, *, file: str = "", by: TeamMember | None = None) -> P
             found.rows.append(_row(entry, hashes[0], file, by) | {"created_at": entry.at or moment})
         else:
             found.unchanged += 1
-    found.contacts = _contacts(row["address"] for row in found.rows)
+    found.contacts = _count_contacts(row["address"] for row in found.rows)
     return found
 
 
 def carry_out(reading: Reading, *, file: str = "", by: TeamMember | None = None) -> Plan:
-    """Put the list in and return what it came to. Imports take turns.
+    """Import the list and return what it changed. Imports wait for each other.
 
     Raises Refused, with nothing changed, when something in the list is wrong.
     """
@@ -96,7 +96,7 @@ def carry_out(reading: Reading, *, file: str = "", by: TeamMember | None = None)
         raise Refused(_("Nothing was imported: something in the list has to be put right first."))
     adding = insert_into(Suppression, db.engine)
     adding = adding.on_conflict_do_nothing(index_elements=suppressions.KEY)
-    for rows in portions(done.rows):
+    for rows in batches(done.rows):
         db.session.execute(adding, [{"public_id": new_public_id(), **row} for row in rows])
         changes = [suppressions.change_of(row) for row in rows]
         db.session.execute(insert(SuppressionChange), changes)
@@ -104,11 +104,11 @@ def carry_out(reading: Reading, *, file: str = "", by: TeamMember | None = None)
     return done
 
 
-def _held(hashes: Iterable[str]) -> set[Key]:
-    """Return what the list has of these hashes already."""
+def _existing_keys(hashes: Iterable[str]) -> set[Key]:
+    """Return the keys of the suppressions that exist for these hashes."""
     held: set[Key] = set()
     columns = (Suppression.address_hash, Suppression.scope, Suppression.reason)
-    for some in portions(dict.fromkeys(hashes)):
+    for some in batches(dict.fromkeys(hashes)):
         query = select(*columns).where(Suppression.address_hash.in_(some))
         held.update(
             (one, scope.value, reason.value) for one, scope, reason in db.session.execute(query)
@@ -123,15 +123,15 @@ def _row(entry: Entry, hashed: str, file: str, by: TeamMember | None) -> dict[st
         "reason": entry.reason,
         "scope": entry.scope,
         "source": SOURCE,
-        "detail": entry.words or file,
+        "detail": entry.note or file,
         "provider_id": by.id if by else None,
     }
 
 
-def _contacts(addresses: Iterable[str | None]) -> int:
-    """Count the contacts who have these addresses."""
+def _count_contacts(addresses: Iterable[str | None]) -> int:
+    """Return how many contacts have these addresses."""
     keys = dict.fromkeys(address.casefold() for address in addresses if address)
     return sum(
         db.session.scalar(select(func.count(Contact.id)).where(Contact.email_key.in_(some))) or 0
-        for some in portions(keys)
+        for some in batches(keys)
     )

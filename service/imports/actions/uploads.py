@@ -1,13 +1,12 @@
-"""Keep an uploaded list between its preview and its import: a day at most, under a name of chance.
+"""Keep an uploaded list between its preview and its import, under a random name, for a day.
 
-Files only: who may upload, and what is in it, is asked elsewhere.
+This module handles files only: not who may upload, nor what is in them.
 """
 
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A list that was uploaded: its name as the person knows it, and where it lies."""
+    """An uploaded list: its original name, and where the copy is."""
 
     key: str
     name: str
@@ -28,7 +27,7 @@ class Upload:
 
 
 def keep(directory: Path, stream: IO[bytes], name: str, at: datetime) -> Upload:
-    """Copy `stream` to `directory` and return its upload; those of yesterday go meanwhile."""
+    """Copy `stream` to `directory` and return its upload; delete old ones first."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     purge(directory, at)
     key = secrets.token_urlsafe(16)
@@ -40,7 +39,7 @@ def keep(directory: Path, stream: IO[bytes], name: str, at: datetime) -> Upload:
 
 
 def find(directory: Path, key: str, at: datetime) -> Upload | None:
-    """Return the upload `key`; None when it was imported, is older than a day, or never was."""
+    """Return the upload `key`; None when it was imported, is older than a day or never existed."""
     path = directory / f"{key}.list"
     if not _KEY.fullmatch(key) or not path.is_file() or _is_old(path, at):
         return None
@@ -51,22 +50,18 @@ def find(directory: Path, key: str, at: datetime) -> Upload | None:
 
 
 def drop(upload: Upload) -> None:
-    """Delete an upload. Twice is once."""
+    """Delete an upload, if it is still there."""
     upload.path.unlink(missing_ok=True)
     upload.path.with_suffix(".name").unlink(missing_ok=True)
 
 
 def purge(directory: Path, at: datetime) -> int:
-    """Delete what is older than a day; return how many files that were."""
-    old = [path for path in _files(directory) if _is_old(path, at)]
+    """Delete files older than a day and return how many there were."""
+    files = [*directory.glob("*.list"), *directory.glob("*.name")]
+    old = [path for path in files if _is_old(path, at)]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
-
-
-def _files(directory: Path) -> Iterator[Path]:
-    for pattern in ("*.list", "*.name"):
-        yield from directory.glob(pattern)
 
 
 def _is_old(path: Path, at: datetime) -> bool:

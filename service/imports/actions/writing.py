@@ -1,24 +1,45 @@
-"""Carry a list out: new rows in bulk, an update for each changed one, protocols begun. Flushes."""
+"""Carry out a plan: insert new rows in bulk, update changed ones, begin protocols. Flushes."""
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from service.clients.actions import bases
+from service.clock import now, today
 from service.current import company
+from service.departures.actions import departures
+from service.departures.actions.departures import Facts
 from service.errors import Conflict, Refused
+from service.events import actions as events
 from service.extensions import db
-from service.imports.actions.bulk import insert_all
-from service.imports.actions.drafts import ClientDraft, ContactDraft, Draft
-from service.imports.actions.leaving import insert_departures, update_departures
-from service.imports.actions.plans import Plan, plan
+from service.imports.actions.plans import Plan, plan, service_of
+from service.imports.queries import batches
 from service.imports.rules import Reading
-from service.models import Client, Contact, TeamMember
+from service.imports.rules.drafts import ClientDraft, ContactDraft, DepartureDraft
+from service.models import (
+    Client,
+    Contact,
+    Departure,
+    DepartureReason,
+    Enrolment,
+    EnrolmentState,
+    Event,
+    EventKind,
+    Protocol,
+    TeamMember,
+)
+from service.models.protocols import fitting
+from service.protocols.actions import enrolments
+from service.protocols.queries import protocols
+from service.tokens import new_public_id
 
-ONE_IMPORT = 4_712_026  # the name of our lock on PostgreSQL; SQLite has one writer anyway
+SOURCE = "import"
+APART = {"reasons", "responsible_id"}  # no fields of Facts: rows of their own, and an id
+ONE_IMPORT = 4_712_026  # key of the advisory lock on PostgreSQL; SQLite has one writer anyway
 
 
 def carry_out(
@@ -28,10 +49,10 @@ def carry_out(
     by: TeamMember | None = None,
     source: str = "",
 ) -> Plan:
-    """Bring a list in and return what it came to. `source` says how the addresses came to us.
+    """Import a list and return what it changed; `source` is kept as the origin of new contacts.
 
-    Imports take turns, so that two of the same list come to one. Raises Refused, with nothing
-    changed, when something in the list is wrong.
+    Imports wait for each other, so that the second of the same list changes nothing. Raises
+    Refused, with nothing changed, when the list has problems; Conflict when it cannot be written.
     """
     if db.engine.dialect.name == "postgresql":
         db.session.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": ONE_IMPORT})
@@ -50,26 +71,24 @@ def carry_out(
 
 def _write(done: Plan, by: TeamMember | None, source: str) -> None:
     drafts = done.drafts
-    ids = _insert_clients([draft for draft in drafts.clients.values() if draft.standing is None])
-    ids |= {draft.key: draft.standing.id for draft in drafts.clients.values() if draft.standing}
-    contacts = [draft for draft in drafts.contacts.values() if draft.standing is None]
+    ids = _insert_clients([draft for draft in drafts.clients.values() if draft.existing is None])
+    ids |= {draft.key: draft.existing.id for draft in drafts.clients.values() if draft.existing}
+    contacts = [draft for draft in drafts.contacts.values() if draft.existing is None]
     contact_ids = _insert_contacts(contacts, ids, source)
-    for draft in drafts.clients.values():
-        _update(draft, draft.standing)
-    for contact in drafts.contacts.values():
-        _update(contact, contact.standing)
-    insert_departures(
-        [draft for draft in drafts.departures if draft.standing is None], ids, contact_ids, by
+    changing: list[ClientDraft | ContactDraft] = [
+        *drafts.clients.values(),
+        *drafts.contacts.values(),
+    ]
+    for changed in changing:
+        if changed.existing is not None:
+            for name, value in changed.changes_of(changed.existing).items():
+                setattr(changed.existing, name, value)
+    _insert_departures(
+        [draft for draft in drafts.departures if draft.existing is None], ids, contact_ids, by
     )
-    update_departures([draft for draft in drafts.departures if draft.standing is not None], by)
+    _update_departures([draft for draft in drafts.departures if draft.existing is not None], by)
     moved = {draft.contact.client.key for draft in drafts.departures}
     bases.recount(ids[key] for key in moved | {draft.client.key for draft in contacts})
-
-
-def _update(draft: Draft, standing: Client | Contact | None) -> None:
-    if standing is not None:
-        for name, value in draft.changes_of(standing).items():
-            setattr(standing, name, value)
 
 
 def _insert_clients(drafts: Sequence[ClientDraft]) -> dict[str, int]:
@@ -88,14 +107,14 @@ def _insert_clients(drafts: Sequence[ClientDraft]) -> dict[str, int]:
         }
         for draft in drafts
     ]
-    ids = insert_all(Client, rows)
+    ids = _insert_with_ids(Client, rows)
     return {draft.key: id_ for draft, id_ in zip(drafts, ids, strict=True)}
 
 
 def _insert_contacts(
     drafts: Sequence[ContactDraft], client_ids: dict[str, int], source: str
 ) -> dict[int, int]:
-    """Return the new ids by the id() of their draft."""
+    """Insert new contacts and return their ids by the id() of their draft."""
     language = company().language
     rows = [
         {
@@ -109,5 +128,138 @@ def _insert_contacts(
         }
         for draft in drafts
     ]
-    ids = insert_all(Contact, rows)
+    ids = _insert_with_ids(Contact, rows)
     return {id(draft): id_ for draft, id_ in zip(drafts, ids, strict=True)}
+
+
+def _insert_departures(
+    drafts: Sequence[DepartureDraft],
+    client_ids: dict[str, int],
+    contact_ids: dict[int, int],
+    by: TeamMember | None,
+) -> None:
+    """Insert new departures with reasons, events and enrolments, one statement for each table."""
+    rows, day = [], today(company().time_zone)
+    for draft in drafts:
+        contact = draft.contact
+        client_id = client_ids[contact.client.key]
+        contact_id = contact.existing.id if contact.existing else contact_ids[id(contact)]
+        rows.append(
+            {
+                "client_id": client_id,
+                "contact_id": contact_id,
+                "responsible_id": draft.values.get("responsible_id"),
+                **departures.columns_of(_facts(draft), by, day, is_history=draft.is_history),
+            }
+        )
+    ids = _insert_with_ids(Departure, rows)
+    pairs = list(zip(drafts, ids, strict=True))
+    reasons = [
+        {"departure_id": id_, "reason": reason}
+        for draft, id_ in pairs
+        for reason in sorted(draft.values.get("reasons", ()))
+    ]
+    _insert_rows(DepartureReason, reasons)
+    _insert_rows(Event, [events.row(id_, EventKind.recorded, by, SOURCE) for id_ in ids])
+    choices = protocols.choices()
+    new = [
+        _new_enrolment(id_, fitting(choices, service_of(draft), draft.values.get("reasons", ())))
+        for draft, id_ in pairs
+        if draft.starts
+    ]
+    _insert_rows(Enrolment, new)
+
+
+def _facts(draft: DepartureDraft) -> Facts:
+    values = {name: value for name, value in draft.values.items() if name not in APART}
+    return Facts(**{**values, "service": service_of(draft), "source": SOURCE})
+
+
+def _update_departures(drafts: Sequence[DepartureDraft], by: TeamMember | None) -> None:
+    """Update departures that differ from the list, and begin the protocols that it asks for."""
+    touched: dict[int, tuple[Departure, list[str]]] = {}
+    begun: list[Departure] = []
+    for draft in drafts:
+        departure = draft.existing
+        if departure is None:
+            continue
+        changes = draft.changes_of(departure)
+        for name, value in changes.items():
+            setattr(departure, name, value)
+        if changes:
+            touched[departure.id] = (departure, list(changes))
+        if draft.starts:
+            departure.is_history = False
+            begun.append(departure)
+    changed = [
+        events.row(id_, EventKind.changed, by, ",".join(names))
+        for id_, (_row, names) in touched.items()
+    ]
+    resumed = [events.row(departure.id, EventKind.protocol_resumed, by) for departure in begun]
+    _insert_rows(Event, changed + resumed)
+    _begin(begun)
+    _make_due_now([row for row, names in touched.values() if {"end_on", "notice_on"} & set(names)])
+    for ids in batches(touched):
+        enrolments.recount_all([touched[id_][0] for id_ in ids])
+
+
+def _begin(begun: Sequence[Departure]) -> None:
+    """Begin the protocol of departures that were history, as enrolments.resume does for one."""
+    running = _enrolments(begun)
+    for enrolment in running.values():
+        enrolment.state, enrolment.next_at = EnrolmentState.active, now()
+        enrolment.enrolled_at = now()
+    choices = protocols.choices()
+    fresh = [
+        _new_enrolment(row.id, fitting(choices, row.service, row.reasons))
+        for row in begun
+        if row.id not in running
+    ]
+    _insert_rows(Enrolment, fresh)
+
+
+def _make_due_now(moved: Sequence[Departure]) -> None:
+    """Make mails due now whose new day has passed, as departures.change does for one."""
+    first = today(company().time_zone) - departures.HISTORY_AFTER
+    recent = [row for row in moved if row.end_on is None or row.end_on >= first]
+    for enrolment in _enrolments(recent).values():
+        enrolment.enrolled_at = now()
+
+
+def _enrolments(rows: Sequence[Departure]) -> dict[int, Enrolment]:
+    """Return the enrolments by departure id, locked so that the clock waits."""
+    found: dict[int, Enrolment] = {}
+    for ids in batches(row.id for row in rows):
+        query = select(Enrolment).where(Enrolment.departure_id.in_(ids)).with_for_update()
+        found |= {enrolment.departure_id: enrolment for enrolment in db.session.scalars(query)}
+    return found
+
+
+def _new_enrolment(departure_id: int, protocol: Protocol | None) -> dict[str, Any]:
+    return {"departure_id": departure_id, **enrolments.beginning(protocol)}
+
+
+def _insert_with_ids(
+    table: type[Client | Contact | Departure], rows: list[dict[str, Any]]
+) -> list[int]:
+    """Insert rows and return their ids in the same order.
+
+    The ids are selected by public id afterwards: on SQLite, RETURNING in order inserts row by row.
+    """
+    public_ids = [new_public_id() for _row in rows]
+    _insert_rows(
+        table, [{"public_id": id_, **row} for id_, row in zip(public_ids, rows, strict=True)]
+    )
+    ids: dict[str, int] = {}
+    for some in batches(public_ids):
+        found = db.session.execute(
+            select(table.public_id, table.id).where(table.public_id.in_(some))
+        )
+        ids.update((public_id, id_) for public_id, id_ in found)
+    return [ids[public_id] for public_id in public_ids]
+
+
+def _insert_rows(table: type[Any], rows: list[dict[str, Any]]) -> None:
+    """Insert rows, if there are any."""
+    if rows:
+        db.session.execute(insert(table), rows)

@@ -1,14 +1,27 @@
-"""The columns that an import knows, by their English and Spanish names. Reads no cell."""
+"""The columns of a client list, by their English and Spanish names, and its header row."""
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain, islice
+
+from flask_babel import gettext as _
+
+from service.imports.rules.tables import (
+    Problem,
+    Problems,
+    RawRow,
+    Unreadable,
+    is_blank,
+    shortened,
+)
 
 
 class Column(StrEnum):
-    """What a column may hold, in the order that a new list would have."""
+    """The columns of a client list, in the order of the example file."""
 
     client = "client"
     contact = "contact"
@@ -29,9 +42,9 @@ class Column(StrEnum):
     notes = "notes"
 
 
-CountKnown = Callable[[Iterable[object]], int]  # as count_known, for another list's columns
+CountColumns = Callable[[Iterable[object]], int]  # how many of these cells name a column
 
-HEADER_WITHIN = 20  # lines; a title may stand above the header
+HEADER_WITHIN = 20  # rows; a title may be above the header
 REQUIRED = (Column.client, Column.contact, Column.email)
 
 SPANISH = {
@@ -54,7 +67,7 @@ SPANISH = {
     Column.notes: "notas",
 }
 
-# Other names that lists in the wild use for the same thing and for nothing else.
+# Other names that real lists use for the same column and for no other.
 ALSO = {
     "correo": Column.email,
     "correo electrónico": Column.email,
@@ -70,36 +83,137 @@ ALSO = {
 
 
 @lru_cache(maxsize=4096)
-def plain(text: str) -> str:
-    """Return `text` without case, accents, spaces and signs, as headers and labels are compared."""
+def normalized(text: str) -> str:
+    """Return `text` without case, accents, spaces and signs, so that names can be compared."""
     split = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in split if letter.isalnum())
 
 
 NAMES: dict[str, Column] = {
-    **{plain(column): column for column in Column},
-    **{plain(name): column for column, name in SPANISH.items()},
-    **{plain(name): column for name, column in ALSO.items()},
+    **{normalized(column): column for column in Column},
+    **{normalized(name): column for column, name in SPANISH.items()},
+    **{normalized(name): column for name, column in ALSO.items()},
 }
 
 
 def column_called(header: str) -> Column | None:
-    """Return the column that `header` names, or None when there is no such column."""
-    return NAMES.get(plain(header))
+    """Return the column of this name, or None when there is none."""
+    return NAMES.get(normalized(header))
 
 
-def count_known(cells: Iterable[object]) -> int:
-    """Return how many of `cells` name a column: how much they look like a header."""
+def count_columns(cells: Iterable[object]) -> int:
+    """Return how many of `cells` name a column of a client list."""
     return sum(isinstance(cell, str) and column_called(cell) is not None for cell in cells)
 
 
-def shown(column: Column) -> str:
+def both_names(column: Column) -> str:
     """Return both names of a column, as a message shows them: ``client / cliente``."""
     spanish = SPANISH[column]
     return column.value if spanish == column else f"{column} / {spanish}"
 
 
-def resembling(header: str) -> list[Column]:
+def similar_columns(header: str) -> list[Column]:
     """Return the columns whose names look most like `header`, best first, at most two."""
-    close = get_close_matches(plain(header), NAMES, n=4, cutoff=0.6)
+    close = get_close_matches(normalized(header), NAMES, n=4, cutoff=0.6)
     return list(dict.fromkeys(NAMES[name] for name in close))[:2]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns of a file in order; None where a name is missing or unknown."""
+
+    line: int
+    columns: list[Column | None]
+    names: list[str]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all required columns are there, so that rows can be read."""
+        return all(column in self.columns for column in REQUIRED)
+
+    def name_of(self, column: Column) -> str:
+        """Return a column's name as the file spells it."""
+        if column in self.columns:
+            return self.names[self.columns.index(column)]
+        return both_names(column)
+
+
+def find_header(rows: Iterator[RawRow]) -> tuple[Header, Iterator[RawRow]]:
+    """Return the header and the rows below it; raises Unreadable when there is none."""
+    best, below = find_header_row(rows, count_columns)
+    if not count_columns(best.cells):
+        raise Unreadable(_no_header_message(best), best.number)
+    names = header_names(best)
+    return Header(best.number, [column_called(name) for name in names], names), below
+
+
+def find_header_row(rows: Iterator[RawRow], count: CountColumns) -> tuple[RawRow, Iterator[RawRow]]:
+    """Return the first row with the most column names, and the rows below it.
+
+    Raises Unreadable when all rows are empty.
+    """
+    first = list(islice((row for row in rows if not row.is_empty), HEADER_WITHIN))
+    if not first:
+        raise Unreadable(_("The file is empty."))
+    best = max(first, key=lambda row: count(row.cells))
+    return best, chain(first[first.index(best) + 1 :], rows)
+
+
+def header_names(row: RawRow) -> list[str]:
+    """Return the names in a header row, without empty ones at its end."""
+    names = ["" if is_blank(cell) else shortened(cell) for cell in row.cells]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def check_header(header: Header, problems: Problems) -> None:
+    """Add a problem for each column that is unknown, comes twice or is missing."""
+    seen: dict[Column, str] = {}
+    for name, column in zip(header.names, header.columns, strict=True):
+        if not name:
+            continue
+        if column is None:
+            problems.add(Problem(_unknown_message(name), header.line, name))
+        elif column in seen:
+            reason = _(
+                "“%(one)s” and “%(other)s” are the same column. Leave one of them.",
+                one=seen[column],
+                other=name,
+            )
+            problems.add(Problem(reason, header.line, name))
+        else:
+            seen[column] = name
+    for column in REQUIRED:
+        if column not in seen:
+            reason = _("The column “%(column)s” is missing.", column=both_names(column))
+            problems.add(Problem(reason, header.line))
+
+
+def _unknown_message(name: str) -> str:
+    alike = similar_columns(name)
+    if alike:
+        return str(
+            _(
+                "This column is not known. Did you mean %(columns)s? Rename it, or remove it.",
+                columns=_(" or ").join(f"“{both_names(column)}”" for column in alike),
+            )
+        )
+    return str(
+        _(
+            "This column is not known. Remove it, or give it one of these names: %(columns)s.",
+            columns=", ".join(both_names(column) for column in Column),
+        )
+    )
+
+
+def _no_header_message(row: RawRow) -> str:
+    first = next((shortened(cell) for cell in row.cells if not is_blank(cell)), "")
+    return str(
+        _(
+            "The first line has to name the columns, and it begins with “%(first)s”. Needed are "
+            "%(columns)s.",
+            first=first,
+            columns=", ".join(f"“{both_names(column)}”" for column in REQUIRED),
+        )
+    )

@@ -1,6 +1,6 @@
-"""Read the client list out of an .xlsx workbook, row by row, holding no sheet in memory.
+"""Read the table in an .xlsx workbook row by row, without a whole sheet in memory.
 
-openpyxl does the reading; whatever it makes of a damaged file becomes one sentence.
+openpyxl reads it; whichever error it raises on a damaged file becomes one message.
 """
 
 import io
@@ -16,21 +16,19 @@ import openpyxl
 from flask_babel import gettext as _
 from openpyxl.workbook import Workbook
 
-from service.imports.rules.cells import Broken, Cell, Line, Percent, Table
-from service.imports.rules.columns import HEADER_WITHIN, CountKnown, count_known
-from service.imports.rules.problems import Unreadable
-from service.imports.rules.sniffing import damaged
+from service.imports.rules.columns import HEADER_WITHIN, CountColumns, count_columns
+from service.imports.rules.tables import BrokenCell, Cell, Percent, RawRow, Table, Unreadable
 
 log = logging.getLogger(__name__)
 warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
 
-WIDEST = 64  # columns; what stands further to the right is no client list
+WIDEST = 64  # columns; a client list has fewer
 LONGEST = 1_048_576  # rows, Excel's own limit
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s>]")
 
 
-def read_workbook(data: bytes, count: CountKnown = count_known) -> Table:
-    """Return the table on the sheet that has one; raises Unreadable when none or several have."""
+def read_workbook(data: bytes, count: CountColumns = count_columns) -> Table:
+    """Return the table on the one sheet that has a list; raises Unreadable for none or several."""
     values = _opened(data, data_only=True)
     sheets = [sheet for sheet in values.worksheets if sheet.sheet_state == "visible"]
     filled = [sheet for sheet in sheets if _looks_like_a_list(sheet, count) is not None]
@@ -48,40 +46,45 @@ def read_workbook(data: bytes, count: CountKnown = count_known) -> Table:
     sheet = lists[0]
     length = sheet.max_row or 0
     left_out = tuple(str(other.title) for other in filled if other is not sheet)
-    return Table(_lines(data, sheet), length, left_out, values.epoch)
+    return Table(_raw_rows(data, sheet), length, left_out, values.epoch)
+
+
+def damaged_message() -> str:
+    """Return the message that a workbook cannot be opened."""
+    return str(_("The workbook is damaged and cannot be read. Save it again in Excel and retry."))
 
 
 @contextmanager
-def _damage_told(line: int | None = None) -> Iterator[None]:
-    """Turn whatever openpyxl, zipfile or expat stumble on into the one sentence that helps."""
+def _damage_as_unreadable(line: int | None = None) -> Iterator[None]:
+    """Turn any error of openpyxl, zipfile or expat into Unreadable."""
     try:
         yield
-    except Exception as error:  # any: each of them has its own, and none documents them all
+    except Exception as error:  # each of them has its own errors, and documents few
         log.warning("workbook_damaged error=%r", error)
-        raise Unreadable(damaged(), line) from error
+        raise Unreadable(damaged_message(), line) from error
 
 
 def _opened(data: bytes, *, data_only: bool) -> Workbook:
-    with _damage_told():
+    with _damage_as_unreadable():
         return openpyxl.load_workbook(
             io.BytesIO(data), read_only=True, data_only=data_only, keep_links=False
         )
 
 
 def _rows(sheet: Any) -> Iterator[Sequence[Any]]:
-    """Give every row of `sheet`, believing none of the dimensions that it claims to have."""
+    """Yield every row of `sheet`, ignoring the dimensions that the file declares."""
     sheet.reset_dimensions()
     rows = sheet.iter_rows(max_col=WIDEST)
     for number in range(1, LONGEST + 1):
-        with _damage_told(number):
+        with _damage_as_unreadable(number):
             row = next(rows, None)
         if row is None:
             return
         yield row
 
 
-def _looks_like_a_list(sheet: Any, count: CountKnown) -> bool | None:
-    """Say whether a sheet's first rows hold a header; None when the sheet is empty."""
+def _looks_like_a_list(sheet: Any, count: CountColumns) -> bool | None:
+    """Return whether the first rows hold a header; None when they are empty."""
     is_filled = False
     for row in islice(_rows(sheet), HEADER_WITHIN):
         values = [cell.value for cell in row]
@@ -91,7 +94,7 @@ def _looks_like_a_list(sheet: Any, count: CountKnown) -> bool | None:
     return False if is_filled else None
 
 
-def _lines(data: bytes, sheet: Any) -> Iterator[Line]:
+def _raw_rows(data: bytes, sheet: Any) -> Iterator[RawRow]:
     formulas = _formulas(data, sheet)
     for number, (row, typed) in enumerate(zip_longest(_rows(sheet), formulas, fillvalue=()), 1):
         if typed:
@@ -101,12 +104,12 @@ def _lines(data: bytes, sheet: Any) -> Iterator[Line]:
         while cells and cells[-1] is None:
             cells.pop()
         if cells:
-            yield Line(number, cells)
+            yield RawRow(number, cells)
 
 
 def _formulas(data: bytes, sheet: Any) -> Iterator[Sequence[Any]]:
-    """Give the rows of `sheet` as typed, formulas included; nothing when it has no formula."""
-    with _damage_told(), sheet._get_source() as source:
+    """Yield the rows of `sheet` with their formulas; nothing when it has no formula."""
+    with _damage_as_unreadable(), sheet._get_source() as source:
         has_formula = _holds_formula(source)
     if not has_formula:
         return
@@ -124,11 +127,11 @@ def _holds_formula(source: Any) -> bool:
 
 
 def _computed(cell: Any, formula: Any) -> Cell:
-    """Return the value that Excel computed; a formula never computed has none, and says so."""
+    """Return the value that Excel computed; a BrokenCell for a formula never computed."""
     if formula.data_type != "f" or cell.value is not None or cell.data_type != "n":
         return _cell(cell)
     typed = str(getattr(formula.value, "text", formula.value))
-    return Broken(
+    return BrokenCell(
         typed,
         _(
             "This formula has no computed value. Open the workbook in Excel and save it, or paste "
@@ -140,7 +143,7 @@ def _computed(cell: Any, formula: Any) -> Cell:
 def _cell(cell: Any) -> Cell:
     value: Cell = cell.value
     if cell.data_type == "e" and isinstance(value, str):
-        return Broken(value, _("The cell shows an error of Excel. Put it right there first."))
+        return BrokenCell(value, _("The cell shows an error of Excel. Put it right there first."))
     if isinstance(value, str) and "_x000D_" in value:
         return value.replace("_x000D_\n", "\n").replace("_x000D_", "\n")
     if isinstance(value, int | float) and value and "%" in (cell.number_format or ""):

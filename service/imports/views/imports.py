@@ -1,4 +1,4 @@
-"""Import a client list: upload it, see what it comes to, confirm."""
+"""Import a client list: upload it, look at what it changes, confirm."""
 
 import csv
 import io
@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from forms.imports import ConfirmForm, SinceForm, UploadForm
 from service.extensions import db
 from service.imports import actions as imports
+from service.imports import queries
 from service.imports.actions import Plan
 from service.imports.actions.uploads import Upload
 from service.imports.rules import MOST_BYTES, Reading, read_file, too_large
@@ -55,14 +56,14 @@ def index() -> str:
 @blueprint.post("")
 @requires(Role.member)
 def upload() -> Page:
-    """Keep the file and lead to its preview."""
+    """Keep the file and redirect to its preview."""
     return uploads.keep(UploadForm(), _ask, MOST_BYTES, too_large)
 
 
 @blueprint.get("/example.csv")
 @requires(Role.viewer)
 def example() -> Response:
-    """Give a list to fill in, with the columns in the reader's language."""
+    """Send an empty list with the columns in the reader's language."""
     spanish = select_language() == "es"
     made = io.StringIO()
     writer = csv.writer(made, delimiter=";" if spanish else ",", lineterminator="\r\n")
@@ -78,7 +79,7 @@ def example() -> Response:
 @blueprint.get("/<key>")
 @requires(Role.member)
 def show(key: str) -> Page:
-    """Show what the list comes to, line by line what is wrong, and who would get mail."""
+    """Show what importing the list changes, what is wrong in it, and who would get mail."""
     kept = uploads.find(key)
     if kept is None:
         return _gone()
@@ -91,7 +92,7 @@ def show(key: str) -> Page:
 @blueprint.post("/<key>")
 @requires(Role.member)
 def confirm(key: str) -> Page:
-    """Import the list, if it still comes to what was shown."""
+    """Import the list, if that still changes what was shown."""
     kept = uploads.find(key)
     form = ConfirmForm()
     if kept is None or not form.validate():
@@ -105,15 +106,15 @@ def confirm(key: str) -> Page:
     )
     if done is None:
         return redirect(url_for(".show", key=key, since=since), 303)
-    flash(_said(done), "success")
+    flash(_done_message(done), "success")
     where = "departures.index" if done.departures.created else "clients.index"
     return redirect(url_for(where), 303)
 
 
 def _read(kept: Upload) -> Reading:
-    known = imports.known()
+    references = queries.references()
     db.session.rollback()  # others may write while the file is read
-    return read_file(kept.path, known)
+    return read_file(kept.path, references)
 
 
 def _ask(form: UploadForm) -> str:
@@ -150,7 +151,7 @@ def _gone() -> tuple[str, int]:
     return render_template("provider/imports/gone.html"), 410
 
 
-def _said(done: Plan) -> str:
+def _done_message(done: Plan) -> str:
     clients = ngettext("%(num)d new client", "%(num)d new clients", done.clients.created)
     departures = ngettext(
         "%(num)d new departure", "%(num)d new departures", done.departures.created

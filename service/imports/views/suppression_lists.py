@@ -1,4 +1,4 @@
-"""Bring a list of those who get no mail in: upload it, see what it comes to, confirm."""
+"""Import a list of addresses that get no mail: upload it, look at what it changes, confirm."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import ngettext
@@ -30,14 +30,14 @@ def index() -> str:
 @blueprint.post("")
 @requires(Role.member)
 def upload() -> Page:
-    """Keep the file and lead to its preview."""
+    """Keep the file and redirect to its preview."""
     return uploads.keep(UploadForm(), _ask, reading.MOST_BYTES, reading.too_large)
 
 
 @blueprint.get("/<key>")
 @requires(Role.member)
 def show(key: str) -> Page:
-    """Show what the list comes to, and line by line what is wrong."""
+    """Show what importing the list changes, and what is wrong in it."""
     kept = uploads.find(key)
     if kept is None:
         return _gone()
@@ -51,7 +51,7 @@ def show(key: str) -> Page:
 @blueprint.post("/<key>")
 @requires(Role.member)
 def confirm(key: str) -> Page:
-    """Import the list, if it still comes to what was shown."""
+    """Import the list, if that still changes what was shown."""
     kept = uploads.find(key)
     form = ConfirmForm()
     if kept is None or not form.validate():
@@ -63,10 +63,10 @@ def confirm(key: str) -> Page:
     )
     if done is None:
         return redirect(url_for(".show", key=key), 303)
-    said = ngettext(
+    message = ngettext(
         "%(num)d entry is new on the list.", "%(num)d are new on the list.", len(done.rows)
     )
-    flash(said, "success")
+    flash(message, "success")
     return redirect(url_for("suppressions.index"), 303)
 
 

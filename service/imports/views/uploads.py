@@ -1,4 +1,4 @@
-"""A list on its way in: kept, shown, confirmed or gone. What the pages of both kinds share."""
+"""Keep, find and carry out an uploaded list: what the pages of both kinds of list share."""
 
 import io
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Done = TypeVar("Done", Plan, ListPlan)
 def keep(
     form: FlaskForm, ask: Callable[[Any], str], most_bytes: int, too_large: Callable[[int], str]
 ) -> Page:
-    """Keep the file of `form` and lead to its preview, or `ask` again and say what is wrong."""
+    """Keep the file of `form` and redirect to its preview, or `ask` again with what is wrong."""
     if not form.validate():
         return ask(form), 422
     file = form["file"].data
@@ -40,12 +40,12 @@ def keep(
 
 
 def find(key: str) -> Upload | None:
-    """Return the list that was kept under `key`, unless it is gone."""
+    """Return the upload `key`, or None when it is gone."""
     return uploads.find(_directory(), key, now())
 
 
 def carry_out(kept: Upload, act: Callable[[], Done], shown: str | None) -> Done | None:
-    """Commit what `act` does if it is what was shown; else say why not, and change nothing."""
+    """Commit what `act` does if it is what was shown; else flash why not and return None."""
     try:
         done = act()
         if done.summary != shown:
@@ -60,5 +60,5 @@ def carry_out(kept: Upload, act: Callable[[], Done], shown: str | None) -> Done 
 
 
 def _directory() -> Path:
-    """Return where lists of both kinds lie; those of yesterday go whichever comes next."""
+    """Return the folder of uploads of both kinds."""
     return settings().data_dir / uploads.FOLDER

@@ -1,0 +1,213 @@
+"""Import clients and suppressions from the command line, and export suppressions.
+
+What is wrong in a file goes to stderr, row by row.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import click
+from flask.cli import with_appcontext
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from service.clock import now
+from service.consent.queries import table
+from service.current import company
+from service.errors import Refused
+from service.exports import FORMATS
+from service.exports.files import opened, progress
+from service.extensions import db
+from service.imports import actions as imports
+from service.imports import queries
+from service.imports.actions import Plan
+from service.imports.actions import suppressions as lists
+from service.imports.rules import Problems, read_file
+from service.imports.rules import suppressions as suppression_rules
+from service.imports.rules.tables import BadValue, RawRow
+from service.imports.rules.values import read_date
+from service.labels import reason_of_suppression
+
+
+@click.group("clients")
+def clients_group() -> None:
+    """Clients and their departures."""
+
+
+def a_day(_context: click.Context, _option: click.Parameter, text: str | None) -> date | None:
+    """Return the date in `text`, as lists write it; the command ends with 2 for other texts."""
+    try:
+        return read_date(text) if text else None
+    except BadValue:
+        raise click.BadParameter(f"{text!r} is no date such as 2026-11-22") from None
+
+
+@clients_group.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what would change and who would get mail.")
+@click.option(
+    "--start-protocol-since",
+    "since",
+    metavar="DATE",
+    callback=a_day,
+    help="Start the protocol of departures that ended since this day (default: 30 days ago).",
+)
+@with_appcontext
+def import_clients(file: Path, dry_run: bool, since: date | None) -> None:
+    """Import clients and departures from a CSV or .xlsx FILE, whole or not at all.
+
+    Example: flask --app wsgi clients import clientes.csv --dry-run
+    """
+    references = queries.references()
+    db.session.rollback()  # others may write while the file is read
+    reading = read_file(file, references, _with_progress_bar)
+    if dry_run:
+        found = imports.plan(reading, protocol_since=since)
+        _end_if_refused(file, reading.problems)
+        _print_plan(file, found)
+        for start in found.starts:
+            end = start.end_on.isoformat() if start.end_on else "-"
+            click.echo(f"  {end}  {start.client}  {start.service}  {start.contact} <{start.email}>")
+        click.echo(_("Nothing was changed: this was a rehearsal."))
+        return
+    try:
+        source = _("import: %(file)s", file=file.name)
+        done = imports.carry_out(reading, protocol_since=since, source=source)
+    except Refused as refusal:
+        db.session.rollback()
+        _end_if_refused(file, reading.problems)
+        raise click.ClickException(str(refusal)) from None
+    db.session.commit()
+    _print_plan(file, done)
+
+
+def _with_progress_bar(rows: Iterator[RawRow], length: int) -> Iterator[RawRow]:
+    """Yield the rows; on a terminal, show a progress bar once reading takes over a second."""
+    if not sys.stderr.isatty():
+        yield from rows
+        return
+    began = time.monotonic()
+    bar = click.progressbar(length=length, file=sys.stderr)
+    is_shown = False
+    for row in rows:
+        if is_shown or time.monotonic() - began > 1:
+            is_shown = True
+            bar.update(row.number - bar.pos)
+        yield row
+    if is_shown:
+        bar.finish()
+        bar.render_finish()
+
+
+def _end_if_refused(file: Path, problems: Problems) -> None:
+    """List the problems of the file and end the command with 1, if there are any."""
+    if problems:
+        _list_problems(file, problems)
+        raise click.ClickException(
+            _("Nothing was imported: something in the list has to be put right first.")
+        )
+
+
+def _print_plan(file: Path, found: Plan) -> None:
+    _list_problems(file, found.reading.warnings)
+    for name, count in (
+        (_("Clients"), found.clients),
+        (_("Contacts"), found.contacts),
+        (_("Departures"), found.departures),
+    ):
+        counted = _(
+            "%(created)s created, %(updated)s updated, %(unchanged)s unchanged",
+            created=count.created,
+            updated=count.updated,
+            unchanged=count.unchanged,
+        )
+        click.echo(f"{name}: {counted}")
+    if found.history:
+        click.echo(
+            ngettext(
+                "%(num)d departure is history and gets no mail.",
+                "%(num)d departures are history and get no mail.",
+                found.history,
+            )
+        )
+    click.echo(found.who_gets_mail)
+
+
+def _list_problems(file: Path, problems: Problems) -> None:
+    """Write each problem to stderr: the file, the line, what was typed and why it is wrong."""
+    for problem in problems:
+        line = f"{problem.line}: " if problem.line else " "
+        column = f"{problem.column}: " if problem.column else ""
+        typed = f"“{problem.typed}”: " if problem.typed else ""
+        click.echo(f"{file.name}:{line}{column}{typed}{problem.reason}", err=True)
+    if problems.more:
+        click.echo(_("… and %(count)s more.", count=problems.more), err=True)
+
+
+@click.group("suppressions")
+def suppressions_group() -> None:
+    """Who gets no mail: the list of suppressed addresses."""
+
+
+@suppressions_group.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@with_appcontext
+def import_suppressions(file: Path, dry_run: bool) -> None:
+    """Put the addresses of a CSV or .xlsx FILE on the list, whole or not at all.
+
+    Its columns are email, and if you like reason, scope, date and note; or it is an export of
+    Mailchimp (unsubscribed, cleaned) or Delighted (unsubscribed, bounced).
+
+    \b
+    Example: flask --app wsgi suppressions import unsubscribed.csv --dry-run
+    """
+    zone = company().zone
+    db.session.rollback()  # others may write while the file is read
+    reading = suppression_rules.read_file(file, zone, now(), _with_progress_bar)
+    if dry_run:
+        found = lists.plan(reading, file=file.name)
+        _end_if_refused(file, reading.problems)
+        _print_list_plan(file, found)
+        click.echo(_("Nothing was changed: this was a rehearsal."))
+        return
+    try:
+        done = lists.carry_out(reading, file=file.name)
+    except Refused as refusal:
+        db.session.rollback()
+        _end_if_refused(file, reading.problems)
+        raise click.ClickException(str(refusal)) from None
+    db.session.commit()
+    _print_list_plan(file, done)
+
+
+@suppressions_group.command()
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write it. Default: standard output.",
+)
+def export(out: Path | None) -> None:
+    """Write the whole list as CSV; `suppressions import` reads it back.
+
+    \b
+    Example: flask --app wsgi suppressions export --out no-mail.csv
+    """
+    with opened(out) as file, progress(table(company().zone), "Addresses") as watched_table:
+        FORMATS["csv"].write(watched_table, file)
+
+
+def _print_list_plan(file: Path, found: lists.Plan) -> None:
+    _list_problems(file, found.reading.warnings)
+    for reason, count in found.by_reason.items():
+        click.echo(f"{reason_of_suppression(reason)}: {count}")
+    message = _(
+        "%(new)s new, %(unchanged)s on the list already; %(contacts)s contacts of yours among them",
+        new=len(found.rows),
+        unchanged=found.unchanged,
+        contacts=found.contacts,
+    )
+    click.echo(message)
