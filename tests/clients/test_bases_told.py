@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from service.clients.queries import bases
+from service.clients import queries as clients
 from service.mail.policy.legal_basis import last_day
 from service.models import Contact
 from tests import builders
@@ -26,10 +26,10 @@ def test_those_are_listed_whose_last_day_comes_within_sixty_days(session, months
         heard = datetime.combine(around, datetime.min.time(), UTC)
         builders.a_contact(client=client, left_on=date(2010, 1, 1), interacted_at=heard)
 
-    found = set(session.scalars(select(Contact).where(bases.is_ending(company, NOW))))
+    found = set(session.scalars(select(Contact).where(clients.basis_is_ending(company, NOW))))
 
     for contact in client.contacts:
-        is_near = TODAY <= last_day(contact, company) <= TODAY + bases.SOON
+        is_near = TODAY <= last_day(contact, company) <= TODAY + clients.SOON
         assert (contact in found) is is_near, (contact.left_on, last_day(contact, company))
 
 
@@ -53,13 +53,13 @@ def ending(session):
 )
 def test_nobody_is_listed_to_whom_the_end_makes_no_difference(ending, more):
     contact, company = ending
-    assert bases.count_ending(company, NOW) == 1
+    assert clients.count_ending_bases(company, NOW) == 1
     for name, value in more.items():
         setattr(contact, name, value)
-    assert bases.count_ending(company, NOW) == 0
+    assert clients.count_ending_bases(company, NOW) == 0
 
 
 def test_sample_data_is_not_counted(ending):
     contact, company = ending
     contact.client.is_sample = True
-    assert bases.count_ending(company, NOW) == 0
+    assert clients.count_ending_bases(company, NOW) == 0

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import event
 
-from service.clients.queries import clients
+from service.clients import queries as clients
 from service.clock import now
 from service.departures.queries import departures
 from service.departures.queries.departures import Query

@@ -7,8 +7,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.clients import ClientForm, ContactForm
+from service.clients import queries as clients
 from service.clients.actions import clients as actions
-from service.clients.queries import clients
 from service.errors import Refused
 from service.extensions import db
 from service.models import Client, Contact, Role, TeamMember

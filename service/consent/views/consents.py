@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.consents import ConsentForm
-from service.clients.queries import bases
+from service.clients import queries as clients
 from service.clients.views.clients import the_contact
 from service.clock import local_moment, now, today
 from service.consent.actions import consents as actions
@@ -86,12 +86,12 @@ def _said(form: ConsentForm) -> Elsewhere:
 
 def _page(contact: Contact, form: ConsentForm) -> str:
     company, moment = current_company(), now()
-    consents = bases.consents_of(contact)
+    consents = clients.consents_of(contact)
     return render_template(
         "provider/consent/consents/show.html",
         contact=contact,
         form=form,
-        lines=bases.lines(contact, consents, company, moment),
+        lines=clients.purposes_of(contact, consents, company, moment),
         consents=consents,
         last_day=last_day(contact, company),
         today=today(company.time_zone),

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from forms.departures import EditForm, RecordForm
 from forms.talk_requests import EndForm
 from forms.texts import tidied
-from service.clients.queries import clients
+from service.clients import queries as clients
 from service.clock import now
 from service.departures.actions import departures as actions
 from service.departures.actions import returns

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.returns import ReturnForm
-from service.clients.queries import clients
+from service.clients import queries as clients
 from service.clock import today
 from service.departures.actions import returns as actions
 from service.departures.actions.returns import Facts

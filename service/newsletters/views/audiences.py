@@ -5,7 +5,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.newsletters import AudienceForm
-from service.clients.queries import clients
+from service.clients import queries as clients
 from service.errors import Conflict
 from service.extensions import db
 from service.labels import label

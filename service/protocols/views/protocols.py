@@ -6,7 +6,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from forms.protocols import DeleteForm, NewForm, RulesForm
-from service.clients.queries import clients
+from service.clients import queries as clients
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.models import Protocol, Reason, Role

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
-from service.clients.queries import bases
+from service.clients import queries as clients
 from service.clock import local_moment
 from service.current import company
 from service.extensions import db
@@ -137,7 +137,7 @@ def today(now: datetime) -> Today:
         _count(Enrolment.state == EnrolmentState.active),
         _is_there(select(Client.id)),
         _is_there(select(Departure.id).join(Client, Client.id == Departure.client_id)),
-        bases.count_ending(company(), now),
+        clients.count_ending_bases(company(), now),
     )
 
 
