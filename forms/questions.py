@@ -1,4 +1,4 @@
-"""A question of the provider's own: its kind, and its words in each language."""
+"""The form of a custom question: its kind, its text and its options in each language."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ MOST = 20  # entries of a list
 
 
 class QuestionForm(FlaskForm):
-    """The kind; `made_for` adds the words in each language, the first of which is needed."""
+    """The kind; `question_form` adds text and options in each language, the first one required."""
 
     languages: tuple[str, ...] = ()
 
@@ -34,14 +34,14 @@ class QuestionForm(FlaskForm):
     )
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Validate field by field, then the languages against one another."""
+        """Validate each field, then compare the languages."""
         is_valid = bool(super().validate(extra_validators))
         first, *others = self.languages
         if not self[f"text_{first}"].data:
-            self._complain(f"text_{first}", gettext("Write the question."))
+            self._add_error(f"text_{first}", gettext("Write the question."))
         for language in self.languages:
             if len(self[f"text_{language}"].data or "") > LONGEST:
-                self._complain(
+                self._add_error(
                     f"text_{language}",
                     gettext("Shorten it to %(most)s characters.", most=LONGEST),
                 )
@@ -51,13 +51,13 @@ class QuestionForm(FlaskForm):
 
     @property
     def text(self) -> dict[str, str]:
-        """The question in each language that has it."""
-        words = {language: self[f"text_{language}"].data or "" for language in self.languages}
-        return {language: text for language, text in words.items() if text}
+        """The text of the question in each language that has one."""
+        texts = {language: self[f"text_{language}"].data or "" for language in self.languages}
+        return {language: text for language, text in texts.items() if text}
 
     @property
     def options(self) -> dict[str, list[str]]:
-        """The list in each language that has it; none for a question without a list."""
+        """The options in each language that has them; empty for a kind without options."""
         if self.kind.data not in WITH_OPTIONS:
             return {}
         lists = {language: self._entries(language) for language in self.languages}
@@ -70,15 +70,15 @@ class QuestionForm(FlaskForm):
     def _check_options(self, first: str, others: Sequence[str]) -> None:
         entries = self._entries(first)
         if len(entries) < 2:
-            self._complain(f"options_{first}", gettext("Write at least two, one on each line."))
+            self._add_error(f"options_{first}", gettext("Write at least two, one on each line."))
         elif len(entries) > MOST:
-            self._complain(f"options_{first}", gettext("Write %(most)s at most.", most=MOST))
+            self._add_error(f"options_{first}", gettext("Write %(most)s at most.", most=MOST))
         for language in self.languages:
             self._check_entries(language)
         for language in others:
             count = len(self._entries(language))
             if count and count != len(entries):
-                self._complain(
+                self._add_error(
                     f"options_{language}",
                     ngettext(
                         "Write as many as above, in the same order: here is %(num)d.",
@@ -90,18 +90,18 @@ class QuestionForm(FlaskForm):
     def _check_entries(self, language: str) -> None:
         entries = self._entries(language)
         if len({entry.casefold() for entry in entries}) < len(entries):
-            self._complain(f"options_{language}", gettext("One of them is there twice."))
+            self._add_error(f"options_{language}", gettext("One of them is there twice."))
         if any(len(entry) > LONGEST for entry in entries):
-            self._complain(
+            self._add_error(
                 f"options_{language}", gettext("Shorten it to %(most)s characters.", most=LONGEST)
             )
 
-    def _complain(self, name: str, words: str) -> None:
-        self[name].errors = [*self[name].errors, words]
+    def _add_error(self, name: str, message: str) -> None:
+        self[name].errors = [*self[name].errors, message]
 
 
-def made_for(languages: Mapping[str, str]) -> type[QuestionForm]:
-    """Return the form for `languages`: code and name, the one that is needed first."""
+def question_form(languages: Mapping[str, str]) -> type[QuestionForm]:
+    """Return the class of the form for `languages`: names by code, the required one first."""
     fields: dict[str, Any] = {"languages": tuple(languages)}
     for code, name in languages.items():
         fields[f"text_{code}"] = StringField(

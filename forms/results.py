@@ -1,4 +1,4 @@
-"""The filters of the results: a period and a service, read from the address."""
+"""The form of the results' filters: a period and a service, read from the address."""
 
 from flask_babel import lazy_gettext as _l
 from wtforms import Form, SelectField
@@ -8,7 +8,7 @@ from forms.fields import DayField
 
 
 class ResultsForm(Form):
-    """Which departures the results are about; every part may be left open."""
+    """The departures that the results count; each filter is optional."""
 
     since = DayField(_l("Ended from"))
     until = DayField(_l("Ended until"))

@@ -1,6 +1,6 @@
-"""The survey: the core questions, and a form that adds the provider's own to them.
+"""The form of the survey: the core questions, and the custom ones of the company.
 
-Only the score is asked for, and only when the answer is sent; a partial one may lack it too.
+Only the score is required, and only to send the response; a partial one may lack it too.
 """
 
 import re
@@ -41,8 +41,8 @@ REASONS = {
 }
 
 
-class OwnQuestion(NamedTuple):
-    """A question of the provider's own, in the language of the page."""
+class CustomQuestion(NamedTuple):
+    """A custom question, in the language of the page."""
 
     id: int
     kind: str  # text, scale, one or many
@@ -56,19 +56,19 @@ class OwnQuestion(NamedTuple):
 
 
 def offered(field: Any) -> list[str]:
-    """Return the values that a field of squares or lines offers."""
+    """Return the values of the choices of `field`."""
     return [choice.value for choice in field.choices]
 
 
 class ScaleField(RadioField):
-    """Squares to press. Takes the digits that we offered and no other spelling of a number."""
+    """A scale of numbers. Accepts exactly the digits offered, no other spelling of a number."""
 
     def __init__(self, label: Any, numbers: Sequence[str], **more: Any) -> None:
         choices = [SelectChoice(number) for number in numbers]
         super().__init__(label, [Optional()], choices=choices, **more)
 
     def pre_validate(self, form: Any) -> None:
-        """Name the numbers there are, when another came."""
+        """Refuse a number that was not offered."""
         numbers = offered(self)
         if self.data and self.data not in numbers:
             raise ValidationError(
@@ -79,40 +79,40 @@ class ScaleField(RadioField):
 
     @property
     def number(self) -> int | None:
-        """The number chosen, if it is one of those offered."""
+        """The number chosen; None when it is none of those offered."""
         return int(self.data) if self.data in offered(self) else None
 
 
 class ChoiceField(RadioField):
-    """One of a list, by its place in it."""
+    """One option of a list, by its index."""
 
     def pre_validate(self, form: Any) -> None:
-        """Ask for one of the list, when something else came."""
+        """Refuse an option that was not offered."""
         if self.data and self.data not in offered(self):
             raise ValidationError(gettext("Choose one of the list."))
 
 
 class ChoicesField(SelectMultipleField):
-    """Any of a list, as large lines to tick."""
+    """Any options of a list, as a checkbox each."""
 
     widget = ListWidget(prefix_label=False)
     option_widget = CheckboxInput()
 
     def pre_validate(self, form: Any) -> None:
-        """Ask for entries of the list, when something else came."""
+        """Refuse options that were not offered."""
         if set(self.data or ()) - set(offered(self)):
             raise ValidationError(gettext("Choose from the list."))
 
 
-class WordsField(TextAreaField):
-    """Free words: tidied, and short enough to be read."""
+class FreeTextField(TextAreaField):
+    """Free text: tidied, and at most LONGEST characters."""
 
     def __init__(self, label: Any = None, **more: Any) -> None:
         more.setdefault("render_kw", {"rows": 3})
         super().__init__(label, [Optional()], filters=[tidied], **more)
 
     def pre_validate(self, form: Any) -> None:
-        """Say how much is too much; nothing is cut off."""
+        """Refuse a text that is too long, and say by how much; nothing is cut off."""
         length = len(self.data or "")
         if length > LONGEST:
             raise ValidationError(
@@ -125,9 +125,9 @@ class WordsField(TextAreaField):
 
 
 class SurveyForm(Form):
-    """The core questions, in the order of the page. `made_for` adds the provider's own."""
+    """The core questions, in the order of the page; `survey_form` adds the custom ones."""
 
-    own: tuple[OwnQuestion, ...] = ()
+    custom: tuple[CustomQuestion, ...] = ()
 
     score = ScaleField(_l("How likely are you to recommend us to somebody you know?"), TEN)
     satisfaction = ScaleField(_l("How satisfied are you with our work, all in all?"), FIVE)
@@ -137,19 +137,19 @@ class SurveyForm(Form):
         choices=[SelectChoice(code, label) for code, label in REASONS.items()],
         description=_l("More than one may apply."),
     )
-    valued_most = WordsField(_l("What did you value most?"))
-    to_improve = WordsField(_l("What could we do better?"))
+    valued_most = FreeTextField(_l("What did you value most?"))
+    to_improve = FreeTextField(_l("What could we do better?"))
     return_likelihood = ScaleField(_l("How likely is it that we work together again one day?"), TEN)
-    comment = WordsField(_l("Is there anything else you want to tell us?"))
+    comment = FreeTextField(_l("Is there anything else you want to tell us?"))
     keep_in_touch = BooleanField(
         _l("Yes, write to me now and then"),
         false_values=(False, "false", "", "0", "no", "off"),
         description=_l("A few mails a year, from a person. One press ends them."),
     )
-    version = HiddenField()  # of the response that was on the page
+    version = HiddenField()  # of the response shown on the page
 
     def validate_to(self, *, send: bool) -> bool:
-        """Validate; sending asks for the score, saving for nothing."""
+        """Validate the form; sending requires the score, saving requires nothing."""
         is_valid: bool = self.validate()
         if send and not self.score.data:
             self.score.errors = [gettext("Choose a number from 0 to 10: it is all we need.")]
@@ -157,17 +157,17 @@ class SurveyForm(Form):
 
     @property
     def version_seen(self) -> int | None:
-        """The version that was on the page, if it says one."""
+        """The version of the response shown on the page; None when the form names none."""
         seen = self.version.data or ""
         return int(seen) if re.fullmatch(r"[0-9]{1,9}", seen) else None
 
     @property
-    def own_fields(self) -> list[Field]:
-        """The fields of the provider's own questions, in order."""
-        return [self[question.name] for question in self.own]
+    def custom_fields(self) -> list[Field]:
+        """The fields of the custom questions, in order."""
+        return [self[question.name] for question in self.custom]
 
-    def own_value(self, question: OwnQuestion) -> Any:
-        """Return the answer to an own question as it is stored; None when there is none."""
+    def stored_value(self, question: CustomQuestion) -> Any:
+        """Return the answer to a custom question as `Answer.value` stores it; None without one."""
         field = self[question.name]
         if isinstance(field, ScaleField):
             return field.number
@@ -178,8 +178,8 @@ class SurveyForm(Form):
         return field.data or None
 
 
-def own_data(question: OwnQuestion, value: Any) -> Any:
-    """Return a stored answer as its field holds it; the way back from `own_value`."""
+def field_data(question: CustomQuestion, value: Any) -> Any:
+    """Return the data of a question's field for a stored value; the inverse of `stored_value`."""
     places = [str(place) for place in value] if isinstance(value, list) else []
     if question.kind == "one":
         return places[0] if places else None
@@ -188,13 +188,13 @@ def own_data(question: OwnQuestion, value: Any) -> Any:
     return None if value is None else str(value)
 
 
-def made_for(own: Sequence[OwnQuestion]) -> type[SurveyForm]:
-    """Return the survey's form with the provider's own questions."""
-    fields: Mapping[str, Any] = {question.name: _own_field(question) for question in own}
-    return type("SurveyFormWithOwn", (SurveyForm,), {"own": tuple(own), **fields})
+def survey_form(custom: Sequence[CustomQuestion]) -> type[SurveyForm]:
+    """Return the class of the survey's form with the custom questions."""
+    fields: Mapping[str, Any] = {question.name: _field_for(question) for question in custom}
+    return type("SurveyFormWithCustom", (SurveyForm,), {"custom": tuple(custom), **fields})
 
 
-def _own_field(question: OwnQuestion) -> Any:
+def _field_for(question: CustomQuestion) -> Any:
     places = [SelectChoice(str(at), option) for at, option in enumerate(question.options)]
     if question.kind == "scale":
         return ScaleField(question.text, TEN)
@@ -202,4 +202,4 @@ def _own_field(question: OwnQuestion) -> Any:
         return ChoiceField(question.text, [Optional()], choices=places)
     if question.kind == "many":
         return ChoicesField(question.text, choices=places)
-    return WordsField(question.text)
+    return FreeTextField(question.text)

@@ -1,4 +1,4 @@
-"""The testimonial: the contact's words, how to sign them, and each permission apart."""
+"""The forms of a testimonial: the contact's quote, signature and permissions; a shorter version."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ PERMISSIONS = ("publish_website", "publish_brochure", "publish_social")
 
 
 class TestimonialForm(Form):
-    """What a contact writes. The labels of the permissions are the wording of the consent."""
+    """The contact's quote. The label of a permission is the wording that its consent records."""
 
     __test__ = False
 
@@ -30,12 +30,12 @@ class TestimonialForm(Form):
 
     @property
     def wordings(self) -> Mapping[str, str]:
-        """What each permission said, in the language of the page."""
+        """The wording of each permission, in the language of the page."""
         return {name: str(self[name].label.text) for name in PERMISSIONS}
 
 
 class ShorteningForm(Form):
-    """The provider's shorter version of a quote."""
+    """The team's shorter version of a quote."""
 
     edited_quote = TextAreaField(
         _l("Shorter version"),

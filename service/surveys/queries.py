@@ -1,26 +1,29 @@
-"""What the survey's page has to know, in one statement. Reads only."""
+"""Read what the survey's pages show: the survey behind a link, the questions, the invitations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from service.database import reading
 from service.extensions import db
 from service.models import (
+    Answer,
     Company,
     Contact,
     Departure,
     Invitation,
     InvitationKind,
     Question,
+    Recovery,
     Response,
     Stage,
     TeamMember,
 )
 from service.models.companies import DEFAULT_ACCENT
+from service.protocols.rules.situations import names_no_quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class PublicCompany:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """One contact's survey, as far as a page may show it to whoever holds the link."""
+    """The survey of one contact, as far as a page may show it to whoever holds the link."""
 
     closes_at: datetime
     revoked_at: datetime | None
@@ -45,16 +48,16 @@ class Survey:
     company: PublicCompany
     has_response: bool
     submitted_at: datetime | None
-    questions: tuple[Question, ...]  # the provider's own that are on, in order; not in any session
+    questions: tuple[Question, ...]  # the custom ones switched on, in order; in no session
 
     def is_open(self, at: datetime) -> bool:
-        """Say whether it can still be answered at `at`."""
+        """Return whether the survey can still be answered at `at`."""
         return self.revoked_at is None and at < self.closes_at
 
 
-# Tables, constants and a connection of its own, not models and a session: this is what a thousand
-# phones ask in a minute. One row for each of the own questions that are on, or one without.
-_invitations, _departures, _contacts, _providers, _responses, _companies, _questions = (
+# Tables, constant statements and a separate connection instead of models and a session, because a
+# thousand phones run this in a minute. One row for each custom question switched on, or one row.
+_invitations, _departures, _contacts, _members, _responses, _companies, _questions = (
     model.__table__
     for model in (Invitation, Departure, Contact, TeamMember, Response, Company, Question)
 )
@@ -65,7 +68,7 @@ _SURVEY = (
         _invitations.c.revoked_at,
         _departures.c.stage,
         _contacts.c.language,
-        _providers.c.name.label("responsible"),
+        _members.c.name.label("responsible"),
         _responses.c.id.label("response_id"),
         _responses.c.submitted_at,
         _companies.c.name,
@@ -80,7 +83,7 @@ _SURVEY = (
     .select_from(_invitations)
     .join(_departures, _departures.c.id == _invitations.c.departure_id)
     .join(_contacts, _contacts.c.id == _departures.c.contact_id)
-    .outerjoin(_providers, _providers.c.id == _departures.c.responsible_id)
+    .outerjoin(_members, _members.c.id == _departures.c.responsible_id)
     .outerjoin(_responses, _responses.c.invitation_id == _invitations.c.id)
     .outerjoin(_companies, _companies.c.id == 1)
     .outerjoin(_questions, _is_asked)
@@ -92,23 +95,16 @@ _BY_RESPONSE = _SURVEY.where(_responses.c.public_id == bindparam("public_id"))
 
 
 def by_invitation(public_id: str) -> Survey | None:
-    """Return the survey behind a mailed link."""
-    return _found(_BY_INVITATION, public_id)
+    """Return the survey of a mailed link, or None."""
+    return _survey(_BY_INVITATION, public_id)
 
 
 def by_response(public_id: str) -> Survey | None:
-    """Return the survey behind the private link of an answer."""
-    return _found(_BY_RESPONSE, public_id)
+    """Return the survey of a response's private link, or None."""
+    return _survey(_BY_RESPONSE, public_id)
 
 
-def questions_with(also: frozenset[int]) -> Sequence[Question]:
-    """Return the provider's own questions that are on, in order, and those in `also`."""
-    is_on = Question.is_on & Question.deleted_at.is_(None)
-    query = select(Question).where(is_on | Question.id.in_(also))
-    return db.session.scalars(query.order_by(Question.position, Question.id)).all()
-
-
-def _found(statement: Select[*tuple[Any, ...]], public_id: str) -> Survey | None:
+def _survey(statement: Select[*tuple[Any, ...]], public_id: str) -> Survey | None:
     with reading(), db.engine.connect() as connection:
         rows = connection.execute(statement, {"public_id": public_id}).all()
     if not rows:
@@ -133,4 +129,52 @@ def _found(statement: Select[*tuple[Any, ...]], public_id: str) -> Survey | None
             for one in rows
             if one.question_id is not None
         ),
+    )
+
+
+def questions(*, deleted: bool = False) -> Sequence[Question]:
+    """Return the custom questions in order, those switched off too; or the deleted ones instead."""
+    is_deleted = Question.deleted_at.is_not(None)
+    return _in_order(is_deleted if deleted else ~is_deleted)
+
+
+def questions_with(also: frozenset[int]) -> Sequence[Question]:
+    """Return the custom questions that are switched on or whose id is in `also`, in order."""
+    is_asked = Question.is_on & Question.deleted_at.is_(None)
+    return _in_order(is_asked | Question.id.in_(also))
+
+
+def _in_order(condition: ColumnElement[bool]) -> Sequence[Question]:
+    query = select(Question).where(condition).order_by(Question.position, Question.id)
+    return db.session.scalars(query).all()
+
+
+def is_answered(question: Question) -> bool:
+    """Return whether anybody has answered the question."""
+    found = select(Answer.question_id).where(Answer.question_id == question.id).limit(1)
+    return db.session.scalar(found) is not None
+
+
+def deserves_testimonial(response: Response) -> bool:
+    """Return whether a testimonial may be asked for, by the reasons and not by the score alone.
+
+    Neither the team nor the client names quality or service, and no recovery is open.
+    """
+    departure = response.departure
+    if response.submitted_at is None or departure.is_over:
+        return False
+    if not names_no_quality(departure, response):
+        return False
+    is_open = select(Recovery.id).where(
+        Recovery.departure_id == departure.id, Recovery.closed_at.is_(None)
+    )
+    return db.session.scalar(is_open) is None
+
+
+def testimonial_invitation(departure: Departure) -> Invitation | None:
+    """Return the departure's invitation to a testimonial, open or not."""
+    return db.session.scalar(
+        select(Invitation).where(
+            Invitation.departure_id == departure.id, Invitation.kind == InvitationKind.testimonial
+        )
     )

@@ -1,15 +1,16 @@
-"""The provider's own questions: listed, written, ordered, switched, deleted, previewed."""
+"""The pages of the custom questions: list, write, order, switch, delete and preview them."""
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from forms.questions import KINDS, QuestionForm, made_for
-from forms.surveys import made_for as survey_for
+from forms.questions import KINDS, QuestionForm, question_form
+from forms.surveys import survey_form
 from service import current
 from service.config import LANGUAGES
 from service.extensions import db
 from service.models import Question, QuestionKind, Role
+from service.surveys import queries
 from service.surveys.actions import questions
 from service.surveys.public import pages
 from service.surveys.queries import PublicCompany
@@ -24,11 +25,11 @@ Page = str | tuple[str, int] | Response
 @blueprint.get("")
 @requires(Role.owner)
 def index() -> Page:
-    """Show the questions in their order, and those that can be put back."""
+    """Show the questions in order, and the deleted ones, which can be put back."""
     return render_template(
         "provider/surveys/index.html",
-        questions=questions.in_order(),
-        deleted=questions.deleted(),
+        questions=queries.questions(),
+        deleted=queries.questions(deleted=True),
         just_deleted=request.args.get("deleted", type=int),
         kinds=KINDS,
         languages=_languages(),
@@ -38,15 +39,15 @@ def index() -> Page:
 @blueprint.get("/new")
 @requires(Role.owner)
 def new() -> Page:
-    """Ask for the words of a new question."""
-    return _form_page(made_for(_languages())())
+    """Show the form of a new question."""
+    return _form_page(question_form(_languages())())
 
 
 @blueprint.post("/new")
 @requires(Role.owner)
 def add() -> Page:
     """Add a question at the end."""
-    form = made_for(_languages())()
+    form = question_form(_languages())()
     if not form.validate():
         return _form_page(form, status=422)
     questions.add(QuestionKind(form.kind.data), form.text, form.options)
@@ -56,7 +57,7 @@ def add() -> Page:
 @blueprint.get("/<int:question_id>")
 @requires(Role.owner)
 def edit(question_id: int) -> Page:
-    """Show a question's words to be changed."""
+    """Show the form of a question."""
     question = _find(question_id)
     return _form_page(_form_of(question), question)
 
@@ -64,7 +65,7 @@ def edit(question_id: int) -> Page:
 @blueprint.post("/<int:question_id>")
 @requires(Role.owner)
 def change(question_id: int) -> Page:
-    """Change a question's words."""
+    """Change a question."""
     question = _find(question_id)
     form = _form_of(question)
     if not form.validate():
@@ -92,7 +93,7 @@ def switch(question_id: int) -> Page:
 @blueprint.post("/<int:question_id>/delete")
 @requires(Role.owner)
 def delete(question_id: int) -> Page:
-    """Take a question out of the survey; the next page offers to put it back."""
+    """Delete a question; the next page offers to put it back."""
     questions.delete(_find(question_id))
     return _back(deleted=question_id)
 
@@ -108,18 +109,18 @@ def put_back(question_id: int) -> Page:
 @blueprint.get("/preview")
 @requires(Role.owner)
 def preview() -> Response:
-    """Show the survey as clients see it; `also` names a question that is switched off."""
-    pages.speak_for(current.company().language)
-    also = request.args.get("also", type=int)
-    asked = [one for one in questions.in_order() if one.is_on or one.id == also]
+    """Show the survey as clients see it; `also` is the id of a question that is switched off."""
     company = current.company()
+    pages.select_page_language(company.language)
+    also = request.args.get("also", type=int)
+    asked = [one for one in queries.questions() if one.is_on or one.id == also]
     page = pages.Page(
         g.language,
         PublicCompany(company.name, company.accent, company.logo_version, company.postal_address),
         current_member().name,
-        own=pages.own_questions(asked),
+        custom=pages.in_page_language(asked),
     )
-    return pages.filled(page, survey_for(page.own)(), is_preview=True)
+    return pages.filled(page, survey_form(page.custom)(), is_preview=True)
 
 
 def _find(question_id: int) -> Question:
@@ -127,7 +128,7 @@ def _find(question_id: int) -> Question:
 
 
 def _languages() -> dict[str, str]:
-    """Return the languages that a question can have, the company's own first."""
+    """Return the names of the languages by code, the company's language first."""
     codes = sorted(LANGUAGES, key=lambda code: code != current.company().language)
     return {code: LANGUAGE_NAMES[code] for code in codes}
 
@@ -137,7 +138,7 @@ def _form_of(question: Question) -> QuestionForm:
     for code in _languages():
         data[f"text_{code}"] = question.text.get(code, "")
         data[f"options_{code}"] = "\n".join(question.options.get(code, []))
-    return made_for(_languages())(data=data)
+    return question_form(_languages())(data=data)
 
 
 def _form_page(form: QuestionForm, question: Question | None = None, status: int = 200) -> Page:
@@ -145,13 +146,13 @@ def _form_page(form: QuestionForm, question: Question | None = None, status: int
         "provider/surveys/edit.html",
         form=form,
         question=question,
-        is_answered=question is not None and questions.is_answered(question),
+        is_answered=question is not None and queries.is_answered(question),
     )
     return text, status
 
 
-def _back(words: str = "", anchor: str | None = None, deleted: int | None = None) -> Response:
+def _back(message: str = "", anchor: str | None = None, deleted: int | None = None) -> Response:
     db.session.commit()
-    if words:
-        flash(words, "success")
+    if message:
+        flash(message, "success")
     return redirect(url_for(".index", deleted=deleted, _anchor=anchor), 303)

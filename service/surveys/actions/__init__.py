@@ -1,1 +1,1 @@
-"""What may happen: each verb changes state and flushes, never commits."""
+"""Actions: each changes state and flushes, and never commits."""

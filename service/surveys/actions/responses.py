@@ -1,7 +1,7 @@
-"""Keep what a contact answers: begin it, change it, send it. Flushes, never commits.
+"""Keep a contact's response: save a partial one, send it, change it. Flushes, never commits.
 
-Whatever follows from a sent answer is written in the same transaction: the recovery when something
-failed, the consent, the mails owed, the invitation to a testimonial when one is deserved.
+What follows from a sent response is written in the same transaction: the recovery when something
+failed, the consent, the mails to the contact and the team, the invitation to a testimonial.
 """
 
 from collections.abc import Mapping
@@ -21,18 +21,20 @@ from service.mail import outbox
 from service.models import (
     Answer,
     ConsentPurpose,
+    Departure,
     Enrolment,
     EnrolmentState,
     Event,
     EventKind,
     Invitation,
+    InvitationKind,
     MailKind,
     Reason,
     Recovery,
     Response,
 )
 from service.protocols.actions.progress import HELD
-from service.surveys.actions import invitations
+from service.surveys import queries
 from service.team.actions.alerts import alert
 
 CHANNEL = "survey page"
@@ -40,7 +42,7 @@ CHANNEL = "survey page"
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the contact says. `own` holds each of the provider's questions that was on the page."""
+    """The answers of one response; `custom` holds each custom question that was on the page."""
 
     score: int | None = None
     satisfaction: int | None = None
@@ -51,7 +53,7 @@ class Answers:
     comment: str = ""
     return_likelihood: int | None = None
     keep_in_touch: bool = False
-    own: Mapping[int, Any] = field(default_factory=dict)
+    custom: Mapping[int, Any] = field(default_factory=dict)
 
 
 PLAIN = (
@@ -67,21 +69,21 @@ PLAIN = (
 
 
 def says_the_same(response: Response, answers: Answers) -> bool:
-    """Say whether `answers` are what `response` holds already."""
+    """Return whether `response` holds exactly `answers` already."""
     held = {answer.question_id: answer.value for answer in response.answers}
     return (
         all(getattr(response, name) == getattr(answers, name) for name in PLAIN)
         and response.reasons == answers.reasons
-        and all(held.get(question_id) == value for question_id, value in answers.own.items())
+        and all(held.get(question_id) == value for question_id, value in answers.custom.items())
     )
 
 
 def record(
     invitation: Invitation, answers: Answers, *, language: str, wording: str, send: bool
 ) -> Response:
-    """Keep the first answer to `invitation`, sent or partial.
+    """Keep the first response to `invitation`, sent or partial.
 
-    Raises Conflict when somebody was first; the transaction is then to be rolled back.
+    Raises Conflict when another one was kept first; roll the transaction back then.
     """
     moment = now()
     response = Response(
@@ -101,7 +103,7 @@ def record(
     if send:
         _send(response, wording)
     else:
-        _note(response, EventKind.answer_saved)
+        _record_event(response, EventKind.answer_saved)
     db.session.flush()
     return response
 
@@ -109,9 +111,10 @@ def record(
 def change(
     response: Response, answers: Answers, *, language: str, wording: str, send: bool
 ) -> None:
-    """Keep `answers` in place of what was there; once sent, an answer stays sent.
+    """Replace the response's answers with `answers`; a sent response stays sent.
 
-    Saying the same again changes nothing. Raises Conflict when somebody else changed it meanwhile.
+    The same answers again change nothing. Raises Conflict when the response has been changed by
+    another request meanwhile.
     """
     is_new = not says_the_same(response, answers)
     is_first_send = send and response.submitted_at is None
@@ -134,14 +137,14 @@ def change(
     elif response.submitted_at is not None:
         _resend(response, wording, failed_before, stayed_in_touch)
     else:
-        _note(response, EventKind.answer_saved)
+        _record_event(response, EventKind.answer_saved)
     db.session.flush()
 
 
 def mail_link(response: Response) -> bool:
-    """Owe the contact a fresh private link to the answer; asked again within the hour it is one.
+    """Write the mail with a new private link to the response; requests of one hour are one mail.
 
-    Returns False when nothing may be written to the contact's address.
+    Returns False when no mail may go to the contact's address.
     """
     departure = response.departure
     mail = outbox.write(
@@ -163,7 +166,7 @@ def _fill(response: Response, answers: Answers) -> None:
         setattr(response, name, getattr(answers, name))
     response.reasons = set(answers.reasons)
     held = {answer.question_id: answer for answer in response.answers}
-    for question_id, value in answers.own.items():
+    for question_id, value in answers.custom.items():
         answer = held.get(question_id)
         if value is None and answer is not None:
             response.answers.remove(answer)
@@ -174,9 +177,9 @@ def _fill(response: Response, answers: Answers) -> None:
 
 
 def _send(response: Response, wording: str) -> None:
-    """Write down that the answer was sent, and everything that is owed because of it."""
+    """Record that the response was sent, and write everything that follows from it."""
     departure = response.departure
-    _note(response, EventKind.answer_sent)
+    _record_event(response, EventKind.answer_sent)
     if response.keep_in_touch:
         _consent(response, wording, is_granted=True)
     outbox.write(
@@ -196,8 +199,8 @@ def _send(response: Response, wording: str) -> None:
 
 
 def _resend(response: Response, wording: str, failed_before: bool, stayed_in_touch: bool) -> None:
-    """Note that a sent answer was changed, and what is new because of it."""
-    _note(response, EventKind.answer_changed)
+    """Record that a sent response was changed, and write what is new because of it."""
+    _record_event(response, EventKind.answer_changed)
     if response.keep_in_touch != stayed_in_touch:
         _consent(response, wording, is_granted=response.keep_in_touch)
     if response.needs_recovery and not failed_before:
@@ -206,9 +209,9 @@ def _resend(response: Response, wording: str, failed_before: bool, stayed_in_tou
 
 
 def _follow_up(response: Response) -> None:
-    """Open the way to a testimonial when it is deserved; ask the protocol again at once."""
-    if invitations.deserves_testimonial(response):
-        invitations.invite_to_testimonial(response.departure)
+    """Invite to a testimonial when one is deserved, and make the enrolment due at once."""
+    if queries.deserves_testimonial(response):
+        _invite_to_testimonial(response.departure)
     db.session.execute(
         update(Enrolment)
         .where(
@@ -219,8 +222,17 @@ def _follow_up(response: Response) -> None:
     )
 
 
+def _invite_to_testimonial(departure: Departure) -> None:
+    """Add the invitation to a testimonial unless there is one. The protocol writes its mail."""
+    if queries.testimonial_invitation(departure) is None:
+        kind = InvitationKind.testimonial
+        invitation = Invitation(departure=departure, kind=kind, closes_at=now() + kind.open_for)
+        db.session.add(invitation)
+        db.session.flush()
+
+
 def _open_recovery(response: Response) -> None:
-    """Open the departure's recovery, or open it again, and tell the responsible at once."""
+    """Open or reopen the departure's recovery, and alert the responsible at once."""
     recovery = db.session.scalar(
         select(Recovery).where(Recovery.departure_id == response.departure_id)
     )
@@ -228,7 +240,7 @@ def _open_recovery(response: Response) -> None:
         db.session.add(Recovery(departure=response.departure))
     elif recovery.closed_at is not None:
         recovery.closed_at = recovery.is_resolved = None
-    _note(response, EventKind.recovery_opened)
+    _record_event(response, EventKind.recovery_opened)
     _alert(MailKind.alert_low_score, response)
 
 
@@ -243,7 +255,7 @@ def _alert(kind: MailKind, response: Response) -> None:
 
 
 def _consent(response: Response, wording: str, *, is_granted: bool) -> None:
-    """Write down the yes, or that it was taken back: then nothing of its kind is sent any more."""
+    """Record the consent given or withdrawn; without it nothing is sent any more on its basis."""
     contact = response.departure.contact
     consents.note(
         contact.id,
@@ -259,5 +271,5 @@ def _consent(response: Response, wording: str, *, is_granted: bool) -> None:
     consents.stand(contact, ConsentPurpose.keep_in_touch, is_granted)
 
 
-def _note(response: Response, kind: EventKind) -> None:
+def _record_event(response: Response, kind: EventKind) -> None:
     db.session.add(Event(departure_id=response.departure_id, kind=kind, is_by_contact=True))

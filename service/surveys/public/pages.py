@@ -1,7 +1,7 @@
-"""The survey's pages as answers: which template with what, in which language, with which status.
+"""Render the survey's pages: each template with its context, its language and its status.
 
-The empty page, the one that a thousand people open, depends on a few facts alone. It is rendered
-once for each set of them and then kept, compressed; another fact is another page.
+The empty survey, the page that a thousand contacts open, depends on a few facts only. It is
+rendered once for each combination of them and then kept in memory, plain and compressed.
 """
 
 import base64
@@ -15,7 +15,7 @@ from typing import Any
 from flask import Response, current_app, g, make_response, render_template, request
 from wtforms import RadioField, SelectMultipleField, TextAreaField
 
-from forms.surveys import OwnQuestion, SurveyForm, made_for
+from forms.surveys import CustomQuestion, SurveyForm, survey_form
 from service.config import LANGUAGES
 from service.current import settings
 from service.models import Question
@@ -24,87 +24,97 @@ from service.web.compression import wants_gzip
 from service.web.language import browser_language, speak
 from service.web.theme import accent_css, public_css
 
-NOBODY = PublicCompany(name="", accent="", logo_version=None, postal_address="")
+NO_COMPANY = PublicCompany(name="", accent="", logo_version=None, postal_address="")
 TRY_AGAIN = 20  # seconds, for Retry-After
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All that the empty page shows."""
+    """All that the empty survey shows."""
 
     language: str
-    company: PublicCompany = NOBODY
+    company: PublicCompany = NO_COMPANY
     responsible: str = ""
     has_handover: bool = True
-    own: tuple[OwnQuestion, ...] = ()
-    score: str | None = None
+    custom: tuple[CustomQuestion, ...] = ()
+    score: str | None = None  # preselected
 
     @property
     def minutes(self) -> int:
-        """How long it takes, really: two minutes, and one for every four own questions."""
-        return 2 + len(self.own) // 4
+        """The minutes that answering takes: two, and one more for every four custom questions."""
+        return 2 + len(self.custom) // 4
 
     @property
     def other_languages(self) -> list[str]:
-        """What else the page can speak."""
+        """The other languages that the page is offered in."""
         return [language for language in LANGUAGES if language != self.language]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A page that is ready to go."""
+class RenderedPage:
+    """An empty survey that is ready to be sent."""
 
     plain: bytes
     compressed: bytes
-    style: str  # what the Content-Security-Policy calls its style sheet
+    style: str  # the hash of its style sheet, for the Content-Security-Policy
 
 
-def speak_for(language: str | None) -> None:
-    """Let the page speak what its reader chose, or else `language`. Asks no database."""
-    known = next((one for one in (chosen_language(), language) if one in LANGUAGES), None)
-    if known is None:
-        known = browser_language() or settings().default_language
-    speak(known)
+def select_page_language(language: str | None) -> None:
+    """Use the language of the address, else `language`, else the browser's. Asks no database."""
+    code = chosen_language() or (language if language in LANGUAGES else None)
+    speak(code or browser_language() or settings().default_language)
 
 
 def chosen_language() -> str | None:
-    """Return the language in the page's address, if there is one that we speak."""
+    """Return the language named in the page's address; None when it is none of ours."""
     chosen = request.args.get("lang")
     return chosen if chosen in LANGUAGES else None
 
 
-def own_questions(questions: Sequence[Question]) -> tuple[OwnQuestion, ...]:
-    """Return the provider's own questions in the language of this request."""
+def in_page_language(questions: Sequence[Question]) -> tuple[CustomQuestion, ...]:
+    """Return custom questions in the language of this request."""
     return tuple(
-        OwnQuestion(q.id, q.kind.value, q.text_in(g.language), tuple(q.options_in(g.language)))
+        CustomQuestion(q.id, q.kind.value, q.text_in(g.language), tuple(q.options_in(g.language)))
         for q in questions
     )
 
 
-def page_of(survey: Survey, own: tuple[OwnQuestion, ...], score: str | None = None) -> Page:
-    """Return what the page of `survey` shows in the language of this request."""
-    return Page(g.language, survey.company, survey.responsible, survey.has_handover, own, score)
+def page_of(survey: Survey, custom: tuple[CustomQuestion, ...], score: str | None = None) -> Page:
+    """Return the page of `survey` in the language of this request."""
+    return Page(g.language, survey.company, survey.responsible, survey.has_handover, custom, score)
 
 
 def empty(page: Page) -> Response:
-    """Answer with the empty survey."""
-    kept = _kept(page)
-    g.csp_style = kept.style
+    """Return the response with the empty survey."""
+    rendered = _rendered(page)
+    g.csp_style = rendered.style
     if not wants_gzip():
-        return Response(kept.plain, mimetype="text/html")
-    return Response(kept.compressed, mimetype="text/html", headers={"Content-Encoding": "gzip"})
+        return Response(rendered.plain, mimetype="text/html")
+    headers = {"Content-Encoding": "gzip"}
+    return Response(rendered.compressed, mimetype="text/html", headers=headers)
+
+
+@lru_cache(maxsize=256)
+def _rendered(page: Page) -> RenderedPage:
+    form = survey_form(page.custom)(data={"score": page.score})
+    html = render_template(
+        "public/surveys/form.html", page=page, company=page.company, form=form, is_kept=True
+    ).encode()
+    css = public_css(str(current_app.static_folder)) + accent_css(page.company.accent)
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return RenderedPage(html, gzip.compress(html, 9, mtime=0), f"sha256-{digest}")
 
 
 def filled(
     page: Page, form: SurveyForm, status: int = 200, *, note: str = "", **more: Any
 ) -> Response:
-    """Answer with the survey as far as it is filled in; `note` says why it is shown again."""
+    """Return the response with the survey as it was filled in; `note` names why it is shown."""
     return show("form", status, page=page, company=page.company, form=form, note=note, **more)
 
 
 def without_database(status: int, note: str) -> Response:
-    """Answer with all that was typed, asking no database: press again in a while."""
-    speak_for(None)
+    """Return the response with all that was typed, to be sent again later; asks no database."""
+    select_page_language(None)
     carried = [
         (name, value)
         for name, values in request.form.lists()
@@ -118,41 +128,30 @@ def without_database(status: int, note: str) -> Response:
 
 
 def link(kind: str, status: int, *, form: SurveyForm | None = None, token: str = "") -> Response:
-    """Answer that a link is not, or no longer, good for answering; names nobody.
+    """Return the response that says why a link cannot be used for answering; names nobody.
 
     What was typed in `form` is shown, to be copied.
     """
-    typed = words_typed(form) if form else []
+    typed = typed_answers(form) if form else []
     return show("link", status, plain=True, kind=kind, typed=typed, token=token)
 
 
 def show(name: str, status: int = 200, **context: Any) -> Response:
-    """Answer with one of the survey's templates."""
+    """Return the response with one of the survey's templates."""
     return make_response(render_template(f"public/surveys/{name}.html", **context), status)
 
 
-def words_typed(form: SurveyForm) -> list[tuple[str, str]]:
-    """Return each question that has an answer, with the answer, as a person reads it."""
-    lines = []
+def typed_answers(form: SurveyForm) -> list[tuple[str, str]]:
+    """Return each answered question of `form` with its answer as text."""
+    answers = []
     for field in form:
-        words = ""
+        answer = ""
         if isinstance(field, TextAreaField):
-            words = field.data or ""
+            answer = field.data or ""
         elif isinstance(field, (RadioField, SelectMultipleField)):
             chosen = field.data if isinstance(field.data, list) else [field.data]
             choices: Any = field.choices
-            words = ", ".join(str(one.label) for one in choices if one.value in chosen)
-        if words:
-            lines.append((str(field.label.text), words))
-    return lines
-
-
-@lru_cache(maxsize=256)
-def _kept(page: Page) -> Kept:
-    form = made_for(page.own)(data={"score": page.score})
-    html = render_template(
-        "public/surveys/form.html", page=page, company=page.company, form=form, is_kept=True
-    ).encode()
-    css = public_css(str(current_app.static_folder)) + accent_css(page.company.accent)
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return Kept(html, gzip.compress(html, 9, mtime=0), f"sha256-{digest}")
+            answer = ", ".join(str(one.label) for one in choices if one.value in chosen)
+        if answer:
+            answers.append((str(field.label.text), answer))
+    return answers
