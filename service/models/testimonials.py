@@ -90,3 +90,23 @@ class Testimonial(Model):
     def shown_quote(self) -> str:
         """The words to show: the shorter version only after the contact confirmed it."""
         return self.edited_quote if self.edited_quote and self.edit_confirmed_at else self.quote
+
+    @property
+    def signature(self) -> str:
+        """Name, role and company as the contact wants them shown; empty when none is."""
+        return ", ".join(filter(None, (self.display_name, self.display_role, self.display_company)))
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the contact has withdrawn it."""
+        return self.state is TestimonialState.withdrawn
+
+    @property
+    def awaits_decision(self) -> bool:
+        """Whether the team has neither approved nor rejected it yet."""
+        return self.state is TestimonialState.submitted
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        """Whether the contact has a shorter version to confirm or to refuse."""
+        return bool(self.edited_quote) and self.edit_confirmed_at is None

@@ -1,4 +1,4 @@
-"""The matrix, one row per departure, as a file."""
+"""The flask command that writes the export of the results, one row per departure."""
 
 import sys
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from service import current
 from service.departures.queries.filters import DepartureFilters
 from service.exports import FORMATS
 from service.exports.files import opened, progress
-from service.results.queries.matrix import matrix
+from service.results.queries.export import matrix
 
 DAY = click.DateTime(["%Y-%m-%d"])
 

@@ -1,4 +1,4 @@
-"""Published testimonials, for a website that is built from files."""
+"""The flask command that writes published testimonials to a file, for a static website."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import click
 from flask_babel import force_locale
 
 from service.current import company
-from service.testimonials.queries import quotations, testimonials
+from service.testimonials import queries
 
 
 @click.group("testimonials")
@@ -16,7 +16,7 @@ def group() -> None:
 
 
 @group.command()
-@click.option("--format", "kind", type=click.Choice(sorted(quotations.WRITERS)), required=True)
+@click.option("--format", "kind", type=click.Choice(sorted(queries.WRITERS)), required=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: print it.")
 def export(kind: str, out: Path | None) -> None:
     """Write the testimonials that are approved and permitted for the website.
@@ -25,7 +25,7 @@ def export(kind: str, out: Path | None) -> None:
     Example: flask --app wsgi testimonials export --format md --out testimonials.md
     """
     with force_locale(company().language):
-        text = quotations.WRITERS[kind](testimonials.published())
+        text = queries.WRITERS[kind](queries.published())
     if out is None:
         sys.stdout.write(text)
         return

@@ -1,4 +1,4 @@
-"""What a shorter version leaves out, word by word, to be shown beside the original."""
+"""Compare a shorter version of a quote with its original: what it leaves out, what it adds."""
 
 import re
 from difflib import SequenceMatcher
@@ -13,7 +13,10 @@ class Piece(NamedTuple):
 
 
 def left_out(original: str, shorter: str) -> list[Piece]:
-    """Return `original` in pieces, each kept in `shorter` or left out of it; all of it if empty."""
+    """Return the pieces of `original`, kept in `shorter` or left out of it.
+
+    All of it is kept when `shorter` is empty.
+    """
     if not shorter:
         return [Piece(original, True)]
     old = re.findall(r"\S+\s*", original)
@@ -26,3 +29,16 @@ def left_out(original: str, shorter: str) -> list[Piece]:
         if start < end:
             pieces.append(Piece("".join(old[start:end]), what == "equal"))
     return pieces
+
+
+def first_added_word(original: str, shorter: str) -> str | None:
+    """Return the first word of `shorter` that `original` does not have at that place, or None.
+
+    Case and punctuation do not count, so that a sentence may begin and end elsewhere.
+    """
+    rest = (word.casefold() for word in _words(original))  # `in` continues where it last stopped
+    return next((word for word in _words(shorter) if word.casefold() not in rest), None)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+(?:['’.,\-]\w+)*|[^\w\s.,;:!?¡¿…\"'“”«»()\[\]–—-]", text)

@@ -1,4 +1,4 @@
-"""Moderation of testimonials: read, approve, reject, propose a shorter version."""
+"""The pages of moderation: read testimonials, approve, reject, propose a shorter version."""
 
 from collections.abc import Callable
 
@@ -13,16 +13,15 @@ from forms.testimonials import ShorteningForm
 from service.errors import Refused
 from service.extensions import db
 from service.models import Departure, Role, Testimonial, TestimonialState
-from service.testimonials.actions import moderation
-from service.testimonials.queries import testimonials
+from service.testimonials import actions, queries
 from service.testimonials.rules import left_out
 from service.web.access import current_member, requires
 
 blueprint = Blueprint("testimonials", __name__, url_prefix="/testimonials")
 
 
-def the_testimonial(public_id: str) -> Testimonial:
-    """Return the testimonial with its departure and people, or 404."""
+def _find(public_id: str) -> Testimonial:
+    """Return the testimonial with its departure, client and contact, or 404."""
     people = joinedload(Testimonial.departure).options(
         joinedload(Departure.client), joinedload(Departure.contact)
     )
@@ -33,14 +32,16 @@ def the_testimonial(public_id: str) -> Testimonial:
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
-    """List them: by state, searched, sorted, in pages."""
+    """Show a page of the testimonials, of a state, searched and sorted."""
     asked = request.args.get("state")
-    state = TestimonialState(asked) if asked in testimonials.STATES else None
+    state = TestimonialState(asked) if asked in queries.STATES else None
+    counts = queries.counts()
     words, sort = request.args.get("q", ""), request.args.get("sort", "-submitted")
     return render_template(
         "provider/testimonials/index.html",
-        found=testimonials.find(state, words, sort, request.args.get("page", 1, int)),
-        counts=testimonials.counts(),
+        found=queries.find(state, words, sort, request.args.get("page", 1, int)),
+        counts=counts,
+        count=sum(counts.values()),
         state=state,
         q=words,
         sort=sort,
@@ -50,8 +51,8 @@ def index() -> str:
 @blueprint.get("/<public_id>")
 @requires(Role.viewer)
 def show(public_id: str) -> str:
-    """Show one, with what the contact permits."""
-    testimonial = the_testimonial(public_id)
+    """Show a testimonial with the contact's permissions."""
+    testimonial = _find(public_id)
     return _page(testimonial, ShorteningForm(edited_quote=testimonial.edited_quote))
 
 
@@ -66,10 +67,10 @@ def _page(testimonial: Testimonial, form: ShorteningForm) -> str:
     )
 
 
-def _decide(public_id: str, verb: Callable[[Testimonial], None], said: str) -> Response:
-    testimonial = the_testimonial(public_id)
+def _decide(public_id: str, action: Callable[[Testimonial], None], message: str) -> Response:
+    testimonial = _find(public_id)
     try:
-        verb(testimonial)
+        action(testimonial)
         db.session.commit()
     except Refused as refused:
         db.session.rollback()
@@ -78,43 +79,43 @@ def _decide(public_id: str, verb: Callable[[Testimonial], None], said: str) -> R
         db.session.rollback()
         flash(_("Somebody changed this testimonial a moment ago. Look at it again."), "error")
     else:
-        flash(said, "success")
+        flash(message, "success")
     return redirect(url_for(".show", public_id=public_id), 303)
 
 
 @blueprint.post("/<public_id>/approve")
 @requires(Role.member)
 def approve(public_id: str) -> Response:
-    """Let it be shown wherever the contact permits."""
+    """Approve a testimonial."""
     member = current_member()
-    return _decide(public_id, lambda t: moderation.approve(t, member), _("Approved."))
+    return _decide(public_id, lambda t: actions.approve(t, member), _("Approved."))
 
 
 @blueprint.post("/<public_id>/reject")
 @requires(Role.member)
 def reject(public_id: str) -> Response:
-    """Keep it to ourselves."""
+    """Reject a testimonial."""
     member = current_member()
-    return _decide(public_id, lambda t: moderation.reject(t, member), _("It is not shown."))
+    return _decide(public_id, lambda t: actions.reject(t, member), _("It is not shown."))
 
 
 @blueprint.post("/<public_id>/reopen")
 @requires(Role.member)
 def reopen(public_id: str) -> Response:
-    """Take an approval or a rejection back."""
-    return _decide(public_id, moderation.reopen, _("Undone. It waits for a decision again."))
+    """Undo an approval or a rejection."""
+    return _decide(public_id, actions.reopen, _("Undone. It waits for a decision again."))
 
 
 @blueprint.post("/<public_id>/shorten")
 @requires(Role.member)
 def shorten(public_id: str) -> Response | tuple[str, int]:
     """Propose a shorter version to the contact."""
-    testimonial = the_testimonial(public_id)
+    testimonial = _find(public_id)
     form = ShorteningForm(request.form)
     if not form.validate():
         return _page(testimonial, form), 422
     try:
-        moderation.shorten(testimonial, form.edited_quote.data or "", current_member())
+        actions.shorten(testimonial, form.edited_quote.data or "", current_member())
     except Refused as refused:
         form.edited_quote.errors = [str(refused)]
         return _page(testimonial, form), 422

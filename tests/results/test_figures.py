@@ -6,8 +6,7 @@ import pytest
 
 from service.departures.queries.filters import DepartureFilters, first_of
 from service.models import Reason, Testimonial
-from service.results.queries import results
-from service.testimonials.queries import quotes
+from service.results.queries import figures
 from tests.builders import a_departure, a_response, added, an_invitation
 
 MARCH = DepartureFilters(date(2026, 3, 1), date(2026, 3, 31))
@@ -24,7 +23,7 @@ def test_figures_count_departures_invitations_and_answers(session):
     answered(score=3, satisfaction=2)
     an_invitation(departure=a_departure(end_on=date(2026, 3, 31)))
     a_departure(end_on=date(2026, 3, 1))
-    whole = results.summary(MARCH).whole
+    whole = figures.summary(MARCH).whole
     assert (whole.departures, whole.invited, whole.answered) == (5, 4, 3)
     assert whole.response_rate.value == 75
     assert (whole.nps.promoters, whole.nps.passives, whole.nps.detractors) == (1, 1, 1)
@@ -33,35 +32,35 @@ def test_figures_count_departures_invitations_and_answers(session):
 
 def test_a_partial_answer_counts_nowhere(session):
     answered(score=10, submitted_at=None, reasons={Reason.price}, valued_most="Todo")
-    whole = results.summary(MARCH).whole
+    whole = figures.summary(MARCH).whole
     assert (whole.invited, whole.answered, whole.nps.n) == (1, 0, 0)
-    assert results.reasons(MARCH) == []
-    assert quotes.latest(MARCH) == []
+    assert figures.reasons(MARCH) == []
+    assert figures.latest(MARCH) == []
 
 
 def test_a_window_holds_both_of_its_days_and_one_service(session):
     for day in (date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 31), date(2026, 4, 1)):
         answered(day)
     answered(service="Diseño web")
-    assert results.summary(MARCH).whole.departures == 3
-    assert results.summary(DepartureFilters(MARCH.since, MARCH.until, "SEO")).whole.departures == 2
+    assert figures.summary(MARCH).whole.departures == 3
+    assert figures.summary(DepartureFilters(MARCH.since, MARCH.until, "SEO")).whole.departures == 2
 
 
 def test_history_counts_in_the_results(session):
     a_departure(end_on=date(2026, 3, 5), is_history=True)
-    assert results.summary(MARCH).whole.departures == 1
+    assert figures.summary(MARCH).whole.departures == 1
 
 
 def test_a_departure_without_an_end_is_only_in_the_window_of_all_time(session):
     a_departure(end_on=None)
-    assert results.summary(DepartureFilters()).whole.departures == 1
-    assert results.summary(MARCH).whole.departures == 0
+    assert figures.summary(DepartureFilters()).whole.departures == 1
+    assert figures.summary(MARCH).whole.departures == 0
 
 
 def test_the_trend_leaves_no_month_out(session):
     answered(date(2025, 12, 3), score=10)
     answered(date(2026, 2, 3), score=2)
-    months = results.summary(DepartureFilters()).months
+    months = figures.summary(DepartureFilters()).months
     assert [month.first for month in months] == [
         date(2025, 12, 1),
         date(2026, 1, 1),
@@ -74,7 +73,7 @@ def test_both_sides_reasons_stand_side_by_side(session):
     answered(guessed={Reason.price}, reasons={Reason.customer_service})
     answered(guessed={Reason.price}, reasons={Reason.price, Reason.customer_service})
     answered(guessed={Reason.other})
-    counts = {row.reason: row for row in results.reasons(MARCH)}
+    counts = {row.reason: row for row in figures.reasons(MARCH)}
     assert next(iter(counts)) is Reason.customer_service
     price, service = counts[Reason.price], counts[Reason.customer_service]
     assert (price.guessed, price.said, price.agreed) == (2, 1, 1)
@@ -85,7 +84,7 @@ def test_both_sides_reasons_stand_side_by_side(session):
 def test_the_services_to_choose_from_do_not_shrink_by_choosing_one(session):
     answered(service="SEO")
     answered(service="Diseño web")
-    assert results.services(DepartureFilters(MARCH.since, MARCH.until, "SEO")) == [
+    assert figures.services(DepartureFilters(MARCH.since, MARCH.until, "SEO")) == [
         "Diseño web",
         "SEO",
     ]
@@ -95,22 +94,22 @@ def test_quotes_are_the_clients_words_newest_first(session):
     first = answered(valued_most="La paciencia", to_improve="")
     answered(valued_most="", to_improve="Los plazos")
     latest = answered(valued_most="El trato")
-    assert [said.valued_most for said in quotes.latest_valued(MARCH)] == [
+    assert [quote.valued_most for quote in figures.latest_valued(MARCH)] == [
         "El trato",
         "La paciencia",
     ]
-    assert [said.to_improve for said in quotes.latest_to_improve(MARCH)] == ["Los plazos"]
-    said = quotes.latest(MARCH, limit=1)[0]
-    assert (said.departure, said.client) == (
+    assert [quote.to_improve for quote in figures.latest_to_improve(MARCH)] == ["Los plazos"]
+    quote = figures.latest(MARCH, limit=1)[0]
+    assert (quote.departure, quote.client) == (
         latest.departure.public_id,
         latest.departure.client.name,
     )
-    assert first.departure.public_id != said.departure
+    assert first.departure.public_id != quote.departure
 
 
 def test_testimonials_wait_until_they_are_read(session):
     added(Testimonial(departure=a_departure(), quote="Un lujo", language="es"))
-    waiting = quotes.waiting_testimonials()
+    waiting = figures.waiting_testimonials()
     assert waiting.count == 1
     assert waiting.oldest[0].quote == "Un lujo"
 

@@ -11,7 +11,8 @@ from service.clock import now
 from service.errors import Refused
 from service.extensions import db
 from service.models import MailKind, OutboxMessage, Role, Testimonial, TestimonialState
-from service.testimonials.actions import moderation
+from service.testimonials import actions
+from service.testimonials.rules import first_added_word
 from tests.builders import a_client, a_company, a_contact, a_departure, a_member, added, logged_in
 
 LONG = "Llegamos sin saber qué necesitábamos y salimos con un plan. ¡Los recomendaría a un amigo!"
@@ -102,7 +103,7 @@ def test_a_shorter_version_waits_for_the_contacts_yes(member):
     ],
 )
 def test_words_may_be_left_out_but_not_changed_moved_or_added(shorter, strange):
-    assert moderation.first_word_not_said(LONG, shorter) == strange
+    assert first_added_word(LONG, shorter) == strange
 
 
 def test_a_changed_word_is_refused_and_what_was_typed_is_kept(member):
@@ -121,7 +122,7 @@ def test_moderating_what_was_withdrawn_says_so(session):
     a_company()
     testimonial = a_testimonial(state=TestimonialState.withdrawn, withdrawn_at=now())
     with pytest.raises(Refused):
-        moderation.shorten(testimonial, "Un plan.", a_member())
+        actions.shorten(testimonial, "Un plan.", a_member())
 
 
 def test_the_list_finds_by_state_and_words(member):

@@ -1,4 +1,4 @@
-"""Churn, month by month: who left, of those who were clients when the month began."""
+"""Churn by month: the clients who left, of those there were when the month began."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from service.models import Client, Departure, Stage
 from service.statistics import churn_rate
 
 STAYED = (Stage.retained,)
-STILL_HERE = (Stage.retained, Stage.returned)
-HEALTHY = 7.0  # percent a month: the most that software companies hold to be healthy
+IS_CLIENT = (Stage.retained, Stage.returned)
+HEALTHY = 7.0  # percent a month: the most that software companies consider healthy
 
 
 @dataclass(frozen=True, slots=True)
 class ChurnMonth:
-    """One calendar month."""
+    """The churn of one calendar month."""
 
     first: date
     at_start: int
@@ -32,21 +32,21 @@ class ChurnMonth:
 
     @property
     def rate(self) -> float | None:
-        """Percent of the clients at the start who left; unknown when there were none."""
+        """The percentage of the clients at the start who left; None when there were none."""
         return churn_rate(self.left, self.at_start)
 
 
 def churn(first: date, last: date, service: str | None = None) -> list[ChurnMonth]:
-    """Return the months from that of `first` to that of `last`, history included.
+    """Return the months from that of `first` to that of `last`; historical departures count too.
 
-    A client leaves with its first departure that was not retained; later ones of the same client
-    end more of its services and count no more. A client without a start date counts as one from
-    before. One that came back counts as a client again in the months after it left.
+    A client leaves with its first departure that was not retained; its later departures end other
+    services and are not counted. A client without a start date counts as there from before. One
+    that returned counts as a client again in the months after it left.
     """
     start, end = first_of(first), first_of(last, 1)
     began = _per_month(_beginnings(start, end, service))
     left = _per_month(_leavings(start, end, service, STAYED))
-    gone = _per_month(_leavings(start, end, service, STILL_HERE))
+    gone = _per_month(_leavings(start, end, service, IS_CLIENT))
     at_start, months, month = _clients_at(start, service), [], start
     while month < end:
         months.append(ChurnMonth(month, at_start, left[month]))
@@ -56,13 +56,13 @@ def churn(first: date, last: date, service: str | None = None) -> list[ChurnMont
 
 
 def _clients_at(day: date, service: str | None) -> int:
-    """Count who had begun before `day` and had not gone for good before it."""
+    """Count the clients that started before `day` and had not left for good by then."""
     has_gone = (
         select(Departure.id)
         .where(
             Departure.client_id == Client.id,
             Departure.end_on < day,
-            Departure.stage.not_in(STILL_HERE),
+            Departure.stage.not_in(IS_CLIENT),
         )
         .exists()
     )
@@ -82,7 +82,10 @@ def _beginnings(start: date, end: date, service: str | None) -> Select[date | No
 def _leavings(
     start: date, end: date, service: str | None, but: tuple[Stage, ...]
 ) -> Select[date | None, int]:
-    """Count by day who left, `but` some stages: each client once, unless it came back between."""
+    """Return the number of clients that left on each day, without departures at a stage of `but`.
+
+    A client counts once, or again when it returned between two departures.
+    """
     earlier = aliased(Departure)
     before = and_(
         earlier.client_id == Departure.client_id,
@@ -90,7 +93,7 @@ def _leavings(
             earlier.end_on < Departure.end_on,
             and_(earlier.end_on == Departure.end_on, earlier.id < Departure.id),
         ),
-        earlier.stage.not_in(STILL_HERE),
+        earlier.stage.not_in(IS_CLIENT),
     )
     return (
         select(Departure.end_on, func.count())

@@ -98,7 +98,12 @@ def empty(page: Page) -> Response:
 def _rendered(page: Page) -> RenderedPage:
     form = survey_form(page.custom)(data={"score": page.score})
     html = render_template(
-        "public/surveys/form.html", page=page, company=page.company, form=form, is_kept=True
+        "public/surveys/form.html",
+        page=page,
+        company=page.company,
+        form=form,
+        is_kept=True,
+        asks_handover=page.has_handover,
     ).encode()
     css = public_css(str(current_app.static_folder)) + accent_css(page.company.accent)
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
@@ -109,7 +114,17 @@ def filled(
     page: Page, form: SurveyForm, status: int = 200, *, note: str = "", **more: Any
 ) -> Response:
     """Return the response with the survey as it was filled in; `note` names why it is shown."""
-    return show("form", status, page=page, company=page.company, form=form, note=note, **more)
+    return show(
+        "form",
+        status,
+        page=page,
+        company=page.company,
+        form=form,
+        note=note,
+        is_sent=note == "sent",
+        asks_handover=page.has_handover or bool(form.handover.data),
+        **more,
+    )
 
 
 def without_database(status: int, note: str) -> Response:
@@ -132,8 +147,15 @@ def link(kind: str, status: int, *, form: SurveyForm | None = None, token: str =
 
     What was typed in `form` is shown, to be copied.
     """
-    typed = typed_answers(form) if form else []
-    return show("link", status, plain=True, kind=kind, typed=typed, token=token)
+    return show(
+        "link",
+        status,
+        plain=True,
+        kind=kind,
+        typed=typed_answers(form) if form else [],
+        offers_link=kind in ("begun", "sent", "different"),
+        token=token,
+    )
 
 
 def show(name: str, status: int = 200, **context: Any) -> Response:

@@ -1,11 +1,11 @@
-"""Published testimonials for the provider's website: a JSON feed and a snippet of HTML.
+"""The published testimonials for the company's website: a JSON feed and a snippet of HTML.
 
-Caches may keep them for a minute, so that a withdrawal is out of every page within five.
+Caches may keep them for a minute, so that a withdrawn one is out of every page within five.
 """
 
 from flask import Blueprint, Response, make_response, request
 
-from service.testimonials.queries import quotations, testimonials
+from service.testimonials import queries
 
 blueprint = Blueprint("feeds", __name__)
 CACHE = "public, max-age=60, stale-while-revalidate=60"
@@ -13,14 +13,14 @@ CACHE = "public, max-age=60, stale-while-revalidate=60"
 
 @blueprint.get("/testimonials.json")
 def as_json() -> Response:
-    """Return the published testimonials, for any site to read."""
-    return _cacheable(quotations.as_json(testimonials.published()), "application/json")
+    """Return the published testimonials as JSON, readable from any site."""
+    return _cacheable(queries.as_json(queries.published()), "application/json")
 
 
 @blueprint.get("/testimonials.html")
 def as_html() -> Response:
-    """Return the published testimonials as a snippet with JSON-LD."""
-    return _cacheable(quotations.as_html(testimonials.published()), "text/html; charset=utf-8")
+    """Return the published testimonials as a snippet of HTML with JSON-LD."""
+    return _cacheable(queries.as_html(queries.published()), "text/html; charset=utf-8")
 
 
 def _cacheable(body: str, content_type: str) -> Response:

@@ -1,6 +1,6 @@
-"""The testimonial, by two links: the mailed one writes it, the private one shows and changes it.
+"""The testimonial by two links: the mailed one, `/t/`, writes it; the private one, `/q/`, shows it.
 
-The mailed link never shows what was written, since mails are forwarded; it does take it back.
+Mails are forwarded, so the mailed link never shows what was written; it can only withdraw it.
 """
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -15,8 +15,8 @@ from service import clock, current
 from service.errors import Conflict, Gone
 from service.extensions import csrf, db
 from service.models import Departure, Invitation, InvitationKind, Testimonial
-from service.testimonials.actions import testimonials
-from service.testimonials.actions.testimonials import PERMISSIONS, Submission
+from service.testimonials import actions, queries
+from service.testimonials.actions import PERMISSIONS, Submission
 from service.tokens import Purpose
 from service.web import limits
 from service.web.compression import compress
@@ -28,7 +28,7 @@ blueprint.after_request(compress)
 
 
 def invitation_of(token: str) -> Invitation:
-    """Return the invitation that `token` names, in its contact's language; 404 for any other."""
+    """Return the invitation of a mailed link and select its contact's language; else 404."""
     public_id = current.read_token(Purpose.testimonial, token)
     people = joinedload(Invitation.departure).options(
         joinedload(Departure.contact), joinedload(Departure.responsible)
@@ -45,7 +45,7 @@ def invitation_of(token: str) -> Invitation:
 
 
 def testimonial_of(token: str) -> Testimonial:
-    """Return the testimonial that a private `token` names; 404 for any other."""
+    """Return the testimonial of a private link and select its contact's language; else 404."""
     public_id = current.read_token(Purpose.quote, token)
     people = joinedload(Testimonial.departure).joinedload(Departure.contact)
     testimonial = db.session.scalar(
@@ -57,8 +57,8 @@ def testimonial_of(token: str) -> Testimonial:
     return testimonial
 
 
-def written(form: TestimonialForm) -> Submission:
-    """Return what the form holds, for the action."""
+def submission_of(form: TestimonialForm) -> Submission:
+    """Return the submission of a valid form."""
     return Submission(
         quote=form.quote.data or "",
         display_name=form.display_name.data or "",
@@ -70,8 +70,8 @@ def written(form: TestimonialForm) -> Submission:
     )
 
 
-def private_page(testimonial: Testimonial, said: str) -> Response:
-    """Go to the private address, which stays in this browser."""
+def to_private_page(testimonial: Testimonial, said: str) -> Response:
+    """Redirect to the private link, which stays in this browser."""
     token = current.sign(Purpose.quote, testimonial.public_id)
     return redirect(url_for(".own", token=token, said=said), 303)
 
@@ -79,7 +79,7 @@ def private_page(testimonial: Testimonial, said: str) -> Response:
 def page(
     name: str, form: TestimonialForm, invitation: Invitation, status: int = 200, **more: object
 ) -> tuple[str, int]:
-    """Render a page of the mailed link."""
+    """Return a page of the mailed link."""
     found = render_template(
         f"public/testimonials/{name}.html",
         form=form,
@@ -91,9 +91,9 @@ def page(
 
 @blueprint.get("/t/<token>")
 def show(token: str) -> tuple[str, int]:
-    """Show the form, or that it was filled in already; changes nothing."""
+    """Show the form, or that a testimonial was sent already; changes nothing."""
     invitation = invitation_of(token)
-    found = testimonials.of(invitation)
+    found = queries.of_invitation(invitation)
     if found is not None:
         return page("received", TestimonialForm(), invitation, testimonial=found, token=token)
     if not invitation.is_open(clock.now()):
@@ -104,33 +104,33 @@ def show(token: str) -> tuple[str, int]:
 @blueprint.post("/t/<token>")
 @limits.sends
 def submit(token: str) -> tuple[str, int] | Response:
-    """Show how it will look, or send it."""
+    """Send the testimonial, or show how it will look."""
     invitation = invitation_of(token)
     form = TestimonialForm(request.form)
     if not form.validate():
         return page("write", form, invitation, 422)
     if request.form.get("action") == "preview":
-        return page("write", form, invitation, preview=True)
+        return page("write", form, invitation, preview=submission_of(form))
     try:
-        testimonial = testimonials.submit(invitation, written(form))
+        testimonial = actions.submit(invitation, submission_of(form))
     except Gone:
         return page("closed", form, invitation, 410)
     except Conflict:
-        found = testimonials.of(invitation)
+        found = queries.of_invitation(invitation)
         if found is not None and found.quote == form.quote.data:
-            return private_page(found, "sent")
+            return to_private_page(found, "sent")
         return page("received", form, invitation, 409, testimonial=found, token=token)
     db.session.commit()
-    return private_page(testimonial, "sent")
+    return to_private_page(testimonial, "sent")
 
 
 @blueprint.post("/t/<token>/link")
 @limits.mails
 def mail_link(token: str) -> tuple[str, int]:
-    """Mail the contact a fresh private link."""
+    """Mail the contact a new private link."""
     invitation = invitation_of(token)
-    found = testimonials.of(invitation) or abort(404)
-    testimonials.mail_link(found)
+    found = queries.of_invitation(invitation) or abort(404)
+    actions.mail_link(found)
     db.session.commit()
     return page("link_sent", TestimonialForm(), invitation)
 
@@ -138,17 +138,17 @@ def mail_link(token: str) -> tuple[str, int]:
 @blueprint.post("/t/<token>/withdraw")
 @limits.sends
 def withdraw(token: str) -> tuple[str, int]:
-    """Take the testimonial out of everything at once."""
+    """Withdraw the testimonial from every page and file at once."""
     invitation = invitation_of(token)
-    found = testimonials.of(invitation) or abort(404)
-    testimonials.withdraw(found, _("Withdraw my testimonial"))
+    found = queries.of_invitation(invitation) or abort(404)
+    actions.withdraw(found, _("Withdraw my testimonial"))
     db.session.commit()
     return page("received", TestimonialForm(), invitation, testimonial=found, token=token)
 
 
 @blueprint.get("/q/<token>")
 def own(token: str, form: TestimonialForm | None = None, status: int = 200) -> tuple[str, int]:
-    """Show the contact their own words and what became of them; changes nothing."""
+    """Show the contact the testimonial and its state; changes nothing."""
     testimonial = testimonial_of(token)
     found = render_template(
         "public/testimonials/own.html",
@@ -156,7 +156,9 @@ def own(token: str, form: TestimonialForm | None = None, status: int = 200) -> t
         testimonial=testimonial,
         token=token,
         said=request.args.get("said"),
-        status=status,
+        was_changed_elsewhere=status == 409,
+        has_no_shorter=status == 410,
+        is_form_open=form is not None or testimonial.is_withdrawn,
     )
     return found, status
 
@@ -164,15 +166,15 @@ def own(token: str, form: TestimonialForm | None = None, status: int = 200) -> t
 @blueprint.post("/q/<token>")
 @limits.sends
 def change(token: str) -> tuple[str, int] | Response:
-    """Take new words or permissions."""
+    """Keep new words or permissions."""
     testimonial = testimonial_of(token)
     form = TestimonialForm(request.form)
     if not form.validate():
         return own(token, form, 422)
     try:
-        testimonials.change(testimonial, written(form))
+        actions.change(testimonial, submission_of(form))
         db.session.commit()
-    except StaleDataError:  # changed by somebody else between reading and writing
+    except StaleDataError:  # changed by another request meanwhile
         db.session.rollback()
         return own(token, form, 409)
     return redirect(url_for(".own", token=token, said="changed"), 303)
@@ -181,9 +183,9 @@ def change(token: str) -> tuple[str, int] | Response:
 @blueprint.post("/q/<token>/withdraw")
 @limits.sends
 def withdraw_own(token: str) -> Response:
-    """Take the testimonial out of everything at once."""
+    """Withdraw the testimonial from every page and file at once."""
     testimonial = testimonial_of(token)
-    testimonials.withdraw(testimonial, _("Withdraw my testimonial"))
+    actions.withdraw(testimonial, _("Withdraw my testimonial"))
     db.session.commit()
     return redirect(url_for(".own", token=token, said="withdrawn"), 303)
 
@@ -191,10 +193,10 @@ def withdraw_own(token: str) -> Response:
 @blueprint.post("/q/<token>/edit")
 @limits.sends
 def confirm_edit(token: str) -> tuple[str, int] | Response:
-    """Say yes or no to the provider's shorter version."""
+    """Record the contact's answer to the shorter version."""
     testimonial = testimonial_of(token)
     try:
-        testimonials.confirm_edit(testimonial, request.form.get("answer") == "yes")
+        actions.confirm_edit(testimonial, request.form.get("answer") == "yes")
     except Gone:
         return own(token, status=410)
     db.session.commit()

@@ -26,8 +26,7 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
-from service.results.queries import export_rows
-from service.results.queries.matrix import matrix
+from service.results.queries import export
 from tests.builders import a_departure, a_member, a_response, added, an_invitation
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -35,7 +34,7 @@ MADRID = ZoneInfo("Europe/Madrid")
 
 def rows_of(language="en", filters=None):
     with force_locale(language):
-        table = matrix(filters or DepartureFilters(), MADRID, language)
+        table = export.matrix(filters or DepartureFilters(), MADRID, language)
         return [dict(zip(table.head, row, strict=True)) for row in table.rows]
 
 
@@ -122,7 +121,7 @@ def test_what_led_to_a_return_stands_in_the_row(session):
 
 
 def test_chunks_lose_no_row_and_repeat_none(session, monkeypatch):
-    monkeypatch.setattr(export_rows, "CHUNK", 2)
+    monkeypatch.setattr(export, "CHUNK", 2)
     names = [a_departure().client.name for _ in range(5)]
     assert [row["Client"] for row in rows_of()] == names
 
