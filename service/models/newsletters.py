@@ -192,7 +192,7 @@ class NewsletterImage(Model):
     size: Mapped[int]
     width: Mapped[int]
     height: Mapped[int]
-    words: Mapped[str] = mapped_column(Text, default="")  # for who does not see it
+    alt_text: Mapped[str] = mapped_column("words", Text, default="")  # for who does not see it
     created_at: Mapped[CreatedAt]
 
 

@@ -23,8 +23,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 QUALITY = 82
 
 
-def add(newsletter: Newsletter, octets: bytes, name: str, words: str) -> NewsletterImage:
-    """Keep a picture; raises Refused with the way out. `words` say what is on it."""
+def add(newsletter: Newsletter, octets: bytes, name: str, alt_text: str) -> NewsletterImage:
+    """Keep a picture; `alt_text` says what is on it. Raises Refused with the way out."""
     count = select(func.count()).where(NewsletterImage.newsletter_id == newsletter.id)
     if (db.session.scalar(count) or 0) >= MOST:
         raise Refused(_("This newsletter has %(most)s pictures already.", most=MOST))
@@ -39,7 +39,7 @@ def add(newsletter: Newsletter, octets: bytes, name: str, words: str) -> Newslet
         size=len(made),
         width=size[0],
         height=size[1],
-        words=words,
+        alt_text=alt_text,
     )
     db.session.add(image)
     db.session.flush()
