@@ -1,6 +1,5 @@
-"""Find the mails that have a custom text, and whom a text can be previewed for. Reads only."""
+"""Find custom texts, the mails that can have one, and whom a text can be previewed for."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 from service.config import LANGUAGES
 from service.extensions import db
 from service.mail.kinds import RULES
+from service.mail.rendering.custom_texts import Text, built_in
 from service.mail.rendering.placeholders import OF_NO_DEPARTURE
-from service.mail.rendering.text_defaults import default
-from service.mail.rendering.texts import Text
 from service.models import Client, Contact, Departure, MailKind, MailText, Protocol
 from service.protocols.rules.descriptions import protocol_name
 
@@ -33,7 +31,7 @@ ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a text goes: a step by its name, or a kind; `title` is what the team calls it."""
+    """Where a text goes: `name` is a step's name or a kind; `title` is what the team calls it."""
 
     name: str
     kind: MailKind
@@ -42,7 +40,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose texts: those of one protocol, with its steps, or (without one) those of all."""
+    """Whose texts: those of one protocol, with its steps, or those of all protocols."""
 
     protocol_id: int | None = None
     public_id: str = ""
@@ -51,7 +49,7 @@ class Scope:
 
     @property
     def address(self) -> dict[str, Any]:
-        """What the addresses of its pages have besides."""
+        """The part of its pages' addresses that names the protocol."""
         return {"protocol": self.public_id} if self.public_id else {}
 
     @property
@@ -69,11 +67,21 @@ OF_ALL = Scope()
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One mail and the rows that its texts are from, by language; those of the scope first."""
+class PlaceTexts:
+    """One mail and its custom texts by language; those of the scope before those of all."""
 
     place: Place
-    own: dict[str, MailText]
+    texts: dict[str, MailText]
+
+
+def kinds() -> list[MailKind]:
+    """Return the kinds that can have a custom text: all to clients but bulk mail.
+
+    Bulk mail has no built-in text.
+    """
+    return [
+        kind for kind in MailKind if not RULES[kind].to_team and kind.value not in OF_NO_DEPARTURE
+    ]
 
 
 def scope_of(public_id: str) -> Scope | None:
@@ -87,68 +95,56 @@ def scope_of(public_id: str) -> Scope | None:
     return Scope(row.id, row.public_id, protocol_name(row), steps)
 
 
-def lines(scope: Scope) -> tuple[list[Line], list[Line]]:
+def texts_of(scope: Scope) -> tuple[list[PlaceTexts], list[PlaceTexts]]:
     """Return the mails of the steps, then those that answer what a client did."""
     rows = db.session.scalars(
         select(MailText)
         .where(or_(MailText.protocol_id.is_(None), MailText.protocol_id == scope.protocol_id))
         .options(joinedload(MailText.member))
     )
-    own = {(row.protocol_id, row.place, row.language): row for row in rows}
-    steps, answers = (
-        [Line(place, _rows_of(place, scope, own)) for place in group]
-        for group in (scope.steps, scope.answers)
-    )
-    return steps, answers
+    kept = {(row.protocol_id, row.place, row.language): row for row in rows}
+
+    def of_place(place: Place) -> PlaceTexts:
+        texts = {}
+        for language in LANGUAGES:
+            row = kept.get((scope.protocol_id, place.name, language))
+            row = row or kept.get((None, place.kind, language))
+            if row is not None:
+                texts[language] = row
+        return PlaceTexts(place, texts)
+
+    return [of_place(each) for each in scope.steps], [of_place(each) for each in scope.answers]
 
 
-def in_force(scope: Scope, place: Place, language: str) -> Text:
-    """Return the text that goes out at `place` now: the scope's, that of all, or the built-in."""
-    rows = _rows_at({place.name, str(place.kind)}, language)
-    own = {(row.protocol_id, row.place): row for row in rows}
-    row = own.get((scope.protocol_id, place.name)) or own.get((None, place.kind))
-    return Text(row.subject, row.body) if row else default(place.kind, language)
+def custom_text(place: str, language: str, protocol_id: int | None = None) -> MailText | None:
+    """Return the custom text of `place` in exactly this scope, if there is one."""
+    return db.session.scalars(
+        select(MailText).where(
+            MailText.protocol_id == protocol_id if protocol_id else MailText.protocol_id.is_(None),
+            MailText.place == place,
+            MailText.language == language,
+        )
+    ).one_or_none()
 
 
-def kinds() -> list[MailKind]:
-    """Return the kinds that can have a custom text: all to clients but bulk mail, which has none
-    that is built in."""
-    return [
-        kind for kind in MailKind if not RULES[kind].to_team and kind.value not in OF_NO_DEPARTURE
-    ]
+def text_in_use(scope: Scope, place: Place, language: str, occasion: str = "") -> Text:
+    """Return the text that goes out now: the scope's, that of all protocols, or the built-in.
 
-
-def _rows_of(
-    place: Place, scope: Scope, own: dict[tuple[int | None, str, str], MailText]
-) -> dict[str, MailText]:
-    found = {}
-    for language in LANGUAGES:
-        ours = own.get((scope.protocol_id, place.name, language))
-        row = ours or own.get((None, place.kind, language))
-        if row is not None:
-            found[language] = row
-    return found
-
-
-def _rows_at(places: set[str], language: str) -> Sequence[MailText]:
-    query = select(MailText).where(MailText.place.in_(places), MailText.language == language)
-    return db.session.scalars(query).all()
+    A greeting's built-in text depends on its `occasion`.
+    """
+    row = custom_text(place.name, language, scope.protocol_id) or custom_text(place.kind, language)
+    return Text(row.subject, row.body) if row else built_in(place.kind, language, occasion)
 
 
 def people() -> list[str]:
-    """Return whom the latest departures are of, as `departure_of` finds them."""
+    """Return the names of the latest departures, as `departure_named` finds them."""
     rows = db.session.scalars(_departures().limit(SUGGESTED))
-    return list(dict.fromkeys(named(row) for row in rows))
+    return list(dict.fromkeys(f"{row.contact.name} · {row.client.name}" for row in rows))
 
 
-def named(departure: Departure) -> str:
-    """Return how a departure is named in the list to choose from."""
-    return f"{departure.contact.name} · {departure.client.name}"
-
-
-def departure_of(words: str) -> Departure | None:
-    """Return the latest departure whose contact or client holds `words`."""
-    name, _dot, company = words.partition(" · ")
+def departure_named(typed: str) -> Departure | None:
+    """Return the latest departure whose contact or client has `typed` in its name."""
+    name, _dot, company = typed.partition(" · ")
     if not name.strip():
         return None
     if company:
@@ -172,5 +168,5 @@ def _departures() -> Select[Departure]:
     )
 
 
-def _holds(column: InstrumentedAttribute[str], words: str) -> ColumnElement[bool]:
-    return column.icontains(" ".join(words.split())[:100], autoescape=True)
+def _holds(column: InstrumentedAttribute[str], typed: str) -> ColumnElement[bool]:
+    return column.icontains(" ".join(typed.split())[:100], autoescape=True)

@@ -5,8 +5,7 @@ import re
 import pytest
 
 from service.mail.rendering import markdown
-from service.mail.rendering.pictures import text_of
-from service.mail.rendering.texts import Text
+from service.mail.rendering.custom_texts import Text, with_pictures
 from service.models import MailKind
 
 KIND = MailKind.newsletter
@@ -14,7 +13,7 @@ SHOP = "https://shop.example/new?a=1&b=2"
 
 
 def found(body: str) -> list[str]:
-    return markdown.addresses(text_of("x", body), KIND)
+    return markdown.addresses(with_pictures("x", body), KIND)
 
 
 def written(body: str, **counted: str) -> markdown.Part:

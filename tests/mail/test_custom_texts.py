@@ -1,12 +1,16 @@
 """Whose text a mail is in: its step's, its kind's, or the built-in one; found in one query."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import event
 
+from service.config import LANGUAGES
 from service.extensions import db
+from service.mail.kinds import RULES
 from service.mail.policy import conditions
+from service.mail.rendering.custom_texts import built_in
 from service.mail.rendering.related_rows import load
 from service.mail.rendering.rendering import (
     Rendering,
@@ -15,12 +19,17 @@ from service.mail.rendering.rendering import (
     render_context,
     render_many,
 )
-from service.messages.actions import test_mails
+from service.mail.rendering.text_drafts import check
+from service.mail.rendering.wire import decoded
+from service.messages.actions import send_test_mail
 from service.messages.queries import kinds
 from service.models import MailKind, MailText
 from service.models.steps import NATURES
 from tests.builders import a_company, a_member, a_protocol, added
 from tests.mail.mails import a_mail
+
+TO_CLIENTS = [kind for kind in MailKind if not RULES[kind].to_team]
+SIGNED = "Escríbenos cuando quieras"
 
 
 @pytest.fixture
@@ -85,7 +94,7 @@ def test_all_that_a_mail_says_is_read_before_it_is_written(app, statements):
     a_company()
     a_text(place="thank_you", body="{{ full_name }}, {{ company }}, {{ service }}, {{ door_link }}")
     row = a_mail(MailKind.thank_you)
-    test = test_mails.send(MailKind.thank_you, "es", a_member(), like=row.departure)
+    test = send_test_mail(MailKind.thank_you, "es", a_member(), like=row.departure)
     db.session.commit()
     contexts = load(conditions.rows_of([row.id, test.id]))
     facts = company_facts()
@@ -97,3 +106,38 @@ def test_all_that_a_mail_says_is_read_before_it_is_written(app, statements):
         == 0
     )
     assert [mail.subject for mail in mails] == ["De todos"] * 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", TO_CLIENTS)
+def test_a_built_in_text_can_be_saved_as_it_is(any_app, kind, language):
+    faults = check(built_in(kind, language), kind)
+    assert not faults, (faults.subject, faults.body)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_built_in_text_saved_as_ones_own_says_the_same(app, language):
+    a_company(signature=SIGNED)
+    for kind in set(TO_CLIENTS) - {MailKind.newsletter}:  # it has no words but its issue's
+        row = a_mail(kind, language)
+        shown = render(row)
+        words = built_in(kind, language)
+        added(MailText(place=kind, language=language, subject=words.subject, body=words.body))
+        own = render(row)
+        assert own.subject == shown.subject, kind
+        assert _body(decoded(own.text)) == _body(decoded(shown.text)), kind
+        assert own.html != shown.html, f"{kind} is not in its own words at all"
+        db.session.rollback()
+        a_company(signature=SIGNED)
+
+
+def _body(text: str) -> str:
+    """A text part without the tokens of its links, which are signed anew each second."""
+    return re.sub(r"(http://localhost/\w/)\S+", r"\1", text)
+
+
+def test_the_closing_letter_says_that_nothing_is_pending_and_nobody_sells(any_app):
+    assert "nothing is pending" in built_in(MailKind.closing_letter, "en").body
+    for kind in (MailKind.door_open, MailKind.closing_letter, MailKind.own_text):
+        words = built_in(kind, "en")
+        assert not re.search(r"discount|offer|price|deal|%|free", words.subject + words.body)

@@ -6,7 +6,7 @@ import pytest
 
 from service.extensions import db
 from service.mail.rendering.rendering import render
-from service.messages.views.mails import hashes
+from service.messages.views.text_editor import hashes
 from service.models import MailKind, OutboxMessage
 from tests.builders import a_company, a_member, logged_in
 from tests.mail.mails import html_of, in_octets, parsed

@@ -7,7 +7,7 @@ import pytest
 from service.clock import today
 from service.models import Audience, Reason, Recovery
 from service.models.audiences import Side, Who
-from service.newsletters.queries import audience_pages
+from service.newsletters.queries import audiences
 from tests.builders import (
     a_client,
     a_company,
@@ -27,7 +27,7 @@ def _company(session):
 
 
 def names(audience) -> set[str]:
-    return {reader.name for reader in audience_pages.reach(audience).getting}
+    return {reader.name for reader in audiences.reach(audience).getting}
 
 
 def test_each_value_narrows_the_audience_down(session):
@@ -63,4 +63,4 @@ def test_each_value_narrows_the_audience_down(session):
 def test_one_address_of_two_clients_gets_it_once(session):
     for _ in range(2):
         a_contact(email="compartida@daz.example", **LEFT)
-    assert len(audience_pages.reach(Audience()).getting) == 1
+    assert len(audiences.reach(Audience()).getting) == 1

@@ -13,7 +13,7 @@ from service.errors import Conflict, Refused
 from service.extensions import db
 from service.mail.delivery import delivery
 from service.mail.policy import suppressions
-from service.mail.rendering.texts import Text
+from service.mail.rendering.custom_texts import Text
 from service.models import (
     Audience,
     IssueState,

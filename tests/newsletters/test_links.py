@@ -21,7 +21,7 @@ from service.models import (
     Role,
 )
 from service.newsletters.actions import newsletters
-from service.newsletters.public.openings import openings
+from service.newsletters.public.links import openings
 from service.newsletters.rules import Frequency
 from tests.builders import a_company, a_contact, a_member, logged_in
 

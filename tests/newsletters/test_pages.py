@@ -32,7 +32,7 @@ from service.models import (
 )
 from service.models.audiences import Side, Who
 from service.newsletters.actions import images, newsletters
-from service.newsletters.queries import audience_pages
+from service.newsletters.queries import audiences
 from service.newsletters.rules import Frequency
 from tests.builders import (
     a_client,
@@ -350,7 +350,7 @@ def test_whoever_does_not_get_it_is_listed_with_the_reason_of_the_gate(page, mar
     suppressions.add(stopped.email, SuppressionReason.unsubscribed)
     a_contact(name="Muestra", client=a_client(is_sample=True), **LEFT)
     newsletter = a_newsletter(marta)
-    reach = audience_pages.reach(newsletter.readers)
+    reach = audiences.reach(newsletter.readers)
     assert [reader.name for reader in reach.getting] == ["Sí"]
     why = {reader.name: reader.why_not for reader in reach.readers}
     assert why == {

@@ -18,8 +18,8 @@ from markupsafe import Markup, escape
 from service.mail.kinds import RULES
 from service.mail.rendering import lint, markdown, placeholders
 from service.mail.rendering.branding import Branding
+from service.mail.rendering.custom_texts import Text
 from service.mail.rendering.sanitize import Quote, one_line, shortened
-from service.mail.rendering.texts import Text
 from service.mail.rendering.wire import Encoded, encoded, joined
 from service.models import MailKind
 

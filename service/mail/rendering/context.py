@@ -1,6 +1,6 @@
-"""What a mail says: the words that fill its compiled template, and the choices between sentences.
+"""What a mail says: the values that fill its compiled template, and the choices between sentences.
 
-Works on rows already loaded (see related_rows.py). Clients' words are cut: a mail stays small.
+Works on rows already loaded (see related_rows.py). Clients' texts are cut: a mail stays small.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +21,8 @@ from flask_babel import (
 from service.clock import today
 from service.labels import channel_name, day_part_name, label
 from service.mail import links
+from service.mail.rendering import placeholders
+from service.mail.rendering.custom_texts import Text
 from service.mail.rendering.related_rows import MailContext
 from service.mail.rendering.sanitize import one_line, quoted
 from service.models import (
@@ -71,83 +73,82 @@ class Unwritable(Exception):
 
 @dataclass(slots=True)
 class Content:
-    """The words of one mail. `choices` are few and fixed: each needs its own compiled template."""
+    """The content of one mail: `values` fill its slots, `choices` decide between sentences.
 
-    words: dict[str, str] = field(default_factory=dict)
+    Choices are few and fixed, because each combination needs its own compiled template.
+    """
+
+    values: dict[str, str] = field(default_factory=dict)
     choices: dict[str, str] = field(default_factory=dict)
 
 
-def content(context: MailContext, company: Company) -> Content:
-    """Return what the mail about `context` says; raises Unwritable without the link it is for."""
-    said = Content()
+def content_of(context: MailContext, company: Company) -> Content:
+    """Return the content of the mail about `context`; raises Unwritable without its main link."""
+    content = Content()
     if context.row.contact:
-        _add_client_side(said, context, context.row.contact, company)
+        _add_client_side(content, context, context.row.contact, company)
     elif context.row.member:
-        _add_team_side(said, context, context.row.member, company)
+        _add_team_side(content, context, context.row.member, company)
     if context.custom_text and context.custom_text.is_counted:
-        said.choices["is_counted"] = "yes"
-    _add_link(said, context)
-    said.words = {name: words for name, words in said.words.items() if words}
-    return said
+        content.choices["is_counted"] = "yes"
+    if context.row.kind in LINK:
+        content.values[LINK[context.row.kind]] = _main_link(context)
+    content.values = {name: value for name, value in content.values.items() if value}
+    return content
 
 
 def _add_client_side(
-    said: Content, context: MailContext, contact: Contact, company: Company
+    content: Content, context: MailContext, contact: Contact, company: Company
 ) -> None:
-    departure, language = context.row.departure, context.row.language
-    said.words["reader_name"] = one_line(contact.first_name)
-    said.words["preferences_url"] = links.preferences(contact)
+    row, values, choices = context.row, content.values, content.choices
+    values["reader_name"] = one_line(contact.first_name)
+    values["preferences_url"] = links.preferences(contact)
     if context.responsible:
-        said.words["responsible"] = one_line(context.responsible.name)
+        values["responsible"] = one_line(context.responsible.name)
     if context.invitation:
         closing = context.invitation.closes_at.astimezone(company.zone).date()
-        said.words["closes_day"] = day_in_words(closing, language)
-    if departure and departure.end_on:
-        said.words["end_day"] = day_in_words(departure.end_on, language)
-        if context.row.kind is MailKind.thank_you and departure.end_on > today(company.time_zone):
-            said.choices["ends_later"] = "yes"
-    if context.row.kind is MailKind.testimonial_request and context.response:
-        said.choices["why_left"] = why_left(context.response.reasons)
-    if context.row.kind is MailKind.testimonial_edit and context.testimonial:
-        said.words["edited_quote"] = quoted(context.testimonial.edited_quote, QUOTE_OCTETS)
-    if context.row.kind is MailKind.greeting:
-        _add_greeting(said, context, contact, company)
-
-
-def _add_greeting(said: Content, context: MailContext, contact: Contact, company: Company) -> None:
-    due_at, start = context.row.due_at, contact.client.started_on
-    day = due_at.astimezone(company.zone).date() if due_at else today(company.time_zone)
-    said.choices["occasion"] = (context.row.context or {}).get("occasion", Occasion.season)
-    said.words["years"] = years_in_words(
-        years_since(start, day) if start else 0, context.row.language
-    )
+        values["closes_day"] = day_in_words(closing, row.language)
+    if row.departure and row.departure.end_on:
+        values["end_day"] = day_in_words(row.departure.end_on, row.language)
+        is_later = row.departure.end_on > today(company.time_zone)
+        if row.kind is MailKind.thank_you and is_later:
+            choices["ends_later"] = "yes"
+    if row.kind is MailKind.testimonial_request and context.response:
+        choices["why_left"] = why_left(context.response.reasons)
+    if row.kind is MailKind.testimonial_edit and context.testimonial:
+        values["edited_quote"] = quoted(context.testimonial.edited_quote, QUOTE_OCTETS)
+    if row.kind is MailKind.greeting:
+        start = contact.client.started_on
+        day = row.due_at.astimezone(company.zone).date() if row.due_at else today(company.time_zone)
+        choices["occasion"] = (row.context or {}).get("occasion", Occasion.season)
+        values["years"] = years_in_words(years_since(start, day) if start else 0, row.language)
 
 
 def _add_team_side(
-    said: Content, context: MailContext, member: TeamMember, company: Company
+    content: Content, context: MailContext, member: TeamMember, company: Company
 ) -> None:
-    said.words["reader_name"] = one_line(member.name).partition(" ")[0]
-    if context.row.departure:
-        _add_departure(said, context.row.departure)
-        if context.row.departure.responsible is member:
-            said.choices["is_responsible"] = "yes"
+    departure, values = context.row.departure, content.values
+    values["reader_name"] = one_line(member.name).partition(" ")[0]
+    if departure:
+        _add_contact(content, departure.contact, departure.client)
+        if departure.responsible is member:
+            content.choices["is_responsible"] = "yes"
     with force_locale(context.row.language):
         if context.talk_request:
-            _add_talk_request(said, context.talk_request, context.row.departure, member)
+            _add_talk_request(content, context.talk_request, departure, member)
         if context.row.kind is MailKind.alert_mail_trouble:
-            _add_trouble(said, context.row.context, company)
+            _add_trouble(content, context.row.context, company)
         if context.response:
-            _add_answer(said, context.response)
+            _add_answer(content, context.response)
         if context.testimonial:
-            _add_testimonial(said, context.testimonial)
+            _add_testimonial(content, context.testimonial)
         if context.link:
-            said.words["expires"] = _moment_in_words(context.link.expires_at, company)
+            values["expires"] = _moment_in_words(context.link.expires_at, company)
 
 
-def _add_link(said: Content, context: MailContext) -> None:
-    name = LINK.get(context.row.kind)
-    if name is None:
-        return
+def _main_link(context: MailContext) -> str:
+    """Return the link without which the mail would make no sense; raises Unwritable."""
+    name = LINK[context.row.kind]
     made: dict[str, tuple[Any, Callable[[Any], str]]] = {
         "survey_url": (context.invitation, links.survey),
         "answer_url": (context.response, links.answer),
@@ -165,7 +166,7 @@ def _add_link(said: Content, context: MailContext) -> None:
     target, link = made[name]
     if target is None:
         raise Unwritable(f"there is nothing that {name} could lead to")
-    said.words[name] = link(target)
+    return link(target)
 
 
 def why_left(reasons: set[Reason]) -> str:
@@ -193,12 +194,8 @@ def years_in_words(years: int, language: str) -> str:
         return str(ngettext("one year", "%(num)d years", years))
 
 
-def _add_departure(said: Content, departure: Departure) -> None:
-    _add_contact(said, departure.contact, departure.client)
-
-
-def _add_contact(said: Content, contact: Contact, client: Client) -> None:
-    said.words |= {
+def _add_contact(content: Content, contact: Contact, client: Client) -> None:
+    content.values |= {
         "client": one_line(client.name),
         "contact": one_line(contact.name),
         "contact_phone": one_line(contact.phone),
@@ -207,17 +204,17 @@ def _add_contact(said: Content, contact: Contact, client: Client) -> None:
 
 
 def _add_talk_request(
-    said: Content, talk_request: TalkRequest, departure: Departure | None, member: TeamMember
+    content: Content, talk_request: TalkRequest, departure: Departure | None, member: TeamMember
 ) -> None:
     """Add what a contact says who would like to talk; of them there may be no departure."""
     contact = talk_request.contact
-    _add_contact(said, contact, contact.client)
+    _add_contact(content, contact, contact.client)
     if departure is None:
-        said.choices["is_without_departure"] = "yes"
+        content.choices["is_without_departure"] = "yes"
         if contact.client.responsible_id == member.id:
-            said.choices["is_responsible"] = "yes"
+            content.choices["is_responsible"] = "yes"
     part = day_part_name(talk_request.day_part) if talk_request.day_part else ""
-    said.words |= {
+    content.values |= {
         "message": quoted(talk_request.message, QUOTE_OCTETS),
         "channel": channel_name(talk_request.channel) if talk_request.channel else "",
         "given_phone": one_line(talk_request.phone),
@@ -225,20 +222,20 @@ def _add_talk_request(
     }
 
 
-def _add_answer(said: Content, response: Response) -> None:
+def _add_answer(content: Content, response: Response) -> None:
     figures = ("score", "satisfaction", "handover", "return_likelihood")
     for name in figures:
         figure: int | None = getattr(response, name)
-        said.words[name] = "" if figure is None else str(figure)
+        content.values[name] = "" if figure is None else str(figure)
     for name in ("valued_most", "to_improve", "comment"):
-        said.words[name] = quoted(getattr(response, name), QUOTE_OCTETS)
+        content.values[name] = quoted(getattr(response, name), QUOTE_OCTETS)
     given = sorted(response.reasons, key=list(Reason).index)
-    said.words["reasons"] = ", ".join(label(reason) for reason in given)
+    content.values["reasons"] = ", ".join(label(reason) for reason in given)
 
 
-def _add_trouble(said: Content, figures: Mapping[str, Any], company: Company) -> None:
-    said.choices["trouble"] = figures["trouble"]
-    said.words |= {
+def _add_trouble(content: Content, figures: Mapping[str, Any], company: Company) -> None:
+    content.choices["trouble"] = figures["trouble"]
+    content.values |= {
         "since": _moment_in_words(datetime.fromisoformat(figures["since"]), company),
         "count": format_decimal(figures["count"]),
         "of": format_decimal(figures["of"]),
@@ -251,15 +248,64 @@ def _moment_in_words(moment: datetime, company: Company) -> str:
     return str(format_datetime(local, gettext("EEEE, d MMMM, HH:mm"), rebase=False))
 
 
-def _add_testimonial(said: Content, testimonial: Testimonial) -> None:
+def _add_testimonial(content: Content, testimonial: Testimonial) -> None:
     signed = (testimonial.display_name, testimonial.display_role, testimonial.display_company)
     places = {
         gettext("the website"): testimonial.publish_website,
         gettext("brochures"): testimonial.publish_brochure,
         gettext("social media"): testimonial.publish_social,
     }
-    said.words |= {
+    content.values |= {
         "quote": quoted(testimonial.quote, QUOTE_OCTETS),
         "shown_as": ", ".join(one_line(part) for part in signed if part),
         "shown_where": ", ".join(place for place, is_allowed in places.items() if is_allowed),
     }
+
+
+def complete(
+    values: Mapping[str, str], context: MailContext, custom_text: Text, our_name: str
+) -> dict[str, str]:
+    """Return `values` and the others that the placeholders of `custom_text` ask for.
+
+    No value is ever missing: one that is not known of a reader is replaced by one that always
+    fits.
+    """
+    found = dict(values)
+    for name in _asked_for(custom_text, context.row.kind):
+        if not found.get(name):
+            found[name] = _value(name, context, our_name)
+    return found
+
+
+def _value(name: str, context: MailContext, our_name: str) -> str:
+    contact, departure = context.row.contact, context.row.departure
+    if name == "door_url" and contact:
+        return links.talk(contact)
+    known: dict[str, Any] = {
+        "full_name": contact and contact.name,
+        "client": contact and contact.client and contact.client.name,
+        "our_name": our_name,
+        "responsible": our_name,
+        "service": departure and departure.service,
+    }
+    return one_line(known.get(name) or "") or _fitting(name, context.row.language)
+
+
+@lru_cache(maxsize=256)
+def _asked_for(custom_text: Text, kind: MailKind) -> tuple[str, ...]:
+    """Return the names of the values that a text's placeholders ask for; found once per text."""
+    used = placeholders.names_in(custom_text.subject) | placeholders.names_in(custom_text.body)
+    asked = [one for one in placeholders.of(kind) if one.name in used and not one.is_block]
+    return tuple(one.value for one in asked)
+
+
+def _fitting(name: str, language: str) -> str:
+    """Return a value that always fits, for one that is not known of a reader."""
+    with force_locale(language):
+        found = {
+            "client": gettext("your company"),
+            "service": gettext("our work together"),
+            "end_day": gettext("the agreed day"),
+            "closes_day": gettext("the day it closes"),
+        }
+        return str(found.get(name, ""))

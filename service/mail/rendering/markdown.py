@@ -12,9 +12,17 @@ import nh3
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from service.mail.rendering import counted_links, markdown_text, placeholders
-from service.mail.rendering.markdown_reader import CLASSES, SCHEMES, SLOT, Reader, linked
-from service.mail.rendering.texts import Text
+from service.mail.rendering import markdown_text, placeholders
+from service.mail.rendering.custom_texts import Text
+from service.mail.rendering.markdown_reader import (
+    CLASSES,
+    SCHEMES,
+    SLOT,
+    Reader,
+    countable,
+    lead_over,
+    linked,
+)
 from service.models import MailKind
 
 NOTHING = Markup("")
@@ -43,7 +51,7 @@ class Part:
 def parts(text: Text, kind: MailKind) -> list[Part]:
     """Return the parts of the body of `text`, in the language that is set. Never raises.
 
-    What is not allowed is shown as it was typed; saving refuses it (see text_checks.py).
+    What is not allowed is shown as it was typed; saving refuses it (see text_drafts.py).
     """
     reader = Reader(kind, text)
     made: list[Part] = []
@@ -61,7 +69,7 @@ def parts(text: Text, kind: MailKind) -> list[Part]:
 def addresses(text: Text, kind: MailKind) -> list[str]:
     """Return where links of the body lead whose openings can be counted, each once."""
     reader = Reader(kind, text)
-    return counted_links.addresses(reader.parse(_prepared(text.clean_body, kind)))
+    return countable(reader.parse(_prepared(text.clean_body, kind)))
 
 
 def beginning(made: Sequence[Part]) -> str:
@@ -151,7 +159,7 @@ def _prose(tokens: list[Token], reader: Reader) -> list[Part]:
 def _written(tokens: list[Token], reader: Reader) -> tuple[Markup, str]:
     """Return HTML and text. The text, where addresses are read, shows where its links lead."""
     said = markdown_text.written(tokens)
-    counted_links.lead_over(tokens, reader.counted)
+    lead_over(tokens, reader.counted)
     return _washed(reader.renderer.render(tokens, reader.options, {})), said
 
 

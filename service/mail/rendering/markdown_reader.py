@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from service.current import settings
 from service.mail.rendering import markdown_text, placeholders
+from service.mail.rendering.custom_texts import NOTHING, Text
 from service.mail.rendering.placeholders import Placeholder
-from service.mail.rendering.texts import NOTHING, Text
 from service.models import MailKind
 
 SCHEMES = frozenset({"http", "https", "mailto"})
@@ -28,6 +29,7 @@ CLASSES = {
     "link_open": "accent",
     "image": "picture",
 }
+_SHOWN_ADDRESS = re.compile(r"https?:|www\.", re.IGNORECASE)
 _NOT_FOR_LETTERS = ["code", "fence", "html_block", "html_inline", "entity"]
 
 
@@ -38,7 +40,7 @@ class Reader(MarkdownIt):
     def __init__(self, kind: MailKind, text: Text = NOTHING) -> None:
         super().__init__("commonmark", {"html": False, "breaks": True})
         self.disable(_NOT_FOR_LETTERS)
-        self.links = {one.word: one for one in placeholders.of(kind) if one.is_link}
+        self.links = {one.value: one for one in placeholders.of(kind) if one.is_link}
         self.pictures = dict(text.pictures)
         self.widths = dict(text.widths)
         self.counted = dict(text.counted)
@@ -125,3 +127,42 @@ def _not_a_link(word: str) -> str:
     """Return the slot of a word; a block that stands where none can be is shown as typed."""
     named = placeholders.BY_NAME.get(word)
     return named.written if named and named.is_block else f"\ue000{word}\ue001"
+
+
+def countable(tokens: Sequence[Token]) -> list[str]:
+    """Return the addresses of the links whose openings can be counted, each once, in order.
+
+    Those are links to http or https, but to no page of ours.
+    """
+    ours = re.compile(re.escape(settings().base_url) + r"(?:[/?#]|$)", re.IGNORECASE)
+    found = (str(link.attrs["href"]) for link in _links(tokens))
+    return [
+        address
+        for address in dict.fromkeys(found)
+        if urlsplit(address).scheme in {"http", "https"} and not ours.match(address)
+    ]
+
+
+def lead_over(tokens: Sequence[Token], counted: Mapping[str, str]) -> None:
+    """Change the links whose addresses are among `counted` to the address that counts them."""
+    for link in _links(tokens) if counted else ():
+        address = str(link.attrs["href"])
+        link.attrs["href"] = counted.get(address, address)
+
+
+def _links(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the beginning of each link that shows text or a picture, and not an address.
+
+    To show one address and lead to another is what fraudsters do, and mail programs warn of it.
+    """
+    for token in tokens:
+        link, shown = None, ""
+        for child in token.children or ():
+            if child.type == "link_open":
+                link, shown = child, ""
+            elif child.type == "link_close":
+                if link is not None and not _SHOWN_ADDRESS.search(shown):
+                    yield link
+                link = None
+            else:
+                shown += child.content

@@ -30,14 +30,14 @@ _LONE_BRACES = re.compile(r"\{\{|\}\}")
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """One placeholder: the word that fills it, what it stands for, and where it exists.
+    """One placeholder: the value that fills it, what it means, and where it exists.
 
-    A link that stands alone on its line is the mail's button, named by `button`; within a sentence
-    the same words are the link. A block stands alone on its line or nowhere.
+    A link alone on its line is the mail's button, with the text `button`; within a sentence that
+    text is the link. A block is alone on its line or nowhere.
     """
 
     name: str
-    word: str  # as context.py and custom_words.py call it
+    value: str  # the name of the value that fills it, as context.py calls it
     meaning: Any
     kinds: frozenset[MailKind] | None = None  # None: all mails to clients
     button: Any = ""
@@ -62,7 +62,7 @@ class Placeholder:
     @property
     def slot(self) -> str:
         """The marker that stands for it until the compiled template is filled."""
-        return f"\ue000{self.word}\ue001"
+        return f"\ue000{self.value}\ue001"
 
     def is_in(self, kind: MailKind) -> bool:
         """Whether mails of `kind` have it."""

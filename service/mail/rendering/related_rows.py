@@ -1,5 +1,6 @@
 """Load the rows that a batch of mails is about, in a few queries however many mails."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -8,9 +9,10 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
+from service.mail import links
 from service.mail.kinds import RULES
-from service.mail.rendering import custom_texts, issue_links, pictures
-from service.mail.rendering.texts import Text
+from service.mail.rendering import custom_texts
+from service.mail.rendering.custom_texts import Text
 from service.mail.rows import among
 from service.models import (
     Contact,
@@ -19,6 +21,7 @@ from service.models import (
     InvitationKind,
     MailKind,
     NewsletterIssue,
+    NewsletterLink,
     OutboxMessage,
     PasswordLink,
     Response,
@@ -28,6 +31,7 @@ from service.models import (
 )
 
 Row = TypeVar("Row", Response, Testimonial)
+Counted = tuple[tuple[str, str], ...]  # a link's address, and the address that counts it
 
 ABOUT_ANSWERS = frozenset(
     {
@@ -168,7 +172,7 @@ def _load_issues(contexts: Sequence[MailContext]) -> None:
         return
     query = select(NewsletterIssue).where(NewsletterIssue.id.in_(ids))
     found = {issue.id: issue for issue in db.session.scalars(query)}
-    counted = issue_links.of_issues(found.values())
+    counted = _counted_links(found.values())
     places: dict[tuple[int, str], tuple[str, str]] = {}
     for context in contexts:
         context.issue = issue = found.get(context.row.issue_id or 0)
@@ -176,7 +180,7 @@ def _load_issues(contexts: Sequence[MailContext]) -> None:
         if issue is not None and place not in places:
             said = issue.text_in(issue.language_for(context.row.language))
             places[place] = (said["subject"], said["body"])
-    plain = zip(places, pictures.texts_of([*places.values()]), strict=True)
+    plain = zip(places, custom_texts.all_with_pictures([*places.values()]), strict=True)
     texts = {
         place: replace(text, counted=counted[place[0]], is_counted=found[place[0]].counts_links)
         for place, text in plain
@@ -185,3 +189,15 @@ def _load_issues(contexts: Sequence[MailContext]) -> None:
     for context in contexts:
         if context.issue is not None:
             context.custom_text = texts.get((context.issue.id, context.row.language))
+
+
+def _counted_links(issues: Collection[NewsletterIssue]) -> dict[int, Counted]:
+    """Return the counted links of each issue, by the issue's id; one query or none."""
+    counting = {issue.id: issue for issue in issues if issue.counts_links}
+    found: defaultdict[int, Counted] = defaultdict(tuple)
+    if counting:
+        query = select(NewsletterLink).where(NewsletterLink.issue_id.in_(counting))
+        for link in db.session.scalars(query.order_by(NewsletterLink.number)):
+            over = links.counted(counting[link.issue_id], link.number)
+            found[link.issue_id] += ((link.address, over),)
+    return found

@@ -8,10 +8,10 @@ from urllib.parse import quote
 from service.current import company, settings
 from service.mail import links, verp
 from service.mail.kinds import RULES
-from service.mail.rendering import custom_words, headers
+from service.mail.rendering import headers
 from service.mail.rendering.branding import PRODUCT, Branding, branding_of, logo_of
 from service.mail.rendering.compiled import compile_template
-from service.mail.rendering.context import Content, Unwritable, content
+from service.mail.rendering.context import Content, Unwritable, complete, content_of
 from service.mail.rendering.headers import POSTMARK_METADATA, POSTMARK_NAME
 from service.mail.rendering.related_rows import MailContext, load
 from service.mail.rendering.samples import sample
@@ -95,28 +95,28 @@ def render_context(context: MailContext, facts: CompanyFacts) -> Rendering:
     sampled = (context.row.context or {}).get("sample")
     if sampled in SAMPLED and context.row.member:
         return _sample_for(context, MailKind(sampled), context.row.member, facts)
-    row, said = context.row, content(context, facts.company)
+    row, content = context.row, content_of(context, facts.company)
     to_team = RULES[row.kind].to_team
     branding = facts.plain_branding if to_team else facts.branding
     if row.kind is MailKind.test_mail:
-        said.words["sender"] = facts.address
+        content.values["sender"] = facts.address
     if context.custom_text:
-        said.words = custom_words.complete(context, context.custom_text, said.words, branding.name)
+        content.values = complete(content.values, context, context.custom_text, branding.name)
         branding = facts.plain_branding if context.custom_text.is_long else branding
-    slots, choices = frozenset(said.words), tuple(sorted(said.choices.items()))
+    slots, choices = frozenset(content.values), tuple(sorted(content.choices.items()))
     compiled = compile_template(
         row.kind, row.language, branding, slots, choices, context.custom_text
     )
     return Rendering(
         sender=(_sender_name(context, branding), facts.address),
         to=_recipient(row),
-        subject=headers.checked("Subject", compiled.filled_subject(said.words)),
-        text=compiled.filled_text(said.words),
-        html=compiled.filled_html(said.words),
+        subject=headers.checked("Subject", compiled.filled_subject(content.values)),
+        text=compiled.filled_text(content.values),
+        html=compiled.filled_html(content.values),
         message_id=row.message_id or "",
         reply_to=_reply_address(context),
         replies_also_to=_our_reply_address(context, branding),
-        extra_headers=_extra_headers(context, said, facts),
+        extra_headers=_extra_headers(context, content, facts),
         pictures=(facts.logo,) if facts.logo and branding.logo else (),
     )
 
@@ -169,12 +169,12 @@ def _our_reply_address(context: MailContext, branding: Branding) -> Address | No
     return (branding.name, ours) if ours else None
 
 
-def _extra_headers(context: MailContext, said: Content, facts: CompanyFacts) -> dict[str, str]:
+def _extra_headers(context: MailContext, content: Content, facts: CompanyFacts) -> dict[str, str]:
     row, extra = context.row, _headers_of_all(context.row)
     if RULES[row.kind].is_reminder and row.reply_to and row.reply_to.message_id:
         extra["In-Reply-To"] = extra["References"] = row.reply_to.message_id
     if not RULES[row.kind].is_transactional:
-        by_post = links.one_click(said.words["preferences_url"], RULES[row.kind].purpose)
+        by_post = links.one_click(content.values["preferences_url"], RULES[row.kind].purpose)
         to = verp.address(row.public_id) or facts.address  # signed: it says whose mail it answers
         by_mail = f"mailto:{quote(to, safe='@+')}?subject=unsubscribe"
         extra["List-Unsubscribe"] = f"<{by_post}>, <{by_mail}>"

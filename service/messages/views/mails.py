@@ -1,8 +1,5 @@
 """Previews of every mail in every language, as it would leave now, and a test sent to oneself."""
 
-import base64
-import hashlib
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,8 +24,8 @@ from service.mail.rendering import custom_texts, rendering
 from service.mail.rendering.rendering import Rendering
 from service.mail.rendering.samples import sample
 from service.mail.rendering.wire import decoded
-from service.messages import queries as texts
-from service.messages.actions import test_mails
+from service.messages import actions, queries
+from service.messages.views.text_editor import hashes, with_pictures_inside
 from service.models import MailKind, Role
 from service.web.access import current_member, requires
 
@@ -72,7 +69,7 @@ def show(kind: str, language: str) -> str:
         languages=LANGUAGES,
         view=view if view in VIEWS else "phone",
         is_optional=not RULES[found].is_transactional,
-        has_text=found in texts.kinds(),
+        has_text=found in queries.kinds(),
     )
 
 
@@ -94,7 +91,7 @@ def frame(kind: str, language: str) -> Response:
 def send_test(kind: str, language: str) -> Response:
     """Mail the sample to whoever presses."""
     found = _kind(kind, language)
-    test_mails.send(found, language, current_member())
+    actions.send_test_mail(found, language, current_member())
     db.session.commit()
     flash(_("On its way to %(address)s.", address=current_member().email), "success")
     there: dict[str, Any] = {"kind": found, "language": language, "as": request.args.get("as")}
@@ -116,29 +113,7 @@ def _rendered_all(kinds: Sequence[MailKind], language: str) -> list[Rendering]:
     with db.session.no_autoflush:
         facts = rendering.company_facts()
         contexts = [sample(kind, language, current_member(), facts.company) for kind in kinds]
-        custom_text = custom_texts.of_rows([context.row for context in contexts])
-        for context, text in zip(contexts, custom_text, strict=True):
+        texts = custom_texts.of_rows([context.row for context in contexts])
+        for context, text in zip(contexts, texts, strict=True):
             context.custom_text = text
         return [rendering.render_context(context, facts) for context in contexts]
-
-
-def with_pictures_inside(mail: Rendering) -> str:
-    """Return the HTML part with its pictures where it shows them, as a browser wants them."""
-    html = decoded(mail.html)
-    for picture in mail.pictures:
-        octets = base64.b64encode(picture.octets).decode()
-        html = html.replace(
-            f'"cid:{picture.content_id}"', f'"data:{picture.media_type};base64,{octets}"'
-        )
-    return html
-
-
-def hashes(html: str) -> list[str]:
-    """Return the CSP sources for exactly the styles in `html`, in elements and attributes."""
-    sheets = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
-    attributes = re.findall(r'\sstyle="([^"]*)"', html)
-    found = {style.replace("&quot;", '"').replace("&amp;", "&") for style in attributes}
-    return sorted(
-        f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
-        for style in {*found, *sheets}
-    )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from service.clock import now
@@ -16,6 +16,7 @@ from service.current import company
 from service.errors import Conflict
 from service.extensions import db
 from service.mail import outbox
+from service.mail.rendering import custom_texts, markdown
 from service.mail.rows import from_now, rarely
 from service.models import (
     OPEN_ISSUES,
@@ -25,11 +26,11 @@ from service.models import (
     MailState,
     Newsletter,
     NewsletterIssue,
+    NewsletterLink,
     NewsletterState,
     OutboxMessage,
     TeamMember,
 )
-from service.newsletters.actions import links
 from service.newsletters.queries import audiences
 from service.newsletters.rules import missed, upcoming
 
@@ -137,6 +138,18 @@ def end(newsletter: Newsletter) -> None:
             cancel(issue)
 
 
+def count_openings(connection: Connection, issue_id: int, number: int, times: int) -> None:
+    """Add openings of a link in a single statement, so that none is lost among many at once.
+
+    What is counted is of nobody: one total per link. It decides nothing and changes nothing else.
+    """
+    connection.execute(
+        update(NewsletterLink)
+        .where(NewsletterLink.issue_id == issue_id, NewsletterLink.number == number)
+        .values(openings=NewsletterLink.openings + times)
+    )
+
+
 def _is_written() -> tuple[ColumnElement[bool], ...]:
     """Return what an issue fulfils whose last mail is decided."""
     is_open = exists().where(
@@ -190,9 +203,26 @@ def _begin(issue: NewsletterIssue, at: datetime) -> None:
         plan(newsletter, later[-1], issue.member)
         return
     issue.texts, issue.audience = dict(newsletter.texts), dict(newsletter.audience)
-    links.freeze(issue)
+    _freeze_links(issue)
     issue.state, issue.started_at = IssueState.sending, at
     _plan_after(issue, at)
+
+
+def _freeze_links(issue: NewsletterIssue) -> None:
+    """Keep the addresses of its counted links, in all languages; equal addresses are one link."""
+    issue.counts_links = issue.newsletter.counts_links
+    if not issue.counts_links:
+        return
+    found: dict[str, None] = {}
+    for language in issue.languages:
+        kept = issue.text_in(language)
+        text = custom_texts.with_pictures(kept["subject"], kept["body"], is_counted=True)
+        found |= dict.fromkeys(markdown.addresses(text, MailKind.newsletter))
+    db.session.add_all(
+        NewsletterLink(issue_id=issue.id, number=number, address=address)
+        for number, address in enumerate(found, start=1)
+    )
+    db.session.flush()
 
 
 def _plan_after(issue: NewsletterIssue, at: datetime) -> None:

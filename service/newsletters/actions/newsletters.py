@@ -10,16 +10,18 @@ from service import current
 from service.clock import local_moment, now
 from service.errors import Conflict, Refused
 from service.extensions import db
-from service.mail.rendering.texts import Text
+from service.mail.rendering import custom_texts, text_drafts
+from service.mail.rendering.custom_texts import Text
 from service.models import (
     Audience,
     IssueState,
+    MailKind,
     Newsletter,
     NewsletterIssue,
     NewsletterState,
     TeamMember,
 )
-from service.newsletters.actions import issues, links
+from service.newsletters.actions import issues
 from service.newsletters.queries import audiences
 from service.newsletters.rules import Frequency, rule_of
 
@@ -51,9 +53,24 @@ def duplicate(newsletter: Newsletter, by: TeamMember) -> Newsletter:
 def describe(
     newsletter: Newsletter, name: str, *, is_public: bool, counts_links: bool, by: TeamMember
 ) -> None:
-    """Change its name, whether the archive shows it and its links are counted. Raises Refused."""
+    """Change its name, whether the archive shows it, and whether its next issues count their links.
+
+    Raises Refused when a text would make too large a mail with the longer addresses of its links.
+    """
     newsletter.name, newsletter.is_public = name, is_public
-    links.choose(newsletter, counts_links, by)
+    if counts_links and not newsletter.counts_links:
+        for language in newsletter.languages:
+            kept = newsletter.text_in(language)
+            text = custom_texts.with_pictures(kept["subject"], kept["body"], is_counted=True)
+            if text_drafts.is_too_large(MailKind.newsletter, language, text, by):
+                raise Refused(
+                    _(
+                        "With its links counted the mail would be too large. "
+                        "Shorten it, or take out links."
+                    )
+                )
+    newsletter.counts_links = counts_links
+    db.session.flush()
 
 
 def save_text(newsletter: Newsletter, language: str, text: Text, was: int) -> None:

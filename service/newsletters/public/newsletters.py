@@ -4,10 +4,9 @@ from flask import Blueprint, Response, abort, make_response, render_template, re
 
 from service.config import LANGUAGES
 from service.current import settings
-from service.messages.views.mails import hashes
+from service.messages.views.text_editor import hashes
 from service.newsletters.actions import images, issues
-from service.newsletters.queries import issue_pages
-from service.newsletters.queries import newsletters as reports
+from service.newsletters.queries import newsletters as queries
 from service.web.compression import compress
 from service.web.language import select_language, speak_as_asked
 
@@ -25,7 +24,7 @@ def show(public_id: str) -> Response:
         abort(404)
     asked = request.args.get("language", "")
     language = issue.language_for(asked if asked in LANGUAGES else select_language())
-    html = issue_pages.html_of(issue, language)
+    html = queries.html_of(issue, language)
     answer = make_response(html)
     answer.headers["Content-Security-Policy"] = (
         f"default-src 'none'; img-src 'self' data: {settings().base_url}; "
@@ -42,10 +41,10 @@ def index() -> str:
     """List the issues that everybody may read."""
     speak_as_asked()
     language = select_language()
-    found = reports.archive(request.args.get("page", 1, type=int))
+    found = queries.archive(request.args.get("page", 1, type=int))
     if not found.count:
         abort(404)
-    lines = [(issue, issue_pages.subject_of(issue, language)) for issue in found.lines]
+    lines = [(issue, queries.subject_of(issue, language)) for issue in found.lines]
     return render_template(
         "public/newsletters/index.html", found=found, lines=lines, language=language
     )

@@ -1,15 +1,18 @@
-"""Who a newsletter goes to, asked of the database in one query. Reads only.
+"""Who a newsletter goes to and who not, and why, asked of the database in one query.
 
-First who fits what was chosen, then why one of those may not be written to: the same as the gate
-says (outbox.why_not), so that what is shown before sending is what will happen.
+First who fits what was chosen, then why one of those may not be written to: for the same reasons
+as the outbox (outbox.why_not), so that what is shown before sending is what will happen.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 
+from service.clock import now
+from service.current import company as current_company
 from service.extensions import db
 from service.mail.kinds import RULES
 from service.mail.policy import suppressions
@@ -29,7 +32,9 @@ from service.models import (
     SkipReason,
 )
 from service.models.audiences import Side, Who
+from service.paging import PER_PAGE, Page, page_within
 
+MOST_CHOICES = 200  # services and groups that a form offers
 _RULES = RULES[MailKind.newsletter]
 
 
@@ -44,6 +49,48 @@ class Reader:
     client: str
     client_public_id: str
     why_not: SkipReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Everybody whom an audience fits."""
+
+    readers: Sequence[Reader]
+
+    @property
+    def getting(self) -> list[Reader]:
+        """Those who get it."""
+        return [reader for reader in self.readers if reader.why_not is None]
+
+    @property
+    def by_reason(self) -> list[tuple[SkipReason, int]]:
+        """How many do not get it, by the reason, the most first."""
+        counted = Counter(one.why_not for one in self.readers if one.why_not is not None)
+        return counted.most_common()
+
+    def by_language(self, languages: Sequence[str]) -> dict[str, int]:
+        """How many read in each of their languages; those it is not written in come as well."""
+        counted = Counter(reader.language for reader in self.getting)
+        return {
+            code: counted[code] for code in sorted(counted, key=lambda c: (c not in languages, c))
+        }
+
+    def page(self, reason: SkipReason | None, words: str, number: int) -> Page[Reader]:
+        """Return a page of those who get it, or who do not for `reason`; `words` narrow it down."""
+        wanted = words.casefold().strip()
+        found = [
+            one
+            for one in self.readers
+            if one.why_not is reason
+            and (not wanted or wanted in f"{one.name} {one.email} {one.client}".casefold())
+        ]
+        at = page_within(number, len(found))
+        return Page(found[(at - 1) * PER_PAGE : at * PER_PAGE], len(found), at)
+
+
+def reach(audience: Audience) -> Reach:
+    """Return whom `audience` fits now."""
+    return Reach(readers(audience, current_company(), now()))
 
 
 def readers(audience: Audience, company: Company, at: datetime) -> list[Reader]:
@@ -64,6 +111,13 @@ def readers(audience: Audience, company: Company, at: datetime) -> list[Reader]:
             Reader(row.id, row.name, row.email, row.language, row.client, row.client_id, reason)
         )
     return found
+
+
+def services() -> list[str]:
+    """Return the services of clients and departures, to choose from."""
+    of_clients = select(Client.service).where(Client.service != "")
+    both = of_clients.union(select(Departure.service).where(Departure.service != ""))
+    return sorted(db.session.scalars(both.limit(MOST_CHOICES)))
 
 
 def next_to_write(

@@ -1,14 +1,21 @@
-"""Newsletters in a list; an issue in figures, counted in the outbox; the public archive. Reads."""
+"""Newsletters in a list; an issue in figures, counted in the outbox, and as a page; the archive."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flask_babel import force_locale, gettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload, selectinload
 
+from service.current import settings
 from service.extensions import db
+from service.mail.rendering import rendering
+from service.mail.rendering.compiled import compile_template
+from service.mail.rendering.custom_texts import with_pictures
+from service.mail.rendering.wire import decoded
 from service.models import (
     IssueState,
+    MailKind,
     MailState,
     Newsletter,
     NewsletterImage,
@@ -19,6 +26,8 @@ from service.models import (
     image_is_used,
 )
 from service.paging import Page, cut, page_within
+
+_AS_PAGE = (("is_page", "yes"),)  # a choice of the template
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,16 @@ def progress(issues: Sequence[NewsletterIssue]) -> dict[int, Progress]:
     return found
 
 
+def link(issue: str, number: int) -> NewsletterLink | None:
+    """Return a link by its issue's public id; its mails are out, whatever became of the issue."""
+    query = select(NewsletterLink).join(
+        NewsletterIssue, NewsletterIssue.id == NewsletterLink.issue_id
+    )
+    return db.session.scalar(
+        query.where(NewsletterIssue.public_id == issue, NewsletterLink.number == number)
+    )
+
+
 def links(issue: NewsletterIssue) -> Sequence[NewsletterLink]:
     """Return its counted links, the most opened first; none when they are not counted."""
     query = select(NewsletterLink).where(NewsletterLink.issue_id == issue.id)
@@ -102,3 +121,42 @@ def archive(number: int) -> Page[NewsletterIssue]:
     at = page_within(number, count)
     ordered = rows.order_by(NewsletterIssue.started_at.desc(), NewsletterIssue.id.desc())
     return Page(db.session.scalars(cut(ordered, at)).all(), count, at)
+
+
+def html_of(issue: NewsletterIssue, language: str) -> str:
+    """Return the whole page: what the mails say, with words that fit anybody for names."""
+    facts = rendering.company_facts()
+    text = issue.text_in(issue.language_for(language))
+    branding = facts.plain_branding
+    with force_locale(language):
+        words = {
+            "reader_name": gettext("everybody"),
+            "full_name": gettext("everybody"),
+            "client": gettext("your company"),
+            "our_name": branding.name,
+            "responsible": issue.member.name if issue.member else branding.name,
+            "preferences_url": settings().base_url + "/news",
+        }
+    known = frozenset({"reader_name", "responsible"})
+    custom_text = with_pictures(text["subject"], text["body"])
+    compiled = compile_template(
+        MailKind.newsletter, language, branding, known, _AS_PAGE, custom_text
+    )
+    html = decoded(compiled.filled_html(words))
+    return html.replace("</title>", '</title><link rel="icon" href="data:,">', 1)
+
+
+def subject_of(issue: NewsletterIssue, language: str) -> str:
+    """Return the subject as the archive shows it."""
+    text = issue.text_in(issue.language_for(language))
+    custom_text = with_pictures(text["subject"], text["body"] or "…")
+    branding = rendering.company_facts().plain_branding
+    compiled = compile_template(
+        MailKind.newsletter, language, branding, frozenset({"reader_name"}), (), custom_text
+    )
+    with force_locale(language):
+        anybody = gettext("everybody")
+    words = {"reader_name": anybody, "full_name": anybody, "client": gettext("your company")}
+    return compiled.filled_subject(
+        {**words, "our_name": branding.name, "responsible": branding.name}
+    )

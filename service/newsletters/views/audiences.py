@@ -12,7 +12,7 @@ from service.labels import label
 from service.models import Audience, Newsletter, Reason, Role, SkipReason
 from service.models.audiences import Side, Who
 from service.newsletters.actions import newsletters as actions
-from service.newsletters.queries import audience_pages
+from service.newsletters.queries import audiences
 from service.newsletters.views.newsletters import the_newsletter
 from service.web.access import current_member, requires
 from service.web.lists import searched
@@ -58,7 +58,7 @@ def save(newsletter: str) -> Page:
 
 def _with_choices(form: AudienceForm) -> AudienceForm:
     form.languages.choices = list(LANGUAGE_NAMES.items())
-    form.services.choices = [(name, name) for name in audience_pages.services()]
+    form.services.choices = [(name, name) for name in audiences.services()]
     form.groups.choices = [(name, name) for name in clients.groups()]
     form.reasons.choices = [(reason.value, label(reason)) for reason in Reason]
     return form
@@ -80,7 +80,7 @@ def _chosen(form: AudienceForm) -> Audience:
 
 
 def _page(row: Newsletter, form: AudienceForm, kept: Audience) -> str:
-    reach = audience_pages.reach(kept)
+    reach = audiences.reach(kept)
     why = request.args.get("why", type=SkipReason)
     return render_template(
         "provider/newsletters/audience.html",

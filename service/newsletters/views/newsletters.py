@@ -14,7 +14,7 @@ from service.labels import issue_state, newsletter_state, why_not
 from service.models import OPEN_ISSUES, Newsletter, NewsletterState, Role
 from service.newsletters.actions import issues
 from service.newsletters.actions import newsletters as actions
-from service.newsletters.queries import audience_pages, newsletters
+from service.newsletters.queries import audiences, newsletters
 from service.newsletters.rules import Frequency, frequency_of, rule_of, upcoming
 from service.web.access import current_member, requires
 from service.web.acts import do
@@ -171,7 +171,7 @@ def _list_page(form: NameForm) -> str:
 
 
 def _page(row: Newsletter, form: NameForm) -> str:
-    reach = audience_pages.reach(row.readers)
+    reach = audiences.reach(row.readers)
     return render_template(
         "provider/newsletters/show.html",
         row=row,
@@ -186,7 +186,7 @@ def _page(row: Newsletter, form: NameForm) -> str:
 
 
 def _schedule_page(row: Newsletter, form: ScheduleForm, *, is_ready: bool) -> str:
-    reach = audience_pages.reach(row.readers)
+    reach = audiences.reach(row.readers)
     return render_template(
         "provider/newsletters/schedule.html",
         row=row,

@@ -1,1 +1,0 @@
-"""What may happen: each verb changes state and flushes, never commits."""
