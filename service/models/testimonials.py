@@ -77,16 +77,6 @@ class Testimonial(Model):
         return and_(cls.state == TestimonialState.approved, cls.publish_website)
 
     @property
-    def is_withdrawn(self) -> bool:
-        """Whether the contact took it back."""
-        return self.state is TestimonialState.withdrawn
-
-    @property
-    def needs_decision(self) -> bool:
-        """Whether the team has not decided about it yet."""
-        return self.state is TestimonialState.submitted
-
-    @property
     def shown_quote(self) -> str:
         """The words to show: the shorter version only after the contact confirmed it."""
         return self.edited_quote if self.edited_quote and self.edit_confirmed_at else self.quote
