@@ -8,7 +8,7 @@ from limits.storage import MemoryStorage
 from service import blueprints, commands, database, logs
 from service.config import Settings, flask_config
 from service.extensions import babel, csrf, db, limiter, migrate, queue
-from service.mail.delivery.smtp import mail
+from service.mail.delivery.flask_mail import mail
 from service.mail.policy import conditions
 from service.protocols.queries import situations
 from service.tokens import Signer

@@ -23,8 +23,8 @@ from service.current import settings
 from service.doctor.network import Address, Resolver, is_local, parse_date
 from service.errors import Refused
 from service.extensions import db, queue
-from service.mail.delivery.smtp import Connection
-from service.mail.delivery.smtp import Message as SentMail
+from service.mail.delivery.flask_mail import Connection
+from service.mail.delivery.flask_mail import Message as SentMail
 from service.mail.rendering import rendering
 from service.mail.rendering.context import Unwritable
 from service.mail.rendering.headers import BadHeader, wire_address

@@ -27,8 +27,7 @@ from service.doctor.findings import (
 )
 from service.doctor.findings import phrase as _l
 from service.doctor.network import fetch, parse_date
-from service.mail.delivery.failures import NotHandedOver
-from service.mail.delivery.session import Envelope
+from service.mail.delivery.session import Envelope, NotHandedOver
 from service.mail.inbound import mailbox
 from service.mail.rendering import lint
 

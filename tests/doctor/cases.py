@@ -6,7 +6,7 @@ from dataclasses import replace
 from service.config import Settings
 from service.doctor.cases import Case, SampleMail
 from service.doctor.findings import Check, Finding, State
-from service.mail.delivery.smtp import Connection, Mail
+from service.mail.delivery.flask_mail import Connection, Mail
 from service.mail.rendering.rendering import Rendering
 from service.mail.rendering.wire import encoded
 

@@ -7,7 +7,7 @@ from email.utils import parseaddr
 
 import pytest
 
-from service.mail.delivery.smtp import Message
+from service.mail.delivery.flask_mail import Message
 from service.mail.rendering.headers import BadAddress, BadHeader, wire_address
 
 LONG_LINK = "<https://adios.norte.example/p/" + "x" * 180 + "/one-click>"

@@ -16,7 +16,7 @@ from tests.mail.test_quiet_hours import an_asked, at  # noqa: F401
 
 
 def a_prefetch_queue(held: leases.Leases, ids: list[int], goes_on: bool = False) -> PrefetchQueue:
-    return PrefetchQueue(held, ids, goes_on, lambda: True)
+    return PrefetchQueue(ids, goes_on, held, lambda: True)
 
 
 def test_while_a_sender_waits_the_next_claim_is_made_before_the_last_mail_is_gone(session):

@@ -8,16 +8,17 @@ from types import SimpleNamespace
 import flask_mail
 import pytest
 
-from service.mail.delivery.failures import (
+from service.mail.delivery.flask_mail import Connection, Mail
+from service.mail.delivery.session import (
     About,
     ConnectionLost,
+    Envelope,
     PermanentRefusal,
+    Server,
     TemporaryRefusal,
     Undecided,
     Unreachable,
 )
-from service.mail.delivery.session import Envelope
-from service.mail.delivery.smtp import Connection, Mail
 from tests.mail.scripted_server import (
     CLOSE,
     HALF_CLOSE,
@@ -340,6 +341,13 @@ def test_a_server_without_login_is_told_no_password():
     with scripted() as server, pytest.raises(Unreachable):
         hand_over(server, **LOGIN)
     assert server.verbs() == ["EHLO"]
+
+
+def test_the_private_settings_of_flask_mail_have_all_that_a_connection_needs():
+    found = flask_mail.Mail().init_mail({"MAIL_SERVER": "mail.norte.example"})
+
+    assert isinstance(found, flask_mail._Mail)
+    assert Server.__annotations__.keys() - vars(found).keys() == {"timeout"}
 
 
 def test_flask_mails_own_interface_is_as_safe():

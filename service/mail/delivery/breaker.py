@@ -1,4 +1,4 @@
-"""A circuit breaker: no worker tries the SMTP server for a while after it was out of reach.
+"""A circuit breaker: after the SMTP server could not be reached, no worker tries it for a while.
 
 It is one row in the database, so that the failure of one worker spares the others the timeout.
 """
@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
+from service import database
 from service.clock import now
 from service.extensions import db
+from service.mail.policy import rate
 from service.mail.rows import held
 from service.models import Breaker
 
@@ -20,7 +22,7 @@ JITTER = 0.2
 
 
 def is_open(at: datetime | None = None) -> bool:
-    """Return whether the server is not to be tried for now.
+    """Return whether no worker may try the server at `at` (default: now).
 
     A pause longer than LONGEST_PAUSE does not count: the clock has been put back since.
     """
@@ -29,6 +31,14 @@ def is_open(at: datetime | None = None) -> bool:
         return False
     left = row.open_until - (at or now())
     return timedelta(0) < left <= LONGEST_PAUSE * (1 + JITTER)
+
+
+def may_claim() -> bool:
+    """Return whether mails are to be claimed: the breaker is closed and the rate allows one."""
+    with database.reading():
+        may = not is_open() and not rate.is_full(rate.slowed(now()))
+        db.session.rollback()
+    return may
 
 
 def failed(words: str) -> datetime:

@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any, Self
 
 from service.clock import now
-from service.mail.delivery.failures import About, Refusal, TemporaryRefusal
 from service.mail.delivery.leases import FREE
+from service.mail.delivery.session import About, Refusal, TemporaryRefusal
 from service.mail.kinds import RULES
 from service.models import MailKind, MailState, OutboxMessage, Outcome, SkipReason
 

@@ -1,22 +1,19 @@
 """Claim, draft and prepare the next mails of a sender while it waits for the server.
 
-Who waits calls work(), which does one small step and returns. So one sender needs no thread beside
-it, and its connection is hardly ever idle.
+While it waits, the sender calls work() again and again, and each call does one small step. So a
+sender needs no thread for it, and its connection is hardly ever idle. FIGURE_QUEUE
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from service import database
-from service.clock import now
 from service.current import company, settings
 from service.extensions import db
-from service.mail.delivery import breaker
 from service.mail.delivery.leases import Leases
 from service.mail.delivery.prepared import Draft, PreparedMessage, draft, prepare
-from service.mail.policy import ramp_up, rate
+from service.mail.policy import rate
 from service.mail.rendering import rendering
 from service.mail.rendering.headers import BadAddress, wire_address
 
@@ -26,31 +23,18 @@ FIRST = 25  # rows of the first claim, before the speed is known
 UNIT = 16
 
 
-class Prefetch(Protocol):
-    """Where a sender takes its mails from."""
-
-    def take(self) -> PreparedMessage | None:
-        """Return what goes next; None when nothing is left. Waits when nothing is at hand."""
-
-    def take_at_hand(self) -> PreparedMessage | None:
-        """Return what goes next if it is at hand; None otherwise."""
-
-    def work(self) -> bool:
-        """Do one small step of the preparation; return False when there is none. Never raises."""
-
-
 class PrefetchQueue:
-    """Prefetches for one sender: the mails of `ids`, and with `goes_on` whatever is due.
+    """The Source of one sender: the mails of `ids`, and with `goes_on` whatever else is due.
 
-    Urgent mails go first, whoever asked for them. `may_claim` is asked before each claim.
+    Urgent mails go first, even those not in `ids`. `may_claim` is called before each claim.
     """
 
-    most = 150  # rows of a claim, which are in memory
-    early = 0.2  # of a claim are left when the next is made, so that the sender need not wait
-    least = 0  # mails that are left in any case
+    most = 150  # rows of a claim, all kept in memory
+    early = 0.2  # the next claim is made when this share of the last one is left …
+    least = 0  # … or so many mails, so that the sender need not wait
 
     def __init__(
-        self, leases: Leases, ids: Sequence[int], goes_on: bool, may_claim: Callable[[], bool]
+        self, ids: Sequence[int], goes_on: bool, leases: Leases, may_claim: Callable[[], bool]
     ) -> None:
         self.leases = leases
         self.ids: Sequence[int] | None = ids
@@ -66,9 +50,9 @@ class PrefetchQueue:
         self.trouble: Exception | None = None
 
     def take(self) -> PreparedMessage | None:
-        """Return what goes next; None when nothing is left to claim. Raises what work() met.
+        """Return the next mail, claiming when none is prepared; None when nothing is left.
 
-        Waits when nothing is at hand.
+        Raises the error that work() kept, if any.
         """
         if self.trouble is not None:
             raise self.trouble
@@ -79,13 +63,13 @@ class PrefetchQueue:
         return self.prepared.popleft()
 
     def take_at_hand(self) -> PreparedMessage | None:
-        """Return what goes next if no claim has to be made for it; None otherwise."""
+        """Return the next mail if no claim is needed for it, else None."""
         return self.take() if self.trouble is None and self._has_prepared() else None
 
     def work(self) -> bool:
         """Do one small step of the preparation; return False when there is none.
 
-        A mail is on its way meanwhile, so an error is kept until the next take().
+        An error is kept until the next take(): the sender is in the middle of a mail now.
         """
         if self.trouble is not None:
             return False
@@ -96,7 +80,7 @@ class PrefetchQueue:
             return False
 
     def _prepare_some(self) -> bool:
-        """Prepare some drafts; return False when there is none. Does not ask the database."""
+        """Prepare some drafts; return False when there is none. Asks nothing of the database."""
         if not self.drafts:
             return False
         for _ in range(min(UNIT, len(self.drafts))):
@@ -134,15 +118,15 @@ class PrefetchQueue:
         return ids
 
     def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """Give back what exceeds the ramp-up limit of today; urgent mails go whatever the limit."""
+        """Give back what exceeds today's limit (MAIL_RAMP_UP); urgent mails do not count."""
         rest = [one for one in drafts if not one.is_urgent]
-        allowed = ramp_up.allow(len(rest))
+        allowed = rate.allow_today(len(rest))
         if too_many := {one.row_id for one in rest[allowed.count :]}:
             self.leases.release(list(too_many), allowed.others_at)
         return [one for one in drafts if one.row_id not in too_many]
 
     def _add(self, drafts: Sequence[Draft] | None) -> bool:
-        """Take in drafts, urgent ones in front; return False when there are none (None)."""
+        """Add drafts, urgent ones in front; return False for None: nothing was due."""
         self.is_all = drafts is None
         if drafts is None:
             return False
@@ -160,14 +144,6 @@ class PrefetchQueue:
         return max(1, min(self.most, int(allowed), int(seen)))
 
 
-def may_claim() -> bool:
-    """Return whether the breaker is closed and the server's rate allows a mail."""
-    with database.reading():
-        may = not breaker.is_open() and not rate.is_full(rate.slowed(now()))
-        db.session.rollback()
-    return may
-
-
 def _domain() -> str:
     """Return the domain of our Message-IDs: the sender's."""
     with database.reading():
@@ -176,4 +152,4 @@ def _domain() -> str:
     try:
         return wire_address(address).rpartition("@")[2]
     except BadAddress:
-        return "localhost"  # each mail will say what is wrong with its sender
+        return "localhost"  # each mail then fails with what is wrong with its sender

@@ -1,7 +1,7 @@
-"""Prefetch in a process of its own: claim, draft and prepare mails for all the senders of a job.
+"""Prefetch in a process beside the job: claim, draft and prepare mails for all of its senders.
 
-Senders and prefetch then share no interpreter, so that both cores of a small machine work. The
-fork pays off for many mails only. Nothing is sent here, and no mail is marked as leaving.
+The senders then share no interpreter with the preparation, so that two processors work. FIGP
+The fork pays off for many mails only. The process sends nothing and marks no mail as leaving.
 """
 
 import fcntl
@@ -25,31 +25,32 @@ from flask import Flask, current_app
 from service import database
 from service.current import settings
 from service.extensions import db
+from service.mail.delivery import breaker
 from service.mail.delivery.leases import Leases, leasing, new_owner
-from service.mail.delivery.prefetch import FIRST, PrefetchQueue, may_claim
+from service.mail.delivery.prefetch import FIRST, PrefetchQueue
 from service.mail.delivery.prepared import Draft, PreparedMessage
 from service.mail.delivery.shutdown import Time
 
 log = logging.getLogger(__name__)
 
-AHEAD = 0.25  # seconds of work at hand for the senders: the next claim takes a part of it
-MOST = 48  # prepared messages at hand, which are in memory
-BUNDLE = 8  # messages passed on in one go
-ROOM = 1024 * 1024  # octets on the way; what anybody may have
-POLL = 0.2  # seconds that a wait for a message lasts until it is asked whether it is time to end
-RARELY = 50_000  # new objects until garbage is looked for; a claim makes more than the default
-PATIENCE = 5.0  # seconds that the process has to end, which it needs when it is claiming
+AHEAD = 0.25  # seconds of work that the senders keep at hand, longer than most claims take
+MOST = 48  # prepared messages that the senders keep at hand, all in memory
+BUNDLE = 8  # messages in one write to the pipe
+PIPE_SIZE = 1024 * 1024  # octets; the most that Linux allows without privileges
+POLL = 0.2  # seconds that a sender waits for a message before it checks whether it is to end
+GC_THRESHOLD = 50_000  # new objects between two collections; one claim makes more than the default
+PATIENCE = 5.0  # seconds that the process has to end; it may be in the middle of a claim
 
 
 class PrefetchBroke(Exception):
-    """The prefetch process died, or had trouble, which is in the log."""
+    """The prefetch process died, or failed with an error that is in the log."""
 
 
 @contextmanager
 def prefetch_process(ids: Sequence[int]) -> Iterator["PrefetchProcess"]:
-    """Fork the prefetch process of a job, before its senders open threads or sockets; yield it.
+    """Fork the prefetch process of a job and yield it; call before any thread or socket is opened.
 
-    However it ends, whatever was claimed for the job and did not leave is given back.
+    At the end, however it comes, what was claimed for the job and did not leave is given back.
     """
     db.engine.dispose()  # a connection must not be shared with a fork
     owner = new_owner()
@@ -57,7 +58,7 @@ def prefetch_process(ids: Sequence[int]) -> Iterator["PrefetchProcess"]:
     pipe, pipe_end = Pipe(duplex=False)
     if sys.platform == "linux":  # 64 KB hold three mails: both sides would wait for each other
         with suppress(OSError):
-            fcntl.fcntl(pipe_end.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
+            fcntl.fcntl(pipe_end.fileno(), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
     pid = os.fork()
     if pid == 0:
         os.close(requests_end)
@@ -75,7 +76,7 @@ def prefetch_process(ids: Sequence[int]) -> Iterator["PrefetchProcess"]:
 
 
 class PrefetchProcess:
-    """The senders' end of a prefetch process: all of them take from it."""
+    """The Source of all senders of a job: their end of the pipes to the prefetch process."""
 
     def __init__(self, owner: str, pid: int, requests: int, pipe: Connection) -> None:
         self.owner = owner
@@ -92,7 +93,7 @@ class PrefetchProcess:
         self.lock = threading.Lock()  # of the pipes
 
     def take(self) -> PreparedMessage | None:
-        """Return what goes next; None when nothing is left. Raises PrefetchBroke or OutOfTime."""
+        """Return the next mail, None when none is left. Raises PrefetchBroke or OutOfTime."""
         while True:
             with suppress(IndexError):
                 return self._counted(self.at_hand.popleft())
@@ -104,13 +105,13 @@ class PrefetchProcess:
                     self.time.check()
 
     def take_at_hand(self) -> PreparedMessage | None:
-        """Return what goes next if it is here already."""
+        """Return the next mail if it has come already, else None."""
         with suppress(IndexError):
             return self._counted(self.at_hand.popleft())
         return None
 
     def work(self) -> bool:
-        """Take in what has come meanwhile; return False when there was nothing."""
+        """Read what has come through the pipe; return False when nothing has."""
         if not self.lock.acquire(blocking=False):
             return False
         try:
@@ -118,7 +119,7 @@ class PrefetchProcess:
                 return False
             self._ask()
             return self._fetch(0)
-        except PrefetchBroke:  # a mail is on the way: the next take() says it again
+        except PrefetchBroke:  # the next take() raises it again, between two mails
             return False
         finally:
             self.lock.release()
@@ -128,7 +129,7 @@ class PrefetchProcess:
         return message
 
     def _ask(self) -> None:
-        """Say how many more messages may be sent over."""
+        """Ask the process for as many more messages as are to be at hand."""
         seen = int(AHEAD * self.taken / (time.monotonic() - self.time.began)) if self.taken else 0
         missing = max(self.senders, min(MOST, seen)) - len(self.at_hand) - self.on_the_way
         if missing >= BUNDLE or (missing > 0 and not self.on_the_way):
@@ -137,19 +138,19 @@ class PrefetchProcess:
             self.on_the_way += missing
 
     def _fetch(self, seconds: float) -> bool:
-        """Take in a bundle; return False when none came in time."""
+        """Read a bundle of messages; return False when none came in time."""
         if not self.trouble and not select.select([self.pipe], (), (), seconds)[0]:
             return False
         try:
-            said: list[PreparedMessage] | str = self.trouble or self.pipe.recv()
+            found: list[PreparedMessage] | str = self.trouble or self.pipe.recv()
         except (EOFError, OSError):
-            said = "it died"
-        if isinstance(said, str):
-            self.trouble = said
-            raise PrefetchBroke(said)
-        self.at_hand += said
-        self.on_the_way -= len(said)
-        self.is_all = not said
+            found = "it died"
+        if isinstance(found, str):
+            self.trouble = found
+            raise PrefetchBroke(found)
+        self.at_hand += found
+        self.on_the_way -= len(found)
+        self.is_all = not found
         return True
 
     def end(self) -> None:
@@ -166,18 +167,18 @@ class PrefetchProcess:
 
 
 class _ThreadedPrefetch(PrefetchQueue):
-    """Makes its next claim in a thread, so that mails are prepared while the database is asked."""
+    """A queue that claims in a thread, so that mails are prepared while the database works."""
 
     early, least = 0.5, FIRST
 
     def __init__(self, leases: Leases, ids: Sequence[int], senders: "_Senders", app: Flask) -> None:
-        super().__init__(leases, ids, goes_on=True, may_claim=senders.may_claim)
+        super().__init__(ids, True, leases, senders.may_claim)
         self.app = app
         self.thread = ThreadPoolExecutor(1)
         self.coming: Future[list[Draft] | None] | None = None
 
     def take(self) -> PreparedMessage | None:
-        """Return what goes next, and begin the next claim in time."""
+        """Return the next mail, and begin the next claim early enough."""
         if self.trouble is None:
             self._claim_early()
         return super().take()
@@ -199,7 +200,7 @@ class _ThreadedPrefetch(PrefetchQueue):
 
 
 class _Senders:
-    """The process's end: how many messages the senders asked for, and the pipe to them."""
+    """The process's end of the pipes: what the senders ask for, and what is sent to them."""
 
     def __init__(self, requests: int, pipe: Connection) -> None:
         self.requests = requests
@@ -208,27 +209,27 @@ class _Senders:
         self.are_gone = False
 
     def listen(self, seconds: float | None) -> None:
-        """Read what they ask for, for at most so many seconds; None waits without end."""
+        """Wait for a request, for at most so many seconds (None: without end), and read it."""
         if select.select([self.requests], (), (), seconds)[0]:
-            said = os.read(self.requests, 1024)
-            self.wanted += len(said)
-            self.are_gone = not said
+            octets = os.read(self.requests, 1024)
+            self.wanted += len(octets)
+            self.are_gone = not octets
 
     def may_claim(self) -> bool:
-        """Return whether more is to be claimed for them."""
-        return not self.are_gone and may_claim()
+        """Return whether more mails are to be claimed for the senders."""
+        return not self.are_gone and breaker.may_claim()
 
 
 def _prefetch_and_exit(ids: Sequence[int], owner: str, senders: _Senders) -> None:
     """Prefetch, then exit. What was inherited from the parent is neither used nor closed here."""
     code = 1
     try:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the senders decide when it is enough
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the senders decide when to end
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         inherited = db.engine.pool  # kept: to forget its connections would end the parent's
         db.engine.dispose(close=False)
-        gc.set_threshold(RARELY)
+        gc.set_threshold(GC_THRESHOLD)
         with app.app_context(), leasing(owner) as ours:
             prefetch = _ThreadedPrefetch(ours, ids, senders, app)
             with prefetch.thread:
@@ -237,7 +238,7 @@ def _prefetch_and_exit(ids: Sequence[int], owner: str, senders: _Senders) -> Non
         code = 0
     except BrokenPipeError:
         pass  # the senders are gone
-    except Exception as error:  # the senders are told, and end the job
+    except Exception as error:  # passed on to the senders, who end the job
         log.exception("prefetch_broke")
         with suppress(OSError):
             senders.pipe.send(f"{type(error).__name__}: {error}")

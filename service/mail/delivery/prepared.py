@@ -1,6 +1,6 @@
 """Turn claimed rows into drafts, and drafts into prepared messages: bytes with their envelope.
 
-A row that may no longer go is marked as skipped here, a row that cannot be rendered as failed; a
+A row that may no longer go is noted as skipped here, a row that cannot be rendered as failed; a
 row that may go only later is given back until then. Opens no socket.
 """
 
@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 from rq.timeouts import BaseTimeoutException
 
@@ -42,21 +43,38 @@ class PreparedMessage:
     octets: bytes
 
 
+class Source(Protocol):
+    """Where a sender takes its mails from.
+
+    take() alone is enough to send. The two other methods serve speed: they let a sender prepare
+    the next mails while it waits for the server (prefetch.py, prefetch_process.py).
+    """
+
+    def take(self) -> PreparedMessage | None:
+        """Return the next mail to send, None when none is left; may wait for it."""
+
+    def take_at_hand(self) -> PreparedMessage | None:
+        """Return the next mail to send if it is prepared already, else None; never waits."""
+
+    def work(self) -> bool:
+        """Do one small step of the preparation; return False when there is none. Never raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A mail that may go, with all that it will say: nothing more is asked of the database."""
+    """A mail that may go, with all facts in it: preparing it asks nothing of the database."""
 
     context: MailContext
     facts: CompanyFacts
 
     @property
     def row_id(self) -> int:
-        """The row it is of."""
+        """The id of its row in the outbox."""
         return self.context.row.id
 
     @property
     def is_urgent(self) -> bool:
-        """Whether somebody waits for it."""
+        """Whether a person waits for it."""
         return RULES[self.context.row.kind].priority is Priority.urgent
 
 

@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import timedelta
 
 from service import database
@@ -17,14 +17,18 @@ from service.clock import now
 from service.current import settings
 from service.extensions import db
 from service.mail.delivery import breaker, outcomes, shutdown
-from service.mail.delivery.failures import About, ConnectionLost, Refusal, Undecided, Unreachable
+from service.mail.delivery.flask_mail import mail
 from service.mail.delivery.leases import Leases, LostLease, leasing
-from service.mail.delivery.prefetch import Prefetch, PrefetchQueue, may_claim
-from service.mail.delivery.prefetch_process import PrefetchProcess
-from service.mail.delivery.prepared import PreparedMessage
-from service.mail.delivery.session import SmtpSession
+from service.mail.delivery.prepared import PreparedMessage, Source
+from service.mail.delivery.session import (
+    About,
+    ConnectionLost,
+    Refusal,
+    SmtpSession,
+    Undecided,
+    Unreachable,
+)
 from service.mail.delivery.shutdown import Enough, OutOfTime, Time
-from service.mail.delivery.smtp import mail
 from service.mail.policy import rate, suppressions
 from service.models import SuppressionReason, SuppressionScope
 
@@ -36,18 +40,19 @@ SESSION_SECONDS = 300.0
 FRESH = 1.0  # seconds for which the limits that were read are taken as current
 
 
-class Sender:
-    """Sends mails over one connection: those of `ids`, and with `goes_on` whatever else is due.
+# Makes the source of a sender, from its leases and what is to be called before each claim.
+OpenSource = Callable[[Leases, Callable[[], bool]], Source]
 
-    Urgent mails go first, whoever asked for them. With `process` it sends what that has prepared.
+
+class Sender:
+    """Sends the mails of one source over one connection.
+
+    `owner` names the holder of the leases; senders of one owner may pass mails to each other.
     """
 
-    def __init__(
-        self, ids: Sequence[int], goes_on: bool = False, process: PrefetchProcess | None = None
-    ) -> None:
-        self.ids = ids
-        self.goes_on = goes_on
-        self.process = process
+    def __init__(self, open_source: OpenSource, owner: str = "") -> None:
+        self.open_source = open_source
+        self.owner = owner
         self.connection = mail.connect()
         self.time = Time()
         self.limits_read_at = -math.inf  # seconds of the monotonic clock
@@ -63,7 +68,7 @@ class Sender:
     def send_due(self) -> bool:
         """Send until nothing is due or the server is out of reach; False when time ran out."""
         try:
-            with leasing(self.process.owner if self.process else "") as leases:
+            with leasing(self.owner) as leases:
                 return self._send(leases)
         finally:
             self.connection.close()
@@ -73,12 +78,12 @@ class Sender:
                 )
 
     def _send(self, leases: Leases) -> bool:
-        prefetch = self.process or PrefetchQueue(leases, self.ids, self.goes_on, self._may_claim)
-        self.connection.meanwhile = prefetch.work
+        source = self.open_source(leases, self._may_claim)
+        self.connection.meanwhile = source.work
         try:
-            while prepared := self.following or prefetch.take():
+            while prepared := self.following or source.take():
                 self.following = None
-                self._turn(leases, prepared, prefetch)
+                self._turn(leases, prepared, source)
         except OutOfTime:
             return False
         except Enough:
@@ -91,14 +96,14 @@ class Sender:
     def _may_claim(self) -> bool:
         """Return whether more is to be claimed; raises OutOfTime."""
         self.time.check()
-        return may_claim()
+        return breaker.may_claim()
 
-    def _turn(self, leases: Leases, prepared: PreparedMessage, prefetch: Prefetch) -> None:
+    def _turn(self, leases: Leases, prepared: PreparedMessage, source: Source) -> None:
         """Hand one mail over and note what became of it. Raises Unreachable or Enough."""
         if not self._has_its_turn(leases, prepared):
             return
         try:
-            words = self._hand_over(leases, prepared, prefetch)
+            words = self._hand_over(leases, prepared, source)
         except LostLease:
             log.warning("lease_lost outbox=%s", prepared.row_id)
             self.connection.drop()
@@ -156,11 +161,11 @@ class Sender:
         set_rates = settings().mail_rate or settings().mail_domain_rate
         self.is_limited = bool(set_rates or self.halved)
 
-    def _hand_over(self, leases: Leases, prepared: PreparedMessage, prefetch: Prefetch) -> str:
+    def _hand_over(self, leases: Leases, prepared: PreparedMessage, source: Source) -> str:
         session = self._session_ready_for(prepared)
         leases.leave(prepared.row_id)
         if not self.is_limited and not _is_worn(session):
-            self.following = prefetch.take_at_hand()
+            self.following = source.take_at_hand()
             if self.following:
                 leases.hold(self.following.row_id)
         return session.send(prepared.octets, self.following.envelope if self.following else None)

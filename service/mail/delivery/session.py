@@ -1,4 +1,4 @@
-"""Talk SMTP, mail after mail, in as few round trips as the server allows. No database here.
+"""Connect to the SMTP server and hand mails over, in few round trips. Asks no database.
 
 An envelope is announced (MAIL, RCPT, DATA) and the server accepts or refuses it; only then the mail
 leaves. Where PIPELINING is offered (RFC 2920) the next envelope is written along with it, so that a
@@ -6,27 +6,25 @@ mail costs one round trip there and four elsewhere. In both cases the caller can
 after which nobody can know: between the server's 354 and the first byte of the mail.
 """
 
+import base64
 import select
 import smtplib
+import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Protocol
 
-from service.mail.delivery.failures import (
-    About,
-    ConnectionLost,
-    PermanentRefusal,
-    TemporaryRefusal,
-    Undecided,
-    Unreachable,
-)
 from service.mail.rendering import headers, wire
 
+AUTHENTICATED = 235  # RFC 4954, section 6
 # Codes that speak of the login, whatever the stage: no single mail is to blame (RFC 4954, 6).
 AUTH_CODES = frozenset({530, 534, 535, 538})
 BROKEN = (smtplib.SMTPException, OSError)  # ssl.SSLError and timeouts are OSErrors
-STAGES = (About.sender, About.recipient, About.message)  # what MAIL, RCPT and DATA are about
 _NO_SMTPUTF8 = "the part before the @ has letters that this mail server cannot send to (SMTPUTF8)"
 
 Reply = tuple[int, bytes]
@@ -34,8 +32,128 @@ Meanwhile = Callable[[], bool]  # does one small step, never raises; False when 
 
 
 def nothing_to_do() -> bool:
-    """Say that there is nothing to do while the server thinks."""
+    """Return False: there is nothing to do while the server thinks."""
     return False
+
+
+class About(StrEnum):
+    """What a server refused."""
+
+    sender = "sender"
+    recipient = "recipient"
+    message = "message"
+
+
+STAGES = (About.sender, About.recipient, About.message)  # what MAIL, RCPT and DATA are about
+
+
+class NotHandedOver(Exception):
+    """The server did not take a mail, or may have. `words` is its answer, or our description."""
+
+    def __init__(self, words: str, code: int | None = None) -> None:
+        super().__init__(f"{code} {words}" if code else words)
+        self.words = str(self)
+        self.code = code
+
+
+class Unreachable(NotHandedOver):
+    """No session: connecting, TLS or login failed. No mail is to blame."""
+
+
+class ConnectionLost(Unreachable):
+    """The connection was lost before the mail began to leave."""
+
+
+class Undecided(NotHandedOver):
+    """The connection was lost after the mail began to leave: it may have been taken."""
+
+
+class Refusal(NotHandedOver):
+    """The server answered no: for now (4xx) or for good (5xx)."""
+
+    def __init__(self, words: str, code: int | None, about: About) -> None:
+        super().__init__(words, code)
+        self.about = about
+
+
+class TemporaryRefusal(Refusal):
+    """4xx: the same mail may be taken later."""
+
+
+class PermanentRefusal(Refusal):
+    """5xx: the same mail will be refused again."""
+
+
+class Server(Protocol):
+    """Where the mail server is and how to log in; Flask-Mail's settings have these names.
+
+    `timeout` is in seconds, for connecting and for each command.
+    """
+
+    server: str
+    port: int | None
+    use_tls: bool
+    use_ssl: bool
+    username: str | None
+    password: str | None
+    timeout: float
+
+
+def connect(server: Server) -> smtplib.SMTP:
+    """Connect, negotiate verified TLS and log in; raises Unreachable."""
+    host: smtplib.SMTP | None = None
+    try:
+        host = _connected(server)
+        if server.use_tls and not server.use_ssl:
+            host.starttls(context=ssl.create_default_context())
+        host.ehlo_or_helo_if_needed()
+        if server.username and server.password:
+            _log_in(host, server.username, server.password)
+    except BROKEN as error:
+        if host is not None:
+            host.close()
+        raise Unreachable(wire.said(error), code_of(error)) from error
+    return host
+
+
+def _connected(server: Server) -> smtplib.SMTP:
+    # smtplib.SMTP(host) would connect at once; the name for EHLO is looked up only once.
+    place = (server.server, server.port or 0)
+    if server.use_ssl:
+        context = ssl.create_default_context()
+        host: smtplib.SMTP = smtplib.SMTP_SSL(
+            *place, _own_name(), timeout=server.timeout, context=context
+        )
+    else:
+        host = smtplib.SMTP(*place, _own_name(), timeout=server.timeout)
+    if host.sock is not None:  # or the end of a long mail waits for an acknowledgement
+        host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return host
+
+
+def _log_in(host: smtplib.SMTP, username: str, password: str) -> None:
+    """Log in; raises smtplib's errors.
+
+    smtplib encodes a login as ASCII and fails on others with a UnicodeError; PLAIN has UTF-8
+    (RFC 4616, section 2).
+    """
+    if (username + password).isascii():
+        host.login(username, password)
+        return
+    if "PLAIN" not in str(host.esmtp_features.get("auth", "")).upper().split():
+        raise smtplib.SMTPNotSupportedError(
+            "the login has letters that are not ASCII, for which the server has to offer AUTH PLAIN"
+        )
+    secret = base64.b64encode(f"\0{username}\0{password}".encode()).decode()
+    code, words = host.docmd("AUTH", f"PLAIN {secret}")
+    if code != AUTHENTICATED:
+        raise smtplib.SMTPAuthenticationError(code, words)
+
+
+@cache
+def _own_name() -> str:
+    """Return the name for EHLO. Looking it up can take seconds, so it is done once."""
+    return socket.getfqdn()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +183,14 @@ class SmtpSession:
         return self.host is not None and self.host.sock is not None
 
     def announce(self, envelope: Envelope) -> None:
-        """Say which mail is next; the server hears of it in go().
+        """Set which mail is next; its envelope is sent by go().
 
-        Raises ConnectionLost when the server was told of another already: it waits for that mail,
-        and would take whatever came for it.
+        Raises ConnectionLost when the envelope of another mail was sent already: the server waits
+        for that mail, and would take this one for it.
         """
         if self._is_written:
             self.drop()
-            raise ConnectionLost("another mail was announced on this line")
+            raise ConnectionLost("another mail was announced on this connection")
         self._announced, self._is_written = envelope, False
 
     def go(self) -> None:
@@ -88,17 +206,18 @@ class SmtpSession:
         host, commands = self._open_host(), self._commands(envelope)
         try:
             if self.pipelines and not is_written:
-                self._say(host, _group(commands))
+                self._send_and_wait(host, _group(commands))
             replies = self._replies(host, commands)
         except BROKEN as error:
             self.drop()
-            raise _broken(error) from error
+            raise ConnectionLost(wire.said(error), code_of(error)) from error
         self._judge(replies)
 
     def send(self, mail: bytes, following: Envelope | None = None) -> str:
-        """Send the mail that go() allowed and return the server's words.
+        """Send the mail that go() allowed and return the server's answer.
 
-        `following` is announced with it. Raises Undecided (it may have been taken) or Refusal.
+        The envelope `following` is announced with it. Raises Refusal, or Undecided when the mail
+        may have been taken.
         """
         host, octets = self._open_host(), wire.dotted(mail)
         self._announced, self._is_written = following, False
@@ -107,7 +226,7 @@ class SmtpSession:
                 octets += _group(self._commands(following))
                 self._is_written = True
         try:
-            self._say(host, octets)
+            self._send_and_wait(host, octets)
             code, words = host.getreply()
         except BROKEN as error:
             self.drop()
@@ -121,11 +240,11 @@ class SmtpSession:
         return f"{code} {wire.words(words)}"
 
     def is_announced(self, envelope: Envelope) -> bool:
-        """Say whether `envelope` is the one that go() would wait for."""
+        """Return whether `envelope` is the one that go() would wait for."""
         return self.is_open and self._announced == envelope
 
     def quit(self) -> None:
-        """Say goodbye. What goes wrong here changes nothing about the mails handed over before."""
+        """End the session with QUIT; an error here changes nothing for mails handed over before."""
         if self.host is not None and not self._is_written:  # or it would be read as the mail
             with suppress(*BROKEN):
                 self.host.quit()
@@ -157,21 +276,21 @@ class SmtpSession:
             words.insert(0, "RSET")
         return [line.encode() for line in words]
 
-    def _say(self, host: smtplib.SMTP, octets: bytes) -> None:
-        """Send, and do what else there is to do until the server answers."""
+    def _send_and_wait(self, host: smtplib.SMTP, octets: bytes) -> None:
+        """Send octets, and do small steps of `meanwhile` until the server answers."""
         host.send(octets)
         while not _has_answered(host) and self.meanwhile():
             pass
 
     def _replies(self, host: smtplib.SMTP, commands: list[bytes]) -> list[Reply]:
-        """Return the replies to `commands`; without PIPELINING says them one by one, up to a no.
+        """Return the replies to `commands`; without PIPELINING send them one by one, up to a no.
 
         After 421, or what is no reply at all, nothing more is to be expected.
         """
         replies: list[Reply] = []
         for command in commands:
             if not self.pipelines:
-                self._say(host, command + wire.CRLF)
+                self._send_and_wait(host, command + wire.CRLF)
             replies.append(host.getreply())
             code = replies[-1][0]
             if code in {421, -1} or (not self.pipelines and code >= 400):
@@ -179,7 +298,7 @@ class SmtpSession:
         return replies
 
     def _judge(self, replies: list[Reply]) -> None:
-        """Raise what the replies come to: the first that says no decides."""
+        """Raise the failure of the first reply that refuses, if any."""
         if self._needs_reset and not _is_yes(replies.pop(0)):
             self.drop()
             raise ConnectionLost("the server did not take the last envelope back")
@@ -221,10 +340,6 @@ def _has_answered(host: smtplib.SMTP) -> bool:
 
 def _is_yes(reply: Reply, about: About | None = None) -> bool:
     return reply[0] // 100 == (3 if about is About.message else 2)
-
-
-def _broken(error: Exception) -> ConnectionLost:
-    return ConnectionLost(wire.said(error), code_of(error))
 
 
 def code_of(error: Exception) -> int | None:

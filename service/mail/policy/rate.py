@@ -1,28 +1,33 @@
-"""Limit the rate of all workers together: one bucket for the server, one per domain (GCRA).
+"""Limit how many mails all workers together send: by the second, and by the day for a new sender.
 
-The buckets are rows in the database. Each mail reserves the next slot of its buckets and waits for
-it outside of any transaction. When the other side says that mails come too fast, the rate of the
-bucket is halved; each ten minutes without a complaint take one halving back.
+MAIL_RATE and MAIL_DOMAIN_RATE: one bucket for the server, one per domain (GCRA), each a row in the
+database. Each mail reserves the next slot of its buckets and waits for it outside of any
+transaction. When a server answers that mails come too fast, the rate of its bucket is halved; each
+ten minutes without such an answer take one halving back.
+
+MAIL_RAMP_UP: a new sender's daily limit, which grows from day to day, is one row. A day is the
+company's. What was allowed and then not sent is not given back: the limit need not be used up.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from sqlalchemy import select
 
-from service.clock import now
+from service.clock import local_moment, now, today
 from service.config import Rate
-from service.current import settings
+from service.current import company, settings
 from service.extensions import db
 from service.mail.rows import held
-from service.models import RateBucket
+from service.models import RampUp, RateBucket
 
 SERVER = "smtp"
-SLOWED = Rate(4, 1)  # where no rate was set and somebody says that we are too fast
+SLOWED = Rate(4, 1)  # where no rate was set and a server answers that mails come too fast
 MOST_HALVINGS = 7
 MADE_UP = timedelta(seconds=0.1)  # of slots that nobody took, or one slot: no burst
 QUIET = timedelta(minutes=10)  # without a complaint, after which one halving is taken back
+MORNING = time(9)  # when what exceeded yesterday's limit may go
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,14 @@ class Turn:
     wait: float
     bucket: str
     is_reserved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many mails may go today, and when the others may (UTC; None when there is no limit)."""
+
+    count: int
+    others_at: datetime | None = None
 
 
 Limits = Mapping[str, timedelta]  # of each bucket that limits anything: how far apart mails are
@@ -76,8 +89,8 @@ def is_full(halved: Mapping[str, int]) -> bool:
 def reserve(limits: Limits) -> Turn:
     """Reserve the next slot in all of `limits`; commits.
 
-    When it is further away than the patience with the slowest of them, nothing is reserved. What
-    nobody took of late may be made up for, so that a worker who renders does not lower the rate.
+    When it is further away than the patience with the slowest of them, nothing is reserved. Slots
+    that nobody took just now are still given, so that rendering does not lower the rate.
     """
     moment = now()
     buckets = {name: held(RateBucket, name, next_at=moment) for name in sorted(limits)}
@@ -99,12 +112,12 @@ def _slot(bucket: RateBucket, apart: timedelta, at: datetime) -> datetime:
 
 
 def patience_with(name: str) -> timedelta:
-    """Return how long to wait for a slot: all wait for the server's, only some for a domain's."""
+    """Return how long to wait for a slot of a bucket: 20 s of the server's, 1 s of a domain's."""
     return timedelta(seconds=20) if name == SERVER else timedelta(seconds=1)
 
 
 def slow_down(name: str) -> None:
-    """Halve the rate of a bucket: the other side said that it is too fast. Commits."""
+    """Halve the rate of a bucket, whose server answered that mails come too fast. Commits."""
     moment = now()
     bucket = held(RateBucket, name, next_at=moment)
     bucket.slower = min(_halvings(bucket, moment) + 1, MOST_HALVINGS)
@@ -121,3 +134,19 @@ def _halvings(bucket: RateBucket, at: datetime) -> int:
 
 def _apart(rate: Rate) -> timedelta:
     return timedelta(seconds=rate.seconds / rate.mails)
+
+
+def allow_today(count: int) -> Allowance:
+    """Take up to `count` mails out of today's limit; commits."""
+    limit = settings().mail_ramp_up
+    if limit is None or count == 0:
+        return Allowance(count)
+    zone = company().time_zone
+    day = today(zone)
+    row = held(RampUp, SERVER, started_on=day, day=day, used=0)
+    if row.day != day:
+        row.day, row.used = day, 0
+    allowed = min(count, max(0, limit.on_day((day - row.started_on).days) - row.used))
+    row.used += allowed
+    db.session.commit()
+    return Allowance(allowed, local_moment(day + timedelta(days=1), MORNING, zone))

@@ -1,32 +1,26 @@
-"""Flask-Mail, wrapped once: what its Message, Connection and Mail leave open is closed here.
+"""The one place that knows Flask-Mail: its Message, Connection and Mail, made safe.
 
-The session itself is in session.py. Nothing here touches the database.
+Flask-Mail has no timeouts, verifies no certificate and encodes long headers; so the bytes of a mail
+come from rendering.messages, and the session from session.py. Asks no database.
 """
 
-import base64
 import smtplib
-import socket
-import ssl
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Self
 
 import flask_mail
 from flask import current_app
 
-from service.mail.delivery.failures import Unreachable
 from service.mail.delivery.session import (
-    BROKEN,
     Envelope,
     Meanwhile,
     SmtpSession,
-    code_of,
+    Unreachable,
+    connect,
     nothing_to_do,
 )
 from service.mail.rendering import headers, messages, wire
 from service.mail.rendering.messages import Address
-
-AUTHENTICATED = 235  # RFC 4954, section 6
 
 
 class Message(flask_mail.Message):
@@ -77,7 +71,7 @@ class Message(flask_mail.Message):
         return self.as_bytes().decode()
 
     def has_bad_headers(self) -> bool:
-        """Say whether any header, extra ones and display names included, would be refused."""
+        """Return whether any header, extra ones and display names included, would be refused."""
         try:
             self.as_bytes()
         except headers.BadHeader:
@@ -110,7 +104,7 @@ class Connection(flask_mail.Connection):
         return self.session
 
     def close(self) -> None:
-        """Say goodbye."""
+        """End the session with QUIT, if one is open."""
         session, self.session = self.session, None
         if session is not None:
             session.quit()
@@ -122,33 +116,7 @@ class Connection(flask_mail.Connection):
 
     def configure_host(self) -> smtplib.SMTP:
         """Connect, negotiate TLS and log in; raises Unreachable."""
-        host: smtplib.SMTP | None = None
-        try:
-            host = self._connected()
-            if self.mail.use_tls and not self.mail.use_ssl:
-                host.starttls(context=ssl.create_default_context())
-            host.ehlo_or_helo_if_needed()
-            if self.mail.username and self.mail.password:
-                _log_in(host, self.mail.username, self.mail.password)
-        except BROKEN as error:
-            if host is not None:
-                host.close()
-            raise Unreachable(wire.said(error), code_of(error)) from error
-        return host
-
-    def _connected(self) -> smtplib.SMTP:
-        # smtplib.SMTP(host) would connect at once; the name for EHLO is looked up only once.
-        place = (self.mail.server, self.mail.port or 0)
-        if self.mail.use_ssl:
-            context = ssl.create_default_context()
-            host: smtplib.SMTP = smtplib.SMTP_SSL(
-                *place, _own_name(), timeout=self.mail.timeout, context=context
-            )
-        else:
-            host = smtplib.SMTP(*place, _own_name(), timeout=self.mail.timeout)
-        if host.sock is not None:  # or the end of a long mail waits for an acknowledgement
-            host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return host
+        return connect(self.mail)
 
     def hand_over(
         self,
@@ -156,10 +124,11 @@ class Connection(flask_mail.Connection):
         envelope: Envelope,
         before_it_leaves: Callable[[], None] = lambda: None,
     ) -> str:
-        """Hand one mail over and return the server's words.
+        """Hand one mail over and return the server's answer.
 
-        `before_it_leaves` runs when the server has said go: raising there ends the session, and the
-        mail stays. Raises Refusal, Unreachable (nothing has left) or Undecided.
+        `before_it_leaves` runs when the server has answered 354 to DATA: when it raises, the
+        session ends and nothing of the mail is sent. Raises Refusal, Unreachable (nothing has left)
+        or Undecided.
         """
         if self.session is None:
             raise Unreachable("not connected")
@@ -175,39 +144,14 @@ class Connection(flask_mail.Connection):
     def send(self, message: flask_mail.Message, envelope_from: str | Address | None = None) -> None:
         """Hand one of our messages over, for callers of Flask-Mail's own interface."""
         if not isinstance(message, Message):
-            raise TypeError("only service.mail.delivery.smtp.Message is safe to send")
+            raise TypeError("only service.mail.delivery.flask_mail.Message is safe to send")
         sender = envelope_from if envelope_from is not None else message.from_
         address = sender if isinstance(sender, str) else sender[1]
         self.hand_over(message.as_bytes(), Envelope(address, message.to[1]))
 
 
-def _log_in(host: smtplib.SMTP, username: str, password: str) -> None:
-    """Log in; raises smtplib's errors.
-
-    smtplib encodes a login as ASCII and fails on others with a UnicodeError; PLAIN has UTF-8
-    (RFC 4616, section 2).
-    """
-    if (username + password).isascii():
-        host.login(username, password)
-        return
-    if "PLAIN" not in str(host.esmtp_features.get("auth", "")).upper().split():
-        raise smtplib.SMTPNotSupportedError(
-            "the login has letters that are not ASCII, for which the server has to offer AUTH PLAIN"
-        )
-    secret = base64.b64encode(f"\0{username}\0{password}".encode()).decode()
-    code, words = host.docmd("AUTH", f"PLAIN {secret}")
-    if code != AUTHENTICATED:
-        raise smtplib.SMTPAuthenticationError(code, words)
-
-
-@cache
-def _own_name() -> str:
-    """Return the name for EHLO. Looking it up can take seconds, so it is done once."""
-    return socket.getfqdn()
-
-
 class State(flask_mail._Mail):
-    """Flask-Mail's settings, and the timeout it lacks (seconds: to connect, and each command)."""
+    """Flask-Mail's settings (a private class of it), and the timeout in seconds that it lacks."""
 
     timeout: float
 
