@@ -110,7 +110,7 @@ def rehearse(at: datetime) -> list[Foreseen]:
     page of what goes out.
     """
     if at > now():
-        return [_of_the_future(line) for line in forecast.lines(now(), at)]
+        return [_of_the_future(mail) for mail in forecast.coming_mails(now(), at)]
     try:
         written: list[OutboxMessage] = []
         while found := progress.due(at):
@@ -253,14 +253,14 @@ def _foresee(written: Sequence[int], at: datetime) -> list[Foreseen]:
     ]
 
 
-def _of_the_future(line: forecast.Line) -> Foreseen:
-    item = line.foretold[1] if line.foretold else None
-    to = f"{line.contact.name} <{line.contact.email}>" if line.contact else f"× {line.people}"
-    client = line.contact.client.name if line.contact else ""
-    due_at = item.due_at if item else line.mail.due_at if line.mail else line.at
-    is_later = line.reason is None and line.at > max(due_at, now())
-    wait = quiet_hours.Wait(line.at, WaitReason.quiet_hours) if is_later else None
-    return Foreseen(line.kind, to, client, due_at, line.reason, wait)
+def _of_the_future(mail: forecast.ComingMail) -> Foreseen:
+    item = mail.foretold[1] if mail.foretold else None
+    to = f"{mail.contact.name} <{mail.contact.email}>" if mail.contact else f"× {mail.people}"
+    client = mail.contact.client.name if mail.contact else ""
+    due_at = item.due_at if item else mail.mail.due_at if mail.mail else mail.at
+    is_later = mail.reason is None and mail.at > max(due_at, now())
+    wait = quiet_hours.Wait(mail.at, WaitReason.quiet_hours) if is_later else None
+    return Foreseen(mail.kind, to, client, due_at, mail.reason, wait)
 
 
 def _foreseen(

@@ -89,6 +89,11 @@ class InboundMail(Model):
     contact: Mapped[Contact | None] = relationship()
     looked_by: Mapped[TeamMember | None] = relationship()
 
+    @property
+    def is_to_answer(self) -> bool:
+        """Whether it is a reply of a contact that nobody has looked after yet."""
+        return self.kind is InboundKind.reply and self.contact is not None and not self.looked_at
+
 
 class InboundArrival(Model):
     """A mail that service.pipe wrote down, with plain SQL, and that a worker has yet to read."""

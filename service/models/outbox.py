@@ -74,6 +74,13 @@ class Priority(IntEnum):
 
 OPEN_STATES = (MailState.queued, MailState.sending)
 END_STATES = tuple(state for state in MailState if state not in OPEN_STATES)
+# What a person can decide about a mail in each state; in any other it is nothing.
+DECISIONS = {
+    MailState.queued: frozenset({"cancel"}),
+    MailState.failed: frozenset({"retry"}),
+    MailState.uncertain: frozenset({"resolve", "retry"}),
+    MailState.cancelled: frozenset({"restore"}),
+}
 
 
 class Outcome(StrEnum):
@@ -83,6 +90,11 @@ class Outcome(StrEnum):
     soft_bounced = "soft_bounced"
     hard_bounced = "hard_bounced"
     complained = "complained"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the mail arrived."""
+        return self is Outcome.delivered
 
 
 class SkipReason(StrEnum):
@@ -176,6 +188,21 @@ class OutboxMessage(Model):
     departure: Mapped[Departure | None] = relationship()
     reply_to: Mapped["OutboxMessage | None"] = relationship(remote_side="OutboxMessage.id")
 
+    @property
+    def reader(self) -> Contact | TeamMember | None:
+        """Whom the mail is for."""
+        return self.contact or self.member
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether nobody knows if the server took it."""
+        return self.state is MailState.uncertain
+
+    @property
+    def decisions(self) -> frozenset[str]:
+        """What a person can decide about it: cancel, retry, resolve (it arrived) or restore."""
+        return DECISIONS.get(self.state, frozenset())
+
 
 class Lease(Model):
     """Who holds a job that only one may do at a time (the clock's tick)."""
@@ -199,6 +226,11 @@ class RateBucket(Model):
     next_at: Mapped[Moment]
     slower: Mapped[int] = mapped_column(default=0)
     slower_at: Mapped[Moment | None]  # when that changed last
+
+    @property
+    def domain(self) -> str:
+        """The domain that it limits; empty for the bucket of all mails."""
+        return self.name.partition(":")[2]
 
 
 class RampUp(Model):

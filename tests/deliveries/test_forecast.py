@@ -43,7 +43,7 @@ def told() -> list[tuple[str, str, SkipReason | None]]:
     """What is foretold as of now for the year: step, moment, reason."""
     return [
         (line.foretold[1].step.name, f"{line.at:%Y-%m-%d %H:%M}", line.reason)
-        for line in forecast.lines(now(), A_YEAR_ON)
+        for line in forecast.coming_mails(now(), A_YEAR_ON)
         if line.foretold
     ]
 
@@ -83,7 +83,9 @@ def test_what_is_foretold_is_what_the_clock_then_does(a_farewell):
 def test_the_page_and_the_command_tell_the_same_for_the_same_moment(a_farewell):
     until = datetime(2026, 11, 30, tzinfo=UTC)
     with time_machine.travel(RECORDED, tick=False):
-        of_the_page = [(x.kind, x.contact.name, x.reason) for x in forecast.lines(now(), until)]
+        of_the_page = [
+            (x.kind, x.contact.name, x.reason) for x in forecast.coming_mails(now(), until)
+        ]
         of_the_command = [
             (mail.kind, mail.to.partition(" <")[0], mail.reason)
             for mail in scheduler.rehearse(until)
@@ -97,7 +99,9 @@ def test_the_page_and_the_command_tell_the_same_for_the_same_moment(a_farewell):
 def test_what_is_due_now_is_told_as_the_round_itself_does(a_farewell):
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
         of_the_round = {(mail.kind, mail.reason) for mail in scheduler.rehearse(now())}
-        assert {(line.kind, line.reason) for line in forecast.lines(now(), now())} == of_the_round
+        assert {
+            (line.kind, line.reason) for line in forecast.coming_mails(now(), now())
+        } == of_the_round
 
 
 def test_a_dead_address_gets_nothing_and_what_follows_it_has_no_day(a_farewell):
@@ -116,14 +120,14 @@ def test_quiet_hours_move_what_goes(a_farewell):
     builders.db.session.get(forecast.current.company().__class__, 1).quiet_until = time(16)
     db.session.commit()
     with time_machine.travel(RECORDED, tick=False):
-        line = forecast.lines(now(), A_YEAR_ON)[0]
+        line = forecast.coming_mails(now(), A_YEAR_ON)[0]
         assert f"{line.at:%H:%M}" == "15:00"
         assert any("quiet hours" in sentence for sentence in explanations.why(line))
 
 
 def test_each_line_says_what_decides_it(app, a_farewell):
     with time_machine.travel(RECORDED, tick=False), app.test_request_context():
-        found = forecast.lines(now(), A_YEAR_ON)
+        found = forecast.coming_mails(now(), A_YEAR_ON)
         survey, reminder = explanations.why(found[1]), explanations.why(found[2])
 
     assert "Counts from the end date, Nov 20, 2026." in survey[0]
@@ -137,7 +141,7 @@ def test_a_mail_that_does_not_go_says_why(app, a_farewell):
     a_farewell.contact.keep_in_touch = False
     db.session.commit()
     with time_machine.travel(RECORDED, tick=False), app.test_request_context():
-        found = forecast.lines(now(), A_YEAR_ON, Query(kind=MailKind.door_open))
+        found = forecast.coming_mails(now(), A_YEAR_ON, Query(kind=MailKind.door_open))
         assert [line.reason for line in found] == [SkipReason.keep_in_touch_off] * 2
         assert explanations.why(found[0])[-1] == why_not(SkipReason.keep_in_touch_off)
 
@@ -145,7 +149,7 @@ def test_a_mail_that_does_not_go_says_why(app, a_farewell):
 def test_a_mail_that_is_written_and_waits_stands_there_with_what_follows_it(a_farewell):
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
         a_round()
-        found = forecast.lines(now(), A_YEAR_ON)
+        found = forecast.coming_mails(now(), A_YEAR_ON)
 
     assert found[0].mail.kind is MailKind.survey_invitation
     assert found[1].foretold[1].step.name == "survey_reminder_1"
@@ -163,7 +167,7 @@ def test_many_departures_cost_no_more_queries_than_few(session):
             db.session.commit()
             db.session.expunge_all()
             with asked() as statements:
-                assert forecast.lines(now(), A_YEAR_ON)
+                assert forecast.coming_mails(now(), A_YEAR_ON)
             counts.append(len(statements))
 
     assert counts[0] == counts[1]
@@ -181,7 +185,7 @@ def test_a_newsletter_stands_on_each_of_its_days_with_how_many_would_get_it(sess
         first = datetime.fromisoformat("2026-12-01T10:00")
         newsletters.schedule(newsletter, first, Frequency.monthly, by=marta, was=newsletter.version)
         until = datetime(2027, 4, 1, 12, tzinfo=UTC)
-        found = forecast.lines(now(), until, forecast.Query(kind=MailKind.newsletter))
+        found = forecast.coming_mails(now(), until, forecast.Query(kind=MailKind.newsletter))
         assert [(f"{line.at:%FT%R}", line.people) for line in found] == [
             ("2026-12-01T09:00", 1),
             ("2027-01-01T09:00", 1),
@@ -189,4 +193,4 @@ def test_a_newsletter_stands_on_each_of_its_days_with_how_many_would_get_it(sess
             ("2027-03-01T09:00", 1),
             ("2027-04-01T08:00", 1),  # summer
         ]
-        assert forecast.lines(now(), until, forecast.Query(q="nobody")) == []
+        assert forecast.coming_mails(now(), until, forecast.Query(q="nobody")) == []

@@ -131,6 +131,16 @@ class Found:
     again: int  # of the whole list: those that failed and may yet arrive
     is_cut: bool  # more people or mails would have to be looked through
 
+    @property
+    def is_more(self) -> bool:
+        """Whether the list holds more mails than are counted."""
+        return self.mails.count >= COUNTED
+
+    @property
+    def can_go_again(self) -> bool:
+        """Whether several failed, so that one press sends them all again."""
+        return self.again > 1
+
 
 def page(query: Query) -> Found:
     """Return the page that `query` asks for; past the last one, the last."""

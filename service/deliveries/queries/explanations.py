@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from service.clock import now
-from service.deliveries.queries.forecast import Line
+from service.deliveries.queries.forecast import ComingMail
 from service.departures.queries.timeline import Item, said
 from service.extensions import db
 from service.labels import label, why_later, why_not
@@ -40,19 +40,19 @@ GOOD = (Outcome.delivered, InboundKind.delivered)
 QUIET = (InboundKind.auto_reply, InboundKind.reply)
 
 
-def why(line: Line) -> list[str]:
-    """Return what decides about `line`, in the order in which it is asked."""
-    if line.foretold is not None:
-        return _of_a_step(*line.foretold)
-    if line.mail is not None:
+def why(coming: ComingMail) -> list[str]:
+    """Return what decides about `coming`, in the order in which it is asked."""
+    if coming.foretold is not None:
+        return _of_a_step(*coming.foretold)
+    if coming.mail is not None:
         return [
             _("It is written and waits for its time."),
-            *_quiet(max(line.mail.due_at, now()), line.at),
+            *_quiet(max(coming.mail.due_at, now()), coming.at),
         ]
-    if line.newsletter is not None:
+    if coming.newsletter is not None:
         return [_("It is scheduled, to those who fit its audience then and may get news.")]
     sentences = [_("It is their day: each year anew, to those who may get greetings then.")]
-    return [*sentences, why_not(line.reason)] if line.reason else sentences
+    return [*sentences, why_not(coming.reason)] if coming.reason else sentences
 
 
 def _of_a_step(situation: Situation, item: Forecast) -> list[str]:

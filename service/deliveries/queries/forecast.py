@@ -1,7 +1,7 @@
-"""What goes out in the time to come, to whom and when, if nobody answers before. Reads only.
+"""The mails that are to go out, to whom and when, if nobody answers before. Reads only.
 
-The page and the clock's rehearsal of a later moment show these same lines. What is to be foretold
-comes from SOURCES; who writes a new kind of mail adds one that yields its lines.
+The page and the rehearsal of a later moment (flask tick --at) show the same mails. Each of SOURCES
+yields those of one origin.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ from sqlalchemy.orm import contains_eager, joinedload
 from service import current
 from service.clock import local_moment
 from service.extensions import db
+from service.labels import label
 from service.mail.policy import quiet_hours
 from service.mail.rows import among
 from service.models import (
@@ -35,6 +36,7 @@ from service.models import (
     TeamMember,
 )
 from service.models.clients import name_key
+from service.models.greetings import greeting_label
 from service.models.yearly import next_on
 from service.newsletters.queries import audiences, greetings
 from service.newsletters.rules import upcoming
@@ -45,7 +47,7 @@ from service.protocols.rules.situations import Situation
 
 PER_PAGE = 50
 MOST_ISSUES = 366  # of one newsletter: a daily one, for a year
-MOST_WRITTEN = 2000  # mails that stand in the outbox already: the rest is on the page of mails
+MOST_WRITTEN = 2000  # mails that are in the outbox already; the page of mails has the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +65,28 @@ class Query:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether anything but a day is asked for."""
+        """Whether it filters by anything but a day."""
         return bool(
             self.q or self.kind or self.protocol or self.responsible or self.client or self.going
         )
 
     @property
+    def is_any(self) -> bool:
+        """Whether it filters at all."""
+        return self.is_narrowed or self.day is not None
+
+    @property
     def is_about_some(self) -> bool:
-        """Whether it asks for some clients, so that what goes to many is no answer."""
+        """Whether it filters by client, which leaves out newsletters and greetings to all."""
         return bool(self.q or self.client or self.responsible or self.protocol)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One mail to come: to one contact, or with `people` to so many at once.
+class ComingMail:
+    """One mail to come: to one contact, or to `people` contacts at once.
 
-    `at` is when it goes, or is decided not to go. `foretold` says what it was decided from; a
-    mail that is written already has none.
+    `at` is when it goes, or is decided not to go. `foretold` is what that was computed from; a
+    mail that is in the outbox already has none.
     """
 
     at: datetime
@@ -93,43 +100,63 @@ class Line:
     newsletter: Newsletter | None = None
     people: int = 1
 
+    @property
+    def title(self) -> str:
+        """What the mail is called: as its greeting, newsletter or step, else as its kind."""
+        if self.greeting is not None:
+            return greeting_label(self.greeting)
+        if self.newsletter is not None:
+            return self.newsletter.name
+        title = self.foretold[1].step.title if self.foretold else ""
+        return title or label(self.kind)
 
-Source = Callable[[datetime, datetime, Query], Iterator[Line]]
+    @property
+    def is_assumed(self) -> bool:
+        """Whether its day holds only if the mail before goes on its day."""
+        return self.foretold is not None and self.foretold[1].is_assumed
+
+    @property
+    def has_example(self) -> bool:
+        """Whether there is a preview of such a mail to one contact."""
+        return self.contact is not None and self.kind is not MailKind.greeting
 
 
-def lines(at: datetime, until: datetime, query: Query | None = None) -> list[Line]:
-    """Return what comes due by `until` as seen from `at`, in order."""
+Source = Callable[[datetime, datetime, Query], Iterator[ComingMail]]
+
+
+def coming_mails(at: datetime, until: datetime, query: Query | None = None) -> list[ComingMail]:
+    """Return the mails that come due by `until`, as known at `at`, in order."""
     query = query or Query()
-    found = [line for source in SOURCES for line in source(at, until, query)]
-    found = [line for line in found if _fits(line, query)]
-    return sorted(found, key=lambda line: (line.at, line.contact.id if line.contact else 0))
+    found = [mail for source in SOURCES for mail in source(at, until, query)]
+    found = [mail for mail in found if _fits(mail, query)]
+    return sorted(found, key=lambda mail: (mail.at, mail.contact.id if mail.contact else 0))
 
 
-def days_of(found: Sequence[Line]) -> Counter[date]:
+def days_of(found: Sequence[ComingMail]) -> Counter[date]:
     """Count the mails that go, day by day."""
     zone = current.company().zone
     days: Counter[date] = Counter()
-    for line in found:
-        if line.reason is None:
-            days[line.at.astimezone(zone).date()] += line.people
+    for mail in found:
+        if mail.reason is None:
+            days[mail.at.astimezone(zone).date()] += mail.people
     return days
 
 
-def page(found: Sequence[Line], query: Query) -> Page[Line]:
+def page(found: Sequence[ComingMail], query: Query) -> Page[ComingMail]:
     """Return the page of the list that `query` asks for; past the last one, the last."""
     if query.day is not None:
         zone = current.company().zone
-        found = [line for line in found if line.at.astimezone(zone).date() == query.day]
+        found = [mail for mail in found if mail.at.astimezone(zone).date() == query.day]
     number = page_within(query.page, len(found), PER_PAGE)
     return Page(found[(number - 1) * PER_PAGE : number * PER_PAGE], len(found), number, PER_PAGE)
 
 
-def of_protocols(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
+def of_protocols(at: datetime, until: datetime, query: Query) -> Iterator[ComingMail]:
     """Yield the steps of departures that are to be written."""
     for each in forecasts.coming(at, until, _of_departures(query)):
         departure = each.situation.departure
         for item in each.forecasts:
-            yield Line(
+            yield ComingMail(
                 max(item.goes_at, item.due_at),
                 item.step.kind,
                 item.reason,
@@ -139,7 +166,7 @@ def of_protocols(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
             )
 
 
-def of_the_outbox(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
+def of_the_outbox(at: datetime, until: datetime, query: Query) -> Iterator[ComingMail]:
     """Yield the mails to contacts that are written and wait."""
     conditions: list[ColumnElement[bool]] = _of_departures(query) if query.protocol else []
     mails = (
@@ -167,11 +194,11 @@ def of_the_outbox(at: datetime, until: datetime, query: Query) -> Iterator[Line]
             goes_at = quiet_hours.quiet_until(
                 mail.kind, mail.contact, max(mail.due_at, at), company
             )
-            yield Line(goes_at, mail.kind, None, mail.contact, mail.departure, mail=mail)
+            yield ComingMail(goes_at, mail.kind, None, mail.contact, mail.departure, mail=mail)
 
 
-def of_greetings(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
-    """Yield birthdays and anniversaries person by person, and a season's greeting as one line."""
+def of_greetings(at: datetime, until: datetime, query: Query) -> Iterator[ComingMail]:
+    """Yield birthdays and anniversaries one by one, and a season's greeting as one mail to many."""
     if query.protocol or query.kind not in (None, MailKind.greeting):
         return
     for greeting in db.session.scalars(select(Greeting).where(Greeting.is_on)).all():
@@ -183,7 +210,7 @@ def of_greetings(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
             yield from _of_each(greeting, after, at, until, query)
 
 
-def of_newsletters(at: datetime, until: datetime, query: Query) -> Iterator[Line]:
+def of_newsletters(at: datetime, until: datetime, query: Query) -> Iterator[ComingMail]:
     """Yield each issue that has its day, with how many would get it as things stand."""
     if query.kind not in (None, MailKind.newsletter) or query.is_about_some:
         return
@@ -207,25 +234,27 @@ def of_newsletters(at: datetime, until: datetime, query: Query) -> Iterator[Line
         )
         for moment in (max(issue.due_at, at), *later):
             if people and moment <= until:
-                yield Line(moment, MailKind.newsletter, newsletter=newsletter, people=people)
+                yield ComingMail(moment, MailKind.newsletter, newsletter=newsletter, people=people)
 
 
 SOURCES: tuple[Source, ...] = (of_protocols, of_the_outbox, of_greetings, of_newsletters)
 
 
-def _season(greeting: Greeting, at: datetime, until: datetime, query: Query) -> Iterator[Line]:
+def _season(
+    greeting: Greeting, at: datetime, until: datetime, query: Query
+) -> Iterator[ComingMail]:
     day = greetings.next_day(greeting, at)
     if day is None or query.is_about_some:
         return
     moment = local_moment(day, greeting.at, current.company().time_zone)
     going = greetings.line(greeting, at).going
     if moment <= until and going:
-        yield Line(moment, MailKind.greeting, greeting=greeting, people=going)
+        yield ComingMail(moment, MailKind.greeting, greeting=greeting, people=going)
 
 
 def _of_each(
     greeting: Greeting, after: date, at: datetime, until: datetime, query: Query
-) -> Iterator[Line]:
+) -> Iterator[ComingMail]:
     reasons = dict(greetings.verdicts(greeting, at))
     rows = (
         select(Contact)
@@ -240,7 +269,7 @@ def _of_each(
         moment = local_moment(day, greeting.at, current.company().time_zone) if day else None
         if moment is not None and moment <= until:
             reason = reasons[contact.id]
-            yield Line(moment, MailKind.greeting, reason, contact, greeting=greeting)
+            yield ComingMail(moment, MailKind.greeting, reason, contact, greeting=greeting)
 
 
 def _of_departures(query: Query) -> list[ColumnElement[bool]]:
@@ -272,7 +301,7 @@ def _responsible(query: Query) -> Select[int]:
     return select(TeamMember.id).where(TeamMember.public_id == query.responsible)
 
 
-def _fits(line: Line, query: Query) -> bool:
-    if query.kind is not None and line.kind is not query.kind:
+def _fits(mail: ComingMail, query: Query) -> bool:
+    if query.kind is not None and mail.kind is not query.kind:
         return False
-    return not query.going or (line.reason is None) is (query.going == "yes")
+    return not query.going or (mail.reason is None) is (query.going == "yes")

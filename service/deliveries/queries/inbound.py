@@ -18,7 +18,7 @@ from service.models import (
 from service.paging import Page, cut, page_within
 
 COUNTED = 5000
-# Kinds that a person has to look at; the others were acted upon, and only tell of it.
+# Kinds that a person has to look at; the others have had their effect already.
 FOR_PEOPLE = (InboundKind.reply, InboundKind.unverified, InboundKind.unparsed)
 TABS: dict[str, tuple[InboundKind, ...]] = {
     "waiting": FOR_PEOPLE,
@@ -32,15 +32,20 @@ TABS: dict[str, tuple[InboundKind, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One page of a tab, and how many stand in each tab."""
+    """One page of a tab, and how many mails each tab has."""
 
     name: str
     mails: Page[InboundMail]
     counts: dict[str, int]
 
+    @property
+    def is_of_waiting(self) -> bool:
+        """Whether it is the tab of what waits for a person."""
+        return self.name == "waiting"
+
 
 def waiting() -> ColumnElement[bool]:
-    """Say of a row whether it waits for a person."""
+    """Return the condition of a row that waits for a person."""
     return and_(InboundMail.kind.in_(FOR_PEOPLE), InboundMail.looked_at.is_(None))
 
 
@@ -62,7 +67,7 @@ def page(tab: str, words: str, number: int) -> Tab:
 
 
 def find(public_id: str) -> InboundMail | None:
-    """Return one, with all that its page shows, or None."""
+    """Return one mail that came in, with all that its page shows, or None."""
     query = (
         select(InboundMail)
         .where(InboundMail.public_id == public_id)
@@ -77,14 +82,14 @@ def find(public_id: str) -> InboundMail | None:
 
 
 def is_paused(mail: InboundMail) -> bool:
-    """Say whether the farewell mails of its departure wait for a person."""
+    """Return whether the farewell mails of its departure are paused until a person resumes them."""
     departure_id = mail.outbox.departure_id if mail.outbox else None
     query = select(Enrolment.state).where(Enrolment.departure_id == departure_id)
     return db.session.scalar(query) is EnrolmentState.paused
 
 
 def _count(tab: str, words: str) -> int:
-    """Count a tab, and stop counting at COUNTED: nobody turns that many pages."""
+    """Count the mails of a tab, at most COUNTED."""
     some = select(InboundMail.id).where(*_conditions(tab, words)).limit(COUNTED)
     return db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
 

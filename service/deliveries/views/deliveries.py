@@ -1,7 +1,8 @@
 """Mails and what became of them, and what a person decides about each."""
 
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -19,7 +20,14 @@ from service.departures.queries import timeline
 from service.extensions import db
 from service.labels import why_not
 from service.mail.delivery import health
-from service.models import MailKind, OutboxMessage, Role, TeamMember
+from service.models import (
+    OPEN_STATES,
+    MailKind,
+    MailState,
+    OutboxMessage,
+    Role,
+    TeamMember,
+)
 from service.protocols.queries import decisions, evidence
 from service.web.access import current_member, requires, way_back
 from service.web.acts import do
@@ -32,6 +40,20 @@ YEARS = (2000, 2200)  # a day outside of them is a slip of the keyboard
 LONGEST = 24 * 366  # hours
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One mail of the list, as the page shows it."""
+
+    mail: OutboxMessage
+    at: datetime | None  # when it is due, if `is_open`; else when what the tab is about happened
+    is_open: bool
+    tries: int  # 0: not worth a word
+    note: str  # why it did not go
+    quoted: str  # what the other side said, when there is no note
+    question: str
+    because: list[str]
+
+
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
@@ -39,22 +61,41 @@ def index() -> str:
     query = _query()
     found = deliveries.page(query)
     known = evidence.of(found.mails.lines)
+    stopped = suppressions.reasons_of(found.mails.lines)
     return render_template(
         "provider/deliveries/index.html",
         query=query,
         health=health.check(query.moment),
         found=found,
-        stopped=suppressions.reasons_of(found.mails.lines),
-        because={mail.id: decisions.why(mail, known) for mail in found.mails.lines},
-        question=decisions.question,
+        shown_mails=[
+            _shown(mail, query, stopped, decisions.why(mail, known)) for mail in found.mails.lines
+        ],
         counts=deliveries.counts(query),
         counted=COUNTED,
         tabs=TABS,
         kinds=list(MailKind),
-        said=timeline.said,
-        why_not=why_not,
         limits=_limits(),
         many=health.COUNTED,
+    )
+
+
+def _shown(
+    mail: OutboxMessage, query: Query, stopped: Mapping[int, str], because: list[str]
+) -> Shown:
+    is_open, is_sent = mail.state in OPEN_STATES, mail.state is MailState.sent
+    moment = mail.due_at if is_open else mail.ended_at or mail.due_at
+    note = ""
+    if mail.state is MailState.skipped and mail.skip_reason:
+        note = stopped.get(mail.id) or why_not(mail.skip_reason)
+    return Shown(
+        mail,
+        at=mail.outcome_at if query.kept.tab == "back" else moment,
+        is_open=is_open and query.kept.tab != "back",
+        tries=0 if is_sent and mail.attempts == 1 else mail.attempts,
+        note=note,
+        quoted=mail.outcome_words or ("" if is_sent else timeline.said(mail)),
+        question=decisions.question(mail),
+        because=because,
     )
 
 
@@ -62,15 +103,14 @@ def index() -> str:
 @requires(Role.viewer)
 def show(public_id: str) -> str:
     """Tell the story of one mail."""
-    mail = _the_mail(public_id)
+    mail, server = _the_mail(public_id), health.server(now())
     return render_template(
         "provider/deliveries/show.html",
         mail=mail,
-        reader=mail.contact or mail.member,
         items=explanations.story(mail, now()),
         question=decisions.question(mail),
         because=decisions.why(mail, evidence.of([mail])),
-        line=health.server(now()),
+        unreachable=server if mail.state is MailState.queued and server.is_failing else None,
     )
 
 
@@ -148,8 +188,12 @@ def _day(text: str) -> date:
 
 def _limits() -> list[tuple[str, str]]:
     """Return the settings that hold mails back, each with what it means."""
-    rates = {"MAIL_RATE": settings().mail_rate, "MAIL_DOMAIN_RATE": settings().mail_domain_rate}
-    return [(name, _in_words(rate)) for name, rate in rates.items() if rate is not None]
+    limits = []
+    if (rate := settings().mail_rate) is not None:
+        limits.append(("MAIL_RATE", _in_words(rate)))
+    if (rate := settings().mail_domain_rate) is not None:
+        limits.append(("MAIL_DOMAIN_RATE", f"{_in_words(rate)} {_('to each domain')}"))
+    return limits
 
 
 def _in_words(rate: Rate) -> str:

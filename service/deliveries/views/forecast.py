@@ -1,8 +1,10 @@
 """What goes out in the next twelve months: a month as a calendar, and the list with the reasons."""
 
 from calendar import Calendar
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, time
-from zoneinfo import ZoneInfo
+from itertools import groupby
 
 from dateutil.relativedelta import relativedelta
 from flask import Blueprint, render_template, request
@@ -10,11 +12,9 @@ from sqlalchemy import select
 
 from service.clock import local_moment, now
 from service.deliveries.queries import explanations, forecast
-from service.deliveries.queries.forecast import Line, Query
+from service.deliveries.queries.forecast import Query
 from service.extensions import db
-from service.labels import why_not
 from service.models import MailKind, Role, TeamMember
-from service.models.greetings import greeting_label
 from service.models.steps import NATURES
 from service.protocols.queries import protocols
 from service.web.access import requires
@@ -27,6 +27,25 @@ MONTHS = 12
 KINDS = (*NATURES, MailKind.greeting, MailKind.newsletter)
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One cell of the calendar; `count` is how many mails go on that day of the month shown."""
+
+    date: date
+    count: int
+    is_in_month: bool
+    is_today: bool
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One row of the calendar."""
+
+    days: list[Day]
+    is_idle: bool  # no mail goes, whichever month its days are of
+
+
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
@@ -34,26 +53,47 @@ def index() -> str:
     at, zone = now(), current_company().zone
     query = _query()
     last = at.astimezone(zone).date() + relativedelta(months=MONTHS)
-    found = forecast.lines(at, local_moment(last, time(23, 59), zone.key), query)
-    months = _months(at.astimezone(zone).date())
+    found = forecast.coming_mails(at, local_moment(last, time(23, 59), zone.key), query)
+    today, days = at.astimezone(zone).date(), forecast.days_of(found)
+    first = today.replace(day=1)
+    months = [first + relativedelta(months=count) for count in range(MONTHS + 1)]
     month = _month(months, query.day)
+    page = forecast.page(found, query)
+    by_day = groupby(page.lines, lambda coming: coming.at.astimezone(zone).date())
     return render_template(
         "provider/deliveries/forecast/index.html",
         query=query,
-        found=forecast.page(found, query),
-        days=(days := forecast.days_of(found)),
+        found=page,
+        groups=[(day, list(mails)) for day, mails in by_day],
+        has_mails=bool(days or page.lines),
         months=[(each, sum(n for day, n in days.items() if _is_in(day, each))) for each in months],
         month=month,
-        weeks=Calendar().monthdatescalendar(month.year, month.month),
-        today=at.astimezone(zone).date(),
-        day_of=lambda line: _day_of(line, zone),
+        weeks=_weeks(month, days, today, query.day),
         kinds=KINDS,
         protocols=protocols.choices(),
         team=_team(),
         why=explanations.why,
-        why_not=why_not,
-        greeting_label=greeting_label,
     )
+
+
+def _weeks(month: date, days: Mapping[date, int], today: date, chosen: date | None) -> list[Week]:
+    weeks = Calendar().monthdatescalendar(month.year, month.month)
+    return [
+        Week(
+            [
+                Day(
+                    day,
+                    days.get(day, 0) if _is_in(day, month) else 0,
+                    _is_in(day, month),
+                    day == today,
+                    day == chosen,
+                )
+                for day in week
+            ],
+            not any(day in days for day in week),
+        )
+        for week in weeks
+    ]
 
 
 def _query() -> Query:
@@ -73,11 +113,6 @@ def _query() -> Query:
     )
 
 
-def _months(today: date) -> list[date]:
-    first = today.replace(day=1)
-    return [first + relativedelta(months=count) for count in range(MONTHS + 1)]
-
-
 def _month(months: list[date], day: date | None) -> date:
     """Return the month to show: the one asked for, else that of the day, else this one."""
     asked = request.args.get("month", "")
@@ -88,10 +123,6 @@ def _month(months: list[date], day: date | None) -> date:
 
 def _is_in(day: date, month: date) -> bool:
     return (day.year, day.month) == (month.year, month.month)
-
-
-def _day_of(line: Line, zone: ZoneInfo) -> date:
-    return line.at.astimezone(zone).date()
 
 
 def _team() -> list[TeamMember]:

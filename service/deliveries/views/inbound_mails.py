@@ -27,7 +27,12 @@ def index() -> str:
     found = inbound.page(
         request.args.get("kind", "waiting"), words, request.args.get("page", 1, type=int)
     )
-    return render_template("provider/deliveries/inbound_mails/index.html", found=found, q=words)
+    return render_template(
+        "provider/deliveries/inbound_mails/index.html",
+        found=found,
+        q=words,
+        counted=inbound.COUNTED,
+    )
 
 
 @blueprint.get("/<public_id>")

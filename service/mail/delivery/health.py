@@ -95,6 +95,13 @@ class Share:
         return self.sent + self.failed
 
     @property
+    def period(self) -> str:
+        """The time that it is about: week, day or hour; "none" when no mail was tried."""
+        if not self.tried:
+            return "none"
+        return {WEEK: "week", DAY: "day"}.get(self.hours, "hour")
+
+    @property
     def is_whole(self) -> bool:
         """Whether all were counted, so that a share is true."""
         return max(self.sent, self.failed, self.came_back) < COUNTED
@@ -130,6 +137,11 @@ class Health:
         """The share of the longest time of which all mails were counted."""
         whole = (share for share in self.shares.values() if share.is_whole)
         return max(whole, key=lambda share: share.hours, default=self.shares[HOUR])
+
+    @property
+    def is_slowed(self) -> bool:
+        """Whether the mail server or a domain holds mails back."""
+        return self.server.is_failing or bool(self.slowed)
 
     @property
     def troubles(self) -> list[Trouble]:
