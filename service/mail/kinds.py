@@ -1,4 +1,4 @@
-"""What every kind of mail is: whether it is transactional, and what to do when SMTP did not say."""
+"""The rules of every kind of mail: transactional or not, its priority, and how often it is sent."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from service.models.outbox import MailKind, Priority
 class Rules:
     """The rules of one kind.
 
-    `is_transactional`: somebody asked for it or is owed it, so an opt-out does not stop it and it
-    carries no List-Unsubscribe. `is_reminder`: threaded under an earlier mail.
+    `is_transactional`: the reader asked for it or is owed it, so an opt-out does not stop it and it
+    carries no List-Unsubscribe. `is_reminder`: it is threaded under an earlier mail.
     `goes_twice`: when nobody can know whether the server took it, it is sent once more with the
     same Message-ID (a lost one harms more than a double one); if not, it waits for a person.
-    `purpose`: what the contact can say no to by itself (newsletter, greetings, check-ins).
+    `purpose`: what a contact can object to separately (newsletter, greetings, check-ins).
     """
 
     is_transactional: bool

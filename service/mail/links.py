@@ -1,4 +1,4 @@
-"""The addresses in mails. They begin with BASE_URL, never with what a request said its host was."""
+"""The addresses in mails. They begin with BASE_URL, never with the host of a request."""
 
 from hashlib import sha256
 from typing import Protocol
@@ -19,7 +19,7 @@ from service.models import (
 )
 from service.tokens import Purpose
 
-# What a path by which somebody is let in begins with.
+# How the path of a link with a token begins.
 BEGINS = {
     Purpose.survey: "/s/",
     Purpose.answer: "/r/",
@@ -32,7 +32,7 @@ BEGINS = {
 
 
 class Named(Protocol):
-    """What a link can name."""
+    """A row that a link can name."""
 
     @property
     def public_id(self) -> str:
@@ -55,12 +55,12 @@ def answer(response: Response) -> str:
 
 
 def testimonial(invitation: Invitation) -> str:
-    """Return the link that writes a testimonial and withdraws it; it never shows earlier words."""
+    """Return the link that writes or withdraws a testimonial; it never shows an earlier one."""
     return _page(path_of(Purpose.testimonial, invitation))
 
 
 def quote(of: Testimonial) -> str:
-    """Return the link that shows a testimonial to who wrote it, changes and confirms it."""
+    """Return the link by which the author of a testimonial sees, changes and confirms it."""
     return _page(path_of(Purpose.quote, of))
 
 
@@ -75,16 +75,16 @@ def one_click(preferences_link: str, purpose: ConsentPurpose | None = None) -> s
 
 
 def talk(contact: Contact, mail: OutboxMessage | None = None) -> str:
-    """Return the link by which a contact asks to talk; it names the `mail` it stands in, if any."""
-    known = f"?m={mark(mail)}" if mail is not None and mail.public_id else ""
-    return _page(path_of(Purpose.talk, contact) + known)
+    """Return the link by which a contact asks to talk; it names the `mail` it is in, if any."""
+    named = f"?m={mark(mail)}" if mail is not None and mail.public_id else ""
+    return _page(path_of(Purpose.talk, contact) + named)
 
 
 def mark(mail: OutboxMessage) -> str:
-    """Return what tells a mail apart among those to one reader, and says nothing else.
+    """Return a short name of a mail, unique among those to one reader, that gives nothing away.
 
-    A part of a hash: the public id itself, which is in the Message-ID and is the proof that a
-    bounce is about this mail, cannot be found from it.
+    It is a part of a hash, from which the public id cannot be found: that is in the Message-ID and
+    proves that a bounce is about this mail.
     """
     return sha256(mail.public_id.encode()).hexdigest()[:12]
 
@@ -100,12 +100,12 @@ def issue(of: NewsletterIssue) -> str:
 
 
 def counted(of: NewsletterIssue, number: int) -> str:
-    """Return the address that a counted link of an issue leads over; the same for every reader."""
+    """Return the address by which a counted link of an issue goes; the same for every reader."""
     return f"{issue(of)}/{number}"
 
 
 def calendar(member: TeamMember) -> str:
-    """Return the address of a team member's calendar; they have to have one."""
+    """Return the address of a team member's calendar, who must have a calendar key."""
     return _page(f"/calendar/{sign(Purpose.calendar, member.calendar_key or '')}.ics")
 
 

@@ -45,7 +45,7 @@ def _key(who: str, kind: MailKind, subject: str, step: str = "", cycle: int = 0)
 
 
 class Facts(TypedDict, total=False):
-    """What else there is to say of a mail; the gate is asked when no `skip_reason` is given."""
+    """The other facts of a mail; without a `skip_reason`, why_not() decides whether it may go."""
 
     subject: Required[str]  # what it is about, such as ``departure:12``
     step: str
@@ -55,13 +55,13 @@ class Facts(TypedDict, total=False):
     departure: Departure | None
     sender: TeamMember | None
     reply_to: OutboxMessage | None
-    context: Mapping[str, Any] | None  # ids, never a person's words; of an alert, the figures
+    context: Mapping[str, Any] | None  # ids, never personal text; of an alert, the figures
     skip_reason: SkipReason | None
-    suppressed: suppressions.Found | None  # what find_all has found, when it was asked for many
+    suppressed: suppressions.Found | None  # of find_all, when many were looked up at once
 
 
 def row(kind: MailKind, to: Contact | TeamMember, **facts: Unpack[Facts]) -> Row:
-    """Return a mail as a row for add(); one that may not go is skipped, and says why."""
+    """Return a mail as a row for add(); one that may not go is skipped, with its reason."""
     moment, is_contact = now(), isinstance(to, Contact)
     step, departure = facts.get("step", ""), facts.get("departure")
     sender, reply_to = facts.get("sender"), facts.get("reply_to")
@@ -129,11 +129,11 @@ def write_many(
 ) -> dict[int, MailState]:
     """Add the same mail to many contacts, in one statement; return the new rows by their ids.
 
-    `skip_reasons` are those that the caller knows of, by the contact's id. `signers` are
-    providers, by id, who sign for the clients that they are responsible for. Load the contacts
-    with their clients.
+    `skip_reasons` are those that the caller has decided, by the contact's id. `signers` are the
+    ids of team members who sign mails to the clients that they are responsible for. Load the
+    contacts with their clients.
     """
-    _held = company()  # so that the gate finds it in the session every time
+    _held = company()  # keeps it in the session for every row
     facts["suppressed"] = suppressions.find_all([contact.email for contact in contacts])
     rows = []
     for contact in contacts:
@@ -155,8 +155,8 @@ def write_issue(
 ) -> None:
     """Add one mail of a mailing for each contact that has none of it yet.
 
-    One statement, however many, and without the gate, which is asked when the mails are claimed.
-    `to` is the language of each mail by the contact's id. The clock's round wakes the workers.
+    One statement, however many, and without why_not(), which is asked when the mails are claimed.
+    `to` is the language of each mail by the contact's id. The next tick wakes the workers.
     """
     apart = timedelta(microseconds=1)  # one after the other, so that no claim has to sort them
     rows = [

@@ -1,4 +1,4 @@
-"""Ask for rows: those that all workers share, locked while one of them counts; many at once."""
+"""Parts of SQL statements that the mail engine needs often, for SQLite and PostgreSQL."""
 
 import json
 from collections.abc import Collection
@@ -25,7 +25,7 @@ def held(model: type[Row], name: str, **first: Any) -> Row:
 
 
 def among(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
-    """Say that `column` is one of `values`, however many, in one parameter.
+    """Return the condition that `column` is one of `values`, however many, in one parameter.
 
     For hundreds of parameters SQLAlchemy and the driver need longer than the database.
     """
@@ -39,10 +39,10 @@ def among(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
 
 
 def from_now(away: timedelta = timedelta(0)) -> ColumnElement[datetime]:
-    """Return a moment so far `away` from when the statement is run: it can be made once.
+    """Return the time at which the statement runs, plus `away`: the statement can be built once.
 
-    To PostgreSQL it is said in the text, so that the driver never prepares the statement: a plan
-    made for any moment takes most rows to be due, and reads the table.
+    For PostgreSQL it is written into the text, so that the driver never prepares the statement: a
+    plan made for any moment expects most rows to be due, and reads the whole table.
     """
     return bindparam(
         "moment",
@@ -54,7 +54,7 @@ def from_now(away: timedelta = timedelta(0)) -> ColumnElement[datetime]:
 
 
 def rarely(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Say that few rows fulfil `condition`, so that they are looked up by its index.
+    """Return `condition` with a hint that few rows fulfil it, so that its index is used.
 
     SQLite's statistics know how many rows a value has on average, not that one value is rare:
     after an ANALYZE it would read a whole table of queued mails for the few that are being sent.

@@ -1,7 +1,7 @@
-"""Bounce addresses that say which mail they are of, and prove that we made them (VERP).
+"""Bounce addresses that name their mail and are signed by us (VERP).
 
-``rebotes+<token>@example.com``: the token is the mail's public id, random already, and a
-signature. Lower case and digits only, because servers fold the case of local parts. Opens nothing.
+``rebotes+<token>@example.com``: the token is the mail's public id, which is random already, and a
+signature. Only lower case and digits, because servers change the case of local parts.
 """
 
 import base64
@@ -49,12 +49,12 @@ def read(text: str) -> str | None:
 
 
 def tokens_in(text: str) -> list[str]:
-    """Return what stands where a token stands in an address, good or not."""
+    """Return what could be tokens in the addresses in `text`, their signatures unchecked."""
     return [match.lower() for match in _TOKEN.findall(text)]
 
 
 def ids_in(texts: Iterable[str]) -> list[str]:
-    """Return the public ids that signed addresses in `texts` name, each once."""
+    """Return the public ids that our signed addresses in `texts` name, each once."""
     found = (read(each) for text in texts for each in tokens_in(text))
     return list(dict.fromkeys(public_id for public_id in found if public_id))
 

@@ -20,17 +20,17 @@ from service.mail.rows import from_now, rarely
 from service.models import Breaker, MailState, OutboxMessage, Outcome, Priority, RateBucket
 
 COUNTED = 50_000
-LATE = timedelta(minutes=15)  # a worker that lives takes a due mail within seconds
-UNREACHED = timedelta(minutes=5)  # a server that is restarted is back by then
-BELIEVED = timedelta(minutes=10)  # a server that was not tried for so long may be well again
+LATE = timedelta(minutes=15)  # a running worker takes a due mail within seconds
+UNREACHED = timedelta(minutes=5)  # a server that restarts is back by then
+BELIEVED = timedelta(minutes=10)  # an older failure says nothing about the server of now
 BOUNCES = 0.02  # of what went out; mailbox providers begin to refuse senders not far above
-ENOUGH = 50  # mails, before a share means anything …
-MANY = 5  # … or as many bounces, whatever the share is of
+ENOUGH = 50  # mails, from which on a share counts …
+MANY = 5  # … or so many bounces, whatever the number of mails
 HOUR, DAY, WEEK = 1, 24, 168
 A_DAY = timedelta(hours=DAY)
 CAME_BACK = (Outcome.soft_bounced, Outcome.hard_bounced, Outcome.complained)
-SLOWED = 20  # domains that are named
-WORDS = 300  # of the server, that a mail repeats
+SLOWED = 20  # the most domains that are listed
+WORDS = 300  # characters of the server's answer that an alert repeats
 
 Conditions = Sequence[ColumnElement[bool]]
 
@@ -39,9 +39,9 @@ class TroubleKind(StrEnum):
     """Kinds of trouble that the owners are alerted about."""
 
     server = "server"  # the mail server cannot be reached
-    worker = "worker"  # a worker ends each time it is started
-    late = "late"  # nobody takes what is due
-    bounces = "bounces"  # too much comes back
+    worker = "worker"  # workers end when they are started
+    late = "late"  # no worker takes due mails
+    bounces = "bounces"  # too many mails come back
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Trouble:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """The figures that an alert keeps: when it goes, the trouble may be over."""
+        """The figures as the context of an alert: the trouble may be over when it is rendered."""
         return {
             "trouble": self.kind,
             "since": self.since.isoformat(),
@@ -76,7 +76,7 @@ class Server:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last try failed, not long ago."""
+        """Whether the last try, not long ago, failed."""
         return self.failing_since is not None
 
 
@@ -87,7 +87,7 @@ class Share:
     hours: int
     sent: int
     failed: int
-    came_back: int  # bounced or marked as spam; some of them never were taken and failed, too
+    came_back: int  # bounced or marked as spam; some failed as well
 
     @property
     def tried(self) -> int:
@@ -103,11 +103,11 @@ class Share:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all were counted, so that a share is true."""
+        """Whether counting did not stop at COUNTED, so that a share is correct."""
         return max(self.sent, self.failed, self.came_back) < COUNTED
 
     def percent(self, part: int) -> float | None:
-        """Return `part` of the mails tried, 0 to 100; None when there is none to speak of."""
+        """Return `part` as a percentage of the mails tried; None when there is no share."""
         return 100 * part / self.tried if self.tried and self.is_whole else None
 
 
@@ -134,7 +134,7 @@ class Health:
 
     @property
     def share(self) -> Share:
-        """The share of the longest time of which all mails were counted."""
+        """The share of the longest period of which all mails were counted."""
         whole = (share for share in self.shares.values() if share.is_whole)
         return max(whole, key=lambda share: share.hours, default=self.shares[HOUR])
 
@@ -176,14 +176,14 @@ def check(at: datetime) -> Health:
 
 
 def troubles(at: datetime) -> list[Trouble]:
-    """Return what is wrong at `at`; four queries, as it is asked every minute."""
+    """Return what is wrong at `at`; only four queries, because each minute calls it."""
     found = counts({"due": due(at), **_ended(at, DAY)})
     starts, day = worker_starts.failed(at), _share(found, DAY)
     return _troubles(at, server(at), starts, oldest_due_at(at), found["due"], day)
 
 
 def waits() -> ColumnElement[bool]:
-    """Return whether there can be any trouble beside late mails, as a value of SQL."""
+    """Return whether there can be trouble other than late mails, as a value of SQL."""
     came_back = _came_back_since(from_now(-A_DAY))
     is_failing = exists().where(Breaker.failures > 0)
     return or_(is_failing, exists().where(*came_back), worker_starts.waits())
@@ -199,7 +199,7 @@ def due(at: Any) -> Conditions:
 
 
 def oldest_due_at(at: datetime) -> datetime | None:
-    """Return since when the longest due mail at `at` is due; one index look-up per priority."""
+    """Return when the oldest due mail at `at` was due; one index look-up per priority."""
     firsts = [
         select(func.min(OutboxMessage.due_at).label("due_at")).where(
             OutboxMessage.state == MailState.queued, OutboxMessage.priority == priority
@@ -213,7 +213,7 @@ def oldest_due_at(at: datetime) -> datetime | None:
 
 
 def server(at: datetime) -> Server:
-    """Return what the breaker knows of the server at `at`."""
+    """Return what the breaker has recorded about the server, as of `at`."""
     row = db.session.get(Breaker, breaker.NAME, populate_existing=True)
     if row is None or not row.failures or row.open_until is None:
         return Server()
@@ -268,7 +268,7 @@ def _slowed(at: datetime) -> Sequence[RateBucket]:
 
 
 def _is_held_back(at: datetime) -> bool:
-    """Return whether mails go as fast as the rates allow, which explains what is late."""
+    """Return whether the rates hold mails back, which explains why some are late."""
     limits = (settings().mail_rate, settings().mail_domain_rate, settings().mail_ramp_up)
     if not any(limits) and not _slowed(at):
         return False

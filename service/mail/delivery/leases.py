@@ -1,7 +1,7 @@
 """Lease rows of the outbox before acting on them, by conditional UPDATEs.
 
-Only the holder of a lease may send; a holder that lost it is told in the last statement before the
-mail leaves. Each statement commits itself, so that a mark costs one round trip.
+Only the holder of a lease may send: the last statement before a mail leaves raises LostLease for
+anybody else. Each statement commits itself, so that a mark costs one round trip.
 """
 
 import os
@@ -45,7 +45,7 @@ _LEAVES: dict[str, ColumnElement[Any]] = {
 
 @lru_cache
 def _noting(*names: str) -> Update:
-    """Return the statement that changes these columns of one row that is held; built once."""
+    """Return the statement that changes these columns of one held row; built once."""
     values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
     return update(_OUTBOX).where(_OUTBOX.c.id == bindparam("noted"), *_OURS).values(values)
 
@@ -80,13 +80,13 @@ class LostLease(Exception):
 
 
 def lease_time() -> timedelta:
-    """Return how long a lease lasts: longer than one mail can take when every command stalls."""
+    """Return how long a lease lasts: longer than a mail whose every command takes the timeout."""
     return timedelta(seconds=60 + 5 * settings().mail_timeout)
 
 
 @contextmanager
 def leasing(owner: str = "") -> Iterator["Leases"]:
-    """Yield the leases of one sender, with a database connection of its own.
+    """Yield the leases of one sender, with a database connection that is theirs alone.
 
     Leases of one `owner` may pass rows to each other. At the end, whatever happened, the notes are
     written and the rows that were not sent are given back.
@@ -101,15 +101,15 @@ def leasing(owner: str = "") -> Iterator["Leases"]:
 
 
 def new_owner() -> str:
-    """Return an owner's name that no other has."""
+    """Return a new, unique name for an owner of leases."""
     return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class Leases:
-    """The rows that one sender holds, and its notes about them since the last commit.
+    """The rows that one sender holds, and its notes: results of mails that are not written yet.
 
-    The notes wait for the mark of the next mail and share its transaction, so that a mail costs one
-    commit. A crash in between leaves one mail in doubt, as it would have anyway.
+    A note is written together with the mark of the next mail, in one statement, so that a mail
+    costs one commit. A crash in between leaves that one mail in doubt, as it would have anyway.
     """
 
     def __init__(self, connection: Connection, owner: str = "") -> None:
@@ -125,11 +125,11 @@ class Leases:
         return list(self._held)
 
     def hold(self, row_id: int) -> None:
-        """Take responsibility for a row that another sender of the same owner has claimed."""
+        """Add a row that another sender of the same owner has claimed to those held here."""
         self._held[row_id] = None
 
     def pass_on(self, row_id: int) -> None:
-        """Leave the responsibility for a row to another sender of the same owner."""
+        """Remove a row from those held here: another sender of the same owner holds it now."""
         self._held.pop(row_id, None)
 
     def take(
@@ -182,7 +182,7 @@ class Leases:
         ]
 
     def leave(self, row_id: int) -> None:
-        """Mark that this mail leaves next: from now on its fate is uncertain. Raises LostLease."""
+        """Mark that this mail leaves next: until a note it is uncertain. Raises LostLease."""
         self._write_notes(but=1)
         moment = now()
         values = {"owner": self.owner, "leaving": row_id}
@@ -198,7 +198,7 @@ class Leases:
                 self._settle(noted, changes)
         else:
             is_ours = bool(self._run(_LEAVING, values))
-        self._held.pop(row_id, None)  # never given back: without a note its fate is uncertain
+        self._held.pop(row_id, None)  # never given back: without a note it is uncertain
         if not is_ours:
             raise LostLease
 
@@ -210,7 +210,7 @@ class Leases:
         return found is not None
 
     def note(self, row_id: int, changes: dict[str, Any]) -> None:
-        """Keep what became of a row, to be written with the next statement."""
+        """Keep the result of a row, to be written with the next statement."""
         self._held.pop(row_id, None)
         self._notes.append((row_id, changes))
 
@@ -256,7 +256,7 @@ class Leases:
         self._count(update(_OUTBOX).where(held, *ours).values(lease_until=self.until))
 
     def release(self, ids: Sequence[int], due_at: datetime | None = None) -> None:
-        """Give rows back as if they had never been claimed; due at `due_at` when it is given."""
+        """Give rows back as if they had not been claimed; with `due_at` they are due then."""
         changes = {"state": MailState.queued, **FREE, **({"due_at": due_at} if due_at else {})}
         if ids:
             ours = (_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)

@@ -1,7 +1,4 @@
-"""Decide what becomes of a row after an attempt: each function returns the columns to change.
-
-Nothing is written here.
-"""
+"""Decide the state of a row after an attempt: each function returns the columns to change. Pure."""
 
 import random
 import re
@@ -15,11 +12,11 @@ from service.mail.delivery.session import About, Refusal, TemporaryRefusal
 from service.mail.kinds import RULES
 from service.models import MailKind, MailState, OutboxMessage, Outcome, SkipReason
 
-# Nearly eight hours in all, growing even when the jitter works against it.
+# Nearly eight hours in all; each is longer than the one before, whatever the jitter.
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
 JITTER = 0.2
 _TOO_FAST = re.compile(r"\b4\.7\.\d+\b")
-WAIT_OF_A_PAUSE = timedelta(hours=1)  # until it is asked again; a resume asks at once
+WAIT_OF_A_PAUSE = timedelta(hours=1)  # until the next check; a resume makes the mail due at once
 _POLICY = re.compile(r"\b5\.(7\.\d+|2\.2|3\.\d+|4\.\d+)\b")
 
 Changes = dict[str, Any]
@@ -27,7 +24,7 @@ Changes = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """What has been tried with a row so far."""
+    """The attempts that a row has had so far."""
 
     kind: MailKind
     attempts: int
@@ -35,12 +32,12 @@ class Tries:
 
     @classmethod
     def of(cls, row: OutboxMessage) -> Self:
-        """Return what `row` says."""
+        """Return those of `row`."""
         return cls(row.kind, row.attempts, row.doubts)
 
 
 def sent(tried: Tries, words: str) -> Changes:
-    """The server took the mail. `handing_over_at` stays: it is about when it did."""
+    """Return the changes of a mail that the server took; `handing_over_at` stays as its time."""
     return {
         "state": MailState.sent,
         "ended_at": now(),
@@ -52,14 +49,14 @@ def sent(tried: Tries, words: str) -> Changes:
 
 
 def skipped(reason: SkipReason) -> Changes:
-    """The mail may no longer go; of a paused protocol only not yet, since a pause ends no mail."""
+    """Return the changes of a mail that may no longer go; while paused it only waits."""
     if reason is SkipReason.paused:
         return {"state": MailState.queued, "due_at": now() + WAIT_OF_A_PAUSE, **FREE}
     return {"state": MailState.skipped, "skip_reason": reason, "ended_at": now(), **FREE}
 
 
 def failed(tried: Tries, words: str, outcome: Outcome | None = None) -> Changes:
-    """The mail cannot go as it is; a person may send it again."""
+    """Return the changes of a mail that cannot go as it is; a person may send it again."""
     return {
         "state": MailState.failed,
         "outcome": outcome,
@@ -72,7 +69,7 @@ def failed(tried: Tries, words: str, outcome: Outcome | None = None) -> Changes:
 
 
 def refused(tried: Tries, refusal: Refusal) -> Changes:
-    """The server refused the mail: try again later, or fail.
+    """Return the changes of a mail that the server refused: it is tried again later, or fails.
 
     A refused sender address is a fault of the settings, not of this mail, so it is tried again,
     which leaves time to correct them.
@@ -84,7 +81,7 @@ def refused(tried: Tries, refusal: Refusal) -> Changes:
 
 
 def put_off(tried: Tries, words: str) -> Changes:
-    """Try again after a delay that grows, and give up after the last one."""
+    """Return the changes of a mail that is tried again after a growing delay, and fails at last."""
     if tried.attempts >= len(DELAYS):
         return failed(tried, words)
     return {
@@ -97,13 +94,16 @@ def put_off(tried: Tries, words: str) -> Changes:
 
 
 def postponed(words: str) -> Changes:
-    """The connection was lost before the mail left: no attempt was used; others may go first."""
+    """Return the changes of a mail whose connection was lost before it left: not an attempt."""
     due_at = now() + jittered(DELAYS[0])
     return {"state": MailState.queued, "due_at": due_at, "server_words": words, **FREE}
 
 
 def undecided(tried: Tries, words: str) -> Changes:
-    """It may have been taken: send it again (same Message-ID), or let a person decide."""
+    """Return the changes of a mail that may have been taken: send it again, or ask a person.
+
+    It is sent again, with the same Message-ID, once, if its kind goes twice (RULES).
+    """
     again = RULES[tried.kind].goes_twice and tried.doubts == 0
     then: Changes = {"state": MailState.uncertain, "ended_at": now()}
     if again:
@@ -118,7 +118,7 @@ def undecided(tried: Tries, words: str) -> Changes:
 
 
 def is_dead(refusal: Refusal) -> bool:
-    """Say whether a refusal means that the address does not exist.
+    """Return whether a refusal means that the address does not exist.
 
     A full mailbox (5.2.2, 552) and a policy against us (5.7.x) do not mean that (RFC 3463).
     """
@@ -128,12 +128,12 @@ def is_dead(refusal: Refusal) -> bool:
 
 
 def is_about_speed(refusal: Refusal) -> bool:
-    """Say whether a refusal asks us to send more slowly: 421, or 4.7.x (RFC 3463, 3.8)."""
+    """Return whether a refusal asks us to send more slowly: 421, or 4.7.x (RFC 3463, 3.8)."""
     return isinstance(refusal, TemporaryRefusal) and (
         refusal.code == 421 or bool(_TOO_FAST.search(refusal.words))
     )
 
 
 def jittered(delay: timedelta) -> timedelta:
-    """Return `delay`, a little sooner or later, so that not all come at once."""
+    """Return `delay`, changed at random by up to 20 %, so that not all come at once."""
     return delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311

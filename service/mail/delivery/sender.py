@@ -1,4 +1,4 @@
-"""Send mails over one connection: claim a few rows, ask again, render, hand over, record.
+"""Send mails over one connection: take prepared messages, hand them over, note the results.
 
 No database transaction is open while SMTP is spoken. SMTP cannot promise exactly once, so the
 moment before a mail leaves is committed: a mail lost before that moment is sent again; for a mail
@@ -34,9 +34,9 @@ from service.models import SuppressionReason, SuppressionScope
 
 log = logging.getLogger(__name__)
 
-LOSSES = 2  # connections lost in a row: the server is in trouble, not the mail
-SESSION_MAILS = 1000  # after so many mails, or seconds, a new session begins: servers limit both
-SESSION_SECONDS = 300.0
+LOSSES = 2  # connections lost in a row, after which the server is to blame, not the mail
+SESSION_MAILS = 1000  # servers limit the mails of a session …
+SESSION_SECONDS = 300.0  # … and its time
 FRESH = 1.0  # seconds for which the limits that were read are taken as current
 
 
@@ -66,7 +66,7 @@ class Sender:
         self.counts: Counter[str] = Counter()
 
     def send_due(self) -> bool:
-        """Send until nothing is due or the server is out of reach; False when time ran out."""
+        """Send until nothing is due or the server cannot be reached; False when time is over."""
         try:
             with leasing(self.owner) as leases:
                 return self._send(leases)
@@ -94,12 +94,12 @@ class Sender:
         return True
 
     def _may_claim(self) -> bool:
-        """Return whether more is to be claimed; raises OutOfTime."""
+        """Return whether more mails are to be claimed; raises OutOfTime."""
         self.time.check()
         return breaker.may_claim()
 
     def _turn(self, leases: Leases, prepared: PreparedMessage, source: Source) -> None:
-        """Hand one mail over and note what became of it. Raises Unreachable or Enough."""
+        """Hand one mail over and note the result. Raises Unreachable or Enough."""
         if not self._has_its_turn(leases, prepared):
             return
         try:
@@ -124,8 +124,8 @@ class Sender:
     def _has_its_turn(self, leases: Leases, prepared: PreparedMessage) -> bool:
         """Wait until the rates allow the mail; return False when it is given back for later."""
         leases.hold(prepared.row_id)
-        if prepared.envelope.recipient in self.dead:  # it was prepared before we knew
-            leases.release([prepared.row_id])  # whoever claims it next finds the address suppressed
+        if prepared.envelope.recipient in self.dead:
+            leases.release([prepared.row_id])  # the next claim finds the address suppressed
             return False
         self.time.check()
         if time.monotonic() - self.limits_read_at > FRESH:
@@ -191,7 +191,7 @@ class Sender:
         log.warning("mail_refused outbox=%s words=%s", prepared.row_id, refusal.words)
         self._note(leases, prepared, "refused", outcomes.refused(prepared.tried, refusal))
         if outcomes.is_dead(refusal):
-            leases.write()  # first: the suppression takes back claimed mails to this address
+            leases.write()  # before the suppression, which takes claimed mails to the address back
             self.dead.add(prepared.envelope.recipient)
             suppressions.add(
                 prepared.envelope.recipient,
@@ -214,14 +214,14 @@ class Sender:
         leases.note(prepared.row_id, changes)
 
     def _answered(self) -> None:
-        """Note that the server answers: the breaker closes."""
+        """Close the breaker: the server answers."""
         self.losses = 0
         if not self.has_answered:
             self.has_answered = True
             breaker.reached()
 
     def _lost(self, words: str) -> None:
-        """Let the next mail be tried on a new connection; raise Unreachable when losses go on."""
+        """Count a lost connection; raise Unreachable at the second in a row."""
         self.losses += 1
         log.warning("connection_lost words=%s", words)
         if self.losses >= LOSSES:

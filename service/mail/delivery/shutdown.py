@@ -1,6 +1,6 @@
 """End the sending early: the mail in hand is finished, no other is begun.
 
-That is when the process was asked to end, or when the time of its job is over.
+A job ends early when SIGTERM came, or when its time is over.
 """
 
 import signal
@@ -8,17 +8,17 @@ import threading
 import time
 from types import FrameType
 
-BUDGET = 20.0  # seconds per job: what else waits in the queue is not held up by a long mailing
+BUDGET = 20.0  # seconds per job, so that a long mailing does not hold up other jobs
 
 _wanted = threading.Event()
 
 
 class Enough(Exception):
-    """Sending ends early; nothing is wrong."""
+    """Sending ends early, without an error."""
 
 
 class OutOfTime(Enough):
-    """The job's time is over, or the process is to end; another job goes on."""
+    """The time of the job is over, or SIGTERM came; another job goes on."""
 
 
 class Time:
@@ -34,17 +34,17 @@ class Time:
 
 
 def listen() -> None:
-    """Note SIGTERM from now on instead of dying of it; for the main thread of a process."""
+    """From now on remember SIGTERM instead of dying of it; for the main thread of a process."""
     signal.signal(signal.SIGTERM, _note)
 
 
 def is_wanted() -> bool:
-    """Say whether SIGTERM came since listen()."""
+    """Return whether SIGTERM came since listen()."""
     return _wanted.is_set()
 
 
 def wait(seconds: float) -> bool:
-    """Wait for so many seconds or until SIGTERM; return whether that came."""
+    """Wait for so many seconds or until SIGTERM; return whether SIGTERM came."""
     return _wanted.wait(seconds)
 
 

@@ -1,4 +1,4 @@
-"""Take back rows whose worker died: their lease ran out while they were being sent."""
+"""Take rows back whose worker died: their lease ran out while they were being sent."""
 
 import logging
 from typing import Any
@@ -19,14 +19,15 @@ log = logging.getLogger(__name__)
 
 
 def waits() -> ColumnElement[bool]:
-    """Return whether there is a row to decide about, as a value of SQL."""
+    """Return whether a lease has run out, as a value of SQL."""
     return exists().where(*_is_expired(from_now(), from_now(2 * lease_time())))
 
 
 def sweep() -> int:
-    """Give back rows that had not begun to leave, decide about the rest; return how many. Flushes.
+    """Give rows back whose lease ran out, or decide about those that were leaving. Flushes.
 
-    A lease that ends later than any lease can counts as expired: the clock was put back since.
+    Return how many. A lease that ends later than any lease can has run out, too: the clock was put
+    back since.
     """
     moment = now()
     expired = (

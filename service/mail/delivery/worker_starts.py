@@ -1,6 +1,6 @@
-"""Record how each start of a worker goes, and read whether workers come up.
+"""Record each start of a worker, and whether it succeeded. Flushes, never commits.
 
-Flushes, never commits. A start that could not be recorded, because the database was away, is None.
+The id of a start that could not be recorded, because the database was away, is None.
 """
 
 import socket
@@ -14,7 +14,7 @@ from service.extensions import db
 from service.mail.rows import from_now
 from service.models import WorkerStart
 
-FAILURES = 3  # in a row, before it is more than a hiccup
+FAILURES = 3  # in a row, from which on it is trouble
 STARTING = timedelta(minutes=1)  # one that is not ready after so long was killed
 RECENT = timedelta(days=1)  # an older start says nothing about today
 KEPT = timedelta(days=2)
@@ -23,11 +23,11 @@ LONGEST_ERROR = 300  # characters
 
 @dataclass(frozen=True, slots=True)
 class FailedStarts:
-    """The starts that failed since the last one that came up."""
+    """The starts that failed since the last one that succeeded."""
 
     count: int
     since: datetime
-    error: str  # of the latest that could say why
+    error: str  # of the latest that recorded one
 
 
 def begin() -> int:
@@ -40,7 +40,7 @@ def begin() -> int:
 
 
 def came_up(start_id: int | None) -> None:
-    """Record that the worker takes jobs from now on."""
+    """Record that the worker is ready to take jobs."""
     db.session.execute(update(WorkerStart).where(WorkerStart.id == start_id).values(ready_at=now()))
 
 
@@ -56,7 +56,7 @@ def broke(start_id: int | None, error: Exception) -> None:
 
 
 def forget(start_id: int | None) -> None:
-    """Forget a start that somebody stopped before it was ready: nothing went wrong."""
+    """Delete a start that was stopped before it was ready, which is no failure."""
     db.session.execute(
         delete(WorkerStart).where(WorkerStart.id == start_id, WorkerStart.ready_at.is_(None))
     )
@@ -79,7 +79,7 @@ def failed(at: datetime) -> FailedStarts | None:
 
 
 def waits() -> ColumnElement[bool]:
-    """Return whether a start of today has not come up, as a value of SQL."""
+    """Return whether a start of the last day is not ready, as a value of SQL."""
     return exists().where(_came_after_the_last_good(), WorkerStart.began_at >= from_now(-RECENT))
 
 

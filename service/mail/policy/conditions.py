@@ -1,6 +1,6 @@
-"""Ask again, when a mail is claimed, whether it may still go. Reads only.
+"""Check again, when a mail is claimed, whether it may still go. Reads only.
 
-What only a subject can tell, such as a step's own conditions, it is asked for: `ask_also`.
+Conditions that only a subject knows, such as those of a protocol's step, are added by `ask_also`.
 """
 
 from collections import defaultdict
@@ -31,17 +31,17 @@ from service.models import (
     TestimonialState,
 )
 
-# Takes claimed rows and the time; returns those that may not go any more, by id, each with why.
+# Takes claimed rows and the time; returns the reasons of those that may no longer go, by id.
 Asked = Callable[[Sequence[OutboxMessage], datetime], dict[int, SkipReason]]
 
 
 def ask_also(app: Flask, asked: Asked) -> None:
-    """Have `asked` called at each claim, with the mails that no other reason stops."""
+    """Have `asked` called at each claim, with the mails that nothing else stops."""
     app.extensions.setdefault("asked_at_claims", []).append(asked)
 
 
 def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
-    """Return rows as they stand now, in the order of `ids`, with the people they are about."""
+    """Return rows as they are now, in the order of `ids`, with the people they are about loaded."""
     rows = db.session.scalars(
         select(OutboxMessage)
         .where(among(OutboxMessage.id, ids))
@@ -60,7 +60,7 @@ def rows_of(ids: Sequence[int]) -> list[OutboxMessage]:
 
 
 def _introduce(rows: Sequence[OutboxMessage]) -> None:
-    """Give each departure its people; most are the mail's reader, who is loaded already."""
+    """Load the people of each departure; most are the reader of its mail and loaded already."""
     departures = [row.departure for row in rows if row.departure]
     if not departures:
         return
@@ -109,7 +109,7 @@ def _reason(row: OutboxMessage, unwanted: suppressions.Found, at: datetime) -> S
 
 
 def _withdrawn(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
-    """Return the mails about a testimonial that the contact has taken back."""
+    """Return the mails about a testimonial that the contact has withdrawn."""
     about = [row for row in rows if row.kind is MailKind.testimonial_edit]
     if not about:
         return {}
@@ -124,7 +124,7 @@ def _withdrawn(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
 def _of_issues(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
     """Return the mails of newsletters that are paused (they wait) or cancelled.
 
-    What was in a worker's hands when that was said, and came back from the server, ends up here.
+    A mail that a worker held when the issue was paused, and that was queued again, is found here.
     """
     ids = {row.issue_id for row in rows} - {None}
     if not ids:

@@ -1,6 +1,6 @@
-"""Select the readers of a greeting, and why some get none, as conditions of SQL. Changes no row.
+"""Select the readers of a greeting, and the reasons why some get none, in SQL. Reads only.
 
-Only the reasons that greetings alone have are here; the outbox has those of every mail
+The reasons here are those that only greetings have; outbox.why_not has those of every mail
 (suppression, keep in touch, consent, legal basis).
 """
 
@@ -62,7 +62,7 @@ def readers_on(greeting: Greeting, day: date) -> Select[Contact]:
 
 
 def why_not(today: date) -> ColumnElement[str | None]:
-    """Return the reason that greetings alone have, as a value of SQL; NULL when there is none."""
+    """Return the reason that stops a greeting alone, as a value of SQL; NULL when there is none."""
     return case(
         (is_being_put_right(), SkipReason.recovery_open.value),
         (is_too_soon(today), SkipReason.left_recently.value),
@@ -71,7 +71,7 @@ def why_not(today: date) -> ColumnElement[str | None]:
 
 
 def is_being_put_right() -> ColumnElement[bool]:
-    """Return whether something that went wrong with the contact's client is still open."""
+    """Return whether a recovery of the contact's client is open."""
     return exists().where(
         Recovery.departure_id == Departure.id,
         Departure.client_id == Contact.client_id,

@@ -1,9 +1,9 @@
-"""May we write to this contact for this purpose, and why? The one answer to it. Pure: no I/O.
+"""Decide whether a contact may be written to for a purpose, and on which legal basis. Pure.
 
-A client may be written to because of the contract; a former one out of legitimate interest, for
-so many months after the last sign of life; whoever said yes to a purpose, until they say no. A no
-(of the contact, or of the provider who does not want to keep in touch) stands above all three.
-Mails about the departure itself rest on the contract and are not asked about here.
+A client may be written to because of the contract; a former client out of legitimate interest, for
+`basis_months` after the last interaction; whoever consented to a purpose, until they withdraw it.
+An objection (of the contact, or of the company, which does not want to keep in touch) overrides all
+three. Mails about the departure itself rest on the contract and are not decided here.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ FEWEST_MONTHS, MOST_MONTHS = 1, 120
 class Permission:
     """Whether a contact may be written to for one purpose, on which basis, from when, until when.
 
-    `why_not` is None while we may. `until` is the last day, the provider's; None: no end is set.
+    `why_not` is None while they may. `until` is the last day, in the company's zone; None: no end.
     """
 
     purpose: ConsentPurpose
@@ -35,14 +35,14 @@ class Permission:
 
     @property
     def is_given(self) -> bool:
-        """Whether we may."""
+        """Whether they may be written to."""
         return self.why_not is None
 
 
 def permission(
     contact: Contact, purpose: ConsentPurpose, company: Company, at: datetime
 ) -> Permission:
-    """Return what holds for one purpose (of PURPOSES) at a moment."""
+    """Return the permission for one purpose (of PURPOSES) at a moment."""
     since: date | None
     until: date | None
     agreed_at = consent_of(contact, purpose)
@@ -56,7 +56,7 @@ def permission(
 
 
 def widest(contact: Contact, company: Company, at: datetime) -> Permission:
-    """Return what holds for the first purpose that is given; for the first of all, if none is."""
+    """Return the first permission of PURPOSES that is given; if none is, the first of all."""
     found = [permission(contact, purpose, company, at) for purpose in PURPOSES]
     return next((one for one in found if one.is_given), found[0])
 
@@ -73,7 +73,7 @@ def why_not(
 
 
 def has_ended(contact: Contact, purpose: ConsentPurpose, company: Company, at: datetime) -> bool:
-    """Say whether time alone stands in the way: a former client, silent, who never said yes."""
+    """Return whether the basis has run out: a former client, long silent, without consent."""
     if contact.left_on is None or consent_of(contact, purpose) is not None:
         return False
     end = last_day(contact, company)
@@ -81,13 +81,13 @@ def has_ended(contact: Contact, purpose: ConsentPurpose, company: Company, at: d
 
 
 def consent_of(contact: Contact, purpose: ConsentPurpose) -> datetime | None:
-    """Return when the yes to `purpose` that still stands was given."""
+    """Return when consent to `purpose`, if it still holds, was given."""
     found: datetime | None = getattr(contact, f"{purpose}_consent_at")
     return found
 
 
 def last_day(contact: Contact, company: Company) -> date | None:
-    """Return the last day on which a former client may be written to without a yes."""
+    """Return the last day on which a former client may be written to without consent."""
     if contact.left_on is None:
         return None
     last = contact.left_on
@@ -97,10 +97,10 @@ def last_day(contact: Contact, company: Company) -> date | None:
 
 
 def oldest_day(today: date, months: int) -> date:
-    """Return the earliest day whose interest still holds on `today`: last_day() read backwards.
+    """Return the earliest day from which `months` reach `today`: the inverse of last_day().
 
-    Months differ in length, so that adding and taking away are not each other's contrary: what
-    began on 28 February ends on the 28th, though 31 March less a month is 28 February too.
+    Months differ in length, so that subtracting them is not the inverse of adding them: 28 February
+    and a month is 28 March, but 31 March less a month is 28 February, too.
     """
     day = today - relativedelta(months=months)
     while day + relativedelta(months=months) < today:
@@ -109,5 +109,5 @@ def oldest_day(today: date, months: int) -> date:
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """Return the moment at which `day` begins in `zone`, to compare moments with."""
+    """Return the moment at which `day` begins in `zone`."""
     return datetime.combine(day, time(), zone)

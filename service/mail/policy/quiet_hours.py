@@ -1,12 +1,12 @@
 """Find the due mails that go only later, and when: quiet hours and the daily cap. Reads only.
 
-Both are counted in the reader's zone, or the company's while theirs is not known. The cap holds
-for mails that nobody asked for, to one address, whichever clients it belongs to.
+Both are counted in the reader's time zone, or in the company's when theirs is unknown. The cap is
+on mails that nobody asked for, to one address, whichever clients it belongs to.
 
 No address gets more than its cap, however many workers there are: a claim is committed before it
 is counted here, so of two claims at least the later one sees the other. When rows that other
-workers hold fill the day, a row waits some minutes, not until tomorrow, because those may still
-fail or wait themselves. A mail that a person sends by hand goes at once, and is counted.
+workers hold fill the cap, a row waits some minutes, not until tomorrow, because those may still
+fail or wait themselves. A mail that a person sends by hand goes at once, and counts.
 """
 
 from collections import Counter, defaultdict
@@ -33,7 +33,7 @@ from service.models import (
 )
 
 UNASKED = tuple(kind for kind, rules in RULES.items() if not rules.is_transactional)
-ARRIVED = (MailState.sent, MailState.uncertain)  # of the second it is unknown, so it counts
+ARRIVED = (MailState.sent, MailState.uncertain)  # an uncertain one may have
 MINUTE = timedelta(minutes=1)
 
 Order = tuple[int, datetime, int]  # the more urgent, then the longer due, then the first written
@@ -41,7 +41,7 @@ Order = tuple[int, datetime, int]  # the more urgent, then the longer due, then 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """From when a mail may go, and what it waits for."""
+    """When a mail may go, and why not before."""
 
     until: datetime
     why: WaitReason
@@ -49,20 +49,20 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class _Other:
-    """A mail to the same address that is not decided about here."""
+    """Another mail to the same address, which is not decided here."""
 
     state: MailState
     ended_at: datetime | None
     order: Order
 
     def arrived_within(self, begins: datetime, ends: datetime) -> bool:
-        """Return whether it reached the reader in that time, or may have."""
+        """Return whether it reached the reader, or may have, in that time."""
         if self.state not in ARRIVED or self.ended_at is None:
             return False
         return begins <= self.ended_at < ends
 
     def is_ahead_of(self, row: OutboxMessage, together: Collection[int]) -> bool:
-        """Return whether it goes before `row`; a row behind `row` in the same claim does not."""
+        """Return whether it is being sent before `row`: from another claim, or in front of it."""
         if self.state is not MailState.sending:
             return False
         return self.order[-1] not in together or self.order < _order(row)
@@ -103,7 +103,7 @@ def zone_of(contact: Contact, company: Company) -> str:
     """Return the zone in which the contact's days and hours are counted."""
     try:
         return ZoneInfo(contact.time_zone).key if contact.time_zone else company.time_zone
-    except (KeyError, ValueError, OSError):  # one that this machine's tables do not have (any more)
+    except (KeyError, ValueError, OSError):  # a zone that this machine's tables do not have
         return company.time_zone
 
 
@@ -121,7 +121,7 @@ def _over_the_cap(
     company: Company,
     together: Collection[int],
 ) -> dict[int, Wait]:
-    """Return what is one too many for its reader's day; by hand first, then the longest due."""
+    """Return the waits of mails over their reader's cap, counting mails by hand first."""
     others = _others(rows, at)
     passing: Counter[str] = Counter()
     found = {}
@@ -134,14 +134,14 @@ def _over_the_cap(
         if left > in_hand or _is_by_hand(row):
             passing[address] += 1
             continue
-        soon = at + MINUTE * (1 + row.id % 10)  # apart, so that they do not meet again
+        soon = at + MINUTE * (1 + row.id % 10)  # so that they are not claimed together again
         until = soon if left > 0 else _tomorrow(row, contact, at, company)
         found[row.id] = Wait(until, WaitReason.daily_cap)
     return found
 
 
 def _others(rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime) -> dict[str, list[_Other]]:
-    """Return what reached these addresses of late or is on its way, by address.
+    """Return the mails that reached these addresses lately or are being sent, by address.
 
     One statement, so that a row that goes from sending to sent meanwhile is seen exactly once.
     """
@@ -175,7 +175,7 @@ def _others(rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime) -> dict
 
 
 def _tomorrow(row: OutboxMessage, contact: Contact, at: datetime, company: Company) -> datetime:
-    """Return the row's own time of day on the reader's next day, or the end of the quiet hours."""
+    """Return the reader's next day at the row's time of day, or the end of the quiet hours."""
     zone = zone_of(contact, company)
     day = at.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
     own = row.due_at.astimezone(ZoneInfo(zone)).time()

@@ -1,6 +1,6 @@
 """Addresses that get no mail, kept as keyed hashes so that they outlive an erasure.
 
-Each change is logged here, whatever it came from. Who may lift what is decided above.
+Each change is logged here, whatever caused it. Who may lift a suppression is decided by callers.
 """
 
 import hashlib
@@ -34,8 +34,8 @@ Row = TypeVar("Row", Suppression, SuppressionChange)
 
 WIDE = (SuppressionScope.everything, SuppressionScope.unasked)
 DEAD = (SuppressionReason.hard_bounce, SuppressionReason.soft_bounces)
-# Which of several reasons is told: what nobody here can change comes first.
-_TOLD_FIRST = (
+# Which of several reasons is shown: those that nobody here can lift come first.
+_SHOWN_FIRST = (
     SuppressionReason.hard_bounce,
     SuppressionReason.complaint,
     SuppressionReason.soft_bounces,
@@ -49,7 +49,7 @@ MOST_OF_SOURCE = 40
 
 
 def email_key(email: str) -> str:
-    """Return what all spellings of one address share."""
+    """Return the key that all spellings of one address share."""
     return email.strip().casefold()
 
 
@@ -72,9 +72,9 @@ def add(
     source: str = "",
     member: TeamMember | None = None,
 ) -> Suppression:
-    """Suppress `email` for a scope and log it. Twice is once: the first one's date stays.
+    """Suppress `email` for a scope and log it; the one that is there already is returned as it is.
 
-    `source` says what it came from (one-click, reply, smtp …), `detail` its words; both are shown.
+    `source` is where it came from (one-click, reply, smtp …), `detail` its wording; both are shown.
     """
     hashes = address_hashes(email)
     found = _exactly(hashes, scope, reason)
@@ -99,9 +99,9 @@ def add(
 
 
 def put_in(row: Mapping[str, Any], **logged: Any) -> bool:
-    """Insert a suppression and its log line; False when another was as quick, and its row stands.
+    """Insert a suppression and its log entry; return False when it is there already.
 
-    `row` has every column but the ids, `logged` what the log says otherwise than the row.
+    `row` has every column but the ids, `logged` the columns of the entry that differ from it.
     """
     new = insert_into(Suppression, db.engine).values({"public_id": new_public_id(), **row})
     new = new.on_conflict_do_nothing(index_elements=KEY)
@@ -116,8 +116,8 @@ def put_in(row: Mapping[str, Any], **logged: Any) -> bool:
 def take_back(emails: Iterable[str]) -> None:
     """Give back the mails to `emails` that a worker holds and has not begun to hand over.
 
-    They were claimed, and perhaps prepared, before the address was suppressed. Their holder learns
-    at the mark before the first byte that they are its own no more; the next claim asks again.
+    They were claimed, and perhaps prepared, before the address was suppressed. For their holder
+    the mark before the first byte then raises LostLease; the next claim skips them.
     """
     keys = {email_key(email) for email in emails}
     reader = or_(Contact.email_key.in_(keys), func.lower(TeamMember.email).in_(keys))
@@ -142,9 +142,9 @@ def take_back(emails: Iterable[str]) -> None:
 
 
 def change_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the log line that says that `row` was added."""
-    said = {name: row[name] for name in (*KEY, "source", "provider_id")}
-    return {**said, "is_lifted": False, "why": row["detail"], "at": now()}
+    """Return the log entry for adding `row`."""
+    entry = {name: row[name] for name in (*KEY, "source", "provider_id")}
+    return {**entry, "is_lifted": False, "why": row["detail"], "at": now()}
 
 
 def find(email: str) -> Suppression | None:
@@ -171,20 +171,20 @@ def find_all(emails: Iterable[str]) -> Found:
 
 
 def widest_first(rows: Iterable[Row]) -> list[Row]:
-    """Return what stands of one address in the order in which it is told."""
+    """Return suppressions (or log entries) of one address in the order in which they are shown."""
     return sorted(rows, key=_width)
 
 
 def stopping(rows: Iterable[Row], rules: Rules) -> Row | None:
     """Return the one of an address's `rows`, the widest first, that stops mails of such rules.
 
-    `rows` are suppressions, or the lines of the log that put them there.
+    `rows` are suppressions, or the log entries of adding them.
     """
     return next((row for row in rows if _stops(row.scope, rules)), None)
 
 
 def lift(row: Suppression, why: str, *, source: str, member: TeamMember | None = None) -> bool:
-    """Take one suppression off the list and log it; False when another was as quick."""
+    """Delete one suppression and log it; return False when it was gone already."""
     gone = db.session.execute(delete(Suppression).where(Suppression.id == row.id))
     if not gone.rowcount:  # type: ignore[attr-defined]
         return False
@@ -203,7 +203,7 @@ def lift(row: Suppression, why: str, *, source: str, member: TeamMember | None =
 
 
 def lift_own(email: str, scopes: Iterable[SuppressionScope], *, source: str) -> bool:
-    """Take back what the owner of `email` asked for; says whether there was any.
+    """Lift the unsubscriptions of `email` from `scopes`; return whether there was any.
 
     Whoever unsubscribed may come back by the same link; a dead address or a complaint may not.
     """
@@ -217,7 +217,7 @@ def lift_own(email: str, scopes: Iterable[SuppressionScope], *, source: str) -> 
 
 
 def forget(email: str) -> int:
-    """Empty the address and every free text kept with it; how many suppressions stay as a hash."""
+    """Empty the address and free texts of its suppressions; return how many stay, as hashes."""
     hashes = address_hashes(email)
     kept = db.session.execute(
         update(Suppression)
@@ -241,7 +241,7 @@ def _stops(scope: SuppressionScope, rules: Rules) -> bool:
 
 
 def _width(row: Suppression | SuppressionChange) -> tuple[int, int]:
-    return _SCOPES.index(row.scope), _TOLD_FIRST.index(row.reason)
+    return _SCOPES.index(row.scope), _SHOWN_FIRST.index(row.reason)
 
 
 def _exactly(
