@@ -1,4 +1,4 @@
-"""Mail: the group of commands, and the one that a mail server pipes mails into."""
+"""The commands of `flask mail`: take in a mail that the mail server pipes."""
 
 import sys
 from typing import NoReturn

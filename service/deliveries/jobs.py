@@ -1,6 +1,6 @@
-"""Take in mails: one that came, those that were piped in, those of the mailbox. All commit.
+"""Take mails in: one, those that the mail server piped in, those of the mailbox. All commit.
 
-A mail is taken once, whatever it holds; only a database that is away lets it come again.
+A mail is taken once, whatever is in it; it has to be brought again only while the database is away.
 """
 
 import logging
@@ -23,12 +23,12 @@ from service.extensions import db, queue
 from service.mail.inbound import mailbox
 from service.models import InboundArrival, InboundKind, InboundSource, Lease
 
-AWAY = (OperationalError, InterfaceError, PoolTimeout)  # the database, now or for a while
-EVERY = timedelta(minutes=1)  # how often the mailbox is asked
+AWAY = (OperationalError, InterfaceError, PoolTimeout)  # raised while the database is away
+EVERY = timedelta(minutes=1)  # between two visits to the mailbox
 AFTER_TROUBLE = timedelta(minutes=5)
-HINTS = timedelta(seconds=20)  # how often a worker is asked to, while none has come to it
+HINTS = timedelta(seconds=20)  # between two hints to a worker, until one visits it
 LONGEST = 20.0  # seconds that one visit to the mailbox, or one reading of arrivals, may take
-MOST_BROKEN = 3  # mails at which the server of a mailbox ends the connection, in one visit
+MOST_BROKEN = 3  # mails of one visit over which the server may end the connection
 LEASE, HINT = "inbox", "inbox hint"
 
 log = logging.getLogger(__name__)
@@ -37,10 +37,10 @@ log = logging.getLogger(__name__)
 def take(
     octets: bytes, source: InboundSource, recipients: tuple[str, ...] = ()
 ) -> InboundKind | None:
-    """Take one mail and commit; return what it was, or None when it had come before.
+    """Take one mail in and commit; return its kind, or None when it was taken before.
 
-    A mail that nothing can be made of is kept for a person. Raises one of AWAY when the database
-    is away: then it has to be brought again.
+    A mail that raises an error is kept for a person. Raises one of AWAY while the database is away:
+    then it has to be brought again.
     """
     try:
         row = inbound.receive(octets, source, recipients)
@@ -65,10 +65,10 @@ def arrivals_wait() -> ColumnElement[bool]:
 
 
 def read_arrivals() -> int:
-    """Take the mails that service.pipe wrote down, the oldest first; return how many.
+    """Take the mails in that service.pipe has stored, the oldest first; return how many.
 
-    Each is deleted after its commit, so one that is read twice counts once. One that raises is
-    logged and stays; it holds up nobody behind it. Ends after 20 seconds: the clock hints again.
+    Each is deleted after its commit; one that is read twice is recorded once. One that raises is
+    logged and stays, and the next are read. Ends after 20 seconds: the clock hints again.
     """
     taken, until = 0, time.monotonic() + LONGEST
     for number in db.session.scalars(select(InboundArrival.id).order_by(InboundArrival.id)).all():
@@ -98,10 +98,10 @@ def _take_arrival(number: int) -> bool:
 
 
 def wake_reader() -> bool:
-    """Have a worker read the mailbox when it is time; says whether one was asked. Opens no line.
+    """Wake a worker to read the mailbox when it is time; return whether one was woken.
 
-    The clock calls it in each round: a mailbox that does not answer holds up a worker's moment,
-    never the clock.
+    The clock calls it in each round. It does not connect to the mailbox, so a server that does not
+    answer delays a worker, never the clock.
     """
     if settings().mail_inbox_url is None:
         return False
@@ -112,16 +112,18 @@ def wake_reader() -> bool:
 
 
 def read_inbox() -> int:
-    """Take what lies unread in the mailbox, at most once a minute; return how many mails.
+    """Take the unread mails of the mailbox in, at most once a minute; return how many.
 
-    Each is marked as read after its commit. One visit ends after 20 seconds; a server that does
-    not answer is left alone for five minutes. Never raises for what the server does.
+    Each is marked as read after its commit. A visit ends after 20 seconds; a server that does not
+    answer is not asked for five minutes. Raises nothing, whatever the server does.
     """
     url = settings().mail_inbox_url
     if url is None:
         return 0
     holder = _holder()
-    is_ours = named_leases.take(LEASE, holder, AFTER_TROUBLE)  # shortened below when there was none
+    is_ours = named_leases.take(
+        LEASE, holder, AFTER_TROUBLE
+    )  # shortened below when there is no trouble
     db.session.commit()
     if not is_ours:
         return 0
@@ -140,10 +142,10 @@ def _holder() -> str:
 
 
 def _visit(url: str) -> int:
-    """Take the unread mails, for LONGEST seconds; raises InboxAway.
+    """Take the unread mails in, for LONGEST seconds; raises InboxAway.
 
-    Some servers end the connection over a mail that they cannot read themselves. It is passed over
-    on a new connection, so that it holds up no mail behind it.
+    Some servers end the connection over a mail that they cannot read themselves. It is skipped on a
+    new connection, so that the mails behind it are read.
     """
     taken, until, broken = 0, time.monotonic() + LONGEST, list[str]()
     while True:

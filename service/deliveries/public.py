@@ -1,7 +1,7 @@
-"""What mail providers post about our mails. Each proves itself by its own scheme, or gets nothing.
+"""Webhooks: what mail providers post about our mails, each proven by that provider's scheme.
 
-The signature is the authority, so there is no CSRF token; a provider whose setting is missing is
-not there at all (404).
+The signature is the authority, so there is no CSRF token; without its setting a provider's address
+does not exist (404).
 """
 
 import logging
@@ -72,7 +72,7 @@ def _taken(
     read: Callable[[], Sequence[WebhookEvent]],
     no: HTTPException | None = None,
 ) -> tuple[str, int]:
-    """Answer 200 when every event is kept: anything else, and the provider sends it again."""
+    """Record the events and answer 200; after any other answer the provider sends them again."""
     try:
         events = read()
     except Forged as why:

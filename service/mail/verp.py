@@ -30,7 +30,7 @@ def address(public_id: str) -> str | None:
 
 def token(public_id: str) -> str:
     """Return the signed token that names a mail."""
-    named = _octets_of(public_id)
+    named = base64.urlsafe_b64decode(public_id + "=" * (-len(public_id) % 4))
     signature = _signature(settings().secret_keys[-1], named)
     return base64.b32encode(named + signature).decode().rstrip("=").lower()
 
@@ -57,10 +57,6 @@ def ids_in(texts: Iterable[str]) -> list[str]:
     """Return the public ids that our signed addresses in `texts` name, each once."""
     found = (read(each) for text in texts for each in tokens_in(text))
     return list(dict.fromkeys(public_id for public_id in found if public_id))
-
-
-def _octets_of(public_id: str) -> bytes:
-    return base64.urlsafe_b64decode(public_id + "=" * (-len(public_id) % 4))
 
 
 def _signature(key: str, named: bytes) -> bytes:

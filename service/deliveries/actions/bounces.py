@@ -1,9 +1,8 @@
-"""What a bounce, a complaint or a delivery changes: the mail's outcome, and who gets no more mail.
+"""Record a bounce, a complaint or a delivery: the mail's outcome, and the suppressions it causes.
 
-Whoever calls has proof that it speaks of that mail. Flushes, never commits.
+Callers have proof that the report is about that mail. Flushes, never commits.
 """
 
-from collections.abc import Iterable
 from itertools import takewhile
 
 from sqlalchemy import Select, and_, case, or_, select, update
@@ -23,9 +22,9 @@ from service.models import (
     TeamMember,
 )
 
-IN_A_ROW = 5  # soft bounces of mails to one address, until it counts as dead
-# What each may replace. A dead address and a complaint stay what they are; of the others the
-# latest holds, because a server may try again, and one that took a mail may send it back later.
+IN_A_ROW = 5  # soft bounces of mails to one address, which then counts as dead
+# The outcomes that each may replace. A dead address and a complaint are final; of the others the
+# latest counts, because a server may try again, and one that took a mail may send it back later.
 REPLACES: dict[Outcome, tuple[Outcome, ...]] = {
     Outcome.delivered: (Outcome.soft_bounced,),
     Outcome.soft_bounced: (Outcome.delivered,),
@@ -42,10 +41,10 @@ EVENTS = {
 def record(
     mail: OutboxMessage, outcome: Outcome, words: str, source: str, *, address: str | None = None
 ) -> bool:
-    """Record what became of a mail, with all that follows; return whether it was news.
+    """Record the outcome of a mail and its consequences; return whether it changed.
 
-    `source` says how the news came. `address` is suppressed; without it none is, because the mail
-    went to an address that its reader no longer has.
+    `source` is where the report came from. Without an `address` none is suppressed: the mail went
+    to one that its reader no longer has.
     """
     if not _settle(mail, outcome, words):
         return False
@@ -60,10 +59,10 @@ def record(
 def suppress(
     address: str, outcome: Outcome, words: str, source: str, mail: OutboxMessage | None = None
 ) -> None:
-    """Send no more to an address that is dead or complained: at once, or after five in a row."""
+    """Suppress an address after a hard bounce, a complaint, or five soft bounces in a row."""
     if outcome is Outcome.hard_bounced:
         reason, scope = SuppressionReason.hard_bounce, SuppressionScope.everything
-    elif outcome is Outcome.complained:  # they still get what they ask for themselves
+    elif outcome is Outcome.complained:  # they still get mails that they ask for
         reason, scope = SuppressionReason.complaint, SuppressionScope.unasked
     elif outcome is Outcome.soft_bounced and mail is not None and _is_fifth(mail, address):
         reason, scope = SuppressionReason.soft_bounces, SuppressionScope.everything
@@ -73,7 +72,7 @@ def suppress(
 
 
 def _settle(mail: OutboxMessage, outcome: Outcome, words: str) -> bool:
-    """Set the outcome unless it says more already; a mail nobody was sure of evidently went."""
+    """Set the outcome if it may replace the present one; an uncertain mail has evidently gone."""
     was_in_doubt = or_(
         OutboxMessage.state == MailState.uncertain,
         and_(OutboxMessage.state == MailState.queued, OutboxMessage.doubts > 0),
@@ -101,9 +100,9 @@ def _settle(mail: OutboxMessage, outcome: Outcome, words: str) -> bool:
 
 
 def _is_fifth(mail: OutboxMessage, address: str) -> bool:
-    """Say whether this soft bounce stands in a row of five to the address.
+    """Return whether this soft bounce makes five in a row to the address.
 
-    The row is counted around the mail, not back from today: reports come late, and out of order.
+    They are counted around the mail, not back from today: reports come late, and out of order.
     """
     if mail.ended_at is None:
         return False
@@ -120,13 +119,11 @@ def _is_fifth(mail: OutboxMessage, address: str) -> bool:
             and_(OutboxMessage.ended_at == mail.ended_at, OutboxMessage.id > mail.id),
         )
     ).order_by(OutboxMessage.ended_at, OutboxMessage.id)
-    rows = [db.session.scalars(query.limit(IN_A_ROW)).all() for query in (before, after)]
-    return sum(_softly(outcomes) for outcomes in rows) >= IN_A_ROW
-
-
-def _softly(outcomes: Iterable[Outcome | None]) -> int:
-    """Count the soft bounces up to the first that is none."""
-    return len(list(takewhile(lambda one: one is Outcome.soft_bounced, outcomes)))
+    in_a_row = 0
+    for query in (before, after):
+        outcomes = db.session.scalars(query.limit(IN_A_ROW)).all()
+        in_a_row += len(list(takewhile(lambda one: one is Outcome.soft_bounced, outcomes)))
+    return in_a_row >= IN_A_ROW
 
 
 def _sent_to(address: str) -> Select[Outcome | None]:

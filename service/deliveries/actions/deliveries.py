@@ -1,7 +1,7 @@
-"""Mails that did not go, shall not go, or of which nobody knows: a person decides.
+"""Decisions of a person about mails: send again, cancel, settle an uncertain one, give up.
 
-Flushes, never commits. Each decision is one conditional UPDATE: of two people who decide at once,
-and of a person and a worker, one does.
+Flushes, never commits. Each decision is one conditional UPDATE, so that of two people who decide at
+once, or of a person and a worker, one does.
 """
 
 from datetime import datetime
@@ -22,7 +22,7 @@ OPEN = (MailState.failed, MailState.uncertain)
 
 
 def send_again(mail: OutboxMessage, by: TeamMember) -> None:
-    """Send a failed or uncertain mail once more, with the same Message-ID, from the start.
+    """Send a failed or uncertain mail once more, with the same Message-ID and all attempts.
 
     Raises Conflict when somebody else has decided already.
     """
@@ -58,7 +58,7 @@ def send_all_again(ids: Select[int], by: TeamMember) -> int:
         .returning(OutboxMessage.departure_id, OutboxMessage.step, OutboxMessage.kind)
         .execution_options(synchronize_session=False)
     ).all()
-    told = [
+    events = [
         {
             "departure_id": row.departure_id,
             "kind": EventKind.mail_resolved,
@@ -68,13 +68,13 @@ def send_all_again(ids: Select[int], by: TeamMember) -> int:
         for row in changed
         if row.departure_id is not None
     ]
-    if told:
-        db.session.execute(insert(Event), told)
+    if events:
+        db.session.execute(insert(Event), events)
     return len(changed)
 
 
 def cancel(mail: OutboxMessage, by: TeamMember) -> None:
-    """Keep a mail that waits from going. Raises Conflict when a worker has it already."""
+    """Cancel a mail that waits. Raises Conflict when a worker has claimed it already."""
     refusal = _("It is too late to stop this mail: it is on its way, or already decided.")
     changes = {"state": MailState.cancelled, "ended_at": now()}
     _decide(mail, (MailState.queued,), refusal=refusal, **changes)
@@ -82,13 +82,13 @@ def cancel(mail: OutboxMessage, by: TeamMember) -> None:
 
 
 def say_it_arrived(mail: OutboxMessage, by: TeamMember) -> None:
-    """Close an uncertain mail as sent: the contact has it. Raises Conflict when it is not open."""
+    """Close an uncertain mail as sent. Raises Conflict when it is decided already."""
     _decide(mail, (MailState.uncertain,), state=MailState.sent)
     _record_event(mail, by)
 
 
 def give_up(mail: OutboxMessage, by: TeamMember) -> None:
-    """Close a failed or uncertain mail as not to be sent. Raises Conflict when it is not open."""
+    """Cancel a failed or uncertain mail. Raises Conflict when it is decided already."""
     _decide(mail, OPEN, state=MailState.cancelled, ended_at=now())
     _record_event(mail, by)
 
@@ -111,7 +111,7 @@ def _from_the_start(due_at: datetime) -> dict[str, Any]:
 
 
 def _is_replaced() -> ColumnElement[bool]:
-    """Whether the same step of the same departure was sent by another mail since."""
+    """Return whether a later mail exists for the same step of the same departure."""
     later = aliased(OutboxMessage)
     return exists().where(
         OutboxMessage.step.is_not(None),

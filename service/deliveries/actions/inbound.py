@@ -1,7 +1,8 @@
-"""A mail that came in: written down once, and acted upon when it is proven to be about one of ours.
+"""Record a mail or an event that came in, once, and act on it when it is proven to be about ours.
 
-Proof is our signed bounce address, or our Message-ID: 128 random bits that only the recipient and
-we know. Without it nothing changes: the mail is kept and shown. Flushes, never commits.
+Proof of a mail is our signed bounce address, or our Message-ID: 128 random bits that only the
+recipient and we know; of a webhook's event its signature. Without proof nothing changes: the mail
+is kept and shown. Flushes, never commits.
 """
 
 from dataclasses import dataclass
@@ -48,12 +49,12 @@ OUTCOMES = {
     InboundKind.complaint: Outcome.complained,
 }
 Reader = Contact | TeamMember
-KEPT_RAW = (InboundKind.unverified, InboundKind.unparsed)  # what a person may have to read whole
+KEPT_RAW = (InboundKind.unverified, InboundKind.unparsed)  # a person may have to read all of it
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a mail is, what it says, and of which mail of ours it is, if anything proves that."""
+    """The kind of what came in, its text, and the mail of ours that it is proven to be about."""
 
     kind: InboundKind
     words: str
@@ -66,9 +67,9 @@ class Finding:
 def receive(
     octets: bytes, source: InboundSource, recipients: tuple[str, ...] = ()
 ) -> InboundMail | None:
-    """Take a mail in and do what it asks for; None when it came before.
+    """Record a mail and act on it; return None when it was recorded before.
 
-    `recipients` are the envelope's, where they are known. Octets over the limit are not read.
+    `recipients` are those of the envelope, if known. Octets after the first LARGEST are not read.
     """
     incoming = reading.read(octets, recipients)
     finding = find(incoming)
@@ -86,13 +87,13 @@ def receive(
 
 
 def keep(octets: bytes, source: InboundSource) -> InboundMail | None:
-    """Keep a mail as it is, for a person to look at: what to do with it went wrong."""
+    """Record a mail for a person to look at, because acting on it raised an error."""
     incoming = reading.read(octets)
     return written(incoming.digest, source, Finding(InboundKind.unparsed, ""), raw=incoming.octets)
 
 
 def find(incoming: Incoming) -> Finding:
-    """Say what a mail is, and which of ours it speaks of. Reads only."""
+    """Return what a mail is, and which of ours it is about. Reads only."""
     mail, evidence = _ours(incoming)
     report = report_in(incoming)
     if report is not None and not report.is_certain and not _speaks_of(report, mail):
@@ -112,7 +113,7 @@ def find(incoming: Incoming) -> Finding:
 
 
 def have_done(row: InboundMail, by: TeamMember) -> None:
-    """Note that a person has looked at it and done what there was to do. Raises Conflict."""
+    """Mark a mail that came in as done by a person. Raises Conflict when it is marked already."""
     if row.looked_at is not None:
         raise Conflict(_("Somebody of your team was faster: this mail is already looked after."))
     row.looked_at, row.looked_by_id = now(), by.id
@@ -120,13 +121,13 @@ def have_done(row: InboundMail, by: TeamMember) -> None:
 
 
 def _act(row: InboundMail, finding: Finding, mail: OutboxMessage, incoming: Incoming) -> None:
-    """Do what a proven mail asks for."""
+    """Act on a mail that is proven to be about `mail`."""
     if finding.kind in OUTCOMES:
         address = _address_of(mail, finding.report)
         bounces.record(mail, OUTCOMES[finding.kind], finding.words, row.source, address=address)
         return
     if mail.contact is None or _is_of_the_team(incoming.sender):
-        row.looked_at = now()  # we know what we wrote ourselves
+        row.looked_at = now()  # one of the team wrote it
         return
     if finding.kind is InboundKind.unsubscribe:
         wording = finding.words.partition("\n")[0] or incoming.subject
@@ -141,13 +142,13 @@ def _act(row: InboundMail, finding: Finding, mail: OutboxMessage, incoming: Inco
 
 
 def note(mail: OutboxMessage, kind: EventKind, words: str) -> None:
-    """Put on the timeline what the reader of a mail, or their machine, did."""
+    """Record on the timeline that the reader of a mail, or their machine, answered."""
     if mail.departure is not None:
         record_event(mail.departure, kind, None, words).is_by_contact = True
 
 
 def _ours(incoming: Incoming) -> tuple[OutboxMessage | None, Evidence | None]:
-    """Return the mail of ours that a mail speaks of, by the strongest evidence there is."""
+    """Return the mail of ours that a mail is about, by the strongest evidence."""
     for evidence, public_ids in references.of(incoming):
         mail = db.session.scalar(
             select(OutboxMessage)
@@ -162,15 +163,15 @@ def _ours(incoming: Incoming) -> tuple[OutboxMessage | None, Evidence | None]:
 
 
 def _speaks_of(report: Report, mail: OutboxMessage | None) -> bool:
-    """Say whether a report that only its wording makes one names the reader of the mail."""
+    """Return whether an uncertain report names the reader of `mail`."""
     reader = (mail.contact or mail.member) if mail is not None else None
     return reader is not None and not report.recipients.isdisjoint(_spellings(reader.email))
 
 
 def _address_of(mail: OutboxMessage, report: Report | None) -> str | None:
-    """Return the reader's address, unless the mail that came back had gone to an earlier one.
+    """Return the reader's address, or None when the mail had gone to an earlier address of theirs.
 
-    Never an address out of the report: whoever got the mail could put anybody's there.
+    It is never taken from the report: whoever got the mail could write any address there.
     """
     reader = mail.contact or mail.member
     if reader is None:
@@ -181,7 +182,7 @@ def _address_of(mail: OutboxMessage, report: Report | None) -> str | None:
 
 
 def _spellings(email: str) -> set[str]:
-    """Return an address as it is kept and as servers write it."""
+    """Return an address as it is stored and as it is sent over SMTP."""
     try:
         return {email.lower(), headers.wire_address(email).lower()}
     except headers.BadAddress:
@@ -189,7 +190,7 @@ def _spellings(email: str) -> set[str]:
 
 
 def _is_of_the_team(sender: str) -> bool:
-    """Say whether one of us wrote it, in answer to all: that is no reply of the client's."""
+    """Return whether a team member wrote it, which is no reply of the client."""
     key = suppressions.email_key(sender)
     return db.session.scalar(select(TeamMember.id).where(TeamMember.email == key)) is not None
 
@@ -197,7 +198,7 @@ def _is_of_the_team(sender: str) -> bool:
 def written(
     digest: str, source: InboundSource, finding: Finding, **more: Any
 ) -> InboundMail | None:
-    """Write down what came, once; None when it stands there already."""
+    """Insert what came in; return None when `digest` was recorded before."""
     mail = finding.mail
     values = {
         "public_id": new_public_id(),
@@ -220,15 +221,16 @@ def written(
 
 
 def record_reported(event: WebhookEvent, source: InboundSource) -> InboundMail | None:
-    """Take one event; None when it came before, is about nobody we know, or leaves no trace.
+    """Record one event of a mail provider and act on it; return its row.
 
-    It is tied to a mail by its Message-ID, else to the latest one to that address. That a mail was
-    delivered is written on the mail alone: one row more for each would tell nobody anything.
+    It is about the mail with its Message-ID, else about the latest mail to its address. Return None
+    when it was recorded before, when nobody here has the address, and for a delivery, which is
+    recorded on the mail alone: a row for each would be of no use.
     """
     mail, reader = _about(event)
     outcome = OUTCOMES.get(event.kind)
     if mail is None and reader is None:
-        return None  # the account sends for others, too
+        return None  # the account sends other mails, too
     if outcome is Outcome.delivered:
         if mail is not None:
             bounces.record(mail, outcome, event.words, source)
@@ -252,7 +254,7 @@ def record_reported(event: WebhookEvent, source: InboundSource) -> InboundMail |
 
 
 def _about(event: WebhookEvent) -> tuple[OutboxMessage | None, Reader | None]:
-    """Return the mail that an event is about, and whoever has the address it names now."""
+    """Return the mail that an event is about, and who has its address now."""
     key = suppressions.email_key(event.recipient)
     mail = _named(event)
     if mail is not None:

@@ -1,7 +1,7 @@
-"""Tell the owners when the mail is in trouble, once a trouble. Flushes, never commits.
+"""Alert the owners when the mail is in trouble, once for each trouble. Flushes, never commits.
 
 An alert about a mail server that is away waits in the outbox like any mail; the first page and
-/metrics say it meanwhile. One about workers that do not start is for the clock to hand over.
+/metrics show it meanwhile. An alert about workers that do not start is sent by the clock.
 """
 
 import secrets
@@ -19,8 +19,8 @@ from service.models import MailKind, MailState, OutboxMessage, Priority
 from service.team.actions import alerts
 
 LOOK = timedelta(seconds=55)  # between two checks, whatever the number of clocks and their pace
-SILENCE = timedelta(days=1)  # without another alert about the same kind of trouble
-STALE = timedelta(days=1)  # a day later it is no news
+SILENCE = timedelta(days=1)  # between two alerts about the same kind of trouble
+STALE = timedelta(days=1)  # after which an alert that did not go expires
 
 
 def watch() -> list[OutboxMessage]:
@@ -37,7 +37,7 @@ def watch() -> list[OutboxMessage]:
 
 
 def without_a_worker() -> list[int]:
-    """Return the alerts that are due and say that no worker starts, so that none may take them."""
+    """Return the ids of due alerts that no worker starts: the clock has to send them."""
     alerts_due = select(OutboxMessage).where(
         OutboxMessage.state == MailState.queued,
         OutboxMessage.priority == Priority.urgent,  # or each round would read the whole queue
@@ -49,9 +49,9 @@ def without_a_worker() -> list[int]:
 
 
 def _is_news(trouble: Trouble) -> bool:
-    """Return whether an alert is due: once per failure of the server, once a day for the rest.
+    """Return whether to alert: about each failure of the server, about the rest once a day.
 
-    The other kinds have no beginning that would stay the same from check to check.
+    The other kinds have no beginning that stays the same from check to check.
     """
     if trouble.kind is TroubleKind.server:
         return True

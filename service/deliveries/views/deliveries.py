@@ -57,7 +57,7 @@ class Shown:
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
-    """Say how the mail is, and list what the address asks for."""
+    """Show the health of the mail, and the list that the address asks for."""
     query = _query()
     found = deliveries.page(query)
     known = evidence.of(found.mails.lines)
@@ -102,7 +102,7 @@ def _shown(
 @blueprint.get("/<public_id>")
 @requires(Role.viewer)
 def show(public_id: str) -> str:
-    """Tell the story of one mail."""
+    """Show what happened to one mail, and why."""
     mail, server = _the_mail(public_id), health.server(now())
     return render_template(
         "provider/deliveries/show.html",
@@ -141,14 +141,14 @@ def send_all_again() -> Response:
 @blueprint.post("/<public_id>/cancel")
 @requires(Role.member)
 def cancel(public_id: str) -> Response:
-    """Keep a mail that waits from going."""
+    """Cancel a mail that waits."""
     return _do(public_id, actions.cancel, _("It will not go. You can still send it after all."))
 
 
 @blueprint.post("/<public_id>/arrived")
 @requires(Role.member)
 def arrived(public_id: str) -> Response:
-    """Say of an uncertain mail that it arrived."""
+    """Record that an uncertain mail arrived."""
     return _do(public_id, actions.say_it_arrived, _("Noted: it arrived."))
 
 
@@ -160,21 +160,21 @@ def give_up(public_id: str) -> Response:
 
 
 def _query() -> Query:
-    """Read the address; what cannot be read is as if it were not there."""
-    words = request.args
-    kind, state = words.get("kind", ""), words.get("state", "troubled")
-    hours = words.get("hours", 0, type=int)
+    """Return what the address asks for; parameters that cannot be read are ignored."""
+    asked = request.args
+    kind, state = asked.get("kind", ""), asked.get("state", "troubled")
+    hours = asked.get("hours", 0, type=int)
     return Query(
         moment=now(),
         zone=current_company().time_zone,
         state=state if state in LISTS else "troubled",
         kind=MailKind(kind) if kind in list(MailKind) else None,
         q=searched(),
-        since=words.get("since", type=_day),
-        until=words.get("until", type=_day),
+        since=asked.get("since", type=_day),
+        until=asked.get("until", type=_day),
         hours=hours if 0 < hours <= LONGEST else None,
-        sort=words.get("sort", ""),
-        page=words.get("page", 1, type=int),
+        sort=asked.get("sort", ""),
+        page=asked.get("page", 1, type=int),
     )
 
 
@@ -217,7 +217,7 @@ def _do(public_id: str, act: Callable[[OutboxMessage, TeamMember], None], done: 
 
 
 def _where_from(mail: OutboxMessage) -> str:
-    """Return the page to go back to: the one where the button stood."""
+    """Return the page to go back to: the one where the button was pressed."""
     origin = request.form.get("from", "")
     if origin == "departure" and mail.departure is not None:
         return url_for("departures.show", public_id=mail.departure.public_id) + "#timeline"

@@ -97,19 +97,19 @@ def _weeks(month: date, days: Mapping[date, int], today: date, chosen: date | No
 
 
 def _query() -> Query:
-    """Read the address; what cannot be read is as if it were not there."""
-    words = request.args
-    kind, going = words.get("kind", ""), words.get("going", "")
-    mine = words.get("responsible", "")
+    """Return what the address asks for; parameters that cannot be read are ignored."""
+    asked = request.args
+    kind, going = asked.get("kind", ""), asked.get("going", "")
+    mine = asked.get("responsible", "")
     return Query(
         q=searched(),
         kind=MailKind(kind) if kind in list(MailKind) else None,
-        protocol=words.get("protocol", "")[:40],
+        protocol=asked.get("protocol", "")[:40],
         responsible=mine[:40],
-        client=words.get("client", "")[:40],
+        client=asked.get("client", "")[:40],
         going=going if going in ("yes", "no") else "",
-        day=words.get("day", type=date.fromisoformat),
-        page=words.get("page", 1, type=int),
+        day=asked.get("day", type=date.fromisoformat),
+        page=asked.get("page", 1, type=int),
     )
 
 

@@ -1,4 +1,4 @@
-"""What came in: bounces, complaints and replies, and mails that nobody could make anything of."""
+"""What came in: bounces, complaints, replies, and mails that could not be recognised."""
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -15,22 +15,22 @@ MOST_SHOWN = 20_000  # characters of a mail's source
 
 
 def the_mail(public_id: str) -> InboundMail:
-    """Return one of what came in, or 404."""
+    """Return one mail that came in, or 404."""
     return inbound.find(public_id) or abort(404)
 
 
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
-    """List what came in: what waits for a person first."""
-    words = request.args.get("q", "").replace("\0", "").strip()[:200]
+    """List what came in; the first tab is what waits for a person."""
+    q = request.args.get("q", "").replace("\0", "").strip()[:200]
     found = inbound.page(
-        request.args.get("kind", "waiting"), words, request.args.get("page", 1, type=int)
+        request.args.get("kind", "waiting"), q, request.args.get("page", 1, type=int)
     )
     return render_template(
         "provider/deliveries/inbound_mails/index.html",
         found=found,
-        q=words,
+        q=q,
         counted=inbound.COUNTED,
     )
 
@@ -38,7 +38,7 @@ def index() -> str:
 @blueprint.get("/<public_id>")
 @requires(Role.viewer)
 def show(public_id: str) -> str:
-    """Show one as text, never as the HTML that it may be."""
+    """Show one mail that came in, as text, never as HTML."""
     mail = the_mail(public_id)
     source = (mail.raw or b"")[:MOST_SHOWN].decode("utf-8", "replace").replace("\0", "")
     return render_template(
@@ -52,8 +52,8 @@ def show(public_id: str) -> str:
 @blueprint.post("/<public_id>/done")
 @requires(Role.member)
 def have_done(public_id: str) -> Response:
-    """Note that there is nothing more to do about it."""
+    """Mark one as done."""
     mail = the_mail(public_id)
-    said = _("Done with it. It stays in the list.")
-    do(lambda: actions.have_done(mail, current_member()), said)
+    done = _("Done with it. It stays in the list.")
+    do(lambda: actions.have_done(mail, current_member()), done)
     return redirect(url_for(".index"), 303)

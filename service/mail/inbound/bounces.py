@@ -1,6 +1,6 @@
-"""What a server reports about a mail: delivery status (RFC 3464), complaint (RFC 5965), or prose.
+"""Read what a server reports about a mail: delivery status (RFC 3464), complaint (RFC 5965), prose.
 
-Reads an Incoming and says what it is. Whether it may say so about a mail of ours is not asked here.
+Pure. Whether the report is proven to be about a mail of ours is decided by callers.
 """
 
 import logging
@@ -16,7 +16,7 @@ from flufl.bounce import all_failures
 from service.mail.inbound.incoming import Incoming, header_of, plain
 from service.models import InboundKind
 
-# It logs what its detectors stumble over; what that is stands in the mail, which is kept.
+# It logs the errors of its detectors, with parts of the mail; the mail itself is kept.
 logging.getLogger("flufl.bounce").propagate = False
 logging.getLogger("flufl.bounce").addHandler(logging.NullHandler())
 
@@ -27,8 +27,8 @@ _FULL = re.compile(
     r"|buz[oó]n.{0,20}llen",
     re.IGNORECASE,
 )
-# Of what is permanent (5.x.x), these say nothing about whether the address exists: a full mailbox,
-# too large a mail, a broken server, a loop, a policy against the sender (RFC 3463, 3).
+# Permanent failures (5.x.x) that do not mean that the address is dead: a full mailbox, too large a
+# mail, a broken server, a loop, a policy against the sender (RFC 3463, section 3).
 _NOT_DEAD = re.compile(r"5\.(?:2\.[23]|3\.\d+|4\.[567]|6\.\d+|7\.\d+)")
 _UNKNOWN = re.compile(r"(?:user|addressee|recipient) unknown|unknown user|no such", re.IGNORECASE)
 _DAEMON = re.compile(
@@ -41,9 +41,9 @@ MOST_WORDS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a mail, as a server tells it.
+    """What became of a mail, according to a server.
 
-    `is_certain` is false when only the wording of a mail that anybody could have written says so.
+    `is_certain` is false when it was read from the text of a mail that anybody could have written.
     """
 
     kind: InboundKind
@@ -55,7 +55,7 @@ class Report:
 
 
 def report_in(incoming: Incoming) -> Report | None:
-    """Return what a mail reports, or None when it is no report."""
+    """Return the report in a mail, or None when it has none."""
     parts = list(incoming.parts())
     for part in parts:
         if part.get_content_type() in {"message/feedback-report", "message/x-feedback-report"}:
@@ -67,7 +67,7 @@ def report_in(incoming: Incoming) -> Report | None:
 
 
 def status_texts(incoming: Incoming) -> Iterator[str]:
-    """Yield all that stands in the parts that machines read, where our own address may be."""
+    """Yield the text of the parts that machines read, which may contain our bounce address."""
     for part in incoming.parts():
         if part.get_content_type() in {"message/delivery-status", "message/feedback-report"}:
             inner = part.get_payload()
@@ -76,7 +76,7 @@ def status_texts(incoming: Incoming) -> Iterator[str]:
 
 
 def kind_of(status: str, words: str) -> InboundKind:
-    """Say whether a final failure means that the address is dead, or just not now."""
+    """Return hard_bounce when a final failure means a dead address, else soft_bounce."""
     status = best_status(status, words)
     if not status:
         reply = _REPLY.search(words)
@@ -91,7 +91,7 @@ def kind_of(status: str, words: str) -> InboundKind:
 
 
 def best_status(status: str, words: str) -> str:
-    """Return the status code; the one in the server's words when the other is vague (x.0.0)."""
+    """Return the status code in `status`, or the one in `words` when that is vague (x.0.0)."""
     given = _STATUS.search(status)
     code = given[0] if given else ""
     if code and not code.endswith(".0.0"):
@@ -101,7 +101,7 @@ def best_status(status: str, words: str) -> str:
 
 
 def _status_blocks(part: Message) -> list[Message]:
-    """Return the blocks of a delivery-status part that speak of a recipient."""
+    """Return the blocks of a delivery-status part that are about a recipient."""
     if part.get_content_type() not in {"message/delivery-status", "message/global-delivery-status"}:
         return []
     inner = part.get_payload()
@@ -112,16 +112,16 @@ def _status_blocks(part: Message) -> list[Message]:
 
 
 def _delivery_status(blocks: list[Message], parts: Iterable[Message]) -> Report:
-    """Return the worst that the blocks say: our mails have one recipient, so all are about it."""
-    told = [(_kind_of_block(block), block) for block in blocks]
+    """Return the worst of the blocks: our mails have one recipient, so all are about it."""
+    found = [(_kind_of_block(block), block) for block in blocks]
     order = (InboundKind.hard_bounce, InboundKind.soft_bounce, InboundKind.delivered)
-    kind, block = min(told, key=lambda each: order.index(each[0]) if each[0] in order else 9)
+    kind, block = min(found, key=lambda each: order.index(each[0]) if each[0] in order else 9)
     words = _diagnosis(block)
     return Report(
         kind,
         best_status(header_of(block, "Status"), words),
         words,
-        _recipients(each for _kind, each in told),
+        _recipients(each for _kind, each in found),
         _returned_to(parts),
     )
 
@@ -152,7 +152,7 @@ def _recipients(blocks: Iterable[Message]) -> frozenset[str]:
 
 
 def _complaint(report: Message, parts: list[Message]) -> Report:
-    """Read a feedback report: its fields stand in the part's own body, as in a head."""
+    """Read a feedback report, whose fields are in the body of the part, written like headers."""
     inner = report.get_payload()
     fields = inner[0] if isinstance(inner, list) and isinstance(inner[0], Message) else report
     feedback = header_of(fields, "Feedback-Type").strip().lower()
@@ -168,13 +168,13 @@ def _complaint(report: Message, parts: list[Message]) -> Report:
 def _prose(incoming: Incoming) -> Report | None:
     """Ask flufl.bounce, which knows the wordings of many servers."""
     message = incoming.message
-    if not incoming.sender:  # a detector trips over that, and then none of the others is asked
+    if not incoming.sender:  # or a detector raises, and no other is tried
         message = copy(message)
         del message["From"]
         message["From"] = "nobody@invalid"
     try:
         temporary, permanent = all_failures(message)
-    except Exception:  # whatever a detector stumbles over, the mail is none that it knows
+    except Exception:  # whatever a detector raises, it does not know the mail
         return None
     if not temporary and not permanent:
         return None
@@ -192,7 +192,7 @@ def _prose(incoming: Incoming) -> Report | None:
 
 
 def is_from_a_server(incoming: Incoming) -> bool:
-    """Say whether a mail comes from a mail server itself, not from a mailbox behind it."""
+    """Return whether a mail was written by a mail server, not by somebody with a mailbox."""
     return (
         incoming.header("Return-Path").strip() == "<>"
         or bool(incoming.header("X-Failed-Recipients"))
@@ -201,14 +201,14 @@ def is_from_a_server(incoming: Incoming) -> bool:
 
 
 def _sentences(text: str) -> list[str]:
-    """Return the lines that say why, or the first ones."""
+    """Return the lines that give a reason, or the first six."""
     lines = [line.strip() for line in text.splitlines()[:400] if line.strip()]
     telling = [line for line in lines if _STATUS.search(line) or _REPLY.search(line)]
     return telling[:3] or [line for line in lines if _FULL.search(line)][:3] or lines[:6]
 
 
 def _returned_to(parts: Iterable[Message]) -> frozenset[str]:
-    """Return the recipients in the head of the mail that came back."""
+    """Return the recipients in the headers of the mail that came back."""
     for part in list(parts)[1:]:
         if part.get_content_type() in {"text/rfc822-headers", "message/rfc822-headers"}:
             head = str(part.get_payload())

@@ -1,5 +1,6 @@
-"""The mailbox that bounces and replies go to, over IMAP: unread mails, and the mark that they are
-read. Reads no more of a mail than is kept of it, and gives up on a server that is slow.
+"""The mailbox that bounces and replies go to, over IMAP: fetch unread mails, mark them as read.
+
+Fetches no more of a mail than is kept of it, and gives up on a slow server.
 """
 
 import imaplib
@@ -26,7 +27,7 @@ _BROKEN = (
 
 
 class InboxAway(Exception):
-    """The mailbox cannot be read just now; the message says why, and names nobody."""
+    """The mailbox cannot be read just now; the message is the reason, without personal data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Place:
 
     @classmethod
     def of(cls, url: str) -> "Place":
-        """Read ``imaps://user:password@host:port/INBOX``; what is not plain is percent-encoded."""
+        """Read ``imaps://user:password@host:port/INBOX``, with percent-encoding where needed."""
         parts = urlsplit(url)
         is_tls = parts.scheme == "imaps"
         return cls(
@@ -62,14 +63,14 @@ class Inbox:
         self._box = box
 
     def unread(self) -> list[str]:
-        """Return the ids of mails that nobody has read, the oldest first; raises InboxAway."""
+        """Return the ids of unread mails, the oldest first, at most 100; raises InboxAway."""
         with _spoken():
             return self._box.uids("UNSEEN", charset=None)[:MOST_AT_ONCE]
 
     def fetch(self, uid: str) -> bytes | None:
         """Return the first LARGEST octets of a mail, without marking it; raises InboxAway.
 
-        None when the server does not give it: it is gone, or the server cannot read it.
+        None when the server does not send it: it is gone, or the server cannot read it.
         """
         with _spoken():
             _status, answer = self._box.client.uid("fetch", uid, f"(BODY.PEEK[]<0.{LARGEST}>)")
@@ -111,7 +112,7 @@ def logged_in(url: str) -> Iterator[BaseMailBox]:
 
 
 def _connected(place: Place) -> BaseMailBox:
-    """Connect with verified TLS; without any only on this machine, where there is no wire."""
+    """Connect with verified TLS, or without TLS to this machine only."""
     context = ssl.create_default_context()
     if place.is_tls:
         return MailBox(place.host, place.port, timeout=TIMEOUT, ssl_context=context)

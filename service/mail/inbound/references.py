@@ -1,6 +1,6 @@
-"""Where a mail that came in names one of ours: in our signed address, or by our Message-ID.
+"""Find which mails of ours a mail names: by our signed bounce address, or by our Message-ID.
 
-Either is beyond guessing. Reads an Incoming, asks no database.
+Neither can be guessed. Pure.
 """
 
 import re
@@ -15,11 +15,11 @@ from service.models import Evidence
 _MESSAGE_ID = re.compile(r"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{22})@[A-Za-z0-9.-]+")
 _REPLY_HEADERS = ("In-Reply-To", "References")
 _RETURNED_HEADERS = ("Message-ID", "Return-Path", "X-Original-Message-ID")
-MOST = 50  # ids that are looked up
+MOST = 50  # the most ids of one kind of evidence
 
 
 def of(incoming: Incoming) -> Iterator[tuple[Evidence, list[str]]]:
-    """Yield the public ids that a mail names, kind of evidence by kind, the strongest first."""
+    """Yield each kind of evidence with the public ids that it names, the strongest first."""
     if ids := verp.ids_in(incoming.addressed_to()):
         yield Evidence.verp, ids[:MOST]
     reported = list(status_texts(incoming))
@@ -32,7 +32,7 @@ def of(incoming: Incoming) -> Iterator[tuple[Evidence, list[str]]]:
 
 
 def ids_of(texts: Iterable[str]) -> list[str]:
-    """Return what could be the public ids in Message-IDs of ours, each once."""
+    """Return what may be public ids, from Message-IDs in the form of ours, each once."""
     found = (match for text in texts for match in _MESSAGE_ID.findall(text))
     return list(dict.fromkeys(found))[:MOST]
 
@@ -42,7 +42,7 @@ def _all_ids(texts: list[str]) -> list[str]:
 
 
 def _returned(incoming: Incoming) -> list[str]:
-    """Return the heads of mails inside the mail: as parts, or as text below the words."""
+    """Return the headers of mails inside the mail, as parts or copied into its text."""
     texts: list[str] = []
     for number, part in enumerate(incoming.parts()):
         if number and part.get("Message-ID"):
@@ -53,7 +53,7 @@ def _returned(incoming: Incoming) -> list[str]:
 
 
 def _lines_of_a_head(text: str) -> list[str]:
-    """Return the lines that read as a Message-ID or Return-Path of a mail that was copied in."""
+    """Return the lines of a text that look like a copied Message-ID or Return-Path header."""
     pattern = r"^[ >|\t]*(?:message-id|return-path)\s*:[^\n]*(?:\n[ \t]+<[^\n]*)?"
     kept = re.findall(pattern, text, re.IGNORECASE | re.MULTILINE)
     return [plain(line, 500) for line in kept[:MOST]]

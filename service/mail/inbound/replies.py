@@ -1,4 +1,4 @@
-"""Whether a mail was written by a machine or by a person, and what the person wrote. Reads only."""
+"""Decide whether a machine or a person wrote a mail, and what the person wrote. Pure."""
 
 import re
 
@@ -50,7 +50,7 @@ UNSUBSCRIBE_WORDS = frozenset(
 
 
 def is_automatic(incoming: Incoming) -> bool:
-    """Say whether a machine answered (RFC 3834, and what programs did before it)."""
+    """Return whether a machine answered (RFC 3834, and what programs did before it)."""
     submitted = incoming.header("Auto-Submitted").strip().lower()
     precedence = incoming.header("Precedence").strip().lower()
     return (
@@ -64,7 +64,7 @@ def is_automatic(incoming: Incoming) -> bool:
 
 
 def excerpt(incoming: Incoming) -> str:
-    """Return what its sender wrote, without what they answered to."""
+    """Return what the sender wrote, without the mail that is quoted below."""
     lines = incoming.text().splitlines()[:1000]
     kept: list[str] = []
     for number, line in enumerate(lines):
@@ -76,13 +76,13 @@ def excerpt(incoming: Incoming) -> str:
 
 
 def wants_out(incoming: Incoming, written: str) -> bool:
-    """Say whether the subject, or the first line, asks for no more mail and says nothing else."""
+    """Return whether the subject or the first line asks for no more mail, and nothing else."""
     first = next(iter(written.splitlines()), "")
     return any(_plainly(line) in UNSUBSCRIBE_WORDS for line in (incoming.subject, first))
 
 
 def _is_broken_intro(line: str, following: str) -> bool:
-    """Say whether "On … wrote:" stands on two lines, as it does when it is long."""
+    """Return whether "On … wrote:" is broken into two lines, as programs do when it is long."""
     return bool(_BROKEN_INTRO.match(line[:400]) and _WROTE.search(following[:400]))
 
 

@@ -70,9 +70,9 @@ def limits_for(name: str, halved: Mapping[str, int]) -> Limits:
     if name:
         set_rates[name] = settings().mail_domain_rate
     return {
-        bucket: _apart(rate or SLOWED) * 2 ** halved.get(bucket, 0)
-        for bucket, rate in set_rates.items()
-        if rate or halved.get(bucket)
+        bucket: timedelta(seconds=rate.seconds / rate.mails) * 2 ** halved.get(bucket, 0)
+        for bucket, set_rate in set_rates.items()
+        if (rate := set_rate or (SLOWED if halved.get(bucket) else None))
     }
 
 
@@ -130,10 +130,6 @@ def _halvings(bucket: RateBucket, at: datetime) -> int:
     if bucket.slower_at is None:
         return 0
     return max(0, bucket.slower - max(0, (at - bucket.slower_at) // QUIET))
-
-
-def _apart(rate: Rate) -> timedelta:
-    return timedelta(seconds=rate.seconds / rate.mails)
 
 
 def allow_today(count: int) -> Allowance:

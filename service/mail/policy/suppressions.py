@@ -172,7 +172,7 @@ def find_all(emails: Iterable[str]) -> Found:
 
 def widest_first(rows: Iterable[Row]) -> list[Row]:
     """Return suppressions (or log entries) of one address in the order in which they are shown."""
-    return sorted(rows, key=_width)
+    return sorted(rows, key=lambda row: (_SCOPES.index(row.scope), _SHOWN_FIRST.index(row.reason)))
 
 
 def stopping(rows: Iterable[Row], rules: Rules) -> Row | None:
@@ -238,10 +238,6 @@ def _stops(scope: SuppressionScope, rules: Rules) -> bool:
     return scope is SuppressionScope.unasked or (
         rules.purpose is not None and scope.value == rules.purpose.value
     )
-
-
-def _width(row: Suppression | SuppressionChange) -> tuple[int, int]:
-    return _SCOPES.index(row.scope), _SHOWN_FIRST.index(row.reason)
 
 
 def _exactly(
