@@ -8,6 +8,8 @@ from service.clock import now
 from service.extensions import db
 from service.mail.delivery import delivery, leases, prepared
 from service.mail.delivery.prefetch import PrefetchQueue
+from service.mail.delivery.prepared import PreparedMessage
+from service.mail.delivery.sender import Sender
 from service.mail.policy import conditions
 from service.models import MailKind, MailState
 from tests.builders import a_company, a_contact, a_response, an_invitation
@@ -17,6 +19,25 @@ from tests.mail.test_quiet_hours import an_asked, at  # noqa: F401
 
 def a_prefetch_queue(held: leases.Leases, ids: list[int], goes_on: bool = False) -> PrefetchQueue:
     return PrefetchQueue(ids, goes_on, held, lambda: True)
+
+
+class OneByOne(PrefetchQueue):
+    """A source without what serves speed: it prepares a mail when the sender asks for it."""
+
+    def take_at_hand(self) -> PreparedMessage | None:
+        return None
+
+    def work(self) -> bool:
+        return False
+
+
+def test_a_sender_needs_nothing_of_its_source_but_the_next_mail(session):
+    ids = mails(30)
+    db.session.commit()
+    with speaking_to(EHLO="250-scripted.test\r\n250 PIPELINING") as server:
+        assert Sender(lambda *of: OneByOne(ids, False, *of)).send_due()
+    assert {state_of(row_id) for row_id in ids} == {MailState.sent}
+    assert (server.connections, len(server.mails)) == (1, 30)
 
 
 def test_while_a_sender_waits_the_next_claim_is_made_before_the_last_mail_is_gone(session):
