@@ -47,7 +47,7 @@ class Shown:
     mail: OutboxMessage
     at: datetime | None  # when it is due, if `is_open`; else when what the tab is about happened
     is_open: bool
-    tries: int  # 0: not worth a word
+    tries: int  # shown unless 0
     note: str  # why it did not go
     quoted: str  # what the other side said, when there is no note
     question: str
@@ -60,7 +60,7 @@ def index() -> str:
     """Show the health of the mail, and the list that the address asks for."""
     query = _query()
     found = deliveries.page(query)
-    known = evidence.of(found.mails.lines)
+    facts = evidence.of(found.mails.lines)
     stopped = suppressions.reasons_of(found.mails.lines)
     return render_template(
         "provider/deliveries/index.html",
@@ -68,7 +68,7 @@ def index() -> str:
         health=health.check(query.moment),
         found=found,
         shown_mails=[
-            _shown(mail, query, stopped, decisions.why(mail, known)) for mail in found.mails.lines
+            _shown(mail, query, stopped, decisions.why(mail, facts)) for mail in found.mails.lines
         ],
         counts=deliveries.counts(query),
         counted=COUNTED,
