@@ -44,7 +44,7 @@ class FactsForm(FlaskForm):
             raise ValidationError(gettext("That day is yet to come. When did they tell you?"))
 
     def validate_end_on(self, field: Any) -> None:
-        """Nothing ends before somebody said so."""
+        """The end is not before the notice."""
         if field.data and self.notice_on.data and field.data < self.notice_on.data:
             raise ValidationError(gettext("The end cannot be earlier than the notice."))
 

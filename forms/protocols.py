@@ -1,4 +1,4 @@
-"""Protocols: made, ruled, deleted, and one step. Choices are passed in."""
+"""Protocols: add one, name it and set its rules, delete it; one step. Choices are passed in."""
 
 from typing import Any
 
@@ -27,14 +27,14 @@ class NewForm(FlaskForm):
 
 
 class RulesForm(FlaskForm):
-    """The name, and what a departure must be to be put on it; `was` says how it looked."""
+    """The name and the rules of a protocol; `was` is a digest of them as the form was made."""
 
     name = StringField(_l("Name"), [at_most(120)], filters=[tidied])
     services = TextAreaField(_l("When one of these services ends"), filters=[tidied])
     reasons = LinesField(_l("When one of these is the reason"))
     was = HiddenField()
 
-    needs_name = True  # a built-in one has a name of its own
+    needs_name = True  # False: a built-in one has a name already
 
     @property
     def lines(self) -> list[str]:
@@ -56,7 +56,7 @@ class RulesForm(FlaskForm):
 
 
 class StepForm(FlaskForm):
-    """One step. Which values go together is the models' to check; `was` is the version edited."""
+    """One step; `was` is the version edited. step_checks decides which values go together."""
 
     kind = SelectField(_l("Mail"))
     title = StringField(_l("Title for your team"), filters=[tidied])
@@ -84,16 +84,16 @@ class StepForm(FlaskForm):
         if field.data is None and not field.process_errors:
             raise ValidationError(gettext("Write a time such as 10:00."))
 
-    def complain(self, name: str, words: str) -> None:
-        """Add what the models found wrong, to the field it is about or above them all."""
+    def complain(self, name: str, sentence: str) -> None:
+        """Add an error to the field `name`, or above all fields when there is no such one."""
         if name in self:
-            self[name].errors = [*self[name].errors, words]
+            self[name].errors = [*self[name].errors, sentence]
         else:
-            self.form_errors.append(words)
+            self.form_errors.append(sentence)
 
 
 class DeleteForm(FlaskForm):
-    """What becomes of the departures in a protocol that goes."""
+    """What becomes of the departures in a protocol that is deleted."""
 
     fate = RadioField(_l("The departures in it"), default="finish")
     to = SelectField(_l("Which one"))

@@ -14,7 +14,7 @@ from forms.texts import at_most, tidied
 
 
 class ReturnForm(FlaskForm):
-    """What is known of a return. The choices and the day of notice are passed in."""
+    """A return. The choices and the day of notice are passed in."""
 
     returned_on = DayField(_l("Back since, or from"))
     service = StringField(_l("Service they come back for"), [at_most(200)], filters=[tidied])

@@ -13,8 +13,8 @@ from forms.texts import at_most, tidied
 class TalkRequestForm(Form):
     """What the contact may add to "I'd like to talk"; nothing is required or preselected.
 
-    The page never says what we know of them: a forwarded link would tell it to anybody. So a
-    telephone number is asked for. The choices are passed in.
+    The page shows nothing that we know of them, since a link may be forwarded; so it asks for a
+    telephone number. The choices are passed in.
     """
 
     message = TextAreaField(
@@ -27,7 +27,7 @@ class TalkRequestForm(Form):
 
 
 class _SeenForm(FlaskForm):
-    """`version` says how the talk request stood when the form was made."""
+    """`version` is that of the talk request when the form was made."""
 
     version = HiddenField()
 
@@ -56,6 +56,6 @@ class PlanForm(_SeenForm):
 
 
 class EndForm(_SeenForm):
-    """What came of it, in a few words or none."""
+    """What came of it; the note may be empty."""
 
     note = TextAreaField(_l("Note"), [at_most(10_000)], filters=[tidied])

@@ -1,4 +1,4 @@
-"""Door open: one button, "I'd like to talk"."""
+"""The page behind the link of the keep-in-touch mails: one button, "I'd like to talk"."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -32,7 +32,7 @@ def show(token: str) -> str:
 @blueprint.post("/d/<token>")
 @limits.sends
 def ask_to_talk(token: str) -> Response | tuple[str, int]:
-    """Tell the responsible. Which mail's link was used stands in the address, see links.mark."""
+    """Record the wish and alert the responsible; ?m=… names the mail it came from (links.mark)."""
     contact = contact_of(token, Purpose.talk)
     form = _form()
     if not form.validate():

@@ -1,7 +1,7 @@
 """Write the mails of departures whose next step is due. An entry point: it commits.
 
-The clock's round finds them and leaves a hint. They stay due until somebody has advanced them, so
-the next round finds again what a lost hint was about.
+The clock's round finds them and leaves a hint. They stay due until they are advanced, so the next
+round finds them again when a hint is lost.
 """
 
 import logging
@@ -16,7 +16,7 @@ from service.extensions import db
 from service.models import Enrolment, MailState
 from service.protocols.actions import progress
 
-SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is asked again
+SET_ASIDE = timedelta(hours=1)  # when an enrolment that raised an error is due again
 NOBODYS_FAULT = (BaseTimeoutException, OperationalError)  # no time, or no database
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,9 @@ def advance(ids: Sequence[int] | None = None) -> list[MailState]:
     """Advance those of the enrolments `ids` that are due, a chunk at most, and commit.
 
     Without `ids` those that have been due for longest. Returns the states of the new mails. An
-    enrolment that raises an error is set aside for an hour, so that it holds nobody's mail back;
-    when the others are done, an ExceptionGroup is raised. When the database is away or locked, its
-    OperationalError is: whoever is due stays so.
+    enrolment that raises an error is set aside for an hour, so that it delays no other, and an
+    ExceptionGroup is raised when the others are done. Raises OperationalError when the database is
+    away or locked; the enrolments stay due.
     """
     found = progress.take(now(), ids)
     try:
@@ -42,7 +42,7 @@ def advance(ids: Sequence[int] | None = None) -> list[MailState]:
 
 
 def advance_all() -> list[MailState]:
-    """Advance whatever is due, chunk by chunk; return and raise what advance() does."""
+    """Advance everything that is due, chunk by chunk; return and raise what advance() does."""
     states, errors = list[MailState](), list[Exception]()
     while left():
         try:
@@ -54,7 +54,7 @@ def advance_all() -> list[MailState]:
 
 
 def left() -> list[int]:
-    """Return the enrolments that are due and that nobody is at, a chunk at most."""
+    """Return the enrolments that are due and not locked, a chunk at most."""
     found = progress.take(now())
     db.session.commit()
     return found

@@ -1,4 +1,4 @@
-"""The address of one's calendar: make one, make another in its place, close it. Flushes only."""
+"""The address of a team member's calendar: create, replace or close it. Flushes only."""
 
 from service.extensions import db
 from service.models import TeamMember
@@ -6,7 +6,7 @@ from service.tokens import new_public_id
 
 
 def open_one(member: TeamMember) -> None:
-    """Give the provider a calendar with an address nobody knows; one that is there stays."""
+    """Give the team member a calendar with a secret address; one that is there stays."""
     if member.calendar_key is None:
         renew(member)
 
@@ -24,6 +24,6 @@ def close(member: TeamMember) -> None:
 
 
 def choose(member: TeamMember, *, is_teams: bool) -> None:
-    """Show what the whole team has to do, or only what is the provider's own."""
+    """Show what the whole team has to do, or only what the team member has."""
     member.calendar_is_teams = is_teams
     db.session.flush()

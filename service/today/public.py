@@ -1,4 +1,4 @@
-"""A provider's calendar as a feed, for calendar programs: read by its address alone."""
+"""The calendar of a team member as a feed for calendar programs, read by its address alone."""
 
 from flask import Blueprint, Response, abort, make_response, request
 from flask_babel import force_locale
@@ -18,8 +18,8 @@ blueprint = Blueprint("calendar", __name__)
 
 @blueprint.get("/calendar/<token>.ics")
 def show(token: str) -> Response:
-    """Return the calendar; 404 for one that was renewed, closed, or of a login that is closed."""
-    member = _provider_of(token)
+    """Return the calendar; 404 when its address was replaced or closed, or the login is closed."""
+    member = _member_of(token)
     company = current.company()
     with force_locale(member.language or company.language):
         name = _("Farewells: %(company)s", company=company.name) if company.name else "Hasta Luego"
@@ -33,7 +33,7 @@ def show(token: str) -> Response:
     return response
 
 
-def _provider_of(token: str) -> TeamMember:
+def _member_of(token: str) -> TeamMember:
     key = read_token(Purpose.calendar, token)
     query = select(TeamMember).where(TeamMember.calendar_key == key, TeamMember.is_active)
     member = db.session.scalar(query) if key else None

@@ -86,7 +86,7 @@ def test_what_is_wrong_is_told_where_it_is(steps, expected):
     found = faults_of(*steps)
 
     assert found[: len(expected)] == expected
-    assert all(fault.words for fault in check(steps))
+    assert all(fault.sentence for fault in check(steps))
 
 
 def test_a_step_that_is_off_may_wait_for_one_that_is_off():

@@ -1,4 +1,4 @@
-"""Returns: a client who had left is back; remember what led to it. Flushes, never commits."""
+"""Record that a client who had left is back, and what led to it. Flushes, never commits."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -30,7 +30,7 @@ STALE_AFTER = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a return; `mail` is the one that led to it, if one did."""
+    """What a return is recorded with; `mail` is the one that led to it, if one did."""
 
     returned_on: date
     reason: ReturnReason
@@ -40,7 +40,7 @@ class Facts:
 
 
 def of(departure: Departure) -> Return | None:
-    """Return what is known of a departure's return."""
+    """Return the return of a departure, if there is one."""
     return db.session.scalar(select(Return).where(Return.departure_id == departure.id))
 
 
@@ -79,10 +79,10 @@ def change(row: Return, facts: Facts, by: TeamMember) -> None:
 
 
 def take_back(departure: Departure, to: Stage | None = None, *, by: TeamMember) -> bool:
-    """Say that the client has not come back after all; the departure goes on from `to`, or from
-    where it was. Says whether the thanks could be taken back too, or had not been written.
+    """Undo a return; the departure goes on in the stage `to`, or in the one it was in before.
 
-    Raises Conflict when the departure is elsewhere.
+    Return whether no thanks went: they were cancelled or never written. Raises Conflict when the
+    departure is in another stage.
     """
     _hold(departure)
     row = of(departure)

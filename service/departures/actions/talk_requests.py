@@ -33,7 +33,7 @@ from service.models import (
 )
 from service.team.actions.alerts import alert_about
 
-BETWEEN = "\n\n"  # what was written at several times stands in paragraphs of its own
+BETWEEN = "\n\n"  # between what was written at several times
 OVER = (TalkRequestState.held, TalkRequestState.declined)
 TO_COME = (TalkRequestState.open, TalkRequestState.planned)
 
@@ -51,16 +51,16 @@ class TalkDetails:
 
 
 def ask_to_talk(contact: Contact, details: TalkDetails) -> bool:
-    """Note that the contact would like to talk, and alert the responsible at once.
+    """Record that the contact would like to talk, and alert the responsible at once.
 
     What they add belongs to the request that is open, or that began today. At most one alert
-    a day is sent, and the same words are kept once. Return whether they had asked before.
+    a day is sent, and the same text is kept once. Return whether there was a request before.
     """
     db.session.execute(select(Contact.id).where(Contact.id == contact.id).with_for_update())
     today = clock.today(company().time_zone)
     contact.wants_to_talk_at = clock.now()
     bases.interact(contact)
-    known = _standing(contact, today)
+    known = _current(contact, today)
     talk_request = known or _begun(contact, today)
     if _take_in(talk_request, details) or known is None:
         _record_wish(talk_request, details)
@@ -76,7 +76,7 @@ def ask_to_talk(contact: Contact, details: TalkDetails) -> bool:
     return known is not None
 
 
-def _standing(contact: Contact, today: date) -> TalkRequest | None:
+def _current(contact: Contact, today: date) -> TalkRequest | None:
     """Return the request that is not over, or else the one of today."""
     query = (
         select(TalkRequest)
@@ -111,7 +111,7 @@ def _begun(contact: Contact, today: date) -> TalkRequest:
 def _take_in(talk_request: TalkRequest, details: TalkDetails) -> bool:
     """Add what is new in the details; return whether anything was.
 
-    What was over is open again when there are new words: they still want something.
+    A request that was over is open again when they add something: they still want to talk.
     """
     mail = _mail_of(talk_request.contact, details.mark)
     found = {
@@ -134,11 +134,11 @@ def _take_in(talk_request: TalkRequest, details: TalkDetails) -> bool:
     return is_news
 
 
-def _with(said: str, more: str) -> str:
-    """Return `said` and what is added to it, unless it says so already."""
-    if not more or f"{BETWEEN}{more}{BETWEEN}" in f"{BETWEEN}{said}{BETWEEN}":
-        return said
-    return f"{said}{BETWEEN}{more}" if said else more
+def _with(message: str, more: str) -> str:
+    """Return `message` with `more` as a paragraph, unless it is one of its paragraphs already."""
+    if not more or f"{BETWEEN}{more}{BETWEEN}" in f"{BETWEEN}{message}{BETWEEN}":
+        return message
+    return f"{message}{BETWEEN}{more}" if message else more
 
 
 def _mail_of(contact: Contact, mark: str) -> OutboxMessage | None:
@@ -169,7 +169,7 @@ def _record_wish(talk_request: TalkRequest, details: TalkDetails) -> None:
 
 
 def plan(talk_request: TalkRequest, at: datetime, *, version: int, by: TeamMember) -> None:
-    """Say when (UTC) they talk; again for another day. Raises Refused for a moment that passed.
+    """Plan the talk for `at` (UTC), or move it there. Raises Refused for a moment that passed.
 
     `version` is that of the request as the person saw it; raises Conflict when it changed.
     """
@@ -180,14 +180,14 @@ def plan(talk_request: TalkRequest, at: datetime, *, version: int, by: TeamMembe
 
 
 def hold(talk_request: TalkRequest, note: str, *, version: int, by: TeamMember) -> None:
-    """Say that they have talked, and about what; raises Conflict when it changed meanwhile."""
+    """Record that they have talked, and about what; raises Conflict when it changed meanwhile."""
     changes = {"state": TalkRequestState.held, "note": note, "ended_at": clock.now()}
     _decide(talk_request, version, by, **changes)
     _record_event(talk_request, EventKind.talk_held, by, note)
 
 
 def decline(talk_request: TalkRequest, note: str, *, version: int, by: TeamMember) -> None:
-    """Say that there will be no talk, and why; raises Conflict when it changed meanwhile."""
+    """Record that there will be no talk, and why; raises Conflict when it changed meanwhile."""
     changes = {"state": TalkRequestState.declined, "note": note, "ended_at": clock.now()}
     _decide(talk_request, version, by, planned_at=None, **changes)
     _record_event(talk_request, EventKind.talk_declined, by, note)
@@ -209,7 +209,7 @@ def _decide(
     *states: TalkRequestState,
     **changes: Any,
 ) -> None:
-    """Change it as it stood at `version`; raises Conflict when it stands so no more."""
+    """Change it if it is still at `version` and in `states`; raises Conflict otherwise."""
     changed = db.session.execute(
         update(TalkRequest)
         .where(

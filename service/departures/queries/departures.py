@@ -52,7 +52,7 @@ SORTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the address of the list asks for. Unknown words are ignored, never an error."""
+    """The filters of the list, from its query string. Unknown values are ignored."""
 
     q: str = ""
     state: str = ""  # a stage, open, over, recovery or history
@@ -61,7 +61,7 @@ class Query:
     until: date | None = None
     answered: str = ""  # yes, no (invited and silent)
     score: str = ""  # promoter, passive, detractor, or a number
-    reason: str = ""  # said by either side
+    reason: str = ""  # given by either side
     sort: str = "-notice_on"
     page: int = 1
 

@@ -25,9 +25,9 @@ from service.models import (
 from service.paging import Page, cut, page_within
 from service.statistics import Share
 
-# Mails that nobody asked for and nobody is owed: with these we get in touch.
+# Mails that are not transactional: with these we get in touch.
 IN_TOUCH = [kind for kind, rules in RULES.items() if not rules.is_transactional]
-UNTOLD = "untold"  # a return of which nobody wrote down which mail led to it
+NO_MAIL = "untold"  # a return of which nobody wrote down which mail led to it
 MOST_MAILS = 100  # to choose from: those of years
 
 
@@ -52,7 +52,7 @@ class Count:
 def rate(filters: DepartureFilters, today: date) -> Rate:
     """Return the return rate of the clients whose departures pass `filters`: one statement.
 
-    Contacted is who was asked for an answer, or got another mail that we sent on our own account
+    A client counts as contacted when they got the survey, or a mail that is not transactional
     since the departure was recorded. A client counts once, however many services ended.
     """
     contacted = or_(_was_asked(), _was_written_to())
@@ -104,7 +104,7 @@ def what_led(filters: DepartureFilters) -> tuple[list[Count], list[Count]]:
     for reason, kind, count in db.session.execute(query):
         reasons[reason] += count
         kinds[kind] += count
-    mails = [Count(kind or UNTOLD, None, kind, count) for kind, count in kinds.most_common()]
+    mails = [Count(kind or NO_MAIL, None, kind, count) for kind, count in kinds.most_common()]
     return (
         [Count(reason, reason, None, count) for reason, count in reasons.most_common()],
         sorted(mails, key=lambda row: row.kind is None),
@@ -112,11 +112,11 @@ def what_led(filters: DepartureFilters) -> tuple[list[Count], list[Count]]:
 
 
 def page(filters: DepartureFilters, reason: str, led: str, number: int) -> Page[Return]:
-    """Return a page of the returns that pass, the latest first; unknown words narrow nothing."""
+    """Return a page of the returns that pass, the latest first; unknown values narrow nothing."""
     wanted = list(filters.conditions)
     if reason in list(ReturnReason):
         wanted.append(Return.reason == ReturnReason(reason))
-    if led == UNTOLD:
+    if led == NO_MAIL:
         wanted.append(Return.mail_kind.is_(None))
     elif led in list(MailKind):
         wanted.append(Return.mail_kind == MailKind(led))

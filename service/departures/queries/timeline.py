@@ -1,5 +1,7 @@
-"""The timeline of one departure: what was sent, what is due when, what was skipped and why, what
-was answered and what people did. Reads only; the future is the protocol's own plan."""
+"""The timeline of one departure: mails sent, due and skipped, answers, and what people did.
+
+Reads only; what is to come is the plan of its protocol.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -83,7 +85,7 @@ class Item:
 def of(departure: Departure) -> list[Item]:
     """Return everything that happened, in order, and then everything that is to come."""
     situation = situations.of(departure)
-    past = [_told(event) for event in _events(departure) if not _is_shown(event, situation)]
+    past = [_item_of(event) for event in _events(departure) if not _is_shown(event, situation)]
     mails = _mails(departure)
     waits = quiet_hours.waits([mail for mail in mails if mail.state is MailState.queued], now())
     stopped = suppressions.reasons_of(mails)
@@ -97,7 +99,7 @@ def of(departure: Departure) -> list[Item]:
 
 
 def coming(situation: Situation) -> list[Item]:
-    """Return the mails that the protocol foresees, those with a day first, in order."""
+    """Return the mails that the protocol plans, those with a day first, in order."""
     foretold = forecasts.foretold(situation)
     is_stopped = any(item.reason is SkipReason.suppressed for item in foretold)
     email = situation.departure.contact.email
@@ -124,7 +126,7 @@ def _events(departure: Departure) -> Sequence[Event]:
 
 
 def _mails(departure: Departure) -> Sequence[OutboxMessage]:
-    """Return the mails to the client; what the team is told of stands there already."""
+    """Return the mails to the client; alerts to the team are events of the timeline already."""
     query = (
         select(OutboxMessage)
         .where(OutboxMessage.departure_id == departure.id, OutboxMessage.contact_id.is_not(None))
@@ -158,7 +160,7 @@ def _may_be_sent(step: Step, situation: Situation) -> bool:
 
 
 def _is_shown(event: Event, situation: Situation) -> bool:
-    """Whether the mail itself says what the event says: a skip by hand that still stands."""
+    """Say whether the mail shows the event already: a skip by hand that was not undone."""
     mail = situation.mails.get(event.detail)
     if event.kind is not EventKind.step_skipped or mail is None:
         return False
@@ -201,7 +203,7 @@ def _called(mail: OutboxMessage, situation: Situation) -> str:
 
 
 def _why(reason: SkipReason, stopped: str) -> str:
-    """Say why it does not go; `stopped` is the list's own reason, while the address is on it."""
+    """Say why it does not go; `stopped` is the reason of the suppression, if there is one."""
     return stopped if reason is SkipReason.suppressed and stopped else why_not(reason)
 
 
@@ -221,7 +223,7 @@ def said(mail: OutboxMessage) -> str:
     return str(_("The mail server said: %(words)s", words=mail.server_words))
 
 
-def _told(event: Event) -> Item:
+def _item_of(event: Event) -> Item:
     what, tone = event_rules.sentence(event), ""
     if event.kind is EventKind.recovery_opened:
         tone = "late"

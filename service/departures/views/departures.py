@@ -36,7 +36,7 @@ Page = str | tuple[str, int] | Response
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
-    """List departures; what to list stands in the address."""
+    """List departures; the query string holds the filters."""
     query = _query()
     return render_template(
         "provider/departures/index.html",
@@ -51,7 +51,7 @@ def index() -> str:
 @blueprint.get("/new")
 @requires(Role.member)
 def new() -> str:
-    """Ask for a departure; ?client=… begins with what is known of a client."""
+    """Show the form for a new departure; ?client=… fills in what is known of a client."""
     known = clients.find(request.args.get("client", ""))
     return _record_page(forms.record_form(known))
 
@@ -90,7 +90,7 @@ def record() -> Page:
 @blueprint.get("/<public_id>")
 @requires(Role.viewer)
 def show(public_id: str) -> str:
-    """Show all that is known of a departure."""
+    """Show everything about a departure."""
     departure = the_departure(public_id)
     situation = situations.of(departure)
     talks = talk_requests.of(departure)
@@ -121,7 +121,7 @@ def show(public_id: str) -> str:
 @blueprint.get("/<public_id>/edit")
 @requires(Role.member)
 def edit(public_id: str) -> str:
-    """Ask what to change."""
+    """Show the form that changes a departure."""
     departure = the_departure(public_id)
     return _edit_page(departure, forms.edit_form(departure))
 
@@ -161,7 +161,9 @@ def move(public_id: str) -> Response:
     except ValueError:
         abort(400)
     if to is Stage.returned and was is not Stage.returned:
-        return redirect(url_for("returns.new", public_id=public_id), 303)  # asks what led to it
+        return redirect(
+            url_for("returns.new", public_id=public_id), 303
+        )  # a form asks what led to it
     me = current_member()
     if was is Stage.returned and to is not was:
         do(lambda: returns.take_back(departure, to, by=me), _moved(to))
@@ -173,7 +175,7 @@ def move(public_id: str) -> Response:
 @blueprint.post("/<public_id>/delete")
 @requires(Role.member)
 def delete(public_id: str) -> Response:
-    """Take it back, as long as nothing has reached the client."""
+    """Delete it, as long as nothing has reached the client."""
     departure = the_departure(public_id)
     name = departure.client.name
     said = _("The departure of %(client)s is gone, as if it never was.", client=name)
@@ -191,7 +193,7 @@ def _to(departure: Departure) -> Response:
 
 
 def _query() -> departures.Query:
-    """Read the address; what cannot be read is as if it were not there."""
+    """Read the query string; what cannot be read counts as not given."""
     words = request.args
     return departures.Query(
         q=searched(),

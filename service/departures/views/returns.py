@@ -60,12 +60,12 @@ def index() -> str:
 
 
 def _narrowed(reason: str, led: str) -> str:
-    """Return the words for the filter in force; empty for none."""
+    """Return the name of the filter in force; empty for none."""
     if reason in list(ReturnReason):
         return reason_of_return(ReturnReason(reason))
     if led in list(MailKind):
         return label(MailKind(led))
-    return str(_("none that we know of")) if led == returns.UNTOLD else ""
+    return str(_("none that we know of")) if led == returns.NO_MAIL else ""
 
 
 @blueprint.get("/departures/<public_id>/return")
@@ -126,7 +126,7 @@ def _to(departure: Departure) -> Response:
 
 
 def _form(departure: Departure) -> ReturnForm:
-    """Return the form: what is known, or what the last talk request suggests."""
+    """Return the form, filled with the return or with what the last talk request suggests."""
     known = actions.of(departure)
     form = ReturnForm(data=_known(known) if known else _proposed(departure))
     form.notice_on = departure.notice_on

@@ -133,7 +133,7 @@ def _stale(
     plan_form: PlanForm | None = None,
     end_form: EndForm | None = None,
 ) -> Page:
-    """Show it as it stands now, with what was typed; a second press then holds."""
+    """Show it as it is now, with what was typed; the next press decides."""
     db.session.rollback()
     flash(str(conflict), "warning")
     for form in (plan_form, end_form):
@@ -156,7 +156,7 @@ def _page(
 
 
 def plan_form_of(talk_request: TalkRequest) -> PlanForm:
-    """Return the form with the day and time that stand."""
+    """Return the form with the planned day and time."""
     local = talk_request.planned_at
     local = local.astimezone(current_company().zone) if local else None
     values = {"day": local.date(), "hour": local.time()} if local else {}

@@ -115,7 +115,7 @@ def save_steps(protocol: Protocol, steps: Sequence[Step], *, by: TeamMember, was
         raise _conflict()
     faults = check(steps)
     if faults:
-        raise Refused(faults[0].words)
+        raise Refused(faults[0].sentence)
     if tuple(steps) == protocol.steps:
         return False
     protocol.steps = tuple(steps)

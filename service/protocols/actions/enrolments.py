@@ -126,7 +126,7 @@ def pause(departure: Departure, by: TeamMember | None = None) -> bool:
         if mail.state is MailState.queued and not mail.context.get("by_hand")
     ]
     in_doubt = [mail.id for mail in waiting if mail.doubts]
-    queued = OutboxMessage.state == MailState.queued  # whoever claimed it meanwhile has it
+    queued = OutboxMessage.state == MailState.queued  # not those that were claimed meanwhile
     db.session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.id.in_(in_doubt), queued)

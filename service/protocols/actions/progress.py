@@ -34,7 +34,7 @@ from service.protocols.rules.plans import ask_again_at, is_finished, plan
 from service.protocols.rules.situations import Situation
 
 CHUNK = 200  # enrolments per transaction, and per hint
-SETTLING = timedelta(minutes=1)  # the soonest that an enrolment is asked again
+SETTLING = timedelta(minutes=1)  # the soonest that an enrolment is due again
 
 HELD = (EnrolmentState.stopped, EnrolmentState.paused)  # until a person lets it go on
 

@@ -1,6 +1,6 @@
-"""What other steps would change for the departures in a protocol, before they are saved.
+"""What a change of a protocol's steps does to the departures in it, before it is saved.
 
-Both sides are asked of `plan`, which the clock asks too; nothing is written.
+Both sides come from plan(), which the clock uses too; nothing is written.
 """
 
 from collections import Counter
@@ -41,12 +41,12 @@ class What(StrEnum):
     later = "later"
     never = "never"
     new = "new"
-    otherwise = "otherwise"  # it waits for something, and is counted in another way from it
+    otherwise = "otherwise"  # it has no day yet, and will be counted in another way
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step that comes another time: so many days earlier or later; 0 is the same day."""
+    """One step whose time changes: by so many days earlier or later; 0 is the same day."""
 
     step: Step
     what: What
@@ -54,7 +54,7 @@ class Change:
     is_at_once: bool = False
 
     def __str__(self) -> str:
-        """Say it in words, such as "2 days later"."""
+        """Return it as people say it, such as "2 days later"."""
         return f"{self._moved()}, {_('at once')}" if self.is_at_once else self._moved()
 
     def _moved(self) -> str:
@@ -80,7 +80,7 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What a change comes to: departures touched, each kind of change with how many it is for."""
+    """The departures that a change touches, and each kind of change with how many it is for."""
 
     count: int
     is_in_it: int  # departures that get mails by the protocol
@@ -106,7 +106,7 @@ def impact(protocol: Protocol, steps: Sequence[Step], page: int = 1) -> Impact:
 
 
 def between(situation: Situation, steps: tuple[Step, ...], at: datetime) -> Iterator[Change]:
-    """Tell what changes for one departure when its protocol's steps become `steps`."""
+    """Yield what changes for one departure when its protocol's steps become `steps`."""
     before = _as_if_going(situation, situation.steps, at)
     after = _as_if_going(situation, steps, at)
     old, new = _open(before, at), _open(after, at)
@@ -123,7 +123,7 @@ def between(situation: Situation, steps: tuple[Step, ...], at: datetime) -> Iter
 
 
 def _moved(was: Planned, item: Planned, before: Situation, at: datetime) -> Change | None:
-    """Tell how far a step that comes anyway has moved."""
+    """Return how far a step moves that comes before and after, or None when it does not."""
     if was.due_at is None or item.due_at is None:
         wait = was.due_at is None and item.due_at is None
         return (
@@ -140,19 +140,19 @@ def _moved(was: Planned, item: Planned, before: Situation, at: datetime) -> Chan
 
 
 def _timing(step: Step) -> tuple[object, ...]:
-    """Return all that a step's day and time are made of."""
+    """Return everything that decides a step's day and time."""
     return (step.anchor, step.after, step.count, step.unit, step.at, step.weekdays)
 
 
 def _open(situation: Situation, at: datetime) -> dict[str, Planned]:
-    """Return the steps that are still to go, as things stand."""
+    """Return the steps that are still to go, by name."""
     return {item.step.name: item for item in plan(situation, at) if item.reason is None}
 
 
 def _as_if_going(situation: Situation, steps: tuple[Step, ...], at: datetime) -> Situation:
-    """Return the situation under `steps`, as when nobody had paused it or written ahead.
+    """Return the situation under `steps`, as if it were active and no mail waited to go.
 
-    A mail that waits to go and would be taken back, as saving does, counts as not written.
+    Saving deletes waiting mails whose day is later then, so they count as not written.
     """
     enrolment = situation.enrolment
     going = Enrolment(
@@ -182,12 +182,12 @@ def _page(touched: Sequence[tuple[int, tuple[Change, ...]]], page: int) -> Page[
         .options(*_PEOPLE)
     )
     departures = {row.id: row for row in rows}
-    lines = [Touched(departures[one], changes) for one, changes in shown]
-    return Page(lines, len(touched), number)
+    rows_of_page = [Touched(departures[one], changes) for one, changes in shown]
+    return Page(rows_of_page, len(touched), number)
 
 
 def _in_it(protocol: Protocol) -> Select[int]:
-    """Return the departures that it still has mails for."""
+    """Select the departures that still get mails by it."""
     return (
         select(Enrolment.departure_id)
         .where(Enrolment.protocol_id == protocol.id, is_in_it())

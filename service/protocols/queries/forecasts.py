@@ -36,17 +36,17 @@ CHUNK = 500  # departures held at a time
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """What one departure is to get, with the situation it was foretold from."""
+    """What one departure is to get, with the situation that it was computed from."""
 
     situation: Situation
     forecasts: Sequence[Forecast]
 
 
 def foretold(situation: Situation) -> list[Planned]:
-    """Return what is to come of a departure as things stand now, in step order.
+    """Return the steps of a departure that are to come, as things are now, in step order.
 
-    The outbox's own reasons (a dead address, an opt-out) are told as well, and the end of the quiet
-    hours. What else the contact will have got that day cannot be foretold, so the cap is not.
+    The outbox's reasons (a dead address, an opt-out) and quiet hours are taken into account; the
+    daily cap is not, since what else the contact will have got that day is not known.
     """
     unwanted = suppressions.find_all([situation.departure.contact.email])
     return [
@@ -56,7 +56,7 @@ def foretold(situation: Situation) -> list[Planned]:
 
 
 def _as_it_goes(item: Planned, departure: Departure, unwanted: suppressions.Found) -> Planned:
-    """Return a step with what the outbox will say to it."""
+    """Return a step with the reason of the outbox, or the end of quiet hours."""
     kind, contact = item.step.kind, departure.contact
     reason = outbox.why_not(kind, contact, departure, item.step.name, unwanted)
     if reason is not None or item.due_at is None:
@@ -106,7 +106,7 @@ def _foretold(
 def _chunk(
     last: int, until: datetime, conditions: Sequence[ColumnElement[bool]]
 ) -> Sequence[Enrolment]:
-    """Return enrolments that the clock will ask by `until`; one without a time waits for us."""
+    """Return enrolments that come due by `until`; those without a time wait for a person."""
     query = (
         select(Enrolment)
         .join(Enrolment.departure)

@@ -95,12 +95,12 @@ def count_in(protocol: Protocol) -> int:
 
 
 def is_in_it() -> ColumnElement[bool]:
-    """Say that more is to come: a finished one counts as long as its last mail waits."""
+    """Match enrolments that get more mails: a finished one does while its last mail waits."""
     return or_(Enrolment.state.in_(GOING), has_waiting_mail())
 
 
 def has_waiting_mail() -> ColumnElement[bool]:
-    """Say that a mail of a step is written down and waits to go."""
+    """Match enrolments of which a mail is written and waits to go."""
     return exists().where(
         OutboxMessage.departure_id == Enrolment.departure_id,
         OutboxMessage.step.is_not(None),
@@ -138,15 +138,15 @@ def versions(protocol: Protocol, page: int = 1) -> Page[Version]:
 def differences(before: Sequence[Step], after: Sequence[Step]) -> list[str]:
     """Say what was changed between two versions, a sentence for each step."""
     old, new = {step.name: step for step in before}, {step.name: step for step in after}
-    said = [_("Removed: %(mail)s", mail=step_name(old[name])) for name in old if name not in new]
-    said += [_("Added: %(mail)s", mail=step_name(new[name])) for name in new if name not in old]
+    changes = [_("Removed: %(mail)s", mail=step_name(old[name])) for name in old if name not in new]
+    changes += [_("Added: %(mail)s", mail=step_name(new[name])) for name in new if name not in old]
     for name, step in new.items():
         if name in old and old[name] != step:
-            said.append(_changed(old[name], step))
+            changes.append(_changed(old[name], step))
     kept = [name for name in old if name in new]
-    if not said and kept != [name for name in new if name in old]:
-        said.append(_("Another order."))
-    return [str(words) for words in said]
+    if not changes and kept != [name for name in new if name in old]:
+        changes.append(_("Another order."))
+    return [str(sentence) for sentence in changes]
 
 
 def _changed(old: Step, new: Step) -> str:

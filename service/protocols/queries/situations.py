@@ -42,7 +42,7 @@ def of(departure: Departure) -> Situation:
 
 
 def departures_of(enrolments: Sequence[int]) -> list[Departure]:
-    """Return the departures of these enrolments, in the same order, with all whom they concern."""
+    """Return the departures of these enrolments, in the same order, with their people."""
     query = (
         select(Enrolment.id, Departure)
         .join(Departure, Departure.id == Enrolment.departure_id)
@@ -68,7 +68,7 @@ def of_all(departures: Sequence[Departure]) -> dict[int, Situation]:
 
 
 def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
-    """Return the situations as far as conditions ask: which mails were written is left out."""
+    """Return the situations without the mails that were written: enough for the conditions."""
     ids = [departure.id for departure in departures]
     zone = company().time_zone
     known = _known_of(ids)
@@ -92,7 +92,7 @@ def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
 
 
 def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
-    """Return the mails among `rows` whose step may not go any more, by id, each with why."""
+    """Return why the mails among `rows` may not go any more, by id; the others are left out."""
     asked = [row for row in rows if row.step and row.departure]
     if not asked:
         return {}
@@ -112,7 +112,7 @@ def _steps_of(enrolments: Iterable[Enrolment]) -> dict[int | None, tuple[Step, .
 
 
 def _known_of(ids: Collection[int]) -> dict[int, _Known]:
-    """Return what there is of each departure, as the database has it now; one query for all."""
+    """Return the rows of each departure, as the database has them now, in one query."""
     query = (
         select(Departure.id, Enrolment, Response, Recovery, Testimonial.id.is_not(None))
         .outerjoin(Enrolment, Enrolment.departure_id == Departure.id)
@@ -126,7 +126,7 @@ def _known_of(ids: Collection[int]) -> dict[int, _Known]:
 
 
 def _mails_of_steps(ids: Collection[int]) -> Sequence[OutboxMessage]:
-    """Return the mails that a step asked for, the oldest first."""
+    """Return the mails of steps, the oldest first."""
     query = (
         select(OutboxMessage)
         .where(among(OutboxMessage.departure_id, ids), OutboxMessage.step.is_not(None))

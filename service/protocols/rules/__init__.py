@@ -1,1 +1,1 @@
-"""Questions about facts that are known already. No I/O."""
+"""Pure functions of facts that were looked up before. No I/O."""

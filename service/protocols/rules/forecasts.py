@@ -1,7 +1,7 @@
-"""What a departure's steps will come to if each mail goes when it is due and nobody answers. Pure.
+"""A forecast of a departure's steps, if each mail goes when it is due and nobody answers. Pure.
 
-The future is gone through as the clock will: `plans` decides each step at its own moment, over a
-situation in which the mails before it are taken to have gone.
+Steps are decided one after another as the clock will: plans decides each at its moment, in a
+situation in which the mails before it have gone.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from service.models.surveys import Invitation
 from service.protocols.rules.plans import Planned, plan, planned
 from service.protocols.rules.situations import Situation
 
-Gate = Callable[[Step, datetime], SkipReason | None]  # what the outbox says to a mail then
+Gate = Callable[[Step, datetime], SkipReason | None]  # why the outbox would not take the mail then
 Hours = Callable[[Step, datetime], datetime]  # from when on it may reach its reader
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """One step that will be decided: at `due_at`, to go at `goes_at` or not, for `reason`.
+    """One step to come, decided at `due_at`: it goes at `goes_at`, or not, for `reason`.
 
     `is_assumed`: it counts from a mail that is yet to go.
     """
@@ -35,10 +35,10 @@ class Forecast:
 def foretell(
     situation: Situation, at: datetime, until: datetime, gate: Gate, hours: Hours
 ) -> list[Forecast]:
-    """Return the steps that come due by `until` as seen from `at`, in their order.
+    """Return the steps that come due by `until` as seen from `at`, in order of time.
 
-    Those that wait for an answer or a person's doing have no day and are left out. The situation
-    is not changed.
+    Steps that wait for an answer or for a person have no day and are left out. The situation is
+    not changed.
     """
     moved = _with_waiting_mails_gone(situation, at)
     found: list[Forecast] = []
@@ -71,7 +71,7 @@ def _with_waiting_mails_gone(situation: Situation, at: datetime) -> Situation:
 
 
 def _decide(situation: Situation, step: Step, goes_at: datetime, reason: SkipReason | None) -> None:
-    """Let `situation` hold what the clock will have written, and its mail gone."""
+    """Add to `situation` what the clock will have written, with its mail sent."""
     if reason is not None:
         skipped = OutboxMessage(state=MailState.skipped, skip_reason=reason, ended_at=goes_at)
         situation.mails[step.name] = skipped
@@ -89,7 +89,7 @@ def _gone(at: datetime) -> OutboxMessage:
 
 
 def _is_waited_for(step: Step, situation: Situation) -> bool:
-    """Say whether what was decided about `step` may give another step its day, or take it."""
+    """Say whether the decision about `step` may change the day of another step."""
     return step.invites_to is not None or any(other.after == step.name for other in situation.steps)
 
 

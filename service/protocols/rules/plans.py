@@ -1,7 +1,7 @@
 """What a protocol's steps come to for one departure at one moment.
 
-Pure: rows come in, decisions go out. The clock that sends and the page that foretells ask the
-same `plan`, so what the page says is what happens.
+Pure: rows come in, decisions go out. The clock that sends and the pages that forecast call the same
+plan(), so what a page shows is what happens.
 """
 
 from collections.abc import Sequence
@@ -50,13 +50,11 @@ def plan(situation: Situation, at: datetime) -> list[Planned]:
 def ask_again_at(
     situation: Situation, at: datetime, known: Sequence[Planned] | None = None
 ) -> datetime | None:
-    """Return when to ask for the plan again; None when nothing is left to be decided by time.
+    """Return when to plan again; None when nothing is left to be decided by time.
 
-    `known` is the plan, for who has asked for it already.
-
-    What waits for the world (a written mail to be sent, an answer) is asked daily at the step's
-    own time of day: such delays are whole days, so no step can come due in between. What a person
-    has to do first (a stage, a date) asks for itself, in the transaction that does it.
+    `known` is the plan, when the caller has it already. Steps that wait for a mail to be sent or
+    for an answer are planned daily at their time of day: such delays are whole days, so no step
+    comes due in between. What a person does (a stage, a date) plans again in its transaction.
     """
     moments = []
     for item in plan(situation, at) if known is None else known:
@@ -68,13 +66,13 @@ def ask_again_at(
 
 
 def is_finished(situation: Situation, at: datetime, known: Sequence[Planned] | None = None) -> bool:
-    """Say whether nothing can come any more, however long one waits; `known` is the plan."""
+    """Say whether no step can come any more; `known` is the plan, if the caller has it."""
     to_come = plan(situation, at) if known is None else known
     return all(item.due_at is None and not item.is_waiting for item in to_come)
 
 
 def why_over(situation: Situation) -> SkipReason | None:
-    """Return why this departure's protocol sends nothing more at all, or None when it does."""
+    """Return why the protocol sends nothing at all to this departure, or None when it does."""
     departure, enrolment = situation.departure, situation.enrolment
     if departure.client.is_sample:
         return SkipReason.sample
@@ -98,9 +96,9 @@ def why_not(step: Step, situation: Situation, at: datetime) -> SkipReason | None
 
 
 def why_not_by_hand(step: Step, situation: Situation, at: datetime) -> SkipReason | None:
-    """Return what keeps even a person from sending this step's mail at `at`, or None.
+    """Return why a person may not send this step's mail by hand at `at`, or None.
 
-    A person may overrule the calendar and the reasons given, never what already happened.
+    A person may overrule the calendar and the conditions set, never what already happened.
     """
     if situation.departure.client.is_sample:
         return SkipReason.sample
@@ -115,13 +113,13 @@ def why_not_by_hand(step: Step, situation: Situation, at: datetime) -> SkipReaso
 
 
 def can_be_threaded(step: Step, situation: Situation) -> bool:
-    """Say whether the mail that the step reminds of went, if it reminds of one."""
+    """Say whether the mail that the step reminds of was sent, if it reminds of one."""
     mail = situation.mails.get(step.under) if step.under else None
     return step.under is None or (mail is not None and mail.state is MailState.sent)
 
 
 def why_not_now(mail: OutboxMessage, situation: Situation, at: datetime) -> SkipReason | None:
-    """Return why a step's mail that is written down may not go after all; asked at its claim."""
+    """Return why a step's mail that is written may not go after all; called at its claim."""
     step = situation.step(mail.step)
     if step is None:
         return SkipReason.step_gone if mail.step else None
@@ -145,7 +143,7 @@ def planned(step: Step, situation: Situation, at: datetime) -> Planned:
 
 
 def due_at_of(step: Step, anchor: date, situation: Situation) -> datetime:
-    """Return the step's time; what was owed when the departure was recorded means then."""
+    """Return when the step is due; what was owed when the departure was recorded is due then."""
     day = step.day_after(anchor)
     enrolled_at = situation.enrolment.enrolled_at if situation.enrolment else None
     if step.nature.is_owed and step.anchor.is_date and enrolled_at:
@@ -157,7 +155,7 @@ def due_at_of(step: Step, anchor: date, situation: Situation) -> datetime:
 
 
 def anchor_of(step: Step, situation: Situation, at: datetime) -> date | SkipReason | None:
-    """Return the day that the step counts from, None while it is to come, or why it never will."""
+    """Return the day that the step counts from, None while that is to come, or why it never is."""
     if step.anchor.is_date:
         return date_of(step, situation)
     if step.anchor is Anchor.answer:
@@ -196,9 +194,9 @@ def _inviting(situation: Situation, kind: InvitationKind) -> Step | None:
 
 
 def _mail_day(name: str, situation: Situation, at: datetime) -> date | SkipReason | None:
-    """Return the day on which the mail of step `name` went.
+    """Return the day on which the mail of step `name` went, None while it may still go.
 
-    Beyond the closing of the link in it, it is not worth waiting for.
+    Once the link in it has closed, it is not waited for.
     """
     step, mail = situation.step(name), situation.mails.get(name)
     if mail is None:
@@ -218,7 +216,7 @@ def _next_time(clock_time: time, situation: Situation, at: datetime) -> datetime
 
 
 def _may_happen(step: Step, situation: Situation) -> bool:
-    """Say whether what the step waits for could happen by itself, without one of our steps."""
+    """Say whether what the step waits for may happen without one of our steps."""
     if step.anchor is Anchor.answer:
         return InvitationKind.survey in situation.invitations
     return step.anchor is Anchor.step and step.after in situation.mails

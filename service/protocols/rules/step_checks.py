@@ -16,7 +16,7 @@ from service.protocols.rules.descriptions import step_name
 MOST_STEPS = 30
 LONGEST_STALE = 365  # days
 LONGEST_TITLE = 80
-Faults = Iterator[tuple[str, str]]  # the field and the words
+Faults = Iterator[tuple[str, str]]  # the field and the sentence
 LONGEST = {Unit.days: 5 * 366, Unit.weeks: 5 * 52, Unit.months: 5 * 12}
 
 
@@ -26,14 +26,14 @@ class Fault:
 
     step: str
     field: str
-    words: str
+    sentence: str
 
 
 def check(steps: Sequence[Step]) -> list[Fault]:
-    """Return all that is wrong with `steps`, in their order; empty when they can be saved."""
-    faults = [Fault("", "", words) for words in _of_all(steps)]
+    """Return everything that is wrong with `steps`, in order; empty when they can be saved."""
+    faults = [Fault("", "", sentence) for sentence in _of_all(steps)]
     for step in steps:
-        faults += [Fault(step.name, field, words) for field, words in _of_one(step, steps)]
+        faults += [Fault(step.name, field, sentence) for field, sentence in _of_one(step, steps)]
     return faults
 
 
@@ -77,15 +77,13 @@ def _days(step: Step, _steps: Sequence[Step]) -> Faults:
 
 def _anchor(step: Step, steps: Sequence[Step]) -> Faults:
     chain = chain_of(step, steps)
-    words = _broken(step, chain, steps)
-    if words is None:
-        words = _misplaced(step, chain, steps)
-    if words is not None:
-        yield "anchor", words
+    sentence = _broken(step, chain, steps) or _misplaced(step, chain, steps)
+    if sentence is not None:
+        yield "anchor", sentence
 
 
 def _broken(step: Step, chain: Sequence[Step] | None, steps: Sequence[Step]) -> str | None:
-    """Say why what the step counts from never comes."""
+    """Return a sentence when what the step counts from never comes."""
     if chain is None:
         return str(_("These mails wait for one another: count one of them from a date."))
     if step.anchor is not Anchor.step:
@@ -106,16 +104,16 @@ def _broken(step: Step, chain: Sequence[Step] | None, steps: Sequence[Step]) -> 
 
 
 def _misplaced(step: Step, chain: Sequence[Step] | None, steps: Sequence[Step]) -> str | None:
-    """Say why the kind of mail cannot be counted from that."""
+    """Return a sentence when this kind of mail cannot be counted from that."""
     reminded = step.nature.reminds_of
     before = next((one for one in steps if one.name == step.after), None)
     if reminded and (before is None or step.anchor is not Anchor.step or before.kind != reminded):
-        words = _(
+        sentence = _(
             "“%(mail)s” reminds of “%(before)s”: count it from that mail.",
             mail=label(step.kind),
             before=label(reminded),
         )
-        return str(words)
+        return str(sentence)
     root = chain[-1].anchor if chain else step.anchor
     if step.kind is MailKind.testimonial_request and root is not Anchor.answer:
         return str(_("A testimonial is asked for after the answer: count it from the answer."))

@@ -40,7 +40,7 @@ OF_A_STEP = "step:"  # before the name of the step that is counted from
 @blueprint.get("/steps/new")
 @requires(Role.member)
 def new(public_id: str) -> Page:
-    """Ask for a step."""
+    """Show the form for a new step."""
     protocol = the_protocol(public_id)
     return _form_page(form_of_new(protocol), protocol, None)
 
@@ -69,7 +69,7 @@ def edit(public_id: str, name: str) -> Page:
 @blueprint.post("/steps/<name>")
 @requires(Role.member)
 def change(public_id: str, name: str) -> Page:
-    """Change a step; one that somebody removed meanwhile comes back with it, after asking."""
+    """Change a step; one that was removed meanwhile is added again, after confirmation."""
     protocol = the_protocol(public_id)
     if name.partition("-")[0] not in NATURES or len(name) > LONGEST_NAME:
         abort(404)
@@ -86,7 +86,7 @@ def change(public_id: str, name: str) -> Page:
 @blueprint.post("/steps/<name>/move")
 @requires(Role.member)
 def move(public_id: str, name: str) -> Page:
-    """Show it one place up or down; its day stays."""
+    """Move it one place up or down in the list; its day stays."""
     protocol = the_protocol(public_id)
     step = _step(protocol, name)
     steps = [one for one in protocol.steps if one is not step]
@@ -98,7 +98,7 @@ def move(public_id: str, name: str) -> Page:
 @blueprint.post("/steps/<name>/switch")
 @requires(Role.member)
 def switch(public_id: str, name: str) -> Page:
-    """Send it from now on, or do not."""
+    """Switch a step on or off."""
     protocol = the_protocol(public_id)
     step = _step(protocol, name)
     turned = replace(step, is_on=request.form.get("on") == "yes")
@@ -117,7 +117,7 @@ def remove(public_id: str, name: str) -> Page:
 @blueprint.post("/versions/<int:number>/restore")
 @requires(Role.member)
 def restore(public_id: str, number: int) -> Page:
-    """Make the steps of an earlier version the present ones, as a version of its own."""
+    """Make the steps of an earlier version the present ones, as a new version."""
     protocol = the_protocol(public_id)
     steps = editing.steps_of_version(protocol, number)
     return _propose(protocol, abort(404) if steps is None else steps)
@@ -137,9 +137,9 @@ def _step(protocol: Protocol, name: str) -> Step:
 
 
 def _save(form: StepForm, protocol: Protocol, steps: Steps, step: Step, was: Step | None) -> Page:
-    """Save what a form says, or show the form again with all that is wrong."""
+    """Save the step of a form, or show the form again with everything that is wrong."""
     for fault in check(steps):
-        form.complain(fault.field if fault.step == step.name else "", fault.words)
+        form.complain(fault.field if fault.step == step.name else "", fault.sentence)
     if form.errors:
         return _form_page(form, protocol, was, 422)
     try:
@@ -152,10 +152,10 @@ def _save(form: StepForm, protocol: Protocol, steps: Steps, step: Step, was: Ste
 
 
 def _propose(protocol: Protocol, steps: Steps) -> Page:
-    """Save what a button asks for, or say what keeps it from being saved."""
+    """Save the steps as a button changes them, or show what is wrong with them."""
     faults = check(steps)
     if faults:
-        flash(faults[0].words, "warning")
+        flash(faults[0].sentence, "warning")
         return _back(protocol)
     try:
         return _save_or_ask(protocol, steps)
@@ -166,7 +166,10 @@ def _propose(protocol: Protocol, steps: Steps) -> Page:
 
 
 def _save_or_ask(protocol: Protocol, steps: Steps) -> Page:
-    """Save once the reader knows what it changes for whom. Raises Conflict."""
+    """Show what the change does to departures and, once that is confirmed, save it.
+
+    Raises Conflict when there is a newer version.
+    """
     was = request.form.get("was", 0, type=int)
     if not request.form.get("confirmed") and was == protocol.number:
         found = impact(protocol, steps, request.form.get("page", 1, type=int))
@@ -200,7 +203,7 @@ def _form_page(form: StepForm, protocol: Protocol, step: Step | None, status: in
 
 
 def form_of_new(protocol: Protocol) -> StepForm:
-    """Return the form for a step to add: a word a week after the end, at ten."""
+    """Return the form for a new step: at first a custom text, a week after the end, at ten."""
     first = {
         "kind": MailKind.own_text.value,
         "count": 7,
@@ -219,7 +222,7 @@ def form_of_new(protocol: Protocol) -> StepForm:
 
 
 def form_of(protocol: Protocol, name: str, step: Step | None) -> StepForm:
-    """Return the form for the step `name`; its kind is in its name and stays."""
+    """Return the form for the step `name`; its kind is part of the name and stays."""
     form = StepForm(data=_values(step) | {"was": str(protocol.number)})
     _prepare(form, protocol, name)
     kind = MailKind(name.partition("-")[0])
@@ -239,7 +242,7 @@ def step_from(form: StepForm, name: str) -> Step:
         anchor=Anchor.step if is_after else Anchor(anchor),
         count=form.count.data or 0,
         unit=Unit(form.unit.data),
-        at=form.at.data,  # type: ignore[arg-type]  # the form asks for it
+        at=form.at.data,  # type: ignore[arg-type]  # the form requires it
         stale_after=form.stale_after.data or 0,
         after=anchor.removeprefix(OF_A_STEP) if is_after else "",
         weekdays=frozenset(int(day) for day in form.weekdays.data or []),
@@ -249,7 +252,7 @@ def step_from(form: StepForm, name: str) -> Step:
 
 
 def new_name(kind: MailKind) -> str:
-    """Return the name of a new step: once and for all, in whatever protocol it stands."""
+    """Return the name of a new step, which stays the same in every protocol that has it."""
     return kind.value if NATURES[kind].is_once else f"{kind.value}-{new_public_id()[:12]}"
 
 

@@ -39,7 +39,7 @@ def index() -> str:
 @blueprint.get("/new")
 @requires(Role.member)
 def new() -> str:
-    """Ask for the name of a new protocol; ?copy_of=… says what it begins with."""
+    """Show the form for a new protocol; ?copy_of=… chooses the one that it begins as."""
     form = _new_form()
     form.copy_of.data = request.args.get("copy_of", form.copy_of.data)
     return render_template("provider/protocols/new.html", form=form)
@@ -48,7 +48,7 @@ def new() -> str:
 @blueprint.post("/new")
 @requires(Role.member)
 def add() -> Page:
-    """Make it, and show it."""
+    """Add a protocol and show it."""
     form = _new_form()
     if not form.validate():
         return render_template("provider/protocols/new.html", form=form), 422
@@ -79,7 +79,7 @@ def show(public_id: str) -> str:
 @blueprint.get("/<public_id>/versions")
 @requires(Role.viewer)
 def versions(public_id: str) -> str:
-    """Tell who changed what, and when."""
+    """List the versions: who changed what, and when."""
     protocol = the_protocol(public_id)
     found = protocols.versions(protocol, request.args.get("page", 1, type=int))
     return render_template("provider/protocols/versions.html", protocol=protocol, found=found)
@@ -88,7 +88,7 @@ def versions(public_id: str) -> str:
 @blueprint.get("/<public_id>/rules")
 @requires(Role.member)
 def rules(public_id: str) -> str:
-    """Ask for its name, and when it is used."""
+    """Show the form for its name and its rules."""
     protocol = the_protocol(public_id)
     return _rules_page(_rules_form(protocol), protocol)
 
@@ -96,7 +96,7 @@ def rules(public_id: str) -> str:
 @blueprint.post("/<public_id>/rules")
 @requires(Role.member)
 def change(public_id: str) -> Page:
-    """Keep name and rules, unless somebody else changed them meanwhile."""
+    """Save the name and the rules, unless somebody else changed them meanwhile."""
     protocol = the_protocol(public_id)
     form = _rules_form(protocol)
     if not form.validate():
@@ -118,7 +118,7 @@ def change(public_id: str) -> Page:
 @blueprint.post("/<public_id>/default")
 @requires(Role.member)
 def make_default(public_id: str) -> Response:
-    """Use it where no rule says another one."""
+    """Use it for departures that no rule fits."""
     editing.make_default(the_protocol(public_id))
     db.session.commit()
     flash(_("It is the default now."), "success")
@@ -128,7 +128,7 @@ def make_default(public_id: str) -> Response:
 @blueprint.post("/<public_id>/move")
 @requires(Role.member)
 def move(public_id: str) -> Response:
-    """Ask its rules one place earlier or later."""
+    """Move it one place up or down in the order of the rules."""
     editing.move(the_protocol(public_id), -1 if request.form.get("to") == "up" else 1)
     db.session.commit()
     return redirect(url_for(".index", _anchor=f"protocol-{public_id}"), 303)
@@ -137,7 +137,7 @@ def move(public_id: str) -> Response:
 @blueprint.get("/<public_id>/delete")
 @requires(Role.member)
 def ask_delete(public_id: str) -> str:
-    """Ask what becomes of the departures in it."""
+    """Show the form that asks what becomes of the departures in it."""
     protocol = the_protocol(public_id)
     return _delete_page(_delete_form(protocol), protocol)
 
@@ -145,7 +145,7 @@ def ask_delete(public_id: str) -> str:
 @blueprint.post("/<public_id>/delete")
 @requires(Role.member)
 def delete(public_id: str) -> Page:
-    """Take it away; the list offers to put it back."""
+    """Delete it; the list offers to put it back."""
     protocol = the_protocol(public_id)
     form = _delete_form(protocol)
     if not form.validate():
@@ -181,8 +181,8 @@ def the_protocol(public_id: str) -> Protocol:
 
 def _new_form() -> NewForm:
     form = NewForm()
-    known = [(line.protocol.public_id, protocol_name(line.protocol)) for line in protocols.lines()]
-    copies = [(code, _("The steps of “%(name)s”", name=name)) for code, name in known]
+    names = [(line.protocol.public_id, protocol_name(line.protocol)) for line in protocols.lines()]
+    copies = [(code, _("The steps of “%(name)s”", name=name)) for code, name in names]
     form.copy_of.choices = [("", _("No steps yet")), *copies]
     return form
 

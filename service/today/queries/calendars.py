@@ -75,7 +75,7 @@ class Entry:
     kind: EntryKind
     public_id: str
     title: str
-    words: str
+    description: str
     url: str
     start: datetime | date
     changed_at: datetime
@@ -89,10 +89,10 @@ class Entry:
 
 
 def entries(member: TeamMember) -> list[Entry]:
-    """Return what `provider` has in the calendar, in order; words in the language in force."""
-    own = None if member.calendar_is_teams else member.id
-    found = [*_recoveries(own), *_days(own)]
-    found = [*_talks(own), *_with_revisions(found)]
+    """Return the entries of `member`'s calendar, in order, in the language in force."""
+    member_id = None if member.calendar_is_teams else member.id
+    found = [*_recoveries(member_id), *_days(member_id)]
+    found = [*_talks(member_id), *_with_revisions(found)]
     return sorted(found, key=lambda entry: (_day(entry.start), entry.uid))
 
 
@@ -100,7 +100,7 @@ def _day(start: datetime | date) -> date:
     return start.astimezone(company().zone).date() if isinstance(start, datetime) else start
 
 
-def _talks(own: int | None) -> Iterable[Entry]:
+def _talks(member_id: int | None) -> Iterable[Entry]:
     responsible = func.coalesce(Departure.responsible_id, Client.responsible_id)
     query = (
         select(TalkRequest, Client.name, Contact.name, Departure)
@@ -108,7 +108,7 @@ def _talks(own: int | None) -> Iterable[Entry]:
         .join(Client, Client.id == Contact.client_id)
         .outerjoin(Departure, Departure.id == TalkRequest.departure_id)
         .where(TalkRequest.state.in_(SHOWN), TalkRequest.planned_at > now() - BACK)
-        .where(Client.is_sample.is_(False), *_of(own, responsible))
+        .where(Client.is_sample.is_(False), *_of(member_id, responsible))
         .order_by(TalkRequest.planned_at)
         .limit(MOST)
         .options(lazyload("*"))
@@ -127,8 +127,8 @@ def _talks(own: int | None) -> Iterable[Entry]:
         )
 
 
-def _recoveries(own: int | None) -> Iterable[Entry]:
-    query = _departures(own, Recovery.opened_at).join(
+def _recoveries(member_id: int | None) -> Iterable[Entry]:
+    query = _departures(member_id, Recovery.opened_at).join(
         Recovery, Recovery.departure_id == Departure.id
     )
     rows = query.where(Recovery.closed_at.is_(None)).order_by(Recovery.opened_at.desc())
@@ -151,20 +151,20 @@ def _recoveries(own: int | None) -> Iterable[Entry]:
         )
 
 
-def _days(own: int | None) -> Iterable[Entry]:
+def _days(member_id: int | None) -> Iterable[Entry]:
     """Return the days that departures have: one entry each, of those that are under way."""
     since = today(company().time_zone) - BACK
     for kind, column in DAYS.items():
-        query = _departures(own, column).where(
+        query = _departures(member_id, column).where(
             column >= since, Departure.stage.not_in(OVER), Departure.is_history.is_(False)
         )
         for departure, client, contact, day in db.session.execute(query.order_by(column)):
-            title, words = _said(kind, one_line(client), _first(contact))
+            title, description = _texts_of(kind, one_line(client), _first(contact))
             yield Entry(
                 kind,
                 departure.public_id,
                 title,
-                words,
+                description,
                 links.departure(departure),
                 day,
                 departure.recorded_at,
@@ -172,9 +172,9 @@ def _days(own: int | None) -> Iterable[Entry]:
             )
 
 
-def _said(kind: EntryKind, client: str, name: str) -> tuple[str, str]:
-    """Return the title and the words of a departure's day."""
-    said = {
+def _texts_of(kind: EntryKind, client: str, name: str) -> tuple[str, str]:
+    """Return the title and the description of a departure's day."""
+    texts = {
         EntryKind.conversation: (
             _("Conversation: %(client)s", client=client),
             _("Talk with %(name)s about why they leave.", name=name),
@@ -188,28 +188,28 @@ def _said(kind: EntryKind, client: str, name: str) -> tuple[str, str]:
             _("The work for %(name)s ends.", name=name),
         ),
     }
-    title, words = said[kind]
-    return str(title), str(words)
+    title, description = texts[kind]
+    return str(title), str(description)
 
 
-def _departures(own: int | None, at: Any) -> Select[*tuple[Any, ...]]:
+def _departures(member_id: int | None, at: Any) -> Select[*tuple[Any, ...]]:
     return (
         select(Departure, Client.name, Contact.name, at)
         .join(Client, Client.id == Departure.client_id)
         .join(Contact, Contact.id == Departure.contact_id)
-        .where(Client.is_sample.is_(False), *_of(own, Departure.responsible_id))
+        .where(Client.is_sample.is_(False), *_of(member_id, Departure.responsible_id))
         .limit(MOST)
         .options(lazyload("*"))
     )
 
 
-def _of(own: int | None, responsible: Any) -> list[ColumnElement[bool]]:
-    """Match what is that provider's, or nobody's and so everybody's."""
-    return [] if own is None else [or_(responsible == own, responsible.is_(None))]
+def _of(member_id: int | None, responsible: Any) -> list[ColumnElement[bool]]:
+    """Match what the team member is responsible for, or nobody is; None matches everything."""
+    return [] if member_id is None else [or_(responsible == member_id, responsible.is_(None))]
 
 
 def _with_revisions(found: list[Entry]) -> Iterable[Entry]:
-    """Say of each how often its departure changed, and when last: one query for all."""
+    """Add to each how often its departure changed, and when last, in one query."""
     ids = {entry.departure_id for entry in found}
     query = (
         select(Event.departure_id, func.count(), func.max(Event.at))
@@ -263,7 +263,7 @@ def _event(entry: Entry, zone: ZoneInfo) -> icalendar.Event:
     event.add("last-modified", entry.changed_at)
     event.add("sequence", entry.sequence)
     event.add("summary", entry.title)
-    event.add("description", "\n".join(words for words in (entry.words, entry.url) if words))
+    event.add("description", "\n".join(text for text in (entry.description, entry.url) if text))
     event.add("url", entry.url)
     if isinstance(entry.start, datetime):
         event.add("dtstart", entry.start.astimezone(zone))

@@ -36,7 +36,7 @@ from service.workdays import late_at
 
 MOST = 6  # of each kind; the page links to the rest
 NEWS = timedelta(days=7)  # how long an answer is news
-NOON = time(12)  # a day that stands for a moment
+NOON = time(12)  # the moment that a day counts as
 UNDER_WAY = (Stage.notice, Stage.conversation, Stage.handover)
 
 
@@ -82,7 +82,7 @@ class Task:
         return now > (self.late_at or self.at + PATIENCE[self.kind])
 
     def is_of(self, provider_id: int) -> bool:
-        """Whether it is that provider's; what is nobody's is everybody's."""
+        """Whether it is that team member's; without a responsible it is everybody's."""
         return self.responsible_id in (None, provider_id)
 
 
@@ -122,7 +122,7 @@ def tasks(now: datetime) -> list[Task]:
 
 
 def today(now: datetime) -> Today:
-    """Return what the first page tells at `now`."""
+    """Return everything that the first page shows at `now`."""
     return Today(
         tasks(now),
         _count(OutboxMessage.state.in_((MailState.failed, MailState.uncertain))),
@@ -142,7 +142,7 @@ def today(now: datetime) -> Today:
 
 
 def _is_there(query: Select[int]) -> bool:
-    """Say whether there is one of the provider's own: sample data is nobody's."""
+    """Say whether `query` finds a client that is not sample data."""
     return db.session.scalar(query.where(Client.is_sample.is_(False)).limit(1)) is not None
 
 
@@ -221,7 +221,7 @@ def _talks() -> list[Task]:
 
 
 def _calls(now: datetime) -> list[Task]:
-    """Return the talks that are planned for today, and those that nobody said were held."""
+    """Return the talks that are planned for today, and earlier ones not marked as held."""
     zone = company().time_zone
     tomorrow = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
     query = _talk_requests(TalkRequest.planned_at).where(

@@ -1,4 +1,4 @@
-"""The first page: what waits for whoever is logged in, with one action each."""
+"""The first page: what the team member has to do, with one action each."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -82,7 +82,7 @@ def sentence_of(task: Task) -> str:
 
 
 def action_of(task: Task) -> tuple[str, str]:
-    """Return the words on the one button of `task`, and where it leads."""
+    """Return the label of the button of `task`, and where it leads."""
     actions = {
         Kind.call: (_("See what about"), "talk_requests.show"),
         Kind.talk: (_("Answer them"), "talk_requests.show"),
