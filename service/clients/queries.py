@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -14,6 +14,7 @@ from service.extensions import db
 from service.mail.policy import suppressions
 from service.mail.policy.legal_basis import PURPOSES, Permission, midnight, oldest_day, permission
 from service.models import (
+    Basis,
     Client,
     Company,
     Consent,
@@ -144,6 +145,23 @@ class PurposeState:
     permission: Permission
     why_not: SkipReason | None  # by the permission, or by a suppression of the address
     answer: Consent | None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the last answer was a no, and we may not write."""
+        said_no = self.answer is not None and not self.answer.is_granted
+        return said_no and not self.permission.is_given
+
+    @property
+    def since(self) -> date | None:
+        """When the contact said no, or when the basis began."""
+        return self.answer.given_at if self.answer and self.is_refused else self.permission.since
+
+    @property
+    def proof(self) -> Consent | None:
+        """The answer that decides: a no, or the consent; None when it rests on neither."""
+        decides = self.is_refused or self.permission.basis is Basis.consent
+        return self.answer if decides else None
 
 
 def consents_of(contact: Contact) -> Sequence[Consent]:

@@ -1,5 +1,7 @@
 """The page of the mail doctor: its last report, and a button to check again."""
 
+from dataclasses import dataclass
+
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
@@ -8,7 +10,7 @@ from forms.doctor import DoctorForm
 from service.doctor import examinations
 from service.doctor.cases import describe
 from service.doctor.examinations import Report
-from service.doctor.findings import CHECK_LABELS, STATE_TITLES, State
+from service.doctor.findings import CHECK_LABELS, STATE_TITLES, Finding, Phrase, State
 from service.errors import Refused
 from service.extensions import db
 from service.models import Role
@@ -17,6 +19,23 @@ from service.web.access import requires
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 
 Page = str | tuple[str, int] | Response
+TAGS = {
+    State.bad: "tag late",
+    State.warning: "tag wait",
+    State.unknown: "tag",
+    State.good: "tag good",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The findings of one state, as the page shows them."""
+
+    id: str
+    title: Phrase
+    tag: str  # classes of the stylesheet
+    is_folded: bool
+    findings: list[Finding]
 
 
 @blueprint.get("")
@@ -53,12 +72,16 @@ def check() -> Page:
 
 
 def _show(form: DoctorForm, report: Report | None, code: int = 200) -> tuple[str, int]:
+    sections = [
+        Section(state.value, STATE_TITLES[state], TAGS[state], state is State.good, findings)
+        for state in State
+        if report and (findings := report.of(state))
+    ]
     page = render_template(
         "provider/doctor/index.html",
         form=form,
         report=report,
-        states=list(State),
-        titles=STATE_TITLES,
+        sections=sections,
         labels=CHECK_LABELS,
     )
     return page, code

@@ -120,6 +120,9 @@ class ConsentPurpose(StrEnum):
     publish_social = "publish_social"
 
 
+CUSTOM_WORDING = "own"  # as a version: the wording is a text of the team, not one of ours
+
+
 class Consent(Model):
     """One yes or no, as it was given: append-only, with the exact wording that was shown."""
 
@@ -142,3 +145,8 @@ class Consent(Model):
     )  # who of the team wrote it down; None: the contact's own press
 
     member: Mapped[TeamMember | None] = relationship()
+
+    @property
+    def has_custom_wording(self) -> bool:
+        """Whether the team typed the wording, which then has no version."""
+        return self.wording_version == CUSTOM_WORDING

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from forms.clients import ClientForm, ContactForm
@@ -24,19 +25,33 @@ from service.web.zones import time_zones
 blueprint = Blueprint("clients", __name__, url_prefix="/clients")
 
 Page = str | tuple[str, int] | Response
-WORDS = ("name", "group", "service", "notes")
+STATES = {
+    "": _l("All"),
+    "staying": _l("With us"),
+    "leaving": _l("Leaving or gone"),
+    "ending": _l("Ending soon"),
+}
+TEXTS = ("name", "group", "service", "notes")
 FACTS = ("started_on", "monthly_value", "acquisition_cost", "margin")
 
 
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
-    """List clients; what to list stands in the address."""
-    words = request.args
-    q, state = searched(), words.get("state", "")
-    sort = words.get("sort", "name")
-    found = clients.page(q, state, sort, words.get("page", 1, type=int))
-    return render_template("provider/clients/index.html", found=found, q=q, state=state, sort=sort)
+    """List clients, filtered and sorted as the address says."""
+    arguments = request.args
+    q, state = searched(), arguments.get("state", "")
+    sort = arguments.get("sort", "name")
+    return render_template(
+        "provider/clients/index.html",
+        found=clients.page(q, state, sort, arguments.get("page", 1, type=int)),
+        q=q,
+        state=state,
+        states=STATES,
+        is_ending=state == "ending",
+        is_narrowed=bool(q or state),
+        sort=sort,
+    )
 
 
 @blueprint.get("/<public_id>")
@@ -56,7 +71,7 @@ def show(public_id: str) -> str:
 @blueprint.get("/<public_id>/edit")
 @requires(Role.member)
 def edit(public_id: str) -> str:
-    """Ask what to change."""
+    """Show the form to change the client."""
     client = the_client(public_id)
     return _client_page(client, _client_form(client))
 
@@ -64,7 +79,7 @@ def edit(public_id: str) -> str:
 @blueprint.post("/<public_id>/edit")
 @requires(Role.member)
 def change(public_id: str) -> Page:
-    """Change what is known of the client."""
+    """Change the client."""
     client = the_client(public_id)
     form = _client_form(client)
     if not form.validate():
@@ -82,7 +97,7 @@ def change(public_id: str) -> Page:
 @blueprint.get("/<public_id>/contacts/new")
 @requires(Role.member)
 def new_contact(public_id: str) -> str:
-    """Ask for another person at the client."""
+    """Show the form for another contact of the client."""
     client = the_client(public_id)
     return _contact_page(client, _contact_form(None), None)
 
@@ -90,7 +105,7 @@ def new_contact(public_id: str) -> str:
 @blueprint.post("/<public_id>/contacts/new")
 @requires(Role.member)
 def add_contact(public_id: str) -> Page:
-    """Add the person."""
+    """Add the contact."""
     client = the_client(public_id)
     form = _contact_form(None)
     if not form.validate():
@@ -109,7 +124,7 @@ def add_contact(public_id: str) -> Page:
 @blueprint.get("/contacts/<public_id>")
 @requires(Role.member)
 def edit_contact(public_id: str) -> str:
-    """Ask what to change of a person."""
+    """Show the form to change a contact."""
     contact = the_contact(public_id)
     return _contact_page(contact.client, _contact_form(contact), contact)
 
@@ -117,7 +132,7 @@ def edit_contact(public_id: str) -> str:
 @blueprint.post("/contacts/<public_id>")
 @requires(Role.member)
 def change_contact(public_id: str) -> Page:
-    """Change the person's name, address, language …"""
+    """Change the contact."""
     contact = the_contact(public_id)
     form = _contact_form(contact)
     if not form.validate():
@@ -148,7 +163,7 @@ def _saved(client: Client) -> Response:
 
 
 def _client_form(client: Client) -> ClientForm:
-    data: dict[str, Any] = {name: getattr(client, name) for name in (*WORDS, *FACTS)}
+    data: dict[str, Any] = {name: getattr(client, name) for name in (*TEXTS, *FACTS)}
     form = ClientForm(data={**data, "responsible": str(client.responsible_id or "")})
     form.responsible.choices = people_choices(
         db.session.get(TeamMember, client.responsible_id or 0)
@@ -157,9 +172,9 @@ def _client_form(client: Client) -> ClientForm:
 
 
 def _client_values(form: ClientForm) -> dict[str, Any]:
-    words = {name: form[name].data or "" for name in WORDS}
+    texts = {name: form[name].data or "" for name in TEXTS}
     responsible = int(form.responsible.data) if form.responsible.data else None
-    return {**words, **{name: form[name].data for name in FACTS}, "responsible_id": responsible}
+    return {**texts, **{name: form[name].data for name in FACTS}, "responsible_id": responsible}
 
 
 def _client_page(client: Client, form: ClientForm) -> str:
@@ -185,9 +200,9 @@ def _contact_form(contact: Contact | None) -> ContactForm:
 
 
 def _contact_values(form: ContactForm) -> dict[str, Any]:
-    words = {name: form[name].data or "" for name in ("name", "email", "language", "phone")}
+    texts = {name: form[name].data or "" for name in ("name", "email", "language", "phone")}
     more = {"time_zone": form.time_zone.data or None, "keep_in_touch": form.keep_in_touch.data}
-    return {**words, **more, "birthday": form.day_key}
+    return {**texts, **more, "birthday": form.day_key}
 
 
 def _contact_page(client: Client, form: ContactForm, contact: Contact | None) -> str:

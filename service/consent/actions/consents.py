@@ -18,9 +18,9 @@ from service.models import (
     SuppressionScope,
     TeamMember,
 )
+from service.models.clients import CUSTOM_WORDING
 
 WORDING_VERSION = "2026-11"  # of all wordings together; raised when one of them changes
-OWN_WORDING = "own"  # the provider's own words, copied from where the consent was given
 OWN_NO = (SuppressionReason.unsubscribed, SuppressionReason.complaint)
 # What a yes to the survey's "write to me now and then, from a person" is a yes to: no newsletter.
 IN_TOUCH = (ConsentPurpose.greetings, ConsentPurpose.check_ins)
@@ -99,7 +99,7 @@ def record(contact: Contact, said: Elsewhere, *, by: TeamMember) -> None:
             purpose=said.purpose,
             is_granted=said.is_granted,
             wording=said.wording,
-            wording_version=OWN_WORDING,
+            wording_version=CUSTOM_WORDING,
             language=contact.language,
             channel=said.channel,
             given_at=said.given_at,

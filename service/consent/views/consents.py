@@ -21,8 +21,8 @@ from service.labels import (
     source_of_suppression,
     why_not,
 )
-from service.mail.policy.legal_basis import PURPOSES, last_day
-from service.models import ConsentPurpose, Contact, Role, SuppressionScope
+from service.mail.policy.legal_basis import PURPOSES, Permission, last_day
+from service.models import Basis, ConsentPurpose, Contact, Role, SuppressionScope
 from service.web.access import current_member, requires
 from service.web.theme import current_company
 
@@ -33,26 +33,49 @@ Page = str | tuple[str, int] | Response
 
 @blueprint.app_context_processor
 def name_bases() -> dict[str, object]:
-    """Give templates the names of bases, and why a mail may not go."""
-    return {"basis_label": basis_label, "why_not": why_not}
+    """Give templates the names of bases and purposes, and why a mail may not go."""
+    return {
+        "basis_label": basis_label,
+        "basis_sentence": basis_sentence,
+        "purpose_label": purpose_label,
+        "why_not": why_not,
+    }
+
+
+def basis_sentence(permission: Permission) -> str:
+    """Return why we may write or not; with an `until`, the day is to follow the sentence."""
+    if permission.why_not:
+        return str(why_not(permission.why_not))
+    if permission.basis is Basis.consent:
+        return str(_("They said yes to it, until they say no."))
+    if permission.basis is Basis.contract:
+        return str(_("They are a client."))
+    return str(_("As a former client, until they say no, or until:"))
+
+
+def purpose_label(purpose: ConsentPurpose) -> str:
+    """Return what a purpose is called."""
+    if purpose is ConsentPurpose.keep_in_touch:
+        return str(_("Keep in touch"))
+    return str(scope_of_suppression(SuppressionScope(purpose)))
 
 
 @blueprint.get("/<public_id>/consents")
 @requires(Role.viewer)
 def show(public_id: str) -> str:
-    """Show on which basis the contact is written to, and every yes and no."""
+    """Show the legal basis of each purpose, and every yes and no of the contact."""
     return _page(the_contact(public_id), _form())
 
 
 @blueprint.post("/<public_id>/consents")
 @requires(Role.member)
 def record(public_id: str) -> Page:
-    """Keep a yes or a no that was given elsewhere."""
+    """Record a yes or a no that was given elsewhere."""
     contact, form = the_contact(public_id), _form()
     if not form.validate():
         return _page(contact, form), 422
     try:
-        actions.record(contact, _said(form), by=current_member())
+        actions.record(contact, _answer_in(form), by=current_member())
     except Refused as refusal:
         db.session.rollback()
         form.said.errors = [str(refusal)]
@@ -71,8 +94,8 @@ def _form() -> ConsentForm:
     return form
 
 
-def _said(form: ConsentForm) -> Elsewhere:
-    """Return what the form says; a day of today's is now, any other its noon."""
+def _answer_in(form: ConsentForm) -> Elsewhere:
+    """Return the answer in the form, given now if its day is today, or else at noon of it."""
     zone = current_company().time_zone
     day = form.given_on.data or today(zone)
     return Elsewhere(
@@ -91,7 +114,7 @@ def _page(contact: Contact, form: ConsentForm) -> str:
         "provider/consent/consents/show.html",
         contact=contact,
         form=form,
-        lines=clients.purposes_of(contact, consents, company, moment),
+        purposes=clients.purposes_of(contact, consents, company, moment),
         consents=consents,
         last_day=last_day(contact, company),
         today=today(company.time_zone),

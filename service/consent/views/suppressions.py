@@ -1,5 +1,6 @@
-"""Who gets no mail: the list, one address with its log; add by hand, lift with a reason, undo."""
+"""Suppressions: the list, one address with its log; add by hand, lift with a reason, undo."""
 
+from dataclasses import dataclass
 from tempfile import TemporaryFile
 
 from flask import (
@@ -13,7 +14,9 @@ from flask import (
     session,
     url_for,
 )
+from flask_babel import LazyString
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from forms.suppressions import AddForm, LiftForm
@@ -40,6 +43,42 @@ Page = str | tuple[str, int] | Response
 LIFTED = "lifted"  # in the session: the last suppression lifted, so that it can be put back
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to consider before a suppression is lifted."""
+
+    text: LazyString
+    is_warning: bool = True
+
+
+_MAILS_CAME_BACK = Advice(
+    _l(
+        "Mails to this address came back. Every further one that does makes mailbox providers "
+        "trust yours less. Lift it only if you know that the address works again."
+    )
+)
+ADVICE = {
+    SuppressionReason.hard_bounce: _MAILS_CAME_BACK,
+    SuppressionReason.soft_bounces: _MAILS_CAME_BACK,
+    SuppressionReason.complaint: Advice(
+        _l(
+            "This person marked a mail of yours as spam. A second time can get all of your mails "
+            "blocked. Lift it only if they asked you to."
+        )
+    ),
+    SuppressionReason.unsubscribed: Advice(
+        _l(
+            "This is what the person wanted. Lift it only if they asked you to; they can also do "
+            "it themselves, with the link in any mail."
+        ),
+        is_warning=False,
+    ),
+    SuppressionReason.imported: Advice(
+        _l("Lift it only if you know that the person wants to hear from you."), is_warning=False
+    ),
+}
+
+
 @blueprint.app_context_processor
 def name_suppressions() -> dict[str, object]:
     """Give templates the names of reasons, scopes and sources."""
@@ -53,7 +92,7 @@ def name_suppressions() -> dict[str, object]:
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
-    """List them; what to list stands in the address."""
+    """List suppressions, filtered and sorted as the address says."""
     query = _query()
     found = suppressions.page(query, request.args.get("page", 1, type=int))
     is_gone = not found.lines and not query.reason and not query.scope
@@ -66,6 +105,9 @@ def index() -> str:
         reasons=list(SuppressionReason),
         scopes=list(SuppressionScope),
         lifted=kept if is_just_lifted else None,
+        is_count_cut=found.count >= suppressions.COUNTED,
+        can_export=bool(found.lines) or query.is_narrowed,
+        is_sorted=bool(request.args.get("sort")),
         log=suppressions.log_of_address(query.q) if is_gone else [],
     )
 
@@ -73,7 +115,7 @@ def index() -> str:
 @blueprint.get("/export.csv")
 @requires(Role.viewer)
 def export() -> Response:
-    """Send the whole list as a file; it is whole before its first byte leaves."""
+    """Send the whole list as a file, which is complete before its first byte is sent."""
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
     company = current_company()
     FORMATS["csv"].write(suppressions.table(company.zone), file)
@@ -116,14 +158,14 @@ def add() -> Page:
 @blueprint.get("/<public_id>")
 @requires(Role.viewer)
 def show(public_id: str) -> str:
-    """Show one with everything that happened to its address, and what lifting it would mean."""
+    """Show one suppression, the log of its address, and advice on lifting it."""
     return _page(_the_suppression(public_id), LiftForm())
 
 
 @blueprint.post("/<public_id>/lift")
 @requires(Role.member)
 def lift(public_id: str) -> Page:
-    """Take it off the list; the reason stays in the log."""
+    """Lift the suppression; the reason stays in the log."""
     row = _the_suppression(public_id)
     form = LiftForm()
     if not form.validate():
@@ -159,13 +201,13 @@ def _the_suppression(public_id: str) -> Suppression:
 
 
 def _query() -> suppressions.Query:
-    """Read the address; what cannot be read is as if it were not there."""
-    words = request.args
+    """Return the query in the address; values that cannot be read are ignored."""
+    arguments = request.args
     return suppressions.Query(
         q=searched(),
-        reason=words.get("reason", type=SuppressionReason),
-        scope=words.get("scope", type=SuppressionScope),
-        sort=words.get("sort", suppressions.NEWEST),
+        reason=arguments.get("reason", type=SuppressionReason),
+        scope=arguments.get("scope", type=SuppressionScope),
+        sort=arguments.get("sort", suppressions.NEWEST),
     )
 
 
@@ -185,6 +227,7 @@ def _page(row: Suppression, form: LiftForm) -> str:
         row=row,
         form=form,
         why=why_suppressed(row.reason),
+        advice=ADVICE.get(row.reason),
         log=suppressions.log_of(row),
         others=suppressions.others_of(row),
     )

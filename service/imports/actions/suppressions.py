@@ -54,6 +54,11 @@ class Plan:
         return dict(Counter(row["reason"] for row in self.rows).most_common())
 
     @property
+    def has_one_reason(self) -> bool:
+        """Whether all new ones have the same reason."""
+        return len(self.by_reason) == 1
+
+    @property
     def summary(self) -> str:
         """The figures in short, to check that they are still those that were shown."""
         return f"{len(self.rows)}-{self.unchanged}-{self.contacts}"

@@ -64,10 +64,9 @@ def upload() -> Page:
 @requires(Role.viewer)
 def example() -> Response:
     """Send an empty list with the columns in the reader's language."""
-    spanish = select_language() == "es"
     made = io.StringIO()
-    writer = csv.writer(made, delimiter=";" if spanish else ",", lineterminator="\r\n")
-    writer.writerow([SPANISH[column] if spanish else column.value for column in Column])
+    delimiter = ";" if select_language() == "es" else ","
+    csv.writer(made, delimiter=delimiter, lineterminator="\r\n").writerow(_column_names().values())
     name = _("client-list.csv")
     return Response(
         b"\xef\xbb\xbf" + made.getvalue().encode(),
@@ -117,13 +116,17 @@ def _read(kept: Upload) -> Reading:
     return read_file(kept.path, references)
 
 
+def _column_names() -> dict[Column, str]:
+    """Return the columns with their names in the reader's language."""
+    spanish = select_language() == "es"
+    return {column: SPANISH[column] if spanish else column.value for column in Column}
+
+
 def _ask(form: UploadForm) -> str:
     return render_template(
         "provider/imports/index.html",
         form=form,
-        columns=list(Column),
-        spanish=SPANISH,
-        meanings=MEANINGS,
+        columns=[(name, MEANINGS.get(column)) for column, name in _column_names().items()],
     )
 
 
@@ -134,6 +137,7 @@ def _preview(kept: Upload, found: Plan, form: SinceForm, since: date | None) -> 
         found=found,
         reading=found.reading,
         starts=found.starts[:LISTED],
+        history=_history(found),
         more_starts=max(0, len(found.starts) - LISTED),
         form=form,
         since=since,
@@ -145,6 +149,19 @@ def _preview(kept: Upload, found: Plan, form: SinceForm, since: date | None) -> 
         ),
     )
     return (page, 422) if found.is_refused else page
+
+
+def _history(found: Plan) -> str:
+    """Return how many of the new departures get no mail, or ""."""
+    if not found.history:
+        return ""
+    return str(
+        ngettext(
+            "%(num)d departure is history and gets none",
+            "%(num)d departures are history and get none",
+            found.history,
+        )
+    )
 
 
 def _gone() -> tuple[str, int]:
