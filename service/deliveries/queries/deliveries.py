@@ -39,12 +39,12 @@ from service.models import (
 )
 from service.paging import Page, cut, page_within
 
-COUNTED = 5000  # nobody turns more pages
-LOOKED_THROUGH = 20_000  # of each stretch, when a filter asks for what its index does not know
+COUNTED = 5000  # mails of a list; nobody turns that many pages
+LOOKED_THROUGH = 20_000  # mails of each stretch, for a filter that its index does not have
 SEARCHED = ("id", "kind", "state", "priority", "outcome", "due_at", "ended_at", "outcome_at")
 PER_PAGE = 50
 PEOPLE = 50  # whose mails a search reads
-FOR_GOOD = (Outcome.hard_bounced, Outcome.complained)  # another try would only do harm
+FOR_GOOD = (Outcome.hard_bounced, Outcome.complained)  # sending again would only do harm
 
 MAILS: FromClause = inspect(OutboxMessage).local_table
 Values = dict[str, Any]
@@ -53,13 +53,13 @@ Rows = Select[*tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a list holds. Each of `parts` is the beginning of an index whose next column is `at`."""
+    """The mails of a list. Each of `parts` is a prefix of an index whose next column is `at`."""
 
     tab: str
     at: str
     parts: tuple[Values, ...]
     is_due: bool = False
-    is_upwards: bool = False  # what comes first is read first
+    is_upwards: bool = False  # the oldest first
 
 
 def _of_states(tab: str, *states: MailState) -> Kept:
@@ -87,7 +87,7 @@ TABS = tuple(name for name, kept in LISTS.items() if kept.tab == name)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the address of the page asks for. Unknown words are ignored, never an error."""
+    """The parameters in the address of the page; unknown values are ignored."""
 
     moment: datetime  # now
     zone: str  # whose days `since` and `until` are, both included
@@ -102,7 +102,7 @@ class Query:
 
     @property
     def kept(self) -> Kept:
-        """What the list holds; an unknown one is the one that needs a person."""
+        """The list asked for; an unknown one is the list of what needs a person."""
         return LISTS.get(self.state, LISTS["troubled"])
 
     @property
@@ -112,7 +112,7 @@ class Query:
 
     @property
     def is_upwards(self) -> bool:
-        """Whether the oldest stands first."""
+        """Whether the oldest comes first."""
         return {"when": True, "-when": False}.get(self.sort, self.kept.is_upwards)
 
     @property
@@ -129,7 +129,7 @@ class Found:
 
     mails: Page[OutboxMessage]
     again: int  # of the whole list: those that failed and may yet arrive
-    is_cut: bool  # more people or mails would have to be looked through
+    is_cut: bool  # there are more people or mails than were looked through
 
     @property
     def is_more(self) -> bool:
@@ -167,7 +167,7 @@ def find(public_id: str) -> OutboxMessage | None:
 
 
 def counts(query: Query) -> dict[str, int]:
-    """Count what stands in each tab, and stop counting at COUNTED."""
+    """Count the mails of each tab, at most COUNTED."""
     state, outcome = OutboxMessage.state, OutboxMessage.outcome
     named: dict[str, health.Conditions] = {
         "troubled": [state.in_((MailState.failed, MailState.uncertain))],
@@ -190,7 +190,7 @@ def _failed(query: Query, people: FromClause | None) -> Select[int]:
 
 
 def _people(query: Query) -> tuple[FromClause | None, bool]:
-    """Return the mails to those whom the search finds, and whether there are more of them."""
+    """Return the mails to the people whom the search finds, and whether it finds more people."""
     if not query.q:
         return None, False
     found = [
@@ -204,7 +204,7 @@ def _people(query: Query) -> tuple[FromClause | None, bool]:
 
 
 def _is_cut(query: Query) -> bool:
-    """Say whether a kind was looked for in the latest mails only."""
+    """Return whether a kind was looked for in the latest mails only."""
     if query.kind is None or query.q:
         return False
     legs = stretches(query)
@@ -232,7 +232,7 @@ def _count(rows: Select[*tuple[Any, ...]]) -> int:
 
 
 def narrowed(query: Query, people: FromClause | None) -> Rows:
-    """Select the id and the moment of each mail asked for; of `people` alone when given."""
+    """Select the id and the moment of each mail asked for, among those in `people` if given."""
     if people is not None:
         parts = or_(*(and_(*_part(people, query, part)) for part in query.kept.parts))
         found: FromClause = _columns(people, query).where(parts).subquery()
@@ -245,7 +245,7 @@ def narrowed(query: Query, people: FromClause | None) -> Rows:
 
 
 def stretches(query: Query) -> list[Rows]:
-    """Select the stretches of an index that hold the list, whatever the kind."""
+    """Select the stretches of an index that hold the list, not filtered by kind."""
     columns = _columns(MAILS, query)
     return [columns.where(*_part(MAILS, query, part)) for part in query.kept.parts]
 
@@ -286,7 +286,7 @@ def members_called(q: str) -> Select[int]:
 
 
 def to_people(contact_ids: list[int], provider_ids: list[int]) -> FromClause:
-    """Return the mails to these people, the latest of them; a LIMIT keeps planners to this way."""
+    """Return the latest mails to these people; the LIMIT keeps planners from another plan."""
     legs = [
         select(*(MAILS.c[name] for name in SEARCHED))
         .where(MAILS.c[name].in_(ids))
@@ -303,7 +303,7 @@ def _plain(q: str) -> str:
 
 
 def _columns(rows: FromClause, query: Query) -> Rows:
-    """Select no more than is asked about, so that an index alone can answer."""
+    """Select only the columns that are needed, so that an index alone can answer."""
     at = rows.c[query.kept.at].label("at")
     return select(rows.c.id, at, *([] if query.kind is None else [rows.c.kind]))
 

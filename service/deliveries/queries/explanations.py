@@ -97,11 +97,11 @@ def _anchored(step: Step, situation: Situation, day: date | None, item: Forecast
 
 
 def _delayed(step: Step, anchor: date, situation: Situation, item: Forecast) -> list[str]:
-    said = [later(step, situation.zone), *moved_on(step, anchor)]
+    sentences = [later(step, situation.zone), *moved_on(step, anchor)]
     plain = step.day_after(anchor)
     if situation.day_of(item.due_at) > plain or _was_late(item, plain, situation):
-        said.append(_("That had passed when the departure was recorded, so it goes at once."))
-    return said
+        sentences.append(_("That had passed when the departure was recorded, so it goes at once."))
+    return sentences
 
 
 def _was_late(item: Forecast, plain: date, situation: Situation) -> bool:
@@ -118,8 +118,8 @@ def _quiet(due_at: datetime, goes_at: datetime) -> list[str]:
 
 def _condition(condition: Condition, situation: Situation, item: Forecast) -> str:
     holds = unmet(condition, situation, item.due_at) is None
-    said = condition_in_words(condition)
-    return f"✓ {said}" if holds else said
+    sentence = condition_in_words(condition)
+    return f"✓ {sentence}" if holds else sentence
 
 
 def _gate(step: Step, departure: Departure) -> str:
@@ -163,11 +163,11 @@ def _ended(mail: OutboxMessage, at: datetime) -> Item:
     if mail.state is MailState.skipped:
         why = why_not(mail.skip_reason) if mail.skip_reason else ""
         return Item(at, "mail", _("Not sent"), why)
-    told = {
+    endings = {
         MailState.sent: (_("The mail server took it"), "good"),
         MailState.failed: (_("It could not be sent"), "late"),
     }
-    what, tone = told.get(mail.state, (_("Stopped by hand"), ""))
+    what, tone = endings.get(mail.state, (_("Stopped by hand"), ""))
     return Item(at, "mail", what, said(mail), tone)
 
 

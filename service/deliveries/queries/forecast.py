@@ -211,7 +211,7 @@ def of_greetings(at: datetime, until: datetime, query: Query) -> Iterator[Coming
 
 
 def of_newsletters(at: datetime, until: datetime, query: Query) -> Iterator[ComingMail]:
-    """Yield each issue that has its day, with how many would get it as things stand."""
+    """Yield each issue that has its day, with how many would get it now."""
     if query.kind not in (None, MailKind.newsletter) or query.is_about_some:
         return
     company = current.company()

@@ -49,7 +49,7 @@ class Shown:
     is_open: bool
     tries: int  # shown unless 0
     note: str  # why it did not go
-    quoted: str  # what the other side said, when there is no note
+    quoted: str  # the server's answer, when there is no note
     question: str
     because: list[str]
 
