@@ -192,7 +192,7 @@ def _limits() -> list[tuple[str, str]]:
     if (rate := settings().mail_rate) is not None:
         limits.append(("MAIL_RATE", _in_words(rate)))
     if (rate := settings().mail_domain_rate) is not None:
-        limits.append(("MAIL_DOMAIN_RATE", f"{_in_words(rate)} {_('to each domain')}"))
+        limits.append(("MAIL_DOMAIN_RATE", " ".join([_in_words(rate), _("to each domain")])))
     return limits
 
 
