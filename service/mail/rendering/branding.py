@@ -18,7 +18,7 @@ PRODUCT = "Hasta Luego"
 
 @dataclass(frozen=True, slots=True)
 class Branding:
-    """What the templates need of the company. Equal brandings share their compiled templates."""
+    """What the templates show of the company; equal brandings share their compiled templates."""
 
     name: str
     is_named: bool  # or else `name` is the product's
@@ -61,8 +61,6 @@ def branding_of(company: Company, logo: Picture | None = None) -> Branding:
 
 def logo_of(company: Company) -> Picture | None:
     """Return the logo, when there is one that every mail program can draw and that is small."""
-    if company.logo_type not in LOGO_TYPES or not company.logo:
-        return None
-    if len(company.logo) > LOGO_LIMIT:
+    if company.logo_type not in LOGO_TYPES or not company.logo or len(company.logo) > LOGO_LIMIT:
         return None
     return Picture(LOGO_ID, company.logo_type, company.logo)

@@ -1,11 +1,11 @@
-"""Compile the templates of a kind once, with slots in place of the words, then only fill them.
+"""Compile the templates of a kind once, with slots in place of the values, then only fill them.
 
 Rendering and inlining cost milliseconds, filling a few microseconds: a mailing compiles a template
-once per kind, language, branding and set of words, and fills it for each reader.
+once per kind, language, branding and set of slots, and fills it for each reader.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -38,35 +38,43 @@ class CompiledTemplate:
     text: Pieces
     html: Pieces
 
-    def filled_subject(self, words: Mapping[str, str]) -> str:
+    def filled_subject(self, values: Mapping[str, str]) -> str:
         """Return the subject; names in it are shortened so that it stays under 50 characters."""
         room = SUBJECT_LENGTH - sum(map(len, self.subject[::2]))
         slots = len(self.subject) // 2
         return "".join(
-            shortened(words[piece], max(8, room // slots)) if place % 2 else piece
+            shortened(values[piece], max(8, room // slots)) if place % 2 else piece
             for place, piece in enumerate(self.subject)
         )
 
-    def filled_text(self, words: Mapping[str, str]) -> Encoded:
-        """Return the text part; quotations stand behind a bar, as in letters by mail."""
-        return _filled(self.text, {name: _as_text(words[name]) for name in {*self.text[1::2]}})
+    def filled_text(self, values: Mapping[str, str]) -> Encoded:
+        """Return the text part; each line of a quotation begins with ">"."""
+        return _filled(self.text, {name: _as_text(values[name]) for name in {*self.text[1::2]}})
 
-    def filled_html(self, words: Mapping[str, str]) -> Encoded:
-        """Return the HTML part, with every word escaped."""
-        return _filled(self.html, {name: _as_html(words[name]) for name in {*self.html[1::2]}})
+    def filled_html(self, values: Mapping[str, str]) -> Encoded:
+        """Return the HTML part, with every value escaped."""
+        return _filled(self.html, {name: _as_html(values[name]) for name in {*self.html[1::2]}})
 
 
-def _filled(pieces: Pieces, words: Mapping[str, str]) -> Encoded:
-    ready = {name: _encoded(said) for name, said in words.items()}
+_encoded_value = lru_cache(maxsize=4096)(encoded)  # names and dates recur in a mailing
+
+
+def _filled(pieces: Pieces, values: Mapping[str, str]) -> Encoded:
+    ready = {name: _encoded_value(value) for name, value in values.items()}
     return joined(
         ready[piece] if place % 2 else piece for place, piece in enumerate(pieces) if piece
     )
 
 
-@lru_cache(maxsize=4096)
-def _encoded(said: str) -> Encoded:
-    """Names and dates come again and again in a mailing."""
-    return encoded(said)
+def _as_text(value: str) -> str:
+    if isinstance(value, Quote):
+        return "\n".join(f"> {line}".rstrip() for line in value.split("\n"))
+    return value
+
+
+def _as_html(value: str) -> str:
+    escaped = str(escape(str(value)))
+    return escaped.replace("\n", "<br>\n") if isinstance(value, Quote) else escaped
 
 
 @lru_cache(maxsize=512)
@@ -78,10 +86,10 @@ def compile_template(
     choices: tuple[tuple[str, str], ...],
     custom_text: Text | None = None,
 ) -> CompiledTemplate:
-    """Compile the templates of `kind` for mails that have words for `slots`.
+    """Compile the templates of `kind` for mails that have values for `slots`.
 
-    `choices` are the few values that sentences depend on, so each combination is compiled on its
-    own; `custom_text` replaces the templates. Raises lint.Unfit.
+    `choices` decide between sentences, so each combination of them is compiled by itself.
+    `custom_text` replaces the templates. Raises lint.Unfit.
     """
     context: dict[str, Any] = {name: Markup(f"\ue000{name}\ue001") for name in slots}  # noqa: S704
     context |= dict(choices)
@@ -98,9 +106,14 @@ def compile_template(
             subject = placeholders.with_slots(one_line(custom_text.subject), kind, in_subject=True)
             text = _render("custom_text.txt", context)
             html = _render("custom_text.html", context | {"subject": subject})
-    text, html = _tidy(text), _INLINER.inline(_compact(html))
-    hosted = [address for _typed, address in custom_text.pictures] if custom_text else []
-    lint.check_bodies(_SLOT.sub("", text), _without(hosted, _SLOT.sub("", html)))
+    text = _tidy(text)
+    html = _INLINER.inline("\n".join(line for line in html.splitlines() if line.strip()))
+    checked_html = _SLOT.sub("", html)
+    for _typed, address in custom_text.pictures if custom_text else ():
+        checked_html = checked_html.replace(
+            f'src="{address}"', ""
+        )  # kept by us, so of no other host
+    lint.check_bodies(_SLOT.sub("", text), checked_html)
     return CompiledTemplate(
         tuple(_SLOT.split(subject)), _encoded_pieces(text), _encoded_pieces(html)
     )
@@ -109,13 +122,6 @@ def compile_template(
 def _render(file: str, context: dict[str, Any]) -> str:
     # Not flask.render_template: a mail knows no request, session or other context of a page.
     return current_app.jinja_env.get_template(f"email/{file}").render(context)
-
-
-def _without(hosted: Sequence[str], html: str) -> str:
-    """Return `html` without the pictures that we keep ourselves: nothing of another host."""
-    for address in hosted:
-        html = html.replace(f'src="{address}"', "")
-    return html
 
 
 def _encoded_pieces(template: str) -> Pieces:
@@ -127,19 +133,3 @@ def _tidy(text: str) -> str:
     """Leave one empty line between paragraphs and none at the ends."""
     lines = (line if line == "-- " else line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
-
-
-def _compact(html: str) -> str:
-    """Drop the lines that only the templates' logic left empty."""
-    return "\n".join(line for line in html.splitlines() if line.strip())
-
-
-def _as_text(words: str) -> str:
-    if isinstance(words, Quote):
-        return "\n".join(f"> {line}".rstrip() for line in words.split("\n"))
-    return words
-
-
-def _as_html(words: str) -> str:
-    escaped = str(escape(str(words)))
-    return escaped.replace("\n", "<br>\n") if isinstance(words, Quote) else escaped

@@ -1,4 +1,4 @@
-"""The last check of a mail: the compiled bodies, then the bytes. Refuses, never repairs."""
+"""The last check of a mail: first the compiled bodies, then the bytes. Refuses, never repairs."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from service.models import MailKind
 
 MAX_OCTETS = 60 * 1024  # Gmail clips at 102 KB
 ONCE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Auto-Submitted")
-# People's words are escaped, so that only our own markup can match these.
+# What people typed is escaped, so only the markup of our templates can match these.
 _REMOTE = re.compile(
     r"""<script\b
       |<(?:img|link|iframe|object|embed|video|audio|source)\b[^>]*?
@@ -34,9 +34,9 @@ class Unfit(Exception):
 
 
 def check(octets: bytes, kind: MailKind) -> None:
-    """Raise Unfit when `octets`, as they would go out, are no good mail of this kind.
+    """Raise Unfit when `octets` cannot go out as a mail of this kind.
 
-    What the bodies say is checked once per compiled template (check_bodies), not in each mail.
+    The content of the bodies is checked once per compiled template (check_bodies), not per mail.
     """
     head, _, body = octets.partition(b"\r\n\r\n")
     fields, strays = _fields(head)
@@ -69,7 +69,7 @@ def check_bodies(text: str, html: str) -> None:
 
 
 def _fields(head: bytes) -> tuple[dict[str, list[str]], list[str]]:
-    """Return the header's fields, unfolded, and what is none."""
+    """Return the fields of the header, unfolded, and the faults of lines that are no field."""
     fields: dict[str, list[str]] = {}
     strays = []
     for line in head.decode("utf-8", "replace").replace("\r\n ", " ").split("\r\n"):

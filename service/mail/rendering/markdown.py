@@ -1,7 +1,7 @@
 """A body in Markdown as the parts of a mail: clean HTML and text, both with slots to be filled.
 
-Raw HTML is text here, links lead to http, https or mailto, pictures are those that the text brings
-along. nh3 looks at the HTML once more, though nothing should be left for it to do.
+Raw HTML is text here, links lead to http, https or mailto, and the only pictures are those that
+the text names. nh3 cleans the HTML once more, though nothing should be left for it to do.
 """
 
 import re
@@ -37,9 +37,9 @@ _ATTRIBUTES = {"*": {"class"}, "a": {"href"}, "ol": {"start"}, "img": {"src", "a
 class Part:
     """One piece of a body, in the order of the text.
 
-    `what` is "prose", "button", "score_scale", "short_version" or "signature"; the last three are
-    drawn by the templates. A signature has the closing words above it ("Thank you,") in `html`
-    and `text`; a button has the words on it in `text` and the slot of its address in `url`.
+    `what` is "prose", "button", "score_scale", "short_version" or "signature"; the templates draw
+    the last three. `html` and `text` of a signature are the closing words above it ("Thank you,").
+    A button has its label in `text` and the slot of its address in `url`.
     """
 
     what: str
@@ -51,14 +51,15 @@ class Part:
 def parts(text: Text, kind: MailKind) -> list[Part]:
     """Return the parts of the body of `text`, in the language that is set. Never raises.
 
-    What is not allowed is shown as it was typed; saving refuses it (see text_drafts.py).
+    What is not allowed stays as it was typed; saving refuses it (see text_drafts.py).
     """
     reader = Reader(kind, text)
     made: list[Part] = []
     prose: list[Token] = []
     for block in _blocks(reader.parse(_prepared(text.clean_body, kind))):
         special = _special(block, reader)
-        if special is None or (special.what == "button" and _has_button(made)):
+        has_button = any(part.what == "button" for part in made)
+        if special is None or (special.what == "button" and has_button):
             prose += block
             continue
         made += [*_prose(prose, reader), special]
@@ -67,16 +68,16 @@ def parts(text: Text, kind: MailKind) -> list[Part]:
 
 
 def addresses(text: Text, kind: MailKind) -> list[str]:
-    """Return where links of the body lead whose openings can be counted, each once."""
+    """Return the addresses of the body's links whose openings can be counted, each once."""
     reader = Reader(kind, text)
     return countable(reader.parse(_prepared(text.clean_body, kind)))
 
 
 def beginning(made: Sequence[Part]) -> str:
-    """Return the first words that say something, for the line that mailboxes show; with slots."""
-    lines = [line for part in made if part.what == "prose" for line in part.text.split("\n")]
-    said = [line for raw in lines if (line := _ADDRESS.sub("", raw).strip())]
-    first = next((line for line in said if len(line) > PREHEADER // 2), "".join(said[:1]))
+    """Return the first line of substance, with slots, for the line that mailboxes show."""
+    typed = [line for part in made if part.what == "prose" for line in part.text.split("\n")]
+    lines = [line for raw in typed if (line := _ADDRESS.sub("", raw).strip())]
+    first = next((line for line in lines if len(line) > PREHEADER // 2), "".join(lines[:1]))
     if len(first) <= PREHEADER:
         return first
     return re.sub(r"\s+\S*$", "", re.sub("\ue000[a-z_]*$", "", first[: PREHEADER - 1])) + "…"
@@ -104,42 +105,35 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[list[Token]]:
             block = []
 
 
-def _has_button(made: Sequence[Part]) -> bool:
-    return any(part.what == "button" for part in made)
-
-
 def _special(block: Sequence[Token], reader: Reader) -> Part | None:
-    """Return what a paragraph is when it is no prose."""
+    """Return a paragraph as a part when it is more than prose."""
     if len(block) != 3 or block[0].type != "paragraph_open":
         return None
-    said = list(block[1].children or ())
-    if said and said[-1].content == "\ue000signature\ue001":
-        closing = said[:-2] if len(said) > 1 and said[-2].type.endswith("break") else said[:-1]
-        return _signature(closing, reader)
-    if len(said) == 1 and (slot := SLOT.fullmatch(said[0].content)):
+    tokens = list(block[1].children or ())
+    if tokens and tokens[-1].content == "\ue000signature\ue001":
+        has_break = len(tokens) > 1 and tokens[-2].type.endswith("break")
+        closing = linked(tokens[:-2] if has_break else tokens[:-1], reader)
+        html, text = _written([Token("inline", "", 0, children=closing)], reader)
+        return Part("signature", html=html, text=text)
+    if len(tokens) == 1 and (slot := SLOT.fullmatch(tokens[0].content)):
         if slot[1] in reader.links:
             link = reader.links[slot[1]]
             return Part("button", text=str(link.button), url=Markup(link.slot))  # noqa: S704
         named = placeholders.BY_NAME.get(slot[1])
         return Part(named.name) if named and named.is_block else None
-    if len(said) > 2 and said[0].type == "link_open" and said[-1].type == "link_close":
-        return _button(said, reader)
+    if len(tokens) > 2 and tokens[0].type == "link_open" and tokens[-1].type == "link_close":
+        return _button(tokens, reader)
     return None
 
 
-def _signature(closing: list[Token], reader: Reader) -> Part:
-    token = Token("inline", "", 0, children=linked(closing, reader))
-    html, said = _written([token], reader)
-    return Part("signature", html=html, text=said)
-
-
-def _button(said: list[Token], reader: Reader) -> Part | None:
-    slot = SLOT.fullmatch(str(said[0].attrs.get("href", "")))
-    inside = said[1:-1]
+def _button(tokens: list[Token], reader: Reader) -> Part | None:
+    """Return a lone link as a button, when its address is a slot and its label is text alone."""
+    slot = SLOT.fullmatch(str(tokens[0].attrs.get("href", "")))
+    inside = tokens[1:-1]
     if slot is None or any(token.type in {"link_close", "image"} for token in inside):
         return None
-    words = markdown_text.written([Token("inline", "", 0, children=linked(inside, reader, True))])
-    return Part("button", text=" ".join(words.split()), url=Markup(slot[0]))  # noqa: S704
+    label = markdown_text.written([Token("inline", "", 0, children=linked(inside, reader, True))])
+    return Part("button", text=" ".join(label.split()), url=Markup(slot[0]))  # noqa: S704
 
 
 def _prose(tokens: list[Token], reader: Reader) -> list[Part]:
@@ -152,23 +146,19 @@ def _prose(tokens: list[Token], reader: Reader) -> list[Part]:
             token.tag = "h2" if token.tag in {"h1", "h2"} else "h3"
         if token.type in CLASSES:
             token.attrSet("class", CLASSES[token.type])
-    html, said = _written(tokens, reader)
-    return [Part("prose", html=html, text=said)]
+    html, text = _written(tokens, reader)
+    return [Part("prose", html=html, text=text)]
 
 
 def _written(tokens: list[Token], reader: Reader) -> tuple[Markup, str]:
     """Return HTML and text. The text, where addresses are read, shows where its links lead."""
-    said = markdown_text.written(tokens)
+    text = markdown_text.written(tokens)
     lead_over(tokens, reader.counted)
-    return _washed(reader.renderer.render(tokens, reader.options, {})), said
-
-
-def _washed(html: str) -> Markup:
-    washed = nh3.clean(
-        html,
+    html = nh3.clean(
+        reader.renderer.render(tokens, reader.options, {}),
         tags=_TAGS | {"img"},
         attributes=_ATTRIBUTES,
         url_schemes={*SCHEMES, "cid"},
         link_rel=None,
     )
-    return Markup(washed)  # noqa: S704
+    return Markup(html), text  # noqa: S704

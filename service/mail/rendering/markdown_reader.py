@@ -1,6 +1,7 @@
-"""Markdown as far as a letter needs it, read into tokens, with links in place of their slots.
+"""Read Markdown into tokens, as far as a letter needs it, and put links in place of their slots.
 
 Raw HTML and entities are text here; an address leads to http, https or mailto, or is a slot.
+A newsletter's links can lead over this service, so that their openings are counted.
 """
 
 import re
@@ -34,8 +35,10 @@ _NOT_FOR_LETTERS = ["code", "fence", "html_block", "html_inline", "entity"]
 
 
 class Reader(MarkdownIt):
-    """CommonMark as far as a letter needs it; a line break stays one. Entities are no marks of
-    ours in disguise, because they are not read."""
+    """CommonMark as far as a letter needs it; a line break stays one.
+
+    Entities are not read, because one could be the mark of a slot in disguise.
+    """
 
     def __init__(self, kind: MailKind, text: Text = NOTHING) -> None:
         super().__init__("commonmark", {"html": False, "breaks": True})
@@ -46,7 +49,7 @@ class Reader(MarkdownIt):
         self.counted = dict(text.counted)
 
     def validateLink(self, url: str) -> bool:  # noqa: N802
-        """Whether `url` may stand in the mail."""
+        """Whether the mail may have `url`."""
         slot = SLOT.fullmatch(url)
         if slot:
             return slot[1] in self.links
@@ -71,16 +74,16 @@ def is_address(url: str) -> bool:
 
 
 def linked(children: Sequence[Token], reader: Reader, inside: bool = False) -> list[Token]:
-    """Return inline tokens with links in place of their slots, and only pictures that we have."""
+    """Return inline tokens with links in place of their slots, and only with our own pictures."""
     made: list[Token] = []
     for token in children:
         if token.type in {"link_open", "link_close"}:
             inside = token.type == "link_open"
-            token.attrs = {name: said for name, said in token.attrs.items() if name == "href"}
+            token.attrs = {name: value for name, value in token.attrs.items() if name == "href"}
         if token.type == "image":
             token = _picture(token, reader)
         if token.type == "code_inline":
-            token.content = SLOT.sub(lambda slot: _words_of(slot, reader.links), token.content)
+            token.content = SLOT.sub(lambda slot: _text_of(slot, reader.links), token.content)
         if token.type == "text":
             made += _with_links(token.content, reader.links, inside)
         else:
@@ -92,22 +95,22 @@ def linked(children: Sequence[Token], reader: Reader, inside: bool = False) -> l
 
 def _picture(token: Token, reader: Reader) -> Token:
     source = reader.pictures.get(str(token.attrs.get("src", "")))
-    words = markdown_text.written([Token("inline", "", 0, children=token.children or [])])
-    words = SLOT.sub(lambda slot: _words_of(slot, reader.links), words)
+    text = markdown_text.written([Token("inline", "", 0, children=token.children or [])])
+    text = SLOT.sub(lambda slot: _text_of(slot, reader.links), text)
     if source is None:
-        return Token("text", "", 0, content=words)
-    inner = [Token("text", "", 0, content=words)]
+        return Token("text", "", 0, content=text)
+    inner = [Token("text", "", 0, content=text)]
     attrs: dict[str, str | int | float] = {"src": source, "alt": ""}
     if source in reader.widths:
         attrs["width"] = reader.widths[source]
     return Token("image", "img", 0, attrs=attrs, children=inner)
 
 
-def _with_links(words: str, links: Mapping[str, Placeholder], inside: bool) -> Iterator[Token]:
-    """Cut `words` at the slots of links; inside of another link a slot is only its words."""
+def _with_links(text: str, links: Mapping[str, Placeholder], inside: bool) -> Iterator[Token]:
+    """Cut text at the slots of links; inside another link a slot becomes its text only."""
     if inside:
-        words = SLOT.sub(lambda slot: _words_of(slot, links), words)
-    for place, piece in enumerate(SLOT.split(words)):
+        text = SLOT.sub(lambda slot: _text_of(slot, links), text)
+    for place, piece in enumerate(SLOT.split(text)):
         if place % 2 == 0:
             yield Token("text", "", 0, content=piece)
         elif piece not in links:
@@ -119,14 +122,14 @@ def _with_links(words: str, links: Mapping[str, Placeholder], inside: bool) -> I
             yield Token("link_close", "a", -1)
 
 
-def _words_of(slot: re.Match[str], links: Mapping[str, Placeholder]) -> str:
+def _text_of(slot: re.Match[str], links: Mapping[str, Placeholder]) -> str:
     return str(links[slot[1]].button) if slot[1] in links else _not_a_link(slot[1])
 
 
-def _not_a_link(word: str) -> str:
-    """Return the slot of a word; a block that stands where none can be is shown as typed."""
-    named = placeholders.BY_NAME.get(word)
-    return named.written if named and named.is_block else f"\ue000{word}\ue001"
+def _not_a_link(name: str) -> str:
+    """Return the slot of a value; a block where none can be is shown as it was typed."""
+    named = placeholders.BY_NAME.get(name)
+    return named.written if named and named.is_block else f"\ue000{name}\ue001"
 
 
 def countable(tokens: Sequence[Token]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The text part of a body in Markdown: written as text, a paragraph on one line."""
+"""Write Markdown that was read into tokens as plain text, a paragraph on one line."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from markdown_it.tree import SyntaxTreeNode
 
 
 def written(tokens: Sequence[Token]) -> str:
-    """Return what `tokens` (whole blocks, or one inline token) say."""
+    """Return `tokens` (whole blocks, or one inline token) as plain text."""
     return _blocks(SyntaxTreeNode(tokens).children)
 
 
 def _blocks(nodes: Sequence[SyntaxTreeNode], between: str = "\n\n") -> str:
-    return between.join(said for node in nodes if (said := _block(node)))
+    return between.join(text for node in nodes if (text := _block(node)))
 
 
 def _block(node: SyntaxTreeNode) -> str:
@@ -28,7 +28,7 @@ def _block(node: SyntaxTreeNode) -> str:
 
 
 def _items(node: SyntaxTreeNode) -> str:
-    """Return a list, each entry behind its dash or number; close together when typed so."""
+    """Return a list, each entry after its dash or number; close together when typed so."""
     first = int(node.attrs.get("start", 1))
     is_tight = all(
         child.hidden
@@ -40,8 +40,8 @@ def _items(node: SyntaxTreeNode) -> str:
     items = []
     for number, item in enumerate(node.children, start=first):
         mark = "- " if node.type == "bullet_list" else f"{number}. "
-        said = _blocks(item.children, between)
-        items.append(mark + said.replace("\n", "\n" + " " * len(mark)))
+        text = _blocks(item.children, between)
+        items.append(mark + text.replace("\n", "\n" + " " * len(mark)))
     return between.join(items)
 
 
@@ -55,7 +55,7 @@ def _span(node: SyntaxTreeNode) -> str:
     if node.type == "image":
         return _inline(node.children)
     if node.type == "link":
-        words, address = _inline(node.children), str(node.attrs.get("href", ""))
+        text, address = _inline(node.children), str(node.attrs.get("href", ""))
         address = address.removeprefix("mailto:")
-        return words if words in {address, ""} and address else f"{words} ({address})"
+        return text if text in {address, ""} and address else f"{text} ({address})"
     return _inline(node.children) if node.children else node.content

@@ -1,7 +1,7 @@
 """The placeholders (`{{ … }}`) of custom texts: a fixed set, filled in and never computed.
 
-Before a text is read as Markdown each placeholder becomes a slot (see compiled.py); what
-fills it is escaped then, so nothing that a client is called can become markup.
+Before a text is read as Markdown each placeholder becomes a slot (see compiled.py). The value
+that fills it later is escaped, so a client's name can never become markup.
 """
 
 import re
@@ -51,7 +51,7 @@ class Placeholder:
 
     @property
     def is_in_subjects(self) -> bool:
-        """Whether a subject may have it: links and blocks may stand in the body only."""
+        """Whether a subject may have it: links and blocks belong in the body."""
         return not self.button and not self.is_block
 
     @property
@@ -61,7 +61,7 @@ class Placeholder:
 
     @property
     def slot(self) -> str:
-        """The marker that stands for it until the compiled template is filled."""
+        """The marker in its place until the compiled template is filled."""
         return f"\ue000{self.value}\ue001"
 
     def is_in(self, kind: MailKind) -> bool:
@@ -170,7 +170,7 @@ def names_in(text: str) -> set[str]:
 
 
 def faults(text: str, kind: MailKind, *, in_subject: bool = False) -> Iterator[Fault]:
-    """Say what is wrong with the placeholders of `text`, in the language of the page."""
+    """Yield what is wrong with the placeholders of `text`, in the language that is set."""
     allowed = {placeholder.name: placeholder for placeholder in of(kind)}
     for number, line in enumerate(text.split("\n"), start=1):
         for words in _faults_of_line(line, allowed, in_subject):
@@ -178,7 +178,7 @@ def faults(text: str, kind: MailKind, *, in_subject: bool = False) -> Iterator[F
 
 
 def with_slots(text: str, kind: MailKind, *, in_subject: bool = False) -> str:
-    """Return `text` with its placeholders as slots; what does not belong there stays as typed."""
+    """Return `text` with placeholders as slots; those that `kind` does not have stay as typed."""
     return _PLACED.sub(lambda match: _slot_of(match, kind, in_subject), text)
 
 
@@ -188,7 +188,7 @@ def _slot_of(match: re.Match[str], kind: MailKind, in_subject: bool) -> str:
         return match[0]
     if in_subject and not placeholder.is_in_subjects:
         return match[0]
-    if placeholder.is_block:  # not the word itself: it says which block stands here
+    if placeholder.is_block:  # named after the block: the template draws it
         return f"\ue000{placeholder.name}\ue001"
     return placeholder.slot
 

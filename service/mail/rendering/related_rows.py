@@ -91,10 +91,7 @@ def load(rows: Sequence[OutboxMessage]) -> list[MailContext]:
 
 
 def _load_people(rows: Sequence[OutboxMessage]) -> None:
-    """Fill in the relations of `rows` (the same objects), so that none is asked one by one.
-
-    Rows that were claimed have them already.
-    """
+    """Load the relations of `rows` (the same objects) at once; claimed rows have them already."""
     rows = [row for row in rows if {"contact", "member"} & inspect(row).unloaded]
     if not rows:
         return
@@ -128,7 +125,7 @@ def _load_invitations(contexts: Sequence[MailContext]) -> None:
 def _of_departures(
     model: type[Row], contexts: Sequence[MailContext], kinds: Collection[MailKind]
 ) -> list[tuple[MailContext, Row | None]]:
-    """Return the row of each context of these kinds; asks nothing when there is none of them."""
+    """Return the row of each context of these kinds; no query when there is no such context."""
     about = [context for context in contexts if context.row.kind in kinds]
     if not about:
         return []
@@ -150,7 +147,7 @@ def _load_links(contexts: Sequence[MailContext]) -> None:
 
 
 def _load_talk_requests(contexts: Sequence[MailContext]) -> None:
-    """Find what the contacts said who would like to talk; what is gone stays None."""
+    """Load the talk requests that alerts are about; a deleted one stays None."""
     about = [context for context in contexts if context.row.kind is MailKind.alert_door_open]
     if not about:
         return

@@ -26,7 +26,7 @@ SAMPLED = frozenset(MailKind) - {MailKind.test_mail}  # what a test mail may sho
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A mail in all but bytes. The names of the fields are those that smtp.Message takes."""
+    """A mail before it is bytes. Its fields have the names of the arguments of messages.octets."""
 
     sender: Address
     to: Address
@@ -42,7 +42,7 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """The company as the mails of a batch show it: the row, its branding, its sender address."""
+    """The company as a batch of mails shows it: the row, its branding, its sender address."""
 
     company: Company
     branding: Branding
@@ -96,17 +96,22 @@ def render_context(context: MailContext, facts: CompanyFacts) -> Rendering:
     if sampled in SAMPLED and context.row.member:
         return _sample_for(context, MailKind(sampled), context.row.member, facts)
     row, content = context.row, content_of(context, facts.company)
-    to_team = RULES[row.kind].to_team
-    branding = facts.plain_branding if to_team else facts.branding
+    branding = facts.plain_branding if RULES[row.kind].to_team else facts.branding
     if row.kind is MailKind.test_mail:
         content.values["sender"] = facts.address
     if context.custom_text:
         content.values = complete(content.values, context, context.custom_text, branding.name)
         branding = facts.plain_branding if context.custom_text.is_long else branding
-    slots, choices = frozenset(content.values), tuple(sorted(content.choices.items()))
     compiled = compile_template(
-        row.kind, row.language, branding, slots, choices, context.custom_text
+        row.kind,
+        row.language,
+        branding,
+        frozenset(content.values),
+        tuple(sorted(content.choices.items())),
+        context.custom_text,
     )
+    # A reply to this address pauses the protocol, so it is beside the responsible's.
+    ours = verp.address(row.public_id) if row.contact else None
     return Rendering(
         sender=(_sender_name(context, branding), facts.address),
         to=_recipient(row),
@@ -115,7 +120,7 @@ def render_context(context: MailContext, facts: CompanyFacts) -> Rendering:
         html=compiled.filled_html(content.values),
         message_id=row.message_id or "",
         reply_to=_reply_address(context),
-        replies_also_to=_our_reply_address(context, branding),
+        replies_also_to=(branding.name, ours) if ours else None,
         extra_headers=_extra_headers(context, content, facts),
         pictures=(facts.logo,) if facts.logo and branding.logo else (),
     )
@@ -124,7 +129,7 @@ def render_context(context: MailContext, facts: CompanyFacts) -> Rendering:
 def _sample_for(
     context: MailContext, kind: MailKind, to: TeamMember, facts: CompanyFacts
 ) -> Rendering:
-    """Return a sample of `kind`, sent to `to` instead of a client who does not exist."""
+    """Return a sample of `kind`, addressed to the member `to` and not to the sample client."""
     row = context.row
     shown = sample(kind, row.language, to, facts.company, context.like)
     shown.custom_text = context.custom_text
@@ -133,7 +138,7 @@ def _sample_for(
         rendered,
         to=_recipient(row),
         message_id=row.message_id or "",
-        replies_also_to=None,  # nobody answers a sample, so an answer would be about no mail
+        replies_also_to=None,  # a reply to a sample would be about no mail
         extra_headers=_headers_of_all(row),
     )
 
@@ -161,12 +166,6 @@ def _reply_address(context: MailContext) -> Address | None:
     if context.responsible:
         return one_line(context.responsible.name), context.responsible.email
     return None
-
-
-def _our_reply_address(context: MailContext, branding: Branding) -> Address | None:
-    """Return where we hear of a client's answer, beside the responsible: it pauses the protocol."""
-    ours = verp.address(context.row.public_id) if context.row.contact else None
-    return (branding.name, ours) if ours else None
 
 
 def _extra_headers(context: MailContext, content: Content, facts: CompanyFacts) -> dict[str, str]:

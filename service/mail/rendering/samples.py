@@ -1,6 +1,6 @@
-"""A mail of every kind as it could be, for previews: rows that are never added to the database.
+"""A sample mail of every kind, for previews: rows that are never added to the database.
 
-They are whole all the same: what a saved row has, whatever the settings ask of it, they have too.
+They have all the values of a saved row, defaults included.
 """
 
 from datetime import timedelta
@@ -52,7 +52,7 @@ def sample(
 ) -> MailContext:
     """Return a context for a mail of `kind`, signed by (or to) `sender`.
 
-    `like` is whose names and dates it has; its links lead nowhere all the same.
+    It has the names and dates of `like`; its links lead nowhere all the same.
     """
     with force_locale(language):
         departure = _departure(sender, company, like, language)
@@ -94,7 +94,7 @@ def sample(
 
 
 def _whole(model: type[Row], **values: Any) -> Row:
-    """Return a row with `values`, and what a database would give it when it is saved: defaults."""
+    """Return a row with `values`, and with the defaults that saving would give it."""
     row = model(**values)
     context = SimpleNamespace(get_current_parameters=lambda: values)  # what defaults may ask
     for attribute in inspect(model).column_attrs:
@@ -122,7 +122,7 @@ def _talk_request(departure: Departure) -> TalkRequest:
 
 
 def _trouble() -> dict[str, Any]:
-    """Return what the row of such a mail carries: the figures that mail/health keeps."""
+    """Return the figures of mail/delivery/health.py that the row of such an alert carries."""
     since = (now() - timedelta(minutes=20)).isoformat()
     words = "Connection refused"
     return {"trouble": "server", "since": since, "count": 12, "of": 0, "words": words}

@@ -1,47 +1,41 @@
-"""People's words on their way into a mail: cleaned of what could disturb it, never reworded.
+"""What people typed, cleaned of what could break a mail; their words stay as they are.
 
-Control characters go, and so do the marks that turn the direction of everything behind them.
+Control characters are removed, and so are the marks that turn the direction of all that follows.
 """
 
 import re
 import unicodedata
 
 _TURNS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
-_CONTROLS = {
-    "Cc",
-    "Cs",
-    "Co",
-    "Zl",
-    "Zp",
-}  # Co: no letters; compiled templates mark slots so
+_CONTROLS = {"Cc", "Cs", "Co", "Zl", "Zp"}  # Co: private use; compiled templates mark slots so
 MORE = "…"
 
 
 class Quote(str):
-    """Words of somebody's own, over several lines, to be shown as a quotation."""
+    """Text that somebody typed, over several lines, to be shown as a quotation."""
 
     __slots__ = ()
 
 
-def clean(words: str) -> str:
-    """Return `words` with its lines, without characters that control something."""
-    if words.isprintable():
-        return words.strip()
-    lines = "\n".join(re.split(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]", words))
-    return "".join(" " if c == "\t" else c for c in lines if not _disturbs(c)).strip()
+def clean(text: str) -> str:
+    """Return `text` without control characters; its lines end in a line feed."""
+    if text.isprintable():
+        return text.strip()
+    lines = "\n".join(re.split(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]", text))
+    return "".join(" " if c == "\t" else c for c in lines if not _is_control(c)).strip()
 
 
-def one_line(words: str) -> str:
+def one_line(text: str) -> str:
     """Return a name or another short text on one line."""
-    return " ".join(clean(words).split())
+    return " ".join(clean(text).split())
 
 
-def quoted(words: str, octets: int) -> Quote:
-    """Return `words` as a quotation of at most `octets` in UTF-8, cut between two words."""
-    words = clean(words)
-    encoded = words.encode()
+def quoted(text: str, octets: int) -> Quote:
+    """Return `text` as a quotation of at most `octets` in UTF-8, cut between two words."""
+    text = clean(text)
+    encoded = text.encode()
     if len(encoded) <= octets:
-        return Quote(words)
+        return Quote(text)
     kept = encoded[: octets - len(MORE.encode())].decode(errors="ignore")
     shorter = re.sub(r"\s+\S*$", "", kept)
     return Quote((shorter if len(shorter) > len(kept) // 2 else kept).rstrip() + MORE)
@@ -52,7 +46,7 @@ def shortened(name: str, length: int) -> str:
     return name if len(name) <= length else name[: length - 1].rstrip() + MORE
 
 
-def _disturbs(character: str) -> bool:
+def _is_control(character: str) -> bool:
     if character.isprintable() or character in "\n\t":
         return False
     return unicodedata.category(character) in _CONTROLS or ord(character) in _TURNS
