@@ -68,10 +68,14 @@ OF_ALL = Scope()
 
 @dataclass(frozen=True, slots=True)
 class PlaceTexts:
-    """One mail and its custom texts by language; those of the scope before those of all."""
+    """One mail and its custom texts by language.
+
+    Where a protocol has no text of its own, the text is that of all protocols: `shared`.
+    """
 
     place: Place
     texts: dict[str, MailText]
+    shared: frozenset[str]
 
 
 def kinds() -> list[MailKind]:
@@ -111,7 +115,8 @@ def texts_of(scope: Scope) -> tuple[list[PlaceTexts], list[PlaceTexts]]:
             row = row or kept.get((None, place.kind, language))
             if row is not None:
                 texts[language] = row
-        return PlaceTexts(place, texts)
+        shared = {code for code, row in texts.items() if row.protocol_id != scope.protocol_id}
+        return PlaceTexts(place, texts, frozenset(shared))
 
     return [of_place(each) for each in scope.steps], [of_place(each) for each in scope.answers]
 

@@ -109,6 +109,11 @@ class Newsletter(SpeaksLanguages, Model):
         return datetime.fromisoformat(self.first_at) if self.first_at else None
 
     @property
+    def is_active(self) -> bool:
+        """Whether it is scheduled."""
+        return self.state is NewsletterState.active
+
+    @property
     def readers(self) -> Audience:
         """Whom it is for."""
         return Audience.of(self.audience)
@@ -151,6 +156,31 @@ class NewsletterIssue(SpeaksLanguages, Model):
     def is_readable(self) -> bool:
         """Whether its link in the mails shows it."""
         return self.started_at is not None
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether it is to go or is going."""
+        return self.state in {IssueState.scheduled, IssueState.sending}
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether somebody stopped it and it can go on."""
+        return self.state is IssueState.paused
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something of it may still go, so that it can be cancelled."""
+        return self.state in OPEN_ISSUES
+
+    @property
+    def is_being_written(self) -> bool:
+        """Whether it has begun, and not all of its mails are in the outbox yet."""
+        return self.is_open and self.started_at is not None and self.written_at is None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is scheduled and has not begun."""
+        return self.state is IssueState.scheduled and self.started_at is None
 
     @property
     def readers(self) -> Audience:

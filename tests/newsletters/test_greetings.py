@@ -223,7 +223,7 @@ def test_who_gets_none_is_written_with_the_reason_that_the_page_had_counted(sess
     at = datetime.fromisoformat(DAY).astimezone(UTC)
     everybody(at)
     switched_on()
-    told = reports.line(greetings.find("season"), at)
+    told = reports.summary(greetings.find("season"), at)
     one_by_one = reports.verdicts(greetings.find("season"), at)
     tick_at(DAY)
     assert outcomes() == {

@@ -247,7 +247,7 @@ def _season(
     if day is None or query.is_about_some:
         return
     moment = local_moment(day, greeting.at, current.company().time_zone)
-    going = greetings.line(greeting, at).going
+    going = greetings.summary(greeting, at).going
     if moment <= until and going:
         yield ComingMail(moment, MailKind.greeting, greeting=greeting, people=going)
 

@@ -44,9 +44,9 @@ def index() -> str:
     found = queries.archive(request.args.get("page", 1, type=int))
     if not found.count:
         abort(404)
-    lines = [(issue, queries.subject_of(issue, language)) for issue in found.lines]
+    readable = [(issue, queries.subject_of(issue, language)) for issue in found.lines]
     return render_template(
-        "public/newsletters/index.html", found=found, lines=lines, language=language
+        "public/newsletters/index.html", found=found, issues=readable, language=language
     )
 
 

@@ -36,7 +36,7 @@ Verdict = tuple[int, SkipReason | None]  # a contact's id, and why not
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Summary:
     """One greeting of the list: its next day, how many get it in a year, and how many do not."""
 
     greeting: Greeting
@@ -59,12 +59,12 @@ class Person:
     day_key: str | None
 
 
-def line(greeting: Greeting, at: datetime) -> Line:
-    """Return what the list says of `greeting`."""
+def summary(greeting: Greeting, at: datetime) -> Summary:
+    """Return what the list shows of `greeting`."""
     counts = Counter(reason for _contact_id, reason in verdicts(greeting, at))
     going = counts.pop(None, 0)
     reasons = [(reason, count) for reason, count in counts.most_common() if reason]
-    return Line(greeting, next_day(greeting, at), going, reasons)
+    return Summary(greeting, next_day(greeting, at), going, reasons)
 
 
 def next_day(greeting: Greeting, at: datetime) -> date | None:
@@ -116,12 +116,12 @@ def people(greeting: Greeting, which: str, number: int, at: datetime) -> Page[Pe
     query = select(Contact).join(Contact.client).where(Contact.id.in_(ids))
     rows = db.session.scalars(query.options(contains_eager(Contact.client)))
     contacts = {contact.id: contact for contact in rows}
-    lines = [
+    shown_people = [
         Person(contacts[contact_id], reason, _day_of(greeting, contacts[contact_id]))
         for contact_id, reason in shown
         if contact_id in contacts
     ]
-    return Page(lines, len(wanted), number)
+    return Page(shown_people, len(wanted), number)
 
 
 def _day_of(greeting: Greeting, contact: Contact) -> str | None:

@@ -43,6 +43,11 @@ class Progress:
         return sum(self.states.values())
 
     @property
+    def sent(self) -> int:
+        """How many of them were sent."""
+        return self.states.get(MailState.sent, 0)
+
+    @property
     def owed(self) -> int:
         """How many of them are still to go."""
         return self.states.get(MailState.queued, 0) + self.states.get(MailState.sending, 0)

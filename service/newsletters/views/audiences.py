@@ -14,7 +14,7 @@ from service.models.audiences import Side, Who
 from service.newsletters.actions import newsletters as actions
 from service.newsletters.queries import audiences
 from service.newsletters.views.newsletters import the_newsletter
-from service.web.access import current_member, requires
+from service.web.access import requires
 from service.web.lists import searched
 from service.web.names import LANGUAGE_NAMES
 
@@ -91,5 +91,4 @@ def _page(row: Newsletter, form: AudienceForm, kept: Audience) -> str:
         q=searched(),
         found=reach.page(why, searched(), request.args.get("page", 1, type=int)),
         languages=LANGUAGE_NAMES,
-        is_member=current_member().role.covers(Role.member),
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from forms.greetings import GreetingForm
@@ -16,15 +17,31 @@ from service.models.greetings import circle_label, greeting_label
 from service.models.yearly import parts_of
 from service.newsletters.actions import greetings as actions
 from service.newsletters.actions.greetings import Plan
-from service.newsletters.queries import greetings as reports
-from service.web.access import requires
+from service.newsletters.queries import greetings as queries
+from service.web.access import current_member, requires
 from service.web.dates import days, months
 from service.web.names import LANGUAGE_NAMES
 
 blueprint = Blueprint("greetings", __name__, url_prefix="/greetings")
 
 Page = str | tuple[str, int] | Response
-WHICH = (reports.GOING, *(reason.value for reason in SkipReason))
+WHICH = (queries.GOING, *(reason.value for reason in SkipReason))
+NOBODY_YET = {
+    Occasion.season: _l("Nobody yet. It goes to the contacts of your clients."),
+    Occasion.anniversary: _l("Nobody yet. It goes to clients whose “Client since” is known."),
+    Occasion.birthday: _l(
+        "Nobody yet. It goes to contacts who told you their birthday, if you wrote it down on "
+        "their page."
+    ),
+}
+DAY_OF_EACH = {  # of greetings for which each reader has a day of their own
+    Occasion.anniversary: _l(
+        "It goes on the day and month of “Client since”, from the first year on."
+    ),
+    Occasion.birthday: _l(
+        "It goes to contacts who told you their birthday, if you wrote it down on their page."
+    ),
+}
 
 
 @blueprint.app_context_processor
@@ -40,9 +57,11 @@ def index() -> str:
     at = now()
     return render_template(
         "provider/newsletters/greetings/index.html",
-        lines=[reports.line(greeting, at) for greeting in actions.in_order()],
+        greetings=[queries.summary(greeting, at) for greeting in actions.in_order()],
         languages=LANGUAGE_NAMES,
         why_not=why_not,
+        shows_day=_shows_day,
+        nobody_label=lambda greeting: NOBODY_YET[greeting.occasion],
     )
 
 
@@ -124,15 +143,22 @@ def people(public_id: str) -> str:
         "provider/newsletters/greetings/people.html",
         greeting=greeting,
         which=which,
-        line=reports.line(greeting, at),
-        found=reports.people(greeting, which, number, at),
+        listed=queries.summary(greeting, at),
+        found=queries.people(greeting, which, number, at),
         why_not=why_not,
+        shows_days=greeting.occasion is not Occasion.season and _shows_day(greeting),
     )
 
 
 def the_greeting(public_id: str) -> Greeting:
     """Return the greeting, or 404."""
     return actions.find(public_id) or abort(404)
+
+
+def _shows_day(greeting: Greeting) -> bool:
+    """Return whether whoever looks may see the day: birthdays are for those who may act."""
+    is_birthday = greeting.occasion is Occasion.birthday
+    return current_member().role.covers(Role.member) or not is_birthday
 
 
 def _form(greeting: Greeting | None) -> GreetingForm:
@@ -158,7 +184,12 @@ def _plan(form: GreetingForm) -> Plan:
 
 
 def _form_page(form: GreetingForm, greeting: Greeting | None, status: int = 200) -> Page:
-    page = render_template("provider/newsletters/greetings/edit.html", form=form, greeting=greeting)
+    page = render_template(
+        "provider/newsletters/greetings/edit.html",
+        form=form,
+        greeting=greeting,
+        day_note=DAY_OF_EACH.get(greeting.occasion) if greeting else None,
+    )
     return page, status
 
 

@@ -12,9 +12,13 @@ from service.labels import label
 from service.models import IssueState, MailState, NewsletterIssue, Role
 from service.newsletters.actions import issues as actions
 from service.newsletters.queries import newsletters
-from service.web.access import current_member, requires
+from service.web.access import requires
 
 blueprint = Blueprint("newsletter_issues", __name__, url_prefix="/newsletter-issues")
+
+
+TONES = {IssueState.paused: "wait", IssueState.sent: "good"}
+LISTED = (MailState.sent, MailState.skipped)  # the states that the list of mails can show alone
 
 
 @blueprint.get("/<issue>")
@@ -22,15 +26,20 @@ blueprint = Blueprint("newsletter_issues", __name__, url_prefix="/newsletter-iss
 def show(issue: str) -> str:
     """Show how many mails are in each state, who is still owed theirs, and counted links."""
     row = _the_issue(issue)
+    progress, links = newsletters.progress([row])[row.id], newsletters.links(row)
     return render_template(
         "provider/newsletters/issue.html",
         row=row,
-        progress=newsletters.progress([row])[row.id],
-        links=newsletters.links(row),
-        states=list(MailState),
-        label=label,
+        tone=TONES.get(row.state, ""),
         is_running=row.state is IssueState.sending,
-        is_member=current_member().role.covers(Role.member),
+        progress=progress,
+        counts=[
+            (label(state), progress.states[state], state.value if state in LISTED else None)
+            for state in MailState
+            if state in progress.states
+        ],
+        links=links,
+        openings=sum(link.openings for link in links),
     )
 
 

@@ -1,6 +1,6 @@
 """Newsletters: the list, one of them with its issues, when it goes; copied, ended, deleted."""
 
-from typing import Any
+from datetime import datetime
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -11,7 +11,7 @@ from service.clock import local_moment, now
 from service.errors import Conflict, Refused
 from service.extensions import db
 from service.labels import issue_state, newsletter_state, why_not
-from service.models import OPEN_ISSUES, Newsletter, NewsletterState, Role
+from service.models import Newsletter, NewsletterIssue, Role
 from service.newsletters.actions import issues
 from service.newsletters.actions import newsletters as actions
 from service.newsletters.queries import audiences, newsletters
@@ -25,7 +25,7 @@ from service.web.theme import current_company
 blueprint = Blueprint("newsletters", __name__, url_prefix="/newsletters")
 
 Page = str | tuple[str, int] | Response
-FORETOLD = 3  # dates of a series that are shown before it is scheduled
+SHOWN_ISSUES = 3  # of a series, with their dates, before it is scheduled
 
 
 @blueprint.app_context_processor
@@ -103,9 +103,9 @@ def plan(newsletter: str) -> Page:
     row = the_newsletter(newsletter)
     asked = "how" in request.args
     form = ScheduleForm(request.args if asked else None, meta={"csrf": False})
-    is_ready = asked and form.validate()
-    page = _schedule_page(row, form, is_ready=is_ready)
-    return (page, 422) if asked and not is_ready else page
+    is_chosen = asked and form.validate()
+    page = _schedule_page(row, form, is_chosen=is_chosen)
+    return (page, 422) if asked and not is_chosen else page
 
 
 @blueprint.post("/<newsletter>/schedule")
@@ -114,7 +114,7 @@ def schedule(newsletter: str) -> Page:
     """Schedule it, or send it now."""
     row, form = the_newsletter(newsletter), ScheduleForm()
     if not form.validate():
-        return _schedule_page(row, form, is_ready=False), 422
+        return _schedule_page(row, form, is_chosen=False), 422
     frequency = Frequency(form.frequency.data)
     try:
         actions.schedule(row, form.first, frequency, by=current_member(), was=form.was)
@@ -123,7 +123,7 @@ def schedule(newsletter: str) -> Page:
         flash(str(refusal), "warning")
         if isinstance(refusal, Conflict):
             return redirect(url_for(".show", newsletter=newsletter), 303)
-        return _schedule_page(row, form, is_ready=False), 422
+        return _schedule_page(row, form, is_chosen=False), 422
     db.session.commit()
     flash(_("It is scheduled. Until it begins you can still change it."), "success")
     return redirect(url_for(".show", newsletter=newsletter), 303)
@@ -166,7 +166,6 @@ def _list_page(form: NameForm) -> str:
         form=form,
         q=searched(),
         next_of={row.id: _next_of(row) for row in found.lines},
-        is_member=current_member().role.covers(Role.member),
     )
 
 
@@ -179,28 +178,29 @@ def _page(row: Newsletter, form: NameForm) -> str:
         reach=reach,
         languages=LANGUAGE_NAMES,
         progress=newsletters.progress(row.issues),
-        is_active=row.state is NewsletterState.active,
         is_being_sent=actions.is_being_sent(row),
-        is_member=current_member().role.covers(Role.member),
     )
 
 
-def _schedule_page(row: Newsletter, form: ScheduleForm, *, is_ready: bool) -> str:
+def _schedule_page(row: Newsletter, form: ScheduleForm, *, is_chosen: bool) -> str:
     reach = audiences.reach(row.readers)
+    goes_now = form.how.data == "now"
+    moments = _first_moments(form) if is_chosen else []
     return render_template(
         "provider/newsletters/schedule.html",
         row=row,
         form=form,
         reach=reach,
         languages=LANGUAGE_NAMES,
-        is_ready=is_ready and bool(reach.getting) and bool(row.languages),
-        dates=_dates(form) if is_ready else [],
-        zone=current_company().time_zone,
+        is_ready=is_chosen and reach.getting and row.languages and not row.is_active,
+        goes_now=goes_now,
+        moments=[] if goes_now and len(moments) == 1 else moments,
+        zone=current_company().time_zone.split("/")[-1].replace("_", " "),
     )
 
 
-def _dates(form: ScheduleForm) -> list[Any]:
-    """Return the first moments of what was chosen."""
+def _first_moments(form: ScheduleForm) -> list[datetime]:
+    """Return the moments (UTC) of the first issues of what was chosen."""
     company, first = current_company(), form.first
     frequency = Frequency(form.frequency.data)
     local = first or now().astimezone(company.zone).replace(tzinfo=None, microsecond=0)
@@ -208,10 +208,10 @@ def _dates(form: ScheduleForm) -> list[Any]:
     if frequency is Frequency.once:
         return [begins]
     rule = rule_of(frequency, local)
-    return [begins, *upcoming(local, rule, company.time_zone, begins, FORETOLD - 1)]
+    return [begins, *upcoming(local, rule, company.time_zone, begins, SHOWN_ISSUES - 1)]
 
 
-def _next_of(row: Newsletter) -> Any:
+def _next_of(row: Newsletter) -> NewsletterIssue | None:
     """Return the issue that is at work, or else the one that comes next."""
-    is_open = [issue for issue in row.issues if issue.state in OPEN_ISSUES]
-    return min(is_open, key=lambda issue: issue.number, default=None)
+    open_issues = [issue for issue in row.issues if issue.is_open]
+    return min(open_issues, key=lambda issue: issue.number, default=None)

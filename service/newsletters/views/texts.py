@@ -21,7 +21,7 @@ from service.models import MailKind, Newsletter, Role
 from service.newsletters.actions import images, newsletters
 from service.newsletters.queries import newsletters as queries
 from service.newsletters.views.newsletters import the_newsletter
-from service.web.access import current_member, requires
+from service.web.access import requires
 
 blueprint = Blueprint("newsletter_texts", __name__, url_prefix="/newsletters/<newsletter>/text")
 
@@ -126,7 +126,6 @@ def _page(row: Newsletter, form: MailTextForm, theirs: dict[str, str] | None = N
         images=queries.images(row),
         image_form=ImageForm(formdata=None),
         picture_path=custom_texts.picture_path,
-        is_member=current_member().role.covers(Role.member),
         is_being_sent=newsletters.is_being_sent(row),
         **text_editor.beside(KIND, _language(row)),
     )
