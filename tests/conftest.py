@@ -112,21 +112,19 @@ def app(database: str, settings: Settings, apps: dict[str, Flask]) -> Iterator[F
 def empty_all_tables() -> None:
     """Empty the database; the ids begin anew.
 
-    PostgreSQL makes a new file of every table that it truncates: after a test that wrote a few
-    rows, deleting them takes a tenth of the time.
+    A test fills few of the tables: one question finds those, and only they are emptied.
+    PostgreSQL would make a new file of each table that it truncates, so rows are deleted there too.
     """
     names = [table.name for table in reversed(db.metadata.sorted_tables)]
+    which = " UNION ALL ".join(f"SELECT '{n}' WHERE EXISTS (SELECT 1 FROM {n})" for n in names)
     with db.engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            filled = [f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in names]
-            connection.execute(text("SET LOCAL session_replication_role = replica"))  # no triggers
-            for name in connection.scalars(text(" UNION ALL ".join(filled))).all():
-                connection.execute(text(f"DELETE FROM {name}"))
-            connection.execute(text(BEGIN_IDS_ANEW))
-            return
-        connection.execute(text("PRAGMA defer_foreign_keys=ON"))
-        for name in names:
+        is_postgresql = connection.dialect.name == "postgresql"
+        no_checks = "SET LOCAL session_replication_role = replica"  # no triggers
+        connection.execute(text(no_checks if is_postgresql else "PRAGMA defer_foreign_keys=ON"))
+        for name in connection.scalars(text(which)).all():
             connection.execute(text(f"DELETE FROM {name}"))
+        if is_postgresql:
+            connection.execute(text(BEGIN_IDS_ANEW))
 
 
 @pytest.fixture

@@ -161,11 +161,17 @@ def valkey_server() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def redis_url(valkey_server: str) -> str:
-    """The URL of a real Valkey with nothing in it."""
+@pytest.fixture(scope="session")
+def valkey_client(valkey_server: str) -> Iterator[redis.Redis]:
+    """A connection to this session's Valkey."""
     with redis.Redis.from_url(valkey_server) as client:
-        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def redis_url(valkey_server: str, valkey_client: redis.Redis) -> str:
+    """The URL of a real Valkey with nothing in it."""
+    valkey_client.flushall()
     return valkey_server
 
 
