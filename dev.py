@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Everything a day's work needs, from a bare Python 3.11-3.13.
+"""The commands of a developer's day, on Python 3.11-3.13 with nothing installed.
 
 python3 dev.py run           start the service with all it needs; Ctrl-C stops it
-python3 dev.py test [...]    run the tests, --quick some of them; other words go to pytest
+python3 dev.py test [...]    run the tests, --quick some of them; other arguments go to pytest
 python3 dev.py lint          ruff, djlint, mypy and the layers
 python3 dev.py lock [...]    pin the newest allowed versions; arguments go to `uv pip compile`
-python3 dev.py texts         gather the texts into translations/, to be translated, and compile
+python3 dev.py texts         extract the texts into translations/, to be translated, and compile
 python3 dev.py bench [NAME]  run the benchmarks
-python3 dev.py screenshots   make the pictures of the README again
+python3 dev.py screenshots   take the pictures of the README again
 """
 
 import os
@@ -27,8 +27,8 @@ LOCKS = {
 }
 
 
-def main(words: list[str]) -> int:
-    """Do what the first word says; returns the exit code."""
+def main(arguments: list[str]) -> int:
+    """Run the command that the first argument names; return the exit code."""
     commands = {
         "run": run,
         "test": test,
@@ -38,15 +38,15 @@ def main(words: list[str]) -> int:
         "bench": bench,
         "screenshots": screenshots,
     }
-    if not words or words[0] in {"-h", "--help", "help"}:
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
         print(__doc__.strip())
-        return 0 if words else 2
-    if words[0] not in commands:
-        print(f"{words[0]}? Choose one of: {', '.join(commands)}.", file=sys.stderr)
+        return 0 if arguments else 2
+    if arguments[0] not in commands:
+        print(f"{arguments[0]}? Choose one of: {', '.join(commands)}.", file=sys.stderr)
         return 2
     os.chdir(ROOT)
     try:
-        return commands[words[0]](words[1:])
+        return commands[arguments[0]](arguments[1:])
     except Trouble as trouble:
         print(trouble, file=sys.stderr)
         return 1
@@ -54,9 +54,9 @@ def main(words: list[str]) -> int:
         return 130
 
 
-def run(words: list[str]) -> int:
-    """Start everything."""
-    if words:
+def run(arguments: list[str]) -> int:
+    """Start the service with all it needs; takes no arguments."""
+    if arguments:
         print(
             "`run` takes no words; settings are in the README, such as PORT=8001", file=sys.stderr
         )
@@ -67,18 +67,18 @@ def run(words: list[str]) -> int:
     return running.run()
 
 
-def test(words: list[str]) -> int:
-    """Run the tests: all but the long ones, on all processors, unless the words say otherwise."""
+def test(arguments: list[str]) -> int:
+    """Run the tests: without arguments all but the long ones, on all processors."""
     environment.ensure("test")
-    if words in ([], ["--quick"]):
+    if arguments in ([], ["--quick"]):
         # A few at a time: in larger portions one process would get all the slow tests.
         share = ["-n", str(os.cpu_count() or 1), "--maxschedchunk", "4"]
-        words = [*share, "-m", "not long", *words]
-    return python("-m", "pytest", *words)
+        arguments = [*share, "-m", "not long", *arguments]
+    return python("-m", "pytest", *arguments)
 
 
-def lint(_words: list[str]) -> int:
-    """Run every check that reads only; all of them, even after one complained."""
+def lint(_arguments: list[str]) -> int:
+    """Run every static check, also after one has failed."""
     environment.ensure("test")
     checks = (
         ["-m", "ruff", "check"],
@@ -91,49 +91,49 @@ def lint(_words: list[str]) -> int:
     return max([python(*check) for check in checks])
 
 
-def lock(words: list[str]) -> int:
-    """Write locks/*.txt anew: all platforms, all hashes, no registry's name."""
+def lock(arguments: list[str]) -> int:
+    """Write locks/*.txt again, for all platforms, with all hashes, without the registry's name."""
     environment.ensure("test")
     options = "--universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q"
     for name, groups in LOCKS.items():
-        command = ["pip", "compile", "pyproject.toml", *groups, *options.split(), *words]
+        command = ["pip", "compile", "pyproject.toml", *groups, *options.split(), *arguments]
         if code := python("-m", "uv", *command, "-o", f"locks/{name}.txt"):
             return code
     return 0
 
 
-def texts(_words: list[str]) -> int:
-    """Bring the catalogs up to the code: new texts wait for a translation, old ones go."""
+def texts(_arguments: list[str]) -> int:
+    """Update the catalogs from the code: new texts await a translation, unused ones are removed."""
     environment.ensure("test")
     babel = ["-m", "babel.messages.frontend", "-q"]
     pot = "translations/messages.pot"
     keywords = [word for name in ("_l", "lazy_gettext", "ngettext:1,2") for word in ("-k", name)]
-    rooms = ["service", "forms", "templates"]
+    sources = ["service", "forms", "templates"]
     layout = ["--no-location", "--sort-output", "--project=hasta-luego", "-o", pot]
     steps = (
-        [*babel, "extract", "-F", "babel.cfg", *keywords, *layout, *rooms],
+        [*babel, "extract", "-F", "babel.cfg", *keywords, *layout, *sources],
         [*babel, "update", "-N", "--ignore-obsolete", "-w", "100", "-i", pot, "-d", "translations"],
         [*babel, "compile", "-d", "translations"],
     )
     return next((code for step in steps if (code := python(*step))), 0)
 
 
-def bench(words: list[str]) -> int:
-    """Run the benchmarks, one after the other; each prints its ratio."""
+def bench(arguments: list[str]) -> int:
+    """Run the benchmarks named, or all of them, one after another; each prints its ratio."""
     environment.ensure("test")
-    names = words or sorted(p.stem for p in (ROOT / "benchmarks").glob("[!_]*.py"))
+    names = arguments or sorted(p.stem for p in (ROOT / "benchmarks").glob("[!_]*.py"))
     return max([python("-m", f"benchmarks.{name}") for name in names], default=0)
 
 
-def screenshots(_words: list[str]) -> int:
-    """Walk through the service with sample data and take the README's pictures."""
+def screenshots(_arguments: list[str]) -> int:
+    """Take the README's pictures of a run with sample data."""
     environment.ensure("test")
     return python("-m", "development.screenshots")
 
 
-def python(*words: str) -> int:
-    """Run the environment's Python."""
-    return subprocess.run([str(PYTHON), *words], cwd=ROOT).returncode
+def python(*arguments: str) -> int:
+    """Run the Python of .venv; return its exit code."""
+    return subprocess.run([str(PYTHON), *arguments], cwd=ROOT).returncode
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What `dev.py` is made of: standard library only, so that it runs before anything is installed."""
+"""The parts of `dev.py`: standard library only, so that they run before anything is installed."""

@@ -1,4 +1,4 @@
-"""Migrate the database, without waking Flask when it is at its head already."""
+"""Migrate the database, without starting Flask when it is up to date already."""
 
 import re
 import sqlite3
@@ -13,7 +13,7 @@ REVISION = re.compile(r"""^(down_revision|revision)\b[^=\n]*=\s*["'](\w+)["']"""
 
 
 def migrate(url: str, environment: Mapping[str, str]) -> bool:
-    """Bring the database to the newest migration; return whether there was anything to do."""
+    """Migrate the database to the newest revision; return whether it was older."""
     if revisions_in(url) == heads():
         return False
     command = [str(PYTHON), "-m", "flask", "--app", "wsgi", "db", "upgrade"]
@@ -24,16 +24,16 @@ def migrate(url: str, environment: Mapping[str, str]) -> bool:
 
 
 def heads() -> set[str]:
-    """Return the revisions that no other one follows, read from the migrations' text."""
-    known: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
+    """Return the revisions that no other one follows, read from the migrations' source."""
+    found: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
     for path in (ROOT / "migrations" / "versions").glob("*.py"):
         for kind, name in REVISION.findall(path.read_text(encoding="utf-8")):
-            known[kind].add(name)
-    return known["revision"] - known["down_revision"]
+            found[kind].add(name)
+    return found["revision"] - found["down_revision"]
 
 
 def revisions_in(url: str) -> set[str]:
-    """Return the revisions that the database says it is at; none when it is new."""
+    """Return the revisions recorded in the database; none when it is new."""
     if url.startswith("sqlite:///"):
         return in_sqlite(Path(url.removeprefix("sqlite:///").partition("?")[0]))
     return in_postgres(url.replace("postgresql+psycopg://", "postgresql://", 1))

@@ -8,7 +8,7 @@ LINE = re.compile(r"""\s*(?:export\s+)?(\w+)\s*=\s*('[^']*'|"[^"]*"|[^\n]*)""")
 
 
 def with_dotenv(environment: Mapping[str, str], path: Path) -> dict[str, str]:
-    """Return the environment with what `path` adds; what the environment says already wins."""
+    """Return the environment with the settings of `path` that it does not have itself."""
     return read(path) | dict(environment)
 
 
@@ -21,7 +21,7 @@ def read(path: Path) -> dict[str, str]:
 
 
 def plain(value: str) -> str:
-    """Take off the quotes, or a comment after an unquoted value."""
+    """Return a value without its quotes, or without the comment after an unquoted one."""
     if value[:1] in {"'", '"'} and value[-1:] == value[0] and len(value) > 1:
         return value[1:-1]
     return re.sub(r"(^|\s+)#.*", "", value).strip()

@@ -1,4 +1,4 @@
-"""The environment in .venv: made once, filled from a lock with hashes, left alone while it fits.
+"""The virtual environment in .venv: created once, and installed again when its lock changes.
 
 Runs on the system's Python with nothing installed.
 """
@@ -23,11 +23,11 @@ CONTAINED = {"run": ("run",), "test": ("test", "run")}  # the test lock pins all
 
 
 class Trouble(Exception):
-    """Something the person at the terminal can put right; the message is one line."""
+    """An error that the person at the terminal can mend; the message is one line."""
 
 
 def ensure(lock: str) -> None:
-    """Make .venv and install locks/`lock`.txt into it, unless that is what is there."""
+    """Create .venv and install locks/`lock`.txt into it, unless that is installed already."""
     if not (3, 11) <= sys.version_info[:2] < (3, 14) and not PYTHON.exists():
         raise Trouble(
             f"Python {sys.version_info[0]}.{sys.version_info[1]} is not supported; "
@@ -36,7 +36,7 @@ def ensure(lock: str) -> None:
     wanted = lock_hash(lock)
     if is_installed(lock, wanted):
         return
-    with alone():
+    with install_lock():
         if is_installed(lock, wanted):
             return
         if not works():
@@ -47,7 +47,7 @@ def ensure(lock: str) -> None:
 
 
 def enter(lock: str) -> None:
-    """Go on inside .venv: return when we are in it, else start this program again there."""
+    """Continue inside .venv: return when this runs there, else start this program again there."""
     ensure(lock)
     if Path(sys.prefix).resolve() != VENV.resolve():
         os.execv(PYTHON, [str(PYTHON), *sys.argv])
@@ -59,7 +59,7 @@ def lock_hash(lock: str) -> str:
 
 
 def is_installed(lock: str, wanted: str) -> bool:
-    """Say whether .venv holds exactly what the lock wants."""
+    """Return whether .venv was installed from the lock with the hash `wanted`."""
     try:
         return json.loads(STAMP.read_text()).get(lock) == wanted and PYTHON.exists()
     except (OSError, ValueError):
@@ -67,30 +67,30 @@ def is_installed(lock: str, wanted: str) -> bool:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Keep a second `dev.py` waiting while this one installs."""
+def install_lock() -> Iterator[None]:
+    """Make another `dev.py` wait while this one installs."""
     with (ROOT / "dev.py").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def works() -> bool:
-    """Say whether .venv has a Python that starts and a pip."""
+    """Return whether .venv has a Python that starts and has pip."""
     command = [str(PYTHON), "-m", "pip", "--version"]
     return PYTHON.exists() and subprocess.run(command, capture_output=True).returncode == 0
 
 
 def create() -> None:
-    """Make .venv anew, with pip inside or, where Debian has cut that out, with pip from outside."""
+    """Create .venv with pip: from ensurepip, or by the system's pip where Debian removed that."""
     print("Making the environment in .venv ...", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
     command = [sys.executable, "-m", "venv", str(VENV)]
     if importlib.util.find_spec("ensurepip"):
-        checked(command, "python3 -m venv failed")
+        run(command, "python3 -m venv failed")
     elif importlib.util.find_spec("pip"):
-        checked([*command, "--without-pip"], "python3 -m venv failed")
+        run([*command, "--without-pip"], "python3 -m venv failed")
         outside = [sys.executable, "-m", "pip", "--python", str(PYTHON)]
-        checked([*outside, "install", "-q", "pip"], "pip could not be brought into .venv")
+        run([*outside, "install", "-q", "pip"], "pip could not be brought into .venv")
     else:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         raise Trouble(
@@ -99,15 +99,15 @@ def create() -> None:
 
 
 def install(lock: str) -> None:
-    """Install what the lock pins; every file's hash is checked."""
+    """Install what the lock pins, checking the hash of each file."""
     print(f"Installing what locks/{lock}.txt pins ...", flush=True)
     STAMP.unlink(missing_ok=True)
     command = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     command += ["--no-input", "--no-deps", "--require-hashes", "-r", f"locks/{lock}.txt"]
-    checked(command, "the dependencies could not be installed (is there a network?)")
+    run(command, "the dependencies could not be installed (is there a network?)")
 
 
-def checked(command: list[str], complaint: str) -> None:
-    """Run a command in the project; raise Trouble when it fails."""
+def run(command: list[str], message: str) -> None:
+    """Run a command in the project; raise Trouble with `message` when it fails."""
     if subprocess.run(command, cwd=ROOT).returncode:
-        raise Trouble(complaint)
+        raise Trouble(message)

@@ -1,4 +1,4 @@
-"""The one-time link that makes the first owner, shown until somebody has used it."""
+"""The one-time link that creates the first owner, shown until it has been used."""
 
 import json
 import subprocess
@@ -15,36 +15,36 @@ if TYPE_CHECKING:
 
 
 class OwnerLink:
-    """What is known of the link.
+    """The link of this run, empty when there is an owner.
 
-    Asking the service for it costs a second of processor time, so the answer is noted beside the
-    data. The next start shows the noted link as long as its page is there.
+    The command that makes it costs a second of processor time, so the link is cached beside the
+    data, and the next start shows the cached one as long as its page answers.
     """
 
     def __init__(self, settings: "Settings", environment: Mapping[str, str], fresh: bool) -> None:
         self.settings, self.environment = settings, environment
-        self.note = settings.data_dir / "owner.json"
-        self.asking: subprocess.Popen[str] | None = None
-        self.path = self._noted()  # of the link; empty when there is an owner already
+        self.cache = settings.data_dir / "owner.json"
+        self.command: subprocess.Popen[str] | None = None
+        self.path = self._cached()  # of the link; empty when there is an owner
         if fresh or self.path is None:
-            self._ask()
+            self._start_command()
 
     @property
     def url(self) -> str | None:
-        """The link, None when there is an owner."""
+        """The link; None when there is an owner."""
         return f"{self.settings.base_url}{self.path}" if self.path else None
 
-    def is_known(self) -> bool:
-        """Say whether the answer is here; call it once the web server answers."""
-        if self.asking is not None:
-            return self._hear(self.asking)
+    def is_ready(self) -> bool:
+        """Return whether `url` can be shown; call it once the web server answers."""
+        if self.command is not None:
+            return self._read(self.command)
         if not self.path or ports.answer(self.settings.port, self.path):
             return True
-        self._ask()  # it was used, or has expired
+        self._start_command()  # it was used, or has expired
         return False
 
-    def _ask(self) -> None:
-        self.asking = subprocess.Popen(
+    def _start_command(self) -> None:
+        self.command = subprocess.Popen(
             [str(PYTHON), "-m", "flask", "--app", "wsgi", "provider", "owner-link"],
             cwd=ROOT,
             env=dict(self.environment),
@@ -54,29 +54,29 @@ class OwnerLink:
             preexec_fn=die_with_parent(),
         )
 
-    def _hear(self, asking: "subprocess.Popen[str]") -> bool:
-        if asking.poll() is None:
+    def _read(self, command: "subprocess.Popen[str]") -> bool:
+        if command.poll() is None:
             return False
-        said, complaint = asking.communicate()
-        self.asking, self.path = None, ""
-        if asking.returncode:
-            say(f"no owner link: {complaint.strip()[-500:]}")
+        output, error = command.communicate()
+        self.command, self.path = None, ""
+        if command.returncode:
+            say(f"no owner link: {error.strip()[-500:]}")
             return True
-        for word in said.split():
+        for word in output.split():
             if word.startswith(self.settings.base_url):
                 self.path = word.removeprefix(self.settings.base_url)
-        self.note.touch(mode=0o600)
-        self.note.write_text(json.dumps({"database": self._database(), "path": self.path}))
+        self.cache.touch(mode=0o600)
+        self.cache.write_text(json.dumps({"database": self._database(), "path": self.path}))
         return True
 
-    def _noted(self) -> str | None:
+    def _cached(self) -> str | None:
         try:
-            note = json.loads(self.note.read_text())
-            return str(note["path"]) if note["database"] == self._database() else None
+            cached = json.loads(self.cache.read_text())
+            return str(cached["path"]) if cached["database"] == self._database() else None
         except (OSError, ValueError, KeyError):
             return None
 
     def _database(self) -> str:
-        """Name the database without its password."""
+        """Return a name of the database without its password."""
         parts = urlsplit(self.settings.database_url)
         return f"{parts.hostname or ''}{parts.path}"

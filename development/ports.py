@@ -1,4 +1,4 @@
-"""Ports of this machine: which one is free, what answers there."""
+"""TCP ports of this machine: whether one is free, and whether something answers there."""
 
 import http.client
 import socket
@@ -7,7 +7,7 @@ from development.environment import Trouble
 
 
 def check(port: int) -> None:
-    """Raise Trouble, naming the way out, when the web server could not listen there."""
+    """Raise Trouble, with a free port to use instead, when nothing could listen on `port`."""
     try:
         bind(port)
     except PermissionError:
@@ -21,7 +21,7 @@ def check(port: int) -> None:
 
 
 def free(preferred: int) -> int:
-    """Return `preferred`, or the next port after it that nobody listens on."""
+    """Return `preferred`, or the next free port after it."""
     for port in range(preferred, 65536):
         try:
             bind(port)
@@ -32,7 +32,7 @@ def free(preferred: int) -> int:
 
 
 def bind(port: int) -> None:
-    """Try the port for a moment; raises OSError. Never with SO_REUSEPORT, which hides others."""
+    """Listen on the port for a moment; raises OSError. SO_REUSEPORT would hide other listeners."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
@@ -40,7 +40,7 @@ def bind(port: int) -> None:
 
 
 def answer(port: int, path: str) -> bool:
-    """Say whether a web server of ours has a page at `path`."""
+    """Return whether a GET of `path` is answered with 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
@@ -52,7 +52,7 @@ def answer(port: int, path: str) -> bool:
 
 
 def listens(port: int) -> bool:
-    """Say whether anything takes connections there."""
+    """Return whether something accepts connections on `port`."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
     except OSError:

@@ -1,6 +1,6 @@
-"""`dev.py run`: all that production has, on one machine, private, and stopped as one.
+"""`dev.py run`: all processes of production on one machine, started and stopped together.
 
-Runs inside .venv, of which it uses no more than the settings need.
+Runs inside .venv, and imports nothing from it but what reading the settings needs.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from development import databases, ports, valkeys
-from development.children import Child, Family, say
+from development.children import Child, Supervisor, say
 from development.dotenv import with_dotenv
 from development.environment import PYTHON, ROOT, Trouble
 from development.owners import OwnerLink
@@ -24,25 +24,25 @@ from development.owners import OwnerLink
 if TYPE_CHECKING:
     from service.config import Settings
 
-LONGEST_START = 120.0  # seconds until the web server has to answer
-FREE_OF_MAIL = ("MAIL_USE_TLS", "MAIL_USE_SSL", "MAIL_USERNAME", "MAIL_PASSWORD")
+LONGEST_START = 120.0  # seconds until the web server must answer
+NO_MAIL_LOGIN = ("MAIL_USE_TLS", "MAIL_USE_SSL", "MAIL_USERNAME", "MAIL_PASSWORD")
 
 
 def run() -> int:
-    """Start everything, say where it is, and look after it until a signal comes."""
+    """Start everything, print where it is, and supervise it until a signal comes."""
     began = time.monotonic()
     signals = Signals()
     environment = with_dotenv(os.environ, ROOT / ".env")
     settings = read_settings(environment)
     ports.check(settings.port)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with alone_in(settings.data_dir), tempfile.TemporaryDirectory(prefix="hl-") as short:
+    with locked(settings.data_dir), tempfile.TemporaryDirectory(prefix="hl-") as short:
         started = Run(settings, environment, Path(short), signals)
         return started.until_a_signal(began)
 
 
 def read_settings(environment: Mapping[str, str]) -> "Settings":
-    """Return the service's own settings, read as each of its processes will read them."""
+    """Return the settings as each process of the service will read them."""
     from service.config import SettingError, Settings  # needs .venv's time zones
 
     try:
@@ -52,8 +52,8 @@ def read_settings(environment: Mapping[str, str]) -> "Settings":
 
 
 @contextmanager
-def alone_in(data_dir: Path) -> Iterator[None]:
-    """Refuse to share a data directory with another run; the kernel frees it when we are gone."""
+def locked(data_dir: Path) -> Iterator[None]:
+    """Lock a data directory against another run; the kernel unlocks it when this process ends."""
     with (data_dir / "run.lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,66 +66,66 @@ def alone_in(data_dir: Path) -> Iterator[None]:
 
 
 class Signals:
-    """Whether somebody asked us to stop. The first time counts, the rest is patience."""
+    """Whether a signal has asked to stop; later signals change nothing."""
 
     def __init__(self) -> None:
-        self.came = False
+        self.received = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._note)
 
     def _note(self, _number: int, _frame: object) -> None:
-        self.came = True
+        self.received = True
 
 
 @dataclass
 class Run:
-    """One run: its children and the settings they get."""
+    """One run: the children, and the settings passed to them."""
 
     settings: "Settings"
     environment: dict[str, str]
     short: Path
     signals: Signals
-    servers: list[Child] = field(default_factory=list)  # the last to be stopped
+    servers: list[Child] = field(default_factory=list)  # stopped last
     reader_port: int | None = None  # of the catcher's pages
 
     def until_a_signal(self, began: float) -> int:
-        """Start, look after, stop; returns the exit code."""
+        """Start, supervise and stop everything; return the exit code."""
         self.environment |= {"DATA_DIR": str(self.settings.data_dir), "PYTHONUNBUFFERED": "1"}
         self.environment["PORT"] = str(self.settings.port)
         self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each start compiles it all
-        self.family = Family(self.environment, str(ROOT))
+        self.supervisor = Supervisor(self.environment, str(ROOT))
         try:
             if not self.start():
-                return 0 if self.signals.came else 1
+                return 0 if self.signals.received else 1
             print(self.welcome(time.monotonic() - began), flush=True)
-            while not self.signals.came:
-                self.family.look()
+            while not self.signals.received:
+                self.supervisor.supervise()
             return 0
         finally:
             self.stop()
 
     def start(self) -> bool:
-        """Start everything in its order; say whether the web server answered."""
+        """Start everything in order; return whether the web server answered."""
         self.start_valkey()
         fresh = databases.migrate(self.settings.database_url, self.environment)
         self.start_catcher()
-        web = self.family.start("web", self.web_command())
+        web = self.supervisor.start("web", self.web_command())
         self.owner_link = OwnerLink(self.settings, self.environment, fresh)
         if not self.wait_for(web):
             return False
-        for name, words in {"worker": [], "clock": ["clock"]}.items():
-            self.family.start(name, [str(PYTHON), "worker.py", *words])
+        for name, arguments in {"worker": [], "clock": ["clock"]}.items():
+            self.supervisor.start(name, [str(PYTHON), "worker.py", *arguments])
         return True
 
     def start_valkey(self) -> None:
-        """Start a Valkey of our own, unless the settings name one."""
+        """Start a private Valkey, unless the settings name one."""
         if self.environment.get("REDIS_URL"):
             return
         home = self.settings.data_dir / "valkey"
         home.mkdir(exist_ok=True)
         socket = valkeys.socket_path(home, self.short)
         self.environment["REDIS_URL"] = f"unix://{socket}"
-        self.servers.append(self.family.start("valkey", valkeys.command(home, socket)))
+        self.servers.append(self.supervisor.start("valkey", valkeys.command(home, socket)))
 
     def start_catcher(self) -> None:
         """Start the mail catcher, unless the settings name a mail server."""
@@ -133,25 +133,25 @@ class Run:
             return
         page, smtp = ports.free(self.settings.port + 25), ports.free(self.settings.port + 1025)
         self.reader_port = page
-        self.environment |= dict.fromkeys(FREE_OF_MAIL, "")
+        self.environment |= dict.fromkeys(NO_MAIL_LOGIN, "")
         self.environment |= {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(smtp)}
         self.environment["MAIL_READER_URL"] = f"http://localhost:{page}"
-        words = ["-m", "service.catcher", "--port", str(page), "--smtp-port", str(smtp)]
-        self.servers.append(self.family.start("catcher", [str(PYTHON), *words]))
+        arguments = ["-m", "service.catcher", "--port", str(page), "--smtp-port", str(smtp)]
+        self.servers.append(self.supervisor.start("catcher", [str(PYTHON), *arguments]))
 
     def web_command(self) -> list[str]:
-        """Return gunicorn's command line. Other machines reach it if BASE_URL is one of ours."""
+        """Return gunicorn's command line; a local or https BASE_URL keeps it local."""
         base = urlsplit(self.settings.base_url)
         is_local = base.scheme == "https" or base.hostname in {"localhost", "127.0.0.1"}
         address = f"{'127.0.0.1' if is_local else '0.0.0.0'}:{self.settings.port}"
-        words = ["-m", "gunicorn", "wsgi:app", "--bind", address, "--log-level", "warning"]
-        return [str(PYTHON), *words, "-k", "gthread", "--threads", "4", "--reuse-port"]
+        arguments = ["-m", "gunicorn", "wsgi:app", "--bind", address, "--log-level", "warning"]
+        return [str(PYTHON), *arguments, "-k", "gthread", "--threads", "4", "--reuse-port"]
 
     def wait_for(self, web: Child) -> bool:
-        """Wait until the web server answers; False when it ended instead, or we shall."""
+        """Wait until the web server answers; False when it ended, was late, or a signal came."""
         deadline = time.monotonic() + LONGEST_START
-        while not self.signals.came:
-            self.family.look(0.05)
+        while not self.signals.received:
+            self.supervisor.supervise(0.05)
             if web.deaths or time.monotonic() > deadline:
                 say("the web server did not start; what it said is above")
                 return False
@@ -159,13 +159,13 @@ class Run:
             if (
                 reads
                 and ports.answer(self.settings.port, "/healthz")
-                and self.owner_link.is_known()
+                and self.owner_link.is_ready()
             ):
                 return True
         return False
 
     def welcome(self, seconds: float) -> str:
-        """Return what the person at the terminal needs now."""
+        """Return the text printed when everything runs: the addresses, and how to stop."""
         lines = [f"Hasta Luego is ready ({seconds:.1f} s).", ""]
         lines += [f"  Open it            {self.settings.base_url}"]
         if self.owner_link.url:
@@ -176,8 +176,8 @@ class Run:
         return "\n".join(["", *lines, ""])
 
     def stop(self) -> None:
-        """Stop everything: first those who use the servers, then the servers."""
+        """Stop everything: first what uses the servers, then the servers."""
         say("stopping")
-        self.family.stop([c for c in self.family.children if c not in self.servers])
-        self.family.stop(self.servers)
+        self.supervisor.stop([c for c in self.supervisor.children if c not in self.servers])
+        self.supervisor.stop(self.servers)
         say("stopped")

