@@ -1,1 +1,1 @@
-"""Figures, each as a ratio against a limit or a peer of the same run. Not run by the tests."""
+"""Benchmarks: each prints a ratio to a limit or to a peer of the same run. No test runs them."""

@@ -1,4 +1,4 @@
-"""An install to be measured: a database with mails that are owed, and its worker processes."""
+"""An installation to be measured: a database with queued mails, and its worker processes."""
 
 import logging
 import os
@@ -46,7 +46,7 @@ FAR_AWAY = timedelta(days=30)
 
 @dataclass
 class Install:
-    """One database, its Redis, and what runs on them. The app's context is open."""
+    """A database, its Redis, and the processes that use them. The app's context is open."""
 
     kind: str  # sqlite, postgresql
     environment: dict[str, str]
@@ -54,7 +54,7 @@ class Install:
     stack: ExitStack = field(default_factory=ExitStack)
 
     def start(self, *words: str, **more: str) -> Popen[bytes]:
-        """Start ``worker.py``, or with "clock" the clock; `more` are settings of its own."""
+        """Start `worker.py`, or the clock with "clock"; `more` are settings of that process."""
         with (self.home / "log").open("ab") as out:
             process = start(
                 [sys.executable, "worker.py", *words],
@@ -67,7 +67,7 @@ class Install:
         return process
 
     def workers(self, count: int, **more: str) -> list[Popen[bytes]]:
-        """Start workers and return them once they wait for jobs."""
+        """Start `count` workers and return them once they wait for jobs."""
         wanted = self.ready() + count
         processes = [self.start(**more) for _ in range(count)]
         deadline = time.monotonic() + 60
@@ -79,13 +79,13 @@ class Install:
         return processes
 
     def ready(self) -> int:
-        """Return how many workers wait for jobs, as RQ counts them."""
+        """Return the number of workers that RQ has registered."""
         return Worker.count(connection=queue.jobs.connection)
 
-    def wait_for_peace(self, seconds: float = 30) -> None:
-        """Wait until no job is at work or waits: a late one would take what comes due next.
+    def wait_until_idle(self, seconds: float = 30) -> None:
+        """Wait until no job runs or waits: a late one would take the mails due next.
 
-        Between the queue and the work a job is seen in neither, so one looks several times.
+        Between the queue and its start a job is in neither, so this looks five times in a row.
         """
         jobs, deadline, looks = queue.jobs, time.monotonic() + seconds, 0
         while looks < 5:
@@ -95,8 +95,8 @@ class Install:
                 raise RuntimeError("the worker does not come to rest")
             time.sleep(0.05)
 
-    def rest(self) -> None:
-        """Stop what was started; forget the hints, and the mails that nobody got to."""
+    def stop(self) -> None:
+        """Stop the processes, delete the hints, and cancel the mails that are still queued."""
         queue.jobs.connection.flushall()
         self.stack.close()
         queue.jobs.connection.flushall()
@@ -107,16 +107,16 @@ class Install:
 
 
 def end(process: Popen[bytes]) -> None:
-    """Stop a worker softly, and what it leaves behind hard."""
-    family = tree(process.pid)
+    """Stop a worker, and kill the processes that it leaves behind."""
+    processes = tree(process.pid)
     stop(process)
-    for pid in family[1:]:
+    for pid in processes[1:]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 def tree(pid: int) -> list[int]:
-    """Return a process and all below it."""
+    """Return the id of a process and of all its descendants."""
     found = [pid]
     for parent in found:
         with suppress(OSError):
@@ -127,7 +127,7 @@ def tree(pid: int) -> list[int]:
 
 @contextmanager
 def installs(port: int, **more: str) -> Iterator[Iterator[Install]]:
-    """Yield an install for each database that is at hand, one after the other.
+    """Yield an install for each database that is installed, one after another.
 
     `port` is the mail server's; `more` are settings.
     """
@@ -176,16 +176,16 @@ def install(kind: str, url: str, port: int, hints: str, **more: str) -> Iterator
             try:
                 yield found
             finally:
-                found.rest()
+                found.stop()
                 db.session.remove()
                 db.engine.dispose()
 
 
-def owe(count: int, kind: MailKind = MailKind.survey_invitation) -> list[int]:
-    """Write so many mails to as many contacts, due in a month; return their ids.
+def queue_mails(count: int, kind: MailKind = MailKind.survey_invitation) -> list[int]:
+    """Write `count` mails to as many contacts, due in a month; return their ids.
 
-    Whole departures stand behind them, as the protocol writes them: every question that is asked
-    before a mail goes finds something.
+    Each has a whole departure, as the protocol would have written it, so that each condition that
+    is checked before a mail goes finds its rows.
     """
     first = (db.session.scalar(select(func.max(Client.id))) or 0) + 1
     people = range(first, first + count)
@@ -256,7 +256,7 @@ def _mail(number: int, kind: MailKind) -> dict[str, object]:
 
 
 def make_due(ids: Sequence[int], at: datetime | None = None) -> datetime:
-    """Make these mails due (now, if `at` does not say) and return when they are."""
+    """Make these mails due at `at`, by default now, and return that moment."""
     at = at or now()
     span = OutboxMessage.id.between(min(ids), max(ids))
     db.session.execute(
@@ -276,7 +276,7 @@ def wake(ids: Sequence[int]) -> None:
 
 
 def states() -> dict[str, int]:
-    """Return how many mails are in each state."""
+    """Return the number of mails in each state."""
     counted = select(OutboxMessage.state, func.count()).group_by(OutboxMessage.state)
     found = {state.value: count for state, count in db.session.execute(counted)}
     db.session.rollback()

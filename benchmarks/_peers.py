@@ -1,4 +1,4 @@
-"""The sink, seen from the benchmark, and the senders that a figure is compared with."""
+"""The benchmark's client of the sink, and the senders that a figure is compared with."""
 
 import json
 import smtplib
@@ -24,11 +24,11 @@ SENDER, RECIPIENT = "team@norte.example", "contacto@cliente.example"
 
 
 class SinkAway(RuntimeError):
-    """What was to come did not."""
+    """The expected mails did not arrive."""
 
 
 class Sink:
-    """A running benchmarks/_sink.py."""
+    """A client of a running benchmarks/_sink.py."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -36,24 +36,24 @@ class Sink:
         self.file = self.connection.makefile("rb")
         self.file.readline()
 
-    def tell(self, *, delay: float = 0.0, pipelining: bool = True, keep: int = 0) -> None:
-        """Give orders and count anew."""
-        self._ask("XTELL " + json.dumps({"delay": delay, "pipelining": pipelining, "keep": keep}))
+    def configure(self, *, delay: float = 0.0, pipelining: bool = True, keep: int = 0) -> None:
+        """Set the sink's options and reset its counts."""
+        self._ask("XSET " + json.dumps({"delay": delay, "pipelining": pipelining, "keep": keep}))
 
     def counts(self) -> Counts:
-        """Return what has come since."""
+        """Return the counts since `configure`."""
         return Counts(**self._ask("XSTAT"))
 
     def log(self) -> dict[str, float]:
-        """Return when each mail came, by its Message-ID."""
+        """Return the arrival of each mail, in seconds since the epoch, by its Message-ID."""
         return {message_id: at for at, message_id in self._ask("XLOG")}
 
     def kept(self) -> list[bytes]:
-        """Return the mails that were kept, ready to be sent again."""
+        """Return the mails kept, as bytes that can be sent again."""
         return [mail.encode("latin-1") for mail in self._ask("XKEPT")]
 
     def wait_for(self, mails: int, seconds: float = 100) -> Counts:
-        """Return the counts once so many mails have come; raises SinkAway when they do not."""
+        """Return the counts once `mails` have arrived; raises SinkAway after `seconds`."""
         deadline = time.monotonic() + seconds
         while (counts := self.counts()).mails < mails:
             if time.monotonic() > deadline:
@@ -62,7 +62,7 @@ class Sink:
         return counts
 
     def watch(self, mails: int, seconds: float) -> Counts:
-        """Return the counts once so many mails have come, or so long after the first one."""
+        """Return the counts once `mails` have arrived, or `seconds` after the first one."""
         deadline = time.monotonic() + seconds + 30
         while (counts := self.counts()).mails < mails:
             if counts.mails and time.time() > counts.first_at + seconds:
@@ -79,7 +79,7 @@ class Sink:
 
 @contextmanager
 def sink() -> Iterator[Sink]:
-    """Run a sink."""
+    """Run a sink and yield its client."""
     process = start([sys.executable, "-m", "benchmarks._sink"], stdout=PIPE, cwd=ROOT)
     try:
         yield Sink(int(process.stdout.readline()))
@@ -89,21 +89,21 @@ def sink() -> Iterator[Sink]:
 
 
 def per_second(count: int, action: Callable[[], object]) -> float:
-    """Return how many of `count` things `action` does in a second."""
+    """Return the rate per second of an `action` that does `count` things."""
     began = time.perf_counter()
     action()
     return count / (time.perf_counter() - began)
 
 
 def by_smtplib(port: int, mails: Sequence[bytes]) -> None:
-    """Send ready bytes over one connection, as smtplib does."""
+    """Send prepared mails with smtplib over one connection."""
     with smtplib.SMTP("127.0.0.1", port, "bench.test") as session:
         for mail in mails:
             session.sendmail(SENDER, [RECIPIENT], mail)
 
 
 def by_flask_mail(port: int, mails: Sequence[bytes]) -> None:
-    """Send the same texts in Flask-Mail's own loop."""
+    """Send the same texts with Flask-Mail over one connection."""
     app = Flask("plain")
     app.config.update(MAIL_SERVER="127.0.0.1", MAIL_PORT=port, MAIL_DEFAULT_SENDER=SENDER)
     mail = flask_mail.Mail(app)
@@ -120,11 +120,11 @@ def _parts(mail: bytes) -> tuple[str, str, str]:
 
 
 def median(figures: Sequence[float]) -> float:
-    """Return the figure in the middle."""
+    """Return the median of `figures`."""
     return statistics.median(figures)
 
 
 def percentile(figures: Sequence[float], share: float) -> float:
-    """Return the figure that `share` (0-1) of all are not above."""
+    """Return the figure below or at which `share` (0-1) of `figures` lie."""
     ordered = sorted(figures)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

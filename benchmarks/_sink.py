@@ -1,11 +1,11 @@
-"""A mail server in a process of its own that takes everything at once and keeps almost nothing.
+"""A mail server in a separate process that accepts everything at once and keeps almost nothing.
 
-`python -m benchmarks._sink` prints its port. It is one loop over plain sockets, so that it costs a
-fraction of what any sender costs: the bottleneck is never here (its CPU time is told). What arrives
-in one read is answered together, after `delay` seconds when that is set, as over a long distance.
+`python -m benchmarks._sink` prints its port. It is one loop over plain sockets, which costs a
+fraction of what any sender costs, so it is never the bottleneck; it also reports its CPU time. What
+arrives in one read is answered together, after `delay` seconds to imitate a long distance.
 
-A few commands that no mail server has are for the benchmark: XTELL takes new orders as JSON and
-starts counting anew, XSTAT tells the counts, XLOG each mail's time and Message-ID, XKEPT the mails.
+Four commands are for the benchmark: XSET takes options as JSON and resets the counts, XSTAT returns
+the counts, XLOG the time and Message-ID of each mail, XKEPT the mails kept.
 """
 
 import heapq
@@ -24,31 +24,31 @@ MAILING = frozenset({b"MAIL", b"RCPT", b"DATA", b"RSET"})
 
 
 @dataclass
-class Orders:
-    """What the benchmark wants."""
+class Options:
+    """The options that the benchmark sets."""
 
     delay: float = 0.0  # seconds from each read to its answer
     pipelining: bool = True
-    keep: int = 0  # so many of the next mails, whole
+    keep: int = 0  # how many of the next mails to keep whole
 
 
 @dataclass
 class Counts:
-    """What has happened since the last orders."""
+    """The counts since the options were set."""
 
     mails: int = 0
     octets: int = 0
-    turns: int = 0  # answers that a sender had to wait for, about mails only
-    first_at: float = 0.0  # seconds since the epoch, as the next one
+    turns: int = 0  # answers to commands of mails that a sender waited for
+    first_at: float = 0.0  # seconds since the epoch, like `last_at`
     last_at: float = 0.0
-    most_lines: int = 0  # connections that were open together
+    most_connections: int = 0  # open at the same time
     cpu: float = 0.0  # seconds
     log: list[tuple[float, str]] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
 
 
 class Session:
-    """One connection."""
+    """The SMTP session of one connection."""
 
     def __init__(self, sink: "Sink", connection: socket.socket) -> None:
         self.sink = sink
@@ -59,7 +59,7 @@ class Session:
         self.is_control = False
 
     def answer(self, octets: bytes) -> tuple[bytes, bool]:
-        """Return the answer to what one read brought, and whether a mail waits for it."""
+        """Return the answer to the octets of one read, and whether it concerns a mail."""
         rest = self.rest + octets
         replies = []
         about_mail = False
@@ -78,12 +78,12 @@ class Session:
             rest = after
             verb = line[:4].upper()
             about_mail = about_mail or verb in MAILING
-            replies.append(OK if verb in {b"MAIL", b"RCPT"} else self.seldom(verb, line))
+            replies.append(OK if verb in {b"MAIL", b"RCPT"} else self.other_command(verb, line))
         self.rest = rest
         return b"".join(replies), about_mail
 
-    def seldom(self, verb: bytes, line: bytes) -> bytes:
-        """Answer what is not said for every address."""
+    def other_command(self, verb: bytes, line: bytes) -> bytes:
+        """Return the answer to any command but MAIL and RCPT."""
         if verb == b"DATA":
             self.in_mail = True
             return GO_ON
@@ -99,10 +99,10 @@ class Session:
 
 
 class Sink:
-    """The loop, the orders and the counts."""
+    """The server: its loop, its options and its counts."""
 
     def __init__(self) -> None:
-        self.orders = Orders()
+        self.options = Options()
         self.counts = Counts()
         self.started = time.process_time()
         self.server = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -116,22 +116,22 @@ class Sink:
             wait = max(0.0, self.later[0][0] - time.monotonic()) if self.later else None
             # Not epoll: it waits whole milliseconds, too coarse for a delay of twenty.
             for ready in select.select([self.server, *self.sessions], (), (), wait)[0]:
-                self.welcome() if ready is self.server else self.read(self.sessions[ready])
+                self.accept() if ready is self.server else self.read(self.sessions[ready])
             while self.later and self.later[0][0] <= time.monotonic():
                 _, _, session, reply = heapq.heappop(self.later)
-                self.say(session, reply)
+                self.send(session, reply)
 
-    def welcome(self) -> None:
+    def accept(self) -> None:
         """Open a session."""
         connection, _ = self.server.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         session = self.sessions[connection] = Session(self, connection)
-        others = len(self.sessions) - 1  # one is the benchmark's own
-        self.counts.most_lines = max(self.counts.most_lines, others)
+        others = len(self.sessions) - 1  # without the benchmark's own
+        self.counts.most_connections = max(self.counts.most_connections, others)
         self.reply(session, b"220 sink.test ESMTP\r\n")
 
     def read(self, session: Session) -> None:
-        """Take what has come and answer it."""
+        """Read what has arrived and answer it."""
         try:
             octets = session.connection.recv(LARGEST_READ)
         except OSError:
@@ -145,16 +145,16 @@ class Sink:
             self.reply(session, answer)
 
     def reply(self, session: Session, octets: bytes) -> None:
-        """Answer now, or later."""
-        if self.orders.delay and not session.is_control:
+        """Send an answer now, or after the delay."""
+        if self.options.delay and not session.is_control:
             self.number += 1
-            due = time.monotonic() + self.orders.delay
+            due = time.monotonic() + self.options.delay
             heapq.heappush(self.later, (due, self.number, session, octets))
         else:
-            self.say(session, octets)
+            self.send(session, octets)
 
-    def say(self, session: Session, octets: bytes) -> None:
-        """Send, and hang up after a goodbye."""
+    def send(self, session: Session, octets: bytes) -> None:
+        """Send octets, and close a session that is over."""
         try:
             session.connection.sendall(octets)
         except OSError:
@@ -163,12 +163,12 @@ class Sink:
             self.close(session)
 
     def close(self, session: Session) -> None:
-        """Forget a session."""
+        """Close a session."""
         self.sessions.pop(session.connection, None)
         session.connection.close()
 
     def take(self, mail: bytes) -> None:
-        """Count a mail."""
+        """Count an accepted mail."""
         moment = time.time()
         counts = self.counts
         counts.first_at = counts.first_at or moment
@@ -177,27 +177,27 @@ class Sink:
         counts.octets += len(mail)
         begins = mail.find(b"\r\nMessage-ID: ") + 14
         counts.log.append((moment, mail[begins : mail.find(b"\r\n", begins)].decode("latin-1")))
-        if len(counts.kept) < self.orders.keep:
+        if len(counts.kept) < self.options.keep:
             counts.kept.append(mail.replace(b"\r\n..", b"\r\n.").decode("latin-1"))
 
     def greeting(self) -> bytes:
-        """Answer EHLO."""
+        """Return the answer to EHLO."""
         offers = ["sink.test", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
-        if self.orders.pipelining:
+        if self.options.pipelining:
             offers.append("PIPELINING")
         return b"".join(f"250-{offer}\r\n".encode() for offer in offers) + b"250 HELP\r\n"
 
     def controlled(self, line: str) -> bytes:
-        """Answer the benchmark in one line of JSON."""
-        verb, _, words = line.partition(" ")
+        """Return the answer to one of the benchmark's commands, a line of JSON."""
+        verb, _, value = line.partition(" ")
         answer: Any = None
-        if verb == "XTELL":
-            self.orders, self.counts = Orders(**json.loads(words)), Counts()
+        if verb == "XSET":
+            self.options, self.counts = Options(**json.loads(value)), Counts()
             self.started = time.process_time()
         elif verb == "XSTAT":
             self.counts.cpu = time.process_time() - self.started
-            told = {**vars(self.counts), "log": [], "kept": []}
-            answer = asdict(Counts(**told))
+            fields = {**vars(self.counts), "log": [], "kept": []}
+            answer = asdict(Counts(**fields))
         elif verb == "XLOG":
             answer = self.counts.log
         elif verb == "XKEPT":

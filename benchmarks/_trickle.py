@@ -1,8 +1,8 @@
-"""Write a mail every so often, as a web server does whose visitors come one by one.
+"""Write a mail every 50 ms, as a web server does for visitors that come one by one.
 
-`python -m benchmarks._trickle FIRST COUNT` writes to the contacts from FIRST on, every 50 ms; each
-second mail is due a little later, so that nobody hints at it. Prints [public id, when it was due
-or committed, whether it was due later] of each, as JSON.
+`python -m benchmarks._trickle FIRST COUNT` writes to the contacts from FIRST on. Every second mail
+is due a little later, so that no hint names it. Prints [public id, when it was due or committed,
+whether it was due later] of each mail, as JSON.
 """
 
 import json
@@ -22,7 +22,7 @@ LATER = timedelta(seconds=2)
 
 
 def main(first: int, count: int) -> None:
-    """Write them."""
+    """Write `count` mails and print them."""
     app = create_app()
     logging.getLogger("service").setLevel(logging.ERROR)
     written = []
@@ -36,7 +36,7 @@ def main(first: int, count: int) -> None:
 
 
 def one(departure_id: int, is_later: bool) -> tuple[str, float]:
-    """Write a mail and commit; return its public id, and from when it is late."""
+    """Write a mail and commit; return its public id, and the moment from which its lag counts."""
     departure = db.session.get_one(Departure, departure_id)
     due_at = now() + LATER if is_later else None
     row = outbox.write(

@@ -1,8 +1,8 @@
 # ruff: noqa: N999
-"""How long 10,000 clients take to come in, whole: read, compared, written and committed.
+"""Measure the import of a list of 10,000 clients: read, compared, written and committed.
 
 A CSV and an .xlsx, new and a second time, on SQLite and (where its server is installed) on
-PostgreSQL. Limit: 20 s each. The ratio is against what no import can do without: the same file
+PostgreSQL. Limit: 20 s each. The ratio is to the least that any import must do: the same file
 through csv.reader and executemany into the same three tables, unchecked, in the same run.
 """
 
@@ -37,7 +37,7 @@ HEADER = [
 
 
 def main() -> int:
-    """Measure and print; 1 when something takes longer than the limit."""
+    """Measure and print; return 1 when something takes longer than the limit."""
     slowest = 0.0
     with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
         lists = written(Path(home))
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def rows() -> list[list[str]]:
-    """Return the list's rows: every second client leaves, half of those long ago."""
+    """Return the rows of the list: every second client leaves, half of those long ago."""
     first = date(2026, 1, 1)
     return [
         [
@@ -63,7 +63,7 @@ def rows() -> list[list[str]]:
 
 
 def written(home: Path) -> list[Path]:
-    """Write the list as a Spanish Excel writes CSV, and as a workbook; return both."""
+    """Write the list as CSV, as a Spanish Excel does, and as a workbook; return both paths."""
     text, book = home / "list.csv", xlsxwriter.Workbook(str(home / "list.xlsx"))
     sheet = book.add_worksheet()
     with text.open("w", encoding="cp1252", newline="") as file:
@@ -76,7 +76,7 @@ def written(home: Path) -> list[Path]:
 
 
 def databases(home: Path, stack: ExitStack) -> Iterator[tuple[str, str]]:
-    """Give a fresh database of each kind that is at hand."""
+    """Yield an empty database of each kind that is installed."""
     yield "sqlite", f"sqlite:///{home / 'measured.sqlite3'}"
     if shutil.which("postgres") or list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
         yield "postgresql", stack.enter_context(postgres()).new_database("measured")
@@ -111,7 +111,7 @@ def timed(action: Callable[[], None]) -> float:
 
 
 def imported(path: Path) -> None:
-    """Import as the command does."""
+    """Import a list as the command does."""
     known = queries.references()
     db.session.rollback()
     imports.carry_out(read_file(path, known))
@@ -119,7 +119,7 @@ def imported(path: Path) -> None:
 
 
 def poured(path: Path) -> None:
-    """Put the file into the tables without looking at it."""
+    """Insert the file's rows into the tables without a check."""
     clients, contacts, departures = [], [], []
     with path.open(encoding="cp1252", newline="") as file:
         for number, row in enumerate(csv.DictReader(file, delimiter=";"), 1):
@@ -145,7 +145,7 @@ def poured(path: Path) -> None:
 
 
 def emptied() -> None:
-    """Take everything out again."""
+    """Delete all rows again."""
     db.session.execute(delete(Client))
     db.session.commit()
 

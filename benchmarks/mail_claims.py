@@ -1,8 +1,8 @@
-"""What claiming and marking cost, without rendering and without a mail server.
+"""Measure what claiming and marking cost, without rendering and without a mail server.
 
-In turns: our leases (take fifty, then for each: write down that it leaves, note that it was sent),
-and the same statements straight through the driver, one transaction a mail. Limit: 0.25 of the
-driver, so that what SQLAlchemy adds stays smaller than all the rest of a mail's way.
+In turns: the leases (take fifty, then for each mark that it leaves, and that it was sent), and the
+same statements straight through the driver, one transaction a mail. Limit: 0.25 of the driver's
+rate, so that SQLAlchemy costs less than everything else that is done for a mail.
 """
 
 import secrets
@@ -47,7 +47,7 @@ WHERE id = ? AND state = 'sending' AND lease_owner = ?
 
 
 def main() -> int:
-    """Measure and print; 1 when a database does not reach the limit."""
+    """Measure and print; return 1 when a database does not reach the limit."""
     least = 9.9
     with _installs.installs(port=9) as installs:  # nobody connects to it
         for install in installs:
@@ -58,7 +58,7 @@ def main() -> int:
 
 def measured(install: Install) -> float:
     """Print a database's figures; return the ratio."""
-    ids = _installs.owe((2 * TURNS + 1) * MAILS)
+    ids = _installs.queue_mails((2 * TURNS + 1) * MAILS)
     turns = [ids[start : start + MAILS] for start in range(0, len(ids), MAILS)]
     driver = Driver(install)
     measure(turns.pop(), with_leases)  # warms up
@@ -77,7 +77,7 @@ def measured(install: Install) -> float:
 
 
 def measure(ids: list[int], action: Callable[[list[int]], None]) -> float:
-    """Return the mails a second that `action` claims and marks."""
+    """Return the number of mails a second that `action` claims and marks."""
     _installs.make_due(ids)
     before = _installs.states().get("sent", 0)
     speed = _peers.per_second(len(ids), lambda: action(ids))
@@ -99,7 +99,7 @@ def with_leases(ids: list[int]) -> None:
 
 
 class Driver:
-    """The same in plain SQL, on one connection of the driver's."""
+    """The same statements in plain SQL, on one connection of the driver."""
 
     def __init__(self, install: Install) -> None:
         url = make_url(install.environment["DATABASE_URL"])
@@ -119,7 +119,7 @@ class Driver:
         self.leaves, self.sent = self._said(LEAVES), self._said(SENT)
 
     def send(self, ids: list[int]) -> None:
-        """Claim and mark: what became of one mail is written with the mark of the next."""
+        """Claim and mark mails; the result of one is written with the mark of the next."""
         say, owner, done = self.connection.execute, secrets.token_hex(8), None
         while True:
             until = self._at(60)

@@ -1,10 +1,9 @@
-"""How long after it is due a mail is handed over, when nothing throttles.
+"""Measure the lag between the moment a mail is due and its handover, when nothing throttles.
 
-(mass) 10,000 mails come due at once and are hinted at, with 1 and with 2 workers; meanwhile
-somebody asks for a link to choose a password, which must not wait behind them. (trickle) another
-process writes a mail every 50 ms: those due at once, which are hinted at, and those due later,
-which nobody hints at: the clock finds them, or a job that is at work anyway. Limits: 95 % within
-10 s; the urgent one goes within a second, whatever is before it.
+(mass) 10,000 mails come due at once, with hints, and with 1 and with 2 workers; meanwhile somebody
+asks for a link to choose a password, which must not wait behind them. (trickle) another process
+writes a mail every 50 ms: some due at once, with a hint, and some due later, without one, which the
+clock finds, or a job that runs anyway. Limits: 95 % within 10 s; the urgent mail within a second.
 """
 
 import json
@@ -30,7 +29,7 @@ TRICKLE = 160  # mails, eight seconds
 
 
 def main() -> int:
-    """Measure and print; 1 when a limit is not kept."""
+    """Measure and print; return 1 when a limit is not kept."""
     is_kept = True
     with _peers.sink() as sink, _installs.installs(sink.port) as installs:
         for install in installs:
@@ -42,11 +41,11 @@ def main() -> int:
 
 
 def mass(install: Install, sink: Sink, workers: int) -> bool:
-    """Print the lag of many that come due at once, and of the urgent one among them."""
-    ids = _installs.owe(MAILS)
+    """Print the lag of many mails that come due at once, and of an urgent one among them."""
+    ids = _installs.queue_mails(MAILS)
     install.workers(workers)
     install.start("clock")
-    sink.tell()
+    sink.configure()
     due_at = _installs.make_due(ids).timestamp()
     _installs.wake(ids)
     time.sleep(1)
@@ -58,12 +57,12 @@ def mass(install: Install, sink: Sink, workers: int) -> bool:
     log = sink.log()
     came_at = next((at for words, at in log.items() if f"<{urgent}@" in words), math.inf)
     lags = [at - due_at for words, at in log.items() if f"<{urgent}@" not in words]
-    install.rest()
+    install.stop()
     lags += [math.inf] * (MAILS - len(lags))
     before = sum(asked_at < at < came_at for at in log.values())
     late = _peers.percentile(lags, 0.95)
     print(
-        f"{install.kind:<11} mass, {workers} workers  {told(lags)}"
+        f"{install.kind:<11} mass, {workers} workers  {as_text(lags)}"
         f"  ratio {late / LATEST:.2f} of {LATEST:.0f} s\n"
         f"{install.kind:<11} urgent one after {came_at - asked_at:.2f} s"
         f" (at most {AT_ONCE}), {before} went before it",
@@ -73,7 +72,7 @@ def mass(install: Install, sink: Sink, workers: int) -> bool:
 
 
 def ask_for_a_link() -> tuple[str, float]:
-    """Write an urgent mail as the login page does; return its public id and when it was there."""
+    """Write an urgent mail as the login page does; return its public id and its moment."""
     owner = db.session.get_one(TeamMember, 1)
     link = PasswordLink(member=owner, expires_at=now() + timedelta(hours=1))
     db.session.add(link)
@@ -93,12 +92,12 @@ def ask_for_a_link() -> tuple[str, float]:
 
 def trickle(install: Install, sink: Sink) -> bool:
     """Print the lag of mails that come one by one; one worker and the clock."""
-    ids = _installs.owe(TRICKLE)
+    ids = _installs.queue_mails(TRICKLE)
     first = db.session.get_one(OutboxMessage, ids[0]).departure_id
     db.session.rollback()
     install.workers(1)
     install.start("clock")
-    sink.tell()
+    sink.configure()
     written = subprocess.run(
         [sys.executable, "-m", "benchmarks._trickle", str(first), str(TRICKLE)],
         env=install.environment,
@@ -111,7 +110,7 @@ def trickle(install: Install, sink: Sink) -> bool:
     except SinkAway as few:
         print(f"  {few}")
     came = {words.partition("@")[0].lstrip("<"): at for words, at in sink.log().items()}
-    install.rest()
+    install.stop()
     is_kept = True
     for name, wanted in (("hinted at", False), ("due later", True)):
         lags = [
@@ -120,12 +119,12 @@ def trickle(install: Install, sink: Sink) -> bool:
             if is_later is wanted
         ]
         is_kept = is_kept and _peers.percentile(lags, 0.95) <= LATEST
-        print(f"{install.kind:<11} trickle, {name:<9}  {told(lags)}", flush=True)
+        print(f"{install.kind:<11} trickle, {name:<9}  {as_text(lags)}", flush=True)
     return is_kept
 
 
-def told(lags: list[float]) -> str:
-    """Return the percentiles in words."""
+def as_text(lags: list[float]) -> str:
+    """Return the percentiles as text."""
     found = {share: _peers.percentile(lags, share / 100) for share in (50, 95, 99)}
     return "  ".join(
         f"p{share} {lag:.2f} s" if lag < math.inf else f"p{share} not in {PATIENCE:.0f} s"

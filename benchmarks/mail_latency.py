@@ -1,8 +1,8 @@
-"""Whether a sender waits for nothing but the network: a server that answers all after 20 ms.
+"""Measure whether a sender waits for anything but the network, with a server that takes 20 ms.
 
-A real worker.py with 1, 4 and 8 connections, with PIPELINING and without. A mail takes so many
-turns (what is said at once is answered at once), so that at most connections x 1000 / (turns x 20)
-mails can go in a second. Limits: within 10 % of that; no more turns than the session needs.
+A real worker.py with 1, 4 and 8 connections, with PIPELINING and without. A mail takes a number of
+turns (what is sent together is answered together), so that at most connections x 1000 / (turns x
+20) mails can go in a second. Limits: within 10 % of that; no more turns than the session needs.
 """
 
 import sys
@@ -21,7 +21,7 @@ SPARE = 0.1  # turns a mail, for the first mail of a session and the last
 
 
 def main() -> int:
-    """Measure and print; 1 when a limit is not kept."""
+    """Measure and print; return 1 when a limit is not kept."""
     least, most = 9.9, 0.0
     with _peers.sink() as sink, _installs.installs(sink.port) as installs:
         for install in installs:
@@ -38,15 +38,15 @@ def main() -> int:
 def measured(
     install: Install, sink: Sink, connections: int, pipelining: bool
 ) -> tuple[float, float]:
-    """Print one figure; return its ratio to what is possible, and the turns of a mail."""
+    """Print one figure; return its ratio to the possible rate, and the turns of a mail."""
     count = int(SECONDS * connections / (TURNS[pipelining] * DELAY))  # more cannot go
-    ids = _installs.owe(count)
+    ids = _installs.queue_mails(count)
     install.workers(1, MAIL_CONNECTIONS=str(connections))
-    sink.tell(delay=DELAY, pipelining=pipelining)
+    sink.configure(delay=DELAY, pipelining=pipelining)
     _installs.make_due(ids)
     _installs.wake(ids)
     counts = sink.watch(count, SECONDS)
-    install.rest()
+    install.stop()
     turns = counts.turns / counts.mails
     # The first mail of each session only starts the watch.
     speed = (counts.mails - connections) / (counts.last_at - counts.first_at)
@@ -55,7 +55,7 @@ def measured(
     print(
         f"{install.kind:<11} {connections} connections, {offer}"
         f"  {speed:5.1f}/s of {possible:5.1f}/s at {turns:.2f} turns  ratio {speed / possible:.2f}"
-        f"  ({counts.most_lines} open at once)",
+        f"  ({counts.most_connections} open at once)",
         flush=True,
     )
     return speed / possible, turns

@@ -1,9 +1,9 @@
-"""What memory a worker and the clock take with 10,000 and with 100,000 mails due.
+"""Measure the memory of a worker and of the clock with 10,000 and with 100,000 mails due.
 
 A real worker.py, its jobs and `worker.py clock` run for some seconds while all of them are due;
-the kernel's own peak (VmHWM) of each process is read all the while. Limits: 150 MB a process, and
-at 100,000 at most 1.1 times what it was at 10,000. Told as well: their fair share of the memory
-that forks have together (PSS).
+the kernel's peak (VmHWM) of each process is read meanwhile. Limits: 150 MB a process, and with
+100,000 at most 1.1 times the peak with 10,000. Their proportional share of the memory that forks
+have in common (PSS) is printed as well.
 """
 
 import re
@@ -24,7 +24,7 @@ PARTS = ("worker", "job", "clock")
 
 
 def main() -> int:
-    """Measure and print; 1 when a limit is not kept."""
+    """Measure and print; return 1 when a limit is not kept."""
     largest, growth = 0.0, 0.0
     with _peers.sink() as sink, _installs.installs(sink.port) as installs:
         for install in installs:
@@ -38,19 +38,19 @@ def main() -> int:
 
 
 def measured(install: Install, sink: Sink, mails: int) -> dict[str, float]:
-    """Print and return the peaks, in MB, with so many mails due."""
-    ids = _installs.owe(mails)
+    """Print and return the peaks, in MB, with the given number of mails due."""
+    ids = _installs.queue_mails(mails)
     _installs.make_due(ids)
     (worker,) = install.workers(1)
     clock = install.start("clock")
-    sink.tell()
+    sink.configure()
     peaks = dict.fromkeys((*PARTS, "together"), 0.1)
     until = time.monotonic() + SECONDS + 2  # the clock starts, too
     while time.monotonic() < until:
         look(worker.pid, clock.pid, peaks)
         time.sleep(0.1)
     counts = sink.counts()
-    install.rest()
+    install.stop()
     words = "  ".join(f"{name} {peak:.0f} MB" for name, peak in peaks.items())
     print(f"{install.kind:<11} {mails:>7} due, {counts.mails} sent  {words}", flush=True)
     if not counts.mails:
@@ -59,7 +59,7 @@ def measured(install: Install, sink: Sink, mails: int) -> dict[str, float]:
 
 
 def look(worker: int, clock: int, peaks: dict[str, float]) -> None:
-    """Raise `peaks` to what is there now."""
+    """Raise `peaks` to the present figures."""
     together = 0.0
     for pid in [*_installs.tree(worker), clock]:
         part = {worker: "worker", clock: "clock"}.get(pid, "job")
@@ -70,7 +70,7 @@ def look(worker: int, clock: int, peaks: dict[str, float]) -> None:
 
 
 def figure(pid: int, file: str, name: str) -> float:
-    """Return what the kernel says, in MB."""
+    """Return a figure of the kernel about a process, in MB."""
     found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/{file}").read_text(), re.M)
     return int(found[1]) / 1024 if found else 0.0
 

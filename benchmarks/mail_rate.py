@@ -1,7 +1,7 @@
-"""Whether MAIL_RATE is kept by two workers together, who know nothing of each other.
+"""Measure whether two workers, which do not know of each other, keep MAIL_RATE together.
 
-MAIL_RATE=50/s, 2 connections each, more mails than fit; what the sink takes in eight seconds,
-counted from the first mail. Limit: within 2 % of 400; the fullest second is told as well.
+MAIL_RATE=50/s, 2 connections each, and more mails than fit; counted is what the sink takes in eight
+seconds from the first mail on. Limit: within 2 % of 400; the fullest second is printed as well.
 """
 
 import sys
@@ -18,7 +18,7 @@ FARTHEST = 0.02
 
 
 def main() -> int:
-    """Measure and print; 1 when the rate is not kept."""
+    """Measure and print; return 1 when the rate is not kept."""
     farthest = 0.0
     with _peers.sink() as sink, _installs.installs(sink.port, MAIL_RATE=f"{RATE}/s") as installs:
         for install in installs:
@@ -28,16 +28,16 @@ def main() -> int:
 
 
 def measured(install: Install, sink: Sink) -> float:
-    """Print what came; return how far it is from the rate, as a share of it."""
-    ids = _installs.owe(MAILS)
+    """Print the count; return its distance from the rate, as a share of it."""
+    ids = _installs.queue_mails(MAILS)
     install.workers(WORKERS, MAIL_CONNECTIONS="2")
     install.start("clock")  # a worker that would have to wait long leaves its mails to it
-    sink.tell()
+    sink.configure()
     _installs.make_due(ids)
     _installs.wake(ids)
     sink.watch(MAILS, SECONDS + 0.5)
     moments = sorted(sink.log().values())
-    install.rest()
+    install.stop()
     came = bisect_left(moments, moments[0] + SECONDS)
     away = abs(came / (RATE * SECONDS) - 1)
     print(
@@ -49,7 +49,7 @@ def measured(install: Install, sink: Sink) -> float:
 
 
 def fullest(moments: Sequence[float]) -> int:
-    """Return the most that came within any second."""
+    """Return the largest number of mails within any second."""
     return max(bisect_left(moments, at + 1.0) - place for place, at in enumerate(moments))
 
 

@@ -1,9 +1,9 @@
-"""What a mail that comes back costs: the process that a mail server starts for it, and a worker.
+"""Measure what a bounce costs: the process that a mail server starts for it, and a worker.
 
 On each database, in turns: `python -c "import flask, sqlalchemy"`, the least that an application
-can begin with; `python -m service.pipe`, a bounce on its standard input, as Postfix starts it; the
-worker's reading of it afterwards. CPU time of whole processes, the best of the turns: the rest is
-what else the machine did. Limit: the process costs no more than that peer.
+can start with; `python -m service.pipe` with a bounce on its standard input, as Postfix starts it;
+and the worker that reads it afterwards. Compared is the CPU time of whole processes, the best of
+all turns, since the rest is other work of the machine. Limit: the process costs at most the peer.
 """
 
 import resource
@@ -26,7 +26,7 @@ MOST = 1.0
 
 
 def main() -> int:
-    """Measure and print; 1 when a database does not keep the limit."""
+    """Measure and print; return 1 when a database does not keep the limit."""
     worst = 0.0
     with _installs.installs(port=9, MAIL_BOUNCE_ADDRESS="bounces@norte.example") as installs:
         for install in installs:
@@ -38,7 +38,7 @@ def main() -> int:
 def measured(install: Install) -> float:
     """Print a database's figures in milliseconds of CPU; return the ratio."""
     peers, pipes, readings = [], [], []
-    for row_id in _installs.owe(TURNS):
+    for row_id in _installs.queue_mails(TURNS):
         to, mail = bounce_of(row_id)
         peers.append(spent(install, "-c", "import flask, sqlalchemy"))
         pipes.append(spent(install, "-m", "service.pipe", "--", to, mail=mail))
@@ -56,7 +56,7 @@ def measured(install: Install) -> float:
 
 
 def bounce_of(row_id: int) -> tuple[str, bytes]:
-    """Have a mail been sent, and return where its bounce goes and the bounce."""
+    """Write a sent mail; return the address that its bounce goes to, and the bounce."""
     row = db.session.scalars(select(OutboxMessage).where(OutboxMessage.id == row_id)).one()
     row.state, row.ended_at = MailState.sent, now()
     row.message_id = f"<{row.public_id}@norte.example>"
@@ -66,7 +66,7 @@ def bounce_of(row_id: int) -> tuple[str, bytes]:
 
 
 def spent(install: Install, *words: str, mail: bytes = b"") -> float:
-    """Run Python with `words` and return the seconds of CPU that it took."""
+    """Run Python with `words` as arguments; return the seconds of CPU time that it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, *words]
     subprocess.run(command, cwd=ROOT, env=install.environment, input=mail, check=True)
@@ -75,7 +75,7 @@ def spent(install: Install, *words: str, mail: bytes = b"") -> float:
 
 
 def spent_here(action: Callable[[], object]) -> float:
-    """Return the seconds of CPU that `action` took in this process."""
+    """Return the seconds of CPU time that `action` took in this process."""
     before = resource.getrusage(resource.RUSAGE_SELF)
     action()
     after = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,9 +1,9 @@
-"""What a second worker is good for, and two more: mails a second of 1, 2 and 4 of them.
+"""Measure what more workers gain: the mails a second of 1, 2 and 4 of them.
 
 Each is a worker.py with one connection to a server that answers after 5 ms, so that a worker waits
-most of the time, as it does for every real server. Limits: on PostgreSQL two are worth 1.7 and
-four are worth 2.6 of one; on SQLite, where one writes at a time, 1.5 and 2. Fewer processors than
-workers cost some of it.
+most of the time, as it does for a real server. Limits: on PostgreSQL two reach 1.7 and four 2.6
+times the rate of one; on SQLite, where one writes at a time, 1.5 and 2. With fewer processors than
+workers the rates are lower.
 """
 
 import sys
@@ -19,7 +19,7 @@ WORTH = {"postgresql": {2: 1.7, 4: 2.6}, "sqlite": {2: 1.5, 4: 2.0}}
 
 
 def main() -> int:
-    """Measure and print; 1 when more workers are not worth enough."""
+    """Measure and print; return 1 when more workers are not worth enough."""
     is_kept = True
     with _peers.sink() as sink, _installs.installs(sink.port) as installs:
         for install in installs:
@@ -38,14 +38,14 @@ def main() -> int:
 
 
 def measured(install: Install, sink: Sink, workers: int) -> float:
-    """Return the mails a second of so many workers."""
-    ids = _installs.owe(MAILS * workers)
+    """Return the mails a second of `count` workers."""
+    ids = _installs.queue_mails(MAILS * workers)
     install.workers(workers)
-    sink.tell(delay=DELAY)
+    sink.configure(delay=DELAY)
     _installs.make_due(ids)
     _installs.wake(ids)
     counts = sink.watch(len(ids), SECONDS)
-    install.rest()
+    install.stop()
     return (counts.mails - workers) / (counts.last_at - counts.first_at)
 
 

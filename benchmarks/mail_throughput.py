@@ -1,9 +1,9 @@
-"""How many mails a second one worker hands over on one connection, rendering and database included.
+"""Measure the mails a second of one worker on one connection, rendering and database included.
 
 In turns, over the same sink: (job) `delivery.deliver` in this process, (worker) a real worker.py,
 from the first mail that the sink takes to the last, (smtplib) the same mails as ready bytes, and
 (flask_mail) its own loop. Limit: 0.6 of smtplib, which neither renders nor remembers anything.
-The processor's time for one mail is told as well: on a busy machine it is the steadier figure.
+The CPU time of one mail is printed as well: on a busy machine it is the steadier figure.
 """
 
 import sys
@@ -25,7 +25,7 @@ FLASK_MAIL = 300  # mails per turn: it is slow, and steady
 
 
 def main() -> int:
-    """Measure and print; 1 when a database does not reach the limit."""
+    """Measure and print; return 1 when a database does not reach the limit."""
     least = 9.9
     with _peers.sink() as sink, _installs.installs(sink.port) as installs:
         for install in installs:
@@ -36,9 +36,9 @@ def main() -> int:
 
 def measured(install: Install, sink: Sink) -> float:
     """Print the mails a second of all four; return the lesser ratio of the first two."""
-    ids = _installs.owe((2 * TURNS + 1) * MAILS)
+    ids = _installs.queue_mails((2 * TURNS + 1) * MAILS)
     turns = [ids[start : start + MAILS] for start in range(0, len(ids), MAILS)]
-    sink.tell(keep=MAILS)
+    sink.configure(keep=MAILS)
     _installs.make_due(turns[-1])
     delivered(turns.pop())  # the first run warms up, and gives the bytes to the others
     mails = sink.kept()
@@ -57,7 +57,7 @@ def measured(install: Install, sink: Sink) -> float:
 def senders(
     sink: Sink, ids: list[int], mails: list[bytes]
 ) -> list[tuple[str, int, Callable[[], None]]]:
-    """Return who sends in this process: the name, how many mails, and how."""
+    """Return the senders in this process: the name, the number of mails, and the action."""
     _installs.make_due(ids)
     some = mails[:FLASK_MAIL]
     return [
@@ -68,7 +68,7 @@ def senders(
 
 
 def delivered(ids: list[int]) -> None:
-    """Send these mails in this process as a job does: those of one hint, then what else is due."""
+    """Send mails in this process as a job does: those of one hint, then all others that are due."""
     left = ids[: delivery.BATCH]
     while left:
         left = delivery.deliver(left, goes_on=True)
@@ -77,7 +77,7 @@ def delivered(ids: list[int]) -> None:
 
 def worker(install: Install, ids: list[int], sink: Sink) -> float:
     """Return the mails a second of a worker, as the sink sees them."""
-    sink.tell()
+    sink.configure()
     _installs.make_due(ids)
     began = time.time()
     _installs.wake(ids)
@@ -88,13 +88,13 @@ def worker(install: Install, ids: list[int], sink: Sink) -> float:
         f" {counts.cpu / len(ids) * 1e6:.0f} µs a mail",
         flush=True,
     )
-    install.wait_for_peace()
+    install.wait_until_idle()
     assert_sent(ids)
     return (len(ids) - 1) / (counts.last_at - counts.first_at)
 
 
 def assert_sent(ids: list[int]) -> None:
-    """Stop when mails are left: a figure that counts unsent mails is none."""
+    """Stop when a mail was not sent, because the figure would count it."""
     db.session.rollback()
     last = db.session.get(OutboxMessage, ids[-1], populate_existing=True)
     if last is None or last.state.value != "sent":

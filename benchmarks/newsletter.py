@@ -1,9 +1,9 @@
-"""How long a newsletter to 10,000 contacts takes, from "send" to the last mail handed over.
+"""Measure a newsletter to 10,000 contacts, from "send" to the last mail handed over.
 
 In turns, over the same sink: (service) a scheduled issue, the clock's round that writes its mails,
-and one worker with as many connections as the settings say by default, from the press to the last
-mail that the sink takes; (smtplib) as many ready mails over one connection, which neither chooses
-nor renders nor remembers anything. Limit: 0.4 of smtplib.
+and one worker with the default number of connections, from the schedule to the last mail that the
+sink takes; (smtplib) as many prepared mails over one connection, which chooses, renders and records
+nothing. Limit: 0.4 of smtplib.
 """
 
 import sys
@@ -23,7 +23,7 @@ from service.newsletters.rules import Frequency
 
 READERS = 10_000
 LEAST = 0.4  # of smtplib
-SAMPLE = 1_000  # ready mails, sent again and again
+SAMPLE = 1_000  # prepared mails, sent repeatedly
 BODY = """Hola, {{ first_name }}:
 
 Este trimestre hemos abierto **un segundo taller** y hemos aprendido mucho:
@@ -39,7 +39,7 @@ Hasta pronto,
 
 
 def main() -> int:
-    """Measure and print; 1 when a database does not reach the limit."""
+    """Measure and print; return 1 when a database does not reach the limit."""
     least = 9.9
     with _peers.sink() as sink, _installs.installs(sink.port) as installs:
         for install in installs:
@@ -49,15 +49,15 @@ def main() -> int:
 
 
 def measured(install: Install, sink: Sink) -> float:
-    """Print what one install takes; return its share of smtplib's speed."""
-    _installs.owe(READERS)
-    install.rest()  # the mails of the protocol are not what is measured
+    """Print the time of one install; return its share of smtplib's rate."""
+    _installs.queue_mails(READERS)
+    install.stop()  # the mails of the protocol are not what is measured
     newsletter = newsletters.create("Novedades", db.session.scalars(select(TeamMember)).one())
     newsletter.texts = {code: {"subject": "Novedades", "body": BODY} for code in ("es", "en")}
     newsletter.audience = Audience(who=Who.all).as_json()
     db.session.commit()
     install.workers(1)
-    sink.tell(keep=SAMPLE)
+    sink.configure(keep=SAMPLE)
     began = time.time()
     marta = db.session.scalars(select(TeamMember)).one()
     newsletters.schedule(newsletter, None, Frequency.once, by=marta, was=newsletter.version)
@@ -66,10 +66,10 @@ def measured(install: Install, sink: Sink) -> float:
     written = time.time()
     counts = sink.wait_for(READERS, seconds=300)
     took = counts.last_at - began
-    install.wait_for_peace()
+    install.wait_until_idle()
     assert_each_once()
     mails = sink.kept()
-    sink.tell()
+    sink.configure()
     rounds = READERS // len(mails)
     plain = _peers.per_second(
         rounds * len(mails), lambda: _peers.by_smtplib(sink.port, mails * rounds)
@@ -85,7 +85,7 @@ def measured(install: Install, sink: Sink) -> float:
 
 
 def assert_each_once() -> None:
-    """Stop when somebody was left out or had two: such a figure is none."""
+    """Stop when a reader got no mail or two, because the figure would be wrong."""
     db.session.rollback()
     readers = db.session.scalars(select(Contact.id)).all()
     rows = db.session.execute(

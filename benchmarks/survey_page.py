@@ -1,4 +1,4 @@
-"""How long the server takes for the survey's page, and how many bytes go over the wire.
+"""Measure the time of the survey's page on the server, and its bytes on the wire.
 
 Time: GET /s/<token> against a Flask view that returns two letters, on the same gunicorn (one
 worker, four threads), in turns, over one connection each; medians. Limit: 3 times. Bytes: the
@@ -36,14 +36,14 @@ LARGEST = 14 * 1024  # octets
 
 
 def beside_a_bare_view() -> DispatcherMiddleware:
-    """Return the service with the bare view beside it; gunicorn calls this."""
+    """Return the service with a bare view beside it; gunicorn calls this."""
     bare = Flask("bare")
     bare.add_url_rule("/", "view", lambda: "ok")
     return DispatcherMiddleware(create_app(), {"/bare": bare})
 
 
 def main() -> int:
-    """Measure and print; 1 when a limit is not kept."""
+    """Measure and print; return 1 when a limit is not kept."""
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(DATA_DIR=home, SECRET_KEY="a key for benchmarks only")
         path = f"/s/{invited()}"
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def invited() -> str:
-    """Make a database with one survey to answer; return its token."""
+    """Create a database with one open survey; return its token."""
     app = create_app()
     with app.app_context():
         db.create_all()
@@ -95,7 +95,7 @@ def server() -> Iterator[int]:
 
 
 def measured(port: int, path: str) -> Iterator[tuple[float, int]]:
-    """Yield the seconds and the octets of one GET after the other, on one connection."""
+    """Yield the seconds and the octets of one GET after another, on one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     while True:
         began = time.perf_counter()
@@ -109,7 +109,7 @@ def measured(port: int, path: str) -> Iterator[tuple[float, int]]:
 
 
 def report(times: dict[str, list[float]], octets: int) -> int:
-    """Print what came out; 1 when a limit is not kept."""
+    """Print the figures; return 1 when a limit is not kept."""
     bare, page = (statistics.median(times[name]) for name in ("bare", "page"))
     ratio = page / bare
     print(f"survey_page time: {page * 1e6:.0f} µs against {bare * 1e6:.0f} µs of a bare view")

@@ -1,16 +1,16 @@
-"""What a tick costs over 100,000 enrolments, of which 100 are due: beside a query, and beside 100.
+"""Measure a tick over 100,000 enrolments, of which 100 are due, against a query and against 100.
 
-Measured on each database in one run, in turns, so that a busy machine is as busy for all:
+Measured on each database in one run, in turns, so that a busy machine is equally busy for all:
 - the query: `SELECT … WHERE state = 'active' AND next_at <= now ORDER BY next_at`, the rows of the
-  100 that are due, through the session as the service asks it. The unit of what follows;
-- the tick: the round that finds the 100 and leaves a hint at them. Limit: 3 queries;
+  100 that are due, through the session as the service runs it. The unit of the limits;
+- the tick: the round that finds the 100 and leaves a hint. Limit: 3 queries;
 - the idle tick: a round over the 100,000 when nothing is due. Limit: 3 queries;
-- the advance: the job that takes up the hint: 100 situations planned, 100 mails with their links
-  written, their hints left, the next that are due looked for;
+- the advance: the job of that hint, which plans 100 situations, writes 100 mails with their links
+  and hints, and looks for the next that are due;
 - the same advance while the tables hold nothing but those 100. Limit: the large one costs at most
-  twice as much, so that the work is about what is due and not about what there is.
+  twice as much, so that the cost depends on what is due and not on all that is stored.
 
-The ratios are of the best of many turns: the rest is what else the machine did.
+The ratios are of the best of many turns, since the rest is other work of the machine.
 """
 
 import sys
@@ -33,7 +33,7 @@ MOST, GROWTH = 3.0, 2.0
 
 
 def main() -> int:
-    """Measure and print; 1 when a database does not keep the limits."""
+    """Measure and print; return 1 when a database does not keep the limits."""
     kept = True
     with _installs.installs(port=9) as installs:
         for install in installs:
@@ -42,12 +42,12 @@ def main() -> int:
 
 
 def measured(kind: str) -> bool:
-    """Print a database's figures; say whether the limits are kept."""
-    _installs.owe(DUE)
+    """Print a database's figures; return whether the limits are kept."""
+    _installs.queue_mails(DUE)
     (alone,) = best(FULL, (make_due, the_advance))
     begun = time.monotonic()
     for _part in range((ENROLMENTS - DUE) // 9_990):
-        _installs.owe(9_990)
+        _installs.queue_mails(9_990)
     made = time.monotonic() - begun
     db.session.execute(text("ANALYZE"))
     db.session.commit()
@@ -65,7 +65,7 @@ def measured(kind: str) -> bool:
 
 
 def the_query() -> None:
-    """The indexed query that finds the due, their rows as they are, and no more."""
+    """Run the indexed query that finds the rows that are due."""
     table = Enrolment.__table__
     statement = (
         select(table)
@@ -79,26 +79,26 @@ def the_query() -> None:
 
 
 def the_tick() -> None:
-    """A round that finds them and wakes a worker."""
+    """Run a round that finds them and wakes a worker."""
     tally = scheduler.tick()
     demand(tally.due if tally else 0, DUE)
     demand(queue.waiting(), 1)
 
 
 def the_idle_tick() -> None:
-    """A round that finds nothing to do."""
+    """Run a round that finds nothing to do."""
     if scheduler.tick() != scheduler.Tally():
         raise SystemExit("something was due")
 
 
 def the_advance() -> None:
-    """The job of that worker, which writes a mail to each of the due."""
+    """Run the job of that worker, which writes the mail of each departure that is due."""
     tasks.advance(progress.due(now()))
     demand(queue.waiting(), 1)
 
 
 def make_due() -> None:
-    """Make the first departures due anew, as if their survey had not been sent yet."""
+    """Make the first departures due again, as if their survey had not been sent yet."""
     forget_mails()
     values = {
         "state": EnrolmentState.active,
@@ -111,7 +111,7 @@ def make_due() -> None:
 
 
 def set_aside() -> None:
-    """Let nothing be due."""
+    """Make nothing due."""
     forget_mails()
     later = {"next_at": now() + timedelta(days=1)}
     db.session.execute(update(Enrolment).where(Enrolment.departure_id <= DUE).values(later))
@@ -119,7 +119,7 @@ def set_aside() -> None:
 
 
 def forget_mails() -> None:
-    """Delete what the last tick wrote, and the hints that it left."""
+    """Delete the mails that the last tick wrote, and its hints."""
     ours = OutboxMessage.departure_id <= DUE
     db.session.execute(
         delete(OutboxMessage)
@@ -140,15 +140,15 @@ def forget_hints() -> None:
 
 
 def demand(found: int, wanted: int) -> None:
-    """Stop when something else was measured than what was meant."""
+    """Stop when the action did not do what was to be measured."""
     if found != wanted:
         raise SystemExit(f"{found}, not {wanted}")
 
 
 def best(turns: int, *pairs: tuple[Callable[[], None], Callable[[], None]]) -> list[float]:
-    """Return the least milliseconds of each action, in turns; what prepares it is not counted.
+    """Return the least milliseconds of each action, run in turns, without its preparation.
 
-    The first turn is a rehearsal: it makes what is made once.
+    The first turn does not count, because it does what is done only once.
     """
     spent: list[list[float]] = [[] for _pair in pairs]
     for _turn in range(turns + 1):
