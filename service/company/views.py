@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.settings import SettingsForm
-from service.colours import DARK, LIGHT, Palette, contrast, palette
+from service.colours import DARK, INK, LIGHT, PAPER, Palette, contrast, palette
 from service.company import actions, rules
 from service.current import company, settings
 from service.errors import Refused
@@ -60,6 +60,7 @@ class Sample:
 
     name: str
     ground: str
+    ink: str
     colours: Palette
 
     @property
@@ -80,8 +81,8 @@ class Sample:
 
 def _samples(accent: str) -> list[Sample]:
     return [
-        Sample("light", LIGHT[0], palette(accent)),
-        Sample("dark", DARK[0], palette(accent, dark=True)),
+        Sample("light", LIGHT[0], INK, palette(accent)),
+        Sample("dark", DARK[0], PAPER, palette(accent, dark=True)),
     ]
 
 
@@ -115,7 +116,6 @@ def _show(form: SettingsForm, found: Company, code: int = 200) -> tuple[str, int
         default_sender=parseaddr(settings().mail_default_sender)[1],
         lost_file=file.filename if file else None,
         is_first_time=not found.is_set_up,
-        me=current_member(),
     )
     return page, code
 

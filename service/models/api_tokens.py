@@ -42,8 +42,13 @@ class ApiToken(Model):
     maker: Mapped[TeamMember | None] = relationship(foreign_keys=maker_id)
     revoker: Mapped[TeamMember | None] = relationship(foreign_keys=revoker_id)
 
+    @property
+    def outlives_its_maker(self) -> bool:
+        """Whether it still works though the login of whoever made it is closed."""
+        return self.maker is not None and not self.maker.is_active and self.revoked_at is None
+
     def opens(self, scope: ApiScope) -> bool:
-        """Say whether the token is good for `scope`."""
+        """Return whether the token gives access to `scope`."""
         return scope.value in self.scopes
 
 

@@ -61,6 +61,11 @@ class Company(Model):
         return QuietHours(self.quiet_from, self.quiet_until)
 
     @property
+    def lacks_postal_address(self) -> bool:
+        """Whether it is set up without the address that mails nobody asked for have to show."""
+        return self.is_set_up and not self.postal_address
+
+    @property
     def is_set_up(self) -> bool:
         """Whether the settings page has been filled in once."""
         return bool(self.name)
