@@ -157,7 +157,11 @@ def change(
         )
     notice_on = values.get("notice_on", departure.notice_on)
     _check_days(notice_on, values.get("end_on", departure.end_on))
-    changed = [name for name in EDITABLE if name in values and _differs(departure, name, values)]
+    changed = [
+        name
+        for name in EDITABLE
+        if name in values and _plain(getattr(departure, name)) != _plain(values[name])
+    ]
     for name in changed:
         setattr(departure, name, values[name])
     if not changed:
@@ -254,10 +258,6 @@ def _count_anew(departure: Departure) -> None:
     enrolment = locked(departure).enrolment
     if enrolment is not None:
         enrolment.enrolled_at = now()
-
-
-def _differs(departure: Departure, name: str, values: Mapping[str, Any]) -> bool:
-    return bool(_plain(getattr(departure, name)) != _plain(values[name]))
 
 
 def _plain(value: Any) -> Any:

@@ -78,7 +78,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Row:
     """One departure of a list."""
 
     departure: Departure
@@ -88,7 +88,7 @@ class Line:
     next_at: datetime | None
 
 
-def page(query: Query) -> Page[Line]:
+def page(query: Query) -> Page[Row]:
     """Return the page of departures that `query` asks for; past the last one, the last."""
     narrowed = _narrowed(select(Departure.id), query)
     count = db.session.scalar(select(func.count()).select_from(narrowed.subquery())) or 0
@@ -109,7 +109,7 @@ def page(query: Query) -> Page[Line]:
         contains_eager(Departure.responsible),
     ).order_by(*_order(query.sort))
     rows = db.session.execute(cut(statement, number)).all()
-    return Page([Line(*row) for row in rows], count, number)
+    return Page([Row(*row) for row in rows], count, number)
 
 
 def find(public_id: str) -> Departure | None:

@@ -85,7 +85,13 @@ class Item:
 def of(departure: Departure) -> list[Item]:
     """Return everything that happened, in order, and then everything that is to come."""
     situation = situations.of(departure)
-    past = [_item_of(event) for event in _events(departure) if not _is_shown(event, situation)]
+    events = db.session.scalars(
+        select(Event)
+        .where(Event.departure_id == departure.id)
+        .order_by(Event.at, Event.id)
+        .options(joinedload(Event.member))
+    )
+    past = [_item_of(event) for event in events if not _is_shown(event, situation)]
     mails = _mails(departure)
     waits = quiet_hours.waits([mail for mail in mails if mail.state is MailState.queued], now())
     stopped = suppressions.reasons_of(mails)
@@ -118,11 +124,6 @@ def paused_by(departure: Departure) -> TeamMember | None:
     )
     event = db.session.scalars(query.limit(1)).first()
     return event.member if event else None
-
-
-def _events(departure: Departure) -> Sequence[Event]:
-    query = select(Event).where(Event.departure_id == departure.id).order_by(Event.at, Event.id)
-    return db.session.scalars(query.options(joinedload(Event.member))).all()
 
 
 def _mails(departure: Departure) -> Sequence[OutboxMessage]:

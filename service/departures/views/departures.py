@@ -102,7 +102,7 @@ def show(public_id: str) -> str:
         controls=mail_controls(situation),
         items=timeline.of(departure),
         protocol=protocols.of(departure),
-        protocols=protocols.lines(),
+        protocols=protocols.choices(),
         paused_by=timeline.paused_by(departure),
         answer=departures.answer_of(departure),
         testimonial=departures.testimonial_of(departure),

@@ -96,7 +96,9 @@ def impact(protocol: Protocol, steps: Sequence[Step], page: int = 1) -> Impact:
     touched: list[tuple[int, tuple[Change, ...]]] = []
     seen = ids[:MOST]
     for start in range(0, len(seen), CHUNK):
-        for situation in _situations(seen[start : start + CHUNK]):
+        query = select(Departure).where(Departure.id.in_(seen[start : start + CHUNK]))
+        departures = db.session.scalars(query.options(*_PEOPLE)).all()
+        for situation in situations.of_all(departures).values():
             changes = tuple(between(situation, tuple(steps), now()))
             if changes:
                 counts.update(changes)
@@ -166,11 +168,6 @@ def _as_if_going(situation: Situation, steps: tuple[Step, ...], at: datetime) ->
     }
     mails = {name: mail for name, mail in situation.mails.items() if name not in ahead}
     return replace(found, mails=mails)
-
-
-def _situations(ids: Sequence[int]) -> list[Situation]:
-    query = select(Departure).where(Departure.id.in_(ids)).options(*_PEOPLE)
-    return list(situations.of_all(db.session.scalars(query).all()).values())
 
 
 def _page(touched: Sequence[tuple[int, tuple[Change, ...]]], page: int) -> Page[Touched]:

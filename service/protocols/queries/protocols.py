@@ -26,7 +26,7 @@ GOING = (EnrolmentState.active, EnrolmentState.paused)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Row:
     """One protocol and how many departures get mails by it."""
 
     protocol: Protocol
@@ -60,17 +60,8 @@ def choices() -> Sequence[Protocol]:
     return db.session.scalars(query.order_by(Protocol.position, Protocol.id)).all()
 
 
-def lines() -> list[Line]:
-    """Return the protocols in the order of their rules."""
-    return _lines(is_deleted=False)
-
-
-def deleted() -> list[Line]:
-    """Return those that can be put back."""
-    return _lines(is_deleted=True)
-
-
-def _lines(*, is_deleted: bool) -> list[Line]:
+def rows(*, is_deleted: bool = False) -> list[Row]:
+    """Return the protocols with their counts, in the order of their rules, or the deleted ones."""
     there = Protocol.deleted_at.is_not(None) if is_deleted else Protocol.deleted_at.is_(None)
     counts = (
         select(Enrolment.protocol_id, func.count().label("count"))
@@ -84,7 +75,7 @@ def _lines(*, is_deleted: bool) -> list[Line]:
         .where(there)
         .order_by(Protocol.position, Protocol.id)
     )
-    return [Line(protocol, count) for protocol, count in db.session.execute(query)]
+    return [Row(protocol, count) for protocol, count in db.session.execute(query)]
 
 
 def count_in(protocol: Protocol) -> int:

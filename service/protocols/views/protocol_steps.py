@@ -236,6 +236,7 @@ def step_from(form: StepForm, name: str) -> Step:
     anchor = form.anchor.data
     is_after = anchor.startswith(OF_A_STEP)
     kind = MailKind(form.kind.data)
+    chosen = set(form.only_if.data or []) - set(NATURES[kind].needs)
     return Step(
         name=name,
         kind=kind,
@@ -246,7 +247,7 @@ def step_from(form: StepForm, name: str) -> Step:
         stale_after=form.stale_after.data or 0,
         after=anchor.removeprefix(OF_A_STEP) if is_after else "",
         weekdays=frozenset(int(day) for day in form.weekdays.data or []),
-        only_if=_chosen(form, kind),
+        only_if=tuple(condition for condition in Condition if condition in chosen),
         title="" if NATURES[kind].is_once else form.title.data or "",
     )
 
@@ -254,11 +255,6 @@ def step_from(form: StepForm, name: str) -> Step:
 def new_name(kind: MailKind) -> str:
     """Return the name of a new step, which stays the same in every protocol that has it."""
     return kind.value if NATURES[kind].is_once else f"{kind.value}-{new_public_id()[:12]}"
-
-
-def _chosen(form: StepForm, kind: MailKind) -> tuple[Condition, ...]:
-    chosen = set(form.only_if.data or []) - set(NATURES[kind].needs)
-    return tuple(condition for condition in Condition if condition in chosen)
 
 
 def _values(step: Step | None) -> dict[str, Any]:

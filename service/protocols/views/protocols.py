@@ -29,8 +29,8 @@ def index() -> str:
     """List the protocols in the order of their rules, and those that can be put back."""
     return render_template(
         "provider/protocols/index.html",
-        lines=protocols.lines(),
-        deleted=protocols.deleted(),
+        rows=protocols.rows(),
+        deleted=protocols.rows(is_deleted=True),
         just_deleted=request.args.get("deleted", ""),
         reasons=dict(reason_choices()),
     )
@@ -181,7 +181,7 @@ def the_protocol(public_id: str) -> Protocol:
 
 def _new_form() -> NewForm:
     form = NewForm()
-    names = [(line.protocol.public_id, protocol_name(line.protocol)) for line in protocols.lines()]
+    names = [(one.public_id, protocol_name(one)) for one in protocols.choices()]
     copies = [(code, _("The steps of “%(name)s”", name=name)) for code, name in names]
     form.copy_of.choices = [("", _("No steps yet")), *copies]
     return form
@@ -218,9 +218,7 @@ def _delete_form(protocol: Protocol) -> DeleteForm:
         (Fate.stop.value, _("get no more farewell mails")),
     ]
     form.to.choices = [
-        (line.protocol.public_id, protocol_name(line.protocol))
-        for line in protocols.lines()
-        if line.protocol is not protocol
+        (one.public_id, protocol_name(one)) for one in protocols.choices() if one is not protocol
     ]
     return form
 
