@@ -12,7 +12,7 @@ from forms.yearly import DayOfYearForm
 
 
 class ClientForm(FlaskForm):
-    """What is known of a client."""
+    """A client."""
 
     name = StringField(
         _l("Name"),
@@ -30,7 +30,7 @@ class ClientForm(FlaskForm):
 
 
 class ContactForm(DayOfYearForm):
-    """A person at a client who gets mail. The day of the year is the birthday, if they gave it."""
+    """A contact of a client. The day of the year is the birthday, if they gave it."""
 
     name = StringField(
         _l("Name"), [DataRequired(_l("Write the name.")), at_most(200)], filters=[tidied]

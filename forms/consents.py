@@ -1,4 +1,4 @@
-"""A yes or a no to mails that reached the team elsewhere. Purposes and channels are passed in."""
+"""A yes or a no that was given outside of the service. Purposes and channels are passed in."""
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -11,7 +11,7 @@ from forms.texts import at_most, tidied
 
 
 class ConsentForm(FlaskForm):
-    """What was said, to what, when and by which way, in the very words."""
+    """The answer, its purpose, its day, its channel and its exact words."""
 
     purpose = RadioField(_l("About what"), [InputRequired(_l("Choose one."))])
     said = RadioField(

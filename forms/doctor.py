@@ -1,4 +1,4 @@
-"""What can be told to the mail doctor; nothing is required."""
+"""What the mail doctor may be given; nothing is required."""
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm

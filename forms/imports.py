@@ -1,4 +1,4 @@
-"""Import a client list: choose the file, look, confirm."""
+"""Import a client list: choose the file, preview, confirm."""
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -9,13 +9,13 @@ from forms.fields import DayField
 
 
 class UploadForm(FlaskForm):
-    """The file."""
+    """The file of a client list."""
 
     file = FileField(_l("Client list"), [FileRequired(_l("Choose the file first."))])
 
 
 class SinceForm(FlaskForm):
-    """Whose protocol starts; lives in the address, so it changes nothing."""
+    """From which day departures start their protocol; a filter in the address of the preview."""
 
     class Meta:
         """Read from the address, without a token."""
@@ -26,7 +26,7 @@ class SinceForm(FlaskForm):
 
 
 class ConfirmForm(FlaskForm):
-    """What was shown and is now to happen."""
+    """The figures that were shown and are confirmed."""
 
     since = DayField()
     shown = HiddenField()

@@ -1,11 +1,11 @@
-"""Mail preferences: each purpose apart, and one box that ends them all."""
+"""Mail preferences: a box for each purpose, and one that ends them all."""
 
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, Form
 
 
 class PreferencesForm(Form):
-    """What a contact wants to hear from the provider. The labels are the wording of the consent."""
+    """What a contact wants to get. The labels are the wording of the consent."""
 
     newsletter = BooleanField(_l("News, a few times a year"))
     greetings = BooleanField(_l("Greetings on special dates"))

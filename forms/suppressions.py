@@ -1,6 +1,6 @@
-"""The list of those who get no mail: add an address, lift one, bring a list in.
+"""Suppressions: add an address, lift one, import a list.
 
-What ends in Body is what another program sends: no proof against forgery, its own names.
+Forms named Body read what another program sends: without a CSRF token, with the API's names.
 """
 
 from flask_babel import lazy_gettext as _l
@@ -14,7 +14,7 @@ from forms.texts import at_most, tidied
 
 
 class AddForm(FlaskForm):
-    """An address that is to get no mail. The choices of `scope` are passed in."""
+    """An address to suppress. The choices of `scope` are passed in."""
 
     email = StringField(_l("Email"), ADDRESS, filters=[tidied])
     scope = RadioField(_l("What it gets no more"), [InputRequired(_l("Choose one."))])
@@ -32,19 +32,19 @@ class LiftForm(FlaskForm):
 
 
 class UploadForm(FlaskForm):
-    """A list from elsewhere."""
+    """The file of a list."""
 
     file = FileField(_l("List of addresses"), [FileRequired(_l("Choose the file first."))])
 
 
 class ConfirmForm(FlaskForm):
-    """What was shown and is now to happen."""
+    """The figures that were shown and are confirmed."""
 
     shown = HiddenField()
 
 
 class AddBody(Form):
-    """An address that another program stops. The choices of `scope` are passed in."""
+    """An address that another program suppresses. The choices of `scope` are passed in."""
 
     email = StringField(validators=ADDRESS, filters=[tidied])
     scope = SelectField()

@@ -1,1 +1,1 @@
-"""Who gets mail and who does not: consents, preferences, suppressed addresses."""
+"""Consents, mail preferences and suppressed addresses."""

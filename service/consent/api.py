@@ -1,4 +1,4 @@
-"""Who gets no mail, for other programs: list, ask about one address, stop one, lift one."""
+"""Suppressions for other programs: list them, ask about an address, add one, lift one."""
 
 import base64
 from typing import Any
@@ -23,7 +23,7 @@ PER_PAGE, MOST_PER_PAGE = 50, 100
 @blueprint.get("/suppressions")
 @access.requires(ApiScope.suppressions)
 def index() -> Response:
-    """List them, the newest first; or those of one address, the widest first."""
+    """List suppressions, the newest first; or those of one address, the widest first."""
     query = bodies.asked(("email", "cursor", "limit"))
     if "email" in query:
         return _of_one(query)
@@ -38,7 +38,7 @@ def index() -> Response:
 @access.requires(ApiScope.suppressions)
 @once
 def add() -> Done:
-    """Stop mails of a scope to an address."""
+    """Suppress mails of a scope to an address."""
     form = AddBody(bodies.read(("email", "scope", "note")))
     form.scope.choices = [(scope.value, scope.value) for scope in SuppressionScope]
     bodies.check(form)
@@ -55,15 +55,15 @@ def add() -> Done:
 @blueprint.get("/suppressions/<public_id>")
 @access.requires(ApiScope.suppressions)
 def show(public_id: str) -> Response:
-    """Tell one."""
-    return jsonify(_told(_the_suppression(public_id)))
+    """Return one suppression."""
+    return jsonify(_as_json(_the_suppression(public_id)))
 
 
 @blueprint.post("/suppressions/<public_id>/lift")
 @access.requires(ApiScope.suppressions)
 @once
 def lift(public_id: str) -> Done:
-    """Take one off the list; the reason stays in the log, with the token's name."""
+    """Lift a suppression; the reason stays in the log, with the token's name."""
     form = LiftBody(bodies.read(("reason",)))
     bodies.check(form)
     row = _the_suppression(public_id)
@@ -73,7 +73,7 @@ def lift(public_id: str) -> Done:
 
 
 def _of_one(query: dict[str, str]) -> Response:
-    """Answer about one address, by its hash: of an erased one too."""
+    """Return the suppressions of one address, found by its hash, so of an erased one too."""
     faults = [Fault(name, "Leave it out beside email.") for name in query if name != "email"]
     if "@" not in query["email"]:
         faults.append(Fault("email", "Write the whole address, with + as %2B."))
@@ -90,11 +90,11 @@ def _the_suppression(public_id: str) -> Suppression:
 
 
 def _list(rows: Any, cursor: str | None) -> Response:
-    return jsonify(data=[_told(row) for row in rows], next_cursor=cursor)
+    return jsonify(data=[_as_json(row) for row in rows], next_cursor=cursor)
 
 
 def _facts(row: Suppression) -> dict[str, Any]:
-    """Return what names nobody."""
+    """Return the facts of a suppression that are not personal."""
     return {
         "id": row.public_id,
         "scope": row.scope.value,
@@ -104,7 +104,7 @@ def _facts(row: Suppression) -> dict[str, Any]:
     }
 
 
-def _told(row: Suppression) -> dict[str, Any]:
+def _as_json(row: Suppression) -> dict[str, Any]:
     more = {"email": row.address, "note": row.detail, "explanation": why_suppressed(row.reason)}
     return {**_facts(row), **more}
 
@@ -114,7 +114,7 @@ def _cursor(row: Suppression) -> str:
 
 
 def _position(cursor: str) -> int:
-    """Return the row after which a page begins; the cursor may outlive it."""
+    """Return the id that a page begins below; its row may be gone."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), "-_", validate=True).decode()
     except ValueError:
@@ -122,8 +122,8 @@ def _position(cursor: str) -> int:
     return _number("cursor", text.removeprefix("s"), 2**31 - 1, "Send next_cursor as it came.")
 
 
-def _number(name: str, text: str, most: int, said: str = "") -> int:
+def _number(name: str, text: str, most: int, message: str = "") -> int:
     if text.isascii() and text.isdigit() and len(text) < 11 and 1 <= int(text) <= most:
         return int(text)
-    fault = Fault(name, said or f"Write a number from 1 to {most}.")
+    fault = Fault(name, message or f"Write a number from 1 to {most}.")
     raise Problem(422, bodies.WRONG, [fault])

@@ -1,4 +1,4 @@
-"""The list of suppressions, the log of one address, and why a mail was stopped. Reads only."""
+"""The list of suppressions, the log of an address, and why a mail was suppressed. Reads only."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ SORTS: dict[str, Any] = {
 NEWEST = "-created"
 COLUMNS = ["email", "scope", "reason", "date", "source", "note", "by", "hash"]
 CHUNK = 1000
-COUNTED = 10_000  # nobody turns that many pages
+COUNTED = 10_000  # rows; counting ends there, since nobody turns that many pages
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to list: words in the address, a reason, a scope; and in which order."""
+    """Which suppressions to list: a part of the address, a reason, a scope; and the order."""
 
     q: str = ""
     reason: SuppressionReason | None = None
@@ -48,12 +48,12 @@ class Query:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether something is left out."""
+        """Whether the query filters the list."""
         return bool(self.q or self.reason or self.scope)
 
 
 def page(query: Query, number: int) -> Page[Suppression]:
-    """Return a page of the list, the newest first unless told."""
+    """Return a page of the suppressions that `query` asks for."""
     conditions = _conditions(query)
     some = select(Suppression.id).where(*conditions).limit(COUNTED)
     count = db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
@@ -74,7 +74,7 @@ def page(query: Query, number: int) -> Page[Suppression]:
 
 
 def stretch(before: int | None, most: int) -> Sequence[Suppression]:
-    """Return up to `most` rows, the newest first, from the one after the id `before` on."""
+    """Return up to `most` rows with an id below `before`, the newest first."""
     query = select(Suppression).order_by(Suppression.id.desc()).limit(most)
     return db.session.scalars(
         query if before is None else query.where(Suppression.id < before)
@@ -88,13 +88,13 @@ def find(public_id: str) -> Suppression | None:
 
 
 def log_of(row: Suppression) -> Sequence[SuppressionChange]:
-    """Return what happened to the address of `row`, the latest first."""
+    """Return the log of the address of `row`, the latest change first."""
     hashes = suppressions.address_hashes(row.address) if row.address else []
     return _log({row.address_hash, *hashes})
 
 
 def log_of_address(email: str) -> Sequence[SuppressionChange]:
-    """Return what happened to `email`, the latest first, though it may be off the list by now."""
+    """Return the log of `email`, the latest change first, even if it is no longer on the list."""
     return _log(suppressions.address_hashes(email)) if "@" in email else []
 
 
@@ -108,26 +108,26 @@ def others_of(row: Suppression) -> Sequence[Suppression]:
 
 
 def reasons_of(mails: Iterable[OutboxMessage]) -> dict[int, str]:
-    """Say, by the mail's id, why each of `mails` that the list stopped does not go; one query.
+    """Return, by mail id, why each suppressed one of `mails` does not go; one statement.
 
-    A mail whose address has left the list since is not among them.
+    Mails are left out whose address is no longer on the list.
     """
     stopped = [mail for mail in mails if mail.skip_reason is SkipReason.suppressed and mail.contact]
     if not stopped:
         return {}
     emails = {mail.id: mail.contact.email for mail in stopped if mail.contact}
     found = suppressions.find_all(emails.values())
-    said = {}
+    reasons = {}
     for mail in stopped:
         rows = found.get(suppressions.email_key(emails[mail.id]), ())
         row = suppressions.stopping(rows, RULES[mail.kind])
         if row is not None:
-            said[mail.id] = why_suppressed(row.reason)
-    return said
+            reasons[mail.id] = why_suppressed(row.reason)
+    return reasons
 
 
 def reasons_by_kind(email: str) -> dict[MailKind, str]:
-    """Say, for each kind of mail that the list stops on its way to `email`, why; one query."""
+    """Return why, for each kind of mail that the list stops for `email`; one statement."""
     rows = suppressions.of(email)
     stopping = {kind: suppressions.stopping(rows, rules) for kind, rules in RULES.items()}
     return {kind: why_suppressed(row.reason) for kind, row in stopping.items() if row}
@@ -145,7 +145,7 @@ def _log(hashes: Iterable[str]) -> Sequence[SuppressionChange]:
 
 
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
-    """A whole address is found by its hash too, so that an erased one can be asked for."""
+    """Return the conditions of `query`; a whole address is found by its hash too, erased or not."""
     conditions: list[ColumnElement[bool]] = []
     if query.q:
         holds: ColumnElement[bool] = Suppression.address.icontains(query.q, autoescape=True)
@@ -161,16 +161,16 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
 
 
 def table(zone: ZoneInfo) -> Table:
-    """Return the whole list as a table that an import reads back; moments as a clock in `zone`.
+    """Return the whole list as a table that an import reads back; moments are in `zone`.
 
-    The names are the ones that scripts know, in every language.
+    The column names are the same in every language, for scripts.
     """
     count = db.session.scalar(select(func.count(Suppression.id))) or 0
-    return Table(COLUMNS, count, _lines(zone))
+    return Table(COLUMNS, count, _rows(zone))
 
 
-def _lines(zone: ZoneInfo) -> Iterator[list[Cell]]:
-    """Yield a line for each suppression, the oldest first. Only one chunk is held in memory."""
+def _rows(zone: ZoneInfo) -> Iterator[list[Cell]]:
+    """Yield a row for each suppression, the oldest first, with one chunk in memory."""
     last = 0
     one = Suppression
     columns = (one.address, one.scope, one.reason, one.created_at, one.source, one.detail)

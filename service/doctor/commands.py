@@ -1,4 +1,4 @@
-"""Ask the mail doctor from the command line; its exit code says whether all is well."""
+"""Run the mail doctor from the command line; it ends with 1 when something is bad."""
 
 import sys
 import textwrap

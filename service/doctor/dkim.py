@@ -33,7 +33,7 @@ from service.doctor.findings import (
 from service.doctor.findings import phrase as _l
 from service.doctor.network import Resolver
 
-# Selectors of well-known services, tried when the right one is not known: DNS cannot list them.
+# Selectors of well-known services, tried when none is given: DNS cannot list them.
 SELECTORS = (
     "default",
     "dkim",

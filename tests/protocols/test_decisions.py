@@ -12,7 +12,7 @@ from service import scheduler
 from service.clock import now
 from service.consent.actions import consents
 from service.consent.actions import suppressions as suppression_actions
-from service.consent.actions.consents import Elsewhere
+from service.consent.actions.consents import OfflineAnswer
 from service.deliveries.actions import deliveries
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
@@ -248,7 +248,7 @@ def test_an_opt_out_is_told_with_its_day_though_it_was_taken_back_since(departur
 
 
 def test_a_no_to_a_purpose_is_told_with_its_day_and_who_wrote_it_down(departure, clock, marta):
-    said = Elsewhere(
+    said = OfflineAnswer(
         ConsentPurpose.check_ins,
         is_granted=False,
         wording="No, gracias.",

@@ -1,1 +1,1 @@
-"""What may happen: each verb changes state and flushes, never commits."""
+"""Actions change state and flush; they never commit."""

@@ -1,4 +1,4 @@
-"""Keep up with who is a client and who was one: the basis of each contact. Flushes nothing."""
+"""Keep the legal basis of each contact up to date: who is a client, and who was one."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -14,10 +14,10 @@ AT_ONCE = 5_000  # values in one IN: SQLite takes 32,766 and PostgreSQL 65,535
 
 
 def recount(client_ids: Iterable[int]) -> None:
-    """Set anew when these clients left, if they did; after any change of their departures.
+    """Update when these clients left, and so the basis of their contacts.
 
-    The day is the last one agreed for the end, or that of the notice while there is none. Of a
-    client who stayed or came back nothing is left: a client again.
+    To be called after any change of their departures. The day is the latest end, or the notice of
+    a departure without one; departures of a client who stayed or came back do not count.
     """
     db.session.flush()
     left_on = (
@@ -38,5 +38,5 @@ def recount(client_ids: Iterable[int]) -> None:
 
 
 def interact(contact: Contact) -> None:
-    """Note that the contact did something of their own: the time of the basis counts from it."""
+    """Record a sign of life of the contact: the time of the basis counts from it."""
     contact.interacted_at = now()

@@ -15,12 +15,12 @@ from service.models.clients import name_key
 
 
 def find(name: str) -> Client | None:
-    """Return the client of that name; case and spare spaces do not count."""
+    """Return the client of that name, whatever its case and spaces; None without one."""
     return db.session.scalar(select(Client).where(Client.name_key == name_key(name)))
 
 
 def find_or_add(name: str, **more: Any) -> Client:
-    """Return the client of that name, added when there is none; two at once add one."""
+    """Return the client of that name; add it when there is none, even if two do so at once."""
     found = find(name)
     if found is not None:
         return found
@@ -34,7 +34,7 @@ def find_or_add(name: str, **more: Any) -> Client:
 
 
 def contact_at(client: Client, *, name: str, email: str, language: str, source: str) -> Contact:
-    """Return the client's contact with that address, brought up to date or added."""
+    """Return the client's contact with that address, added or with name and language updated."""
     found = _with_address(client, email)
     if found is not None:
         found.name, found.language = name, language
@@ -53,7 +53,7 @@ def contact_at(client: Client, *, name: str, email: str, language: str, source: 
 
 
 def change(client: Client, values: Mapping[str, Any]) -> None:
-    """Change what is known of a client; raises Refused when another has that name."""
+    """Change a client; raises Refused when another one has that name."""
     name = " ".join(str(values["name"]).split())
     other = find(name)
     if other is not None and other is not client:
@@ -65,7 +65,7 @@ def change(client: Client, values: Mapping[str, Any]) -> None:
 
 
 def add_contact(client: Client, values: Mapping[str, Any], *, source: str = "page") -> Contact:
-    """Add a person; raises Refused when the client has one with that address."""
+    """Add a contact; raises Refused when the client has one with that address."""
     if _with_address(client, values["email"]) is not None:
         raise Refused(_("This client already has a contact with this address."))
     contact = Contact(client=client, email_key="", source=source[:100], **values)
@@ -76,9 +76,9 @@ def add_contact(client: Client, values: Mapping[str, Any], *, source: str = "pag
 
 
 def change_contact(contact: Contact, values: Mapping[str, Any]) -> None:
-    """Change a person's name, address, language …; raises Refused when the address is taken.
+    """Change a contact; raises Refused when another one of the client has that address.
 
-    Mails that are written but not sent go to the new address, in the new language.
+    Queued mails go to the new address, in the new language.
     """
     other = _with_address(contact.client, values["email"])
     if other is not None and other is not contact:

@@ -1,4 +1,4 @@
-"""Sample data: a year of departures to look at, clearly marked, never mailed, removed at once.
+"""Sample data: a year of departures, marked as samples, never mailed, and removed in one step.
 
 The same day and language always give the same rows.
 """
@@ -57,12 +57,12 @@ REASONS = (
 
 
 def are_there() -> bool:
-    """Say whether sample data is in the database."""
+    """Return whether there is sample data."""
     return bool(db.session.scalar(select(exists().where(Client.is_sample))))
 
 
 def remove() -> None:
-    """Remove all sample data and whatever hangs on it."""
+    """Delete all sample clients and, by cascade, all that belongs to them."""
     db.session.execute(delete(Client).where(Client.is_sample))
     db.session.expire_all()
 
@@ -149,8 +149,8 @@ class _Maker:
             saved_at=at,
             submitted_at=at,
         )
-        said = REASONS[(number + number % 3) % len(REASONS)]
-        response.reasons = {said} if score > 6 else {said, Reason.customer_service}
+        reason = REASONS[(number + number % 3) % len(REASONS)]
+        response.reasons = {reason} if score > 6 else {reason, Reason.customer_service}
         return response
 
     def testimonial(self, response: Response, number: int) -> Testimonial:
@@ -171,7 +171,7 @@ class _Maker:
 
 
 def create(language: str, responsible_id: int | None = None) -> int:
-    """Add sample data in `language`; returns how many departures. Does nothing when there is some.
+    """Add sample data in `language` unless there is some; return the number of departures.
 
     Nothing is enrolled, and the outbox refuses every mail to a sample client.
     """

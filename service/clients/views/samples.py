@@ -16,7 +16,7 @@ blueprint = Blueprint("samples", __name__, url_prefix="/sample-data")
 @blueprint.post("/create")
 @requires(Role.member)
 def create() -> Response:
-    """Add the sample data in the provider's language."""
+    """Add sample data in the team member's language."""
     count = samples.create(select_language(), current_member().id)
     db.session.commit()
     if count:

@@ -1,4 +1,4 @@
-"""Keep a yes or a no as it was given: append-only, with the wording that was shown. No commit."""
+"""Record a yes or a no as it was given: append-only, with the wording that was shown."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,20 +21,20 @@ from service.models import (
 from service.models.clients import CUSTOM_WORDING
 
 WORDING_VERSION = "2026-11"  # of all wordings together; raised when one of them changes
-OWN_NO = (SuppressionReason.unsubscribed, SuppressionReason.complaint)
-# What a yes to the survey's "write to me now and then, from a person" is a yes to: no newsletter.
+OPT_OUTS = (SuppressionReason.unsubscribed, SuppressionReason.complaint)
+# The purposes that a yes to the survey's "write to me now and then" covers: not the newsletter.
 IN_TOUCH = (ConsentPurpose.greetings, ConsentPurpose.check_ins)
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """A yes or a no that reached the team outside of the service, and how it can be shown."""
+class OfflineAnswer:
+    """A yes or a no that was given to the team outside of the service, with its proof."""
 
     purpose: ConsentPurpose
     is_granted: bool
     channel: str  # phone, paper, in person …
     given_at: datetime
-    wording: str  # exactly what was agreed to, or said
+    wording: str  # the exact words
 
 
 def note(
@@ -46,7 +46,7 @@ def note(
     language: str,
     channel: str,
 ) -> None:
-    """Write down what a contact said to one purpose. Adds, does not flush."""
+    """Record the answer of a contact to one purpose. Adds a row, does not flush."""
     db.session.add(
         Consent(
             contact_id=contact_id,
@@ -60,33 +60,32 @@ def note(
     )
 
 
-def stand(
+def set_basis(
     contact: Contact, purpose: ConsentPurpose, is_granted: bool, at: datetime | None = None
 ) -> None:
-    """Let a yes (or none any more) be the basis of a purpose; `keep_in_touch` means IN_TOUCH.
+    """Set or clear the consent as the basis of a purpose; `keep_in_touch` means IN_TOUCH.
 
-    A yes to something that the contact ended by itself does not bring that back.
+    A yes does not bring a purpose back that the contact has switched off.
     """
     for one in IN_TOUCH if purpose is ConsentPurpose.keep_in_touch else (purpose,):
         if one in PURPOSES:
-            stands = is_granted and getattr(contact, one)
-            setattr(contact, f"{one}_consent_at", (at or now()) if stands else None)
+            counts = is_granted and getattr(contact, one)
+            setattr(contact, f"{one}_consent_at", (at or now()) if counts else None)
 
 
-def record(contact: Contact, said: Elsewhere, *, by: TeamMember) -> None:
-    """Write down a yes or a no that was given to the team itself, elsewhere.
+def record(contact: Contact, answer: OfflineAnswer, *, by: TeamMember) -> None:
+    """Record a yes or a no that was given to the team outside of the service.
 
-    Raises Refused for a yes to what the contact ended here: only they can take that back, by
-    their own link. A no is as good as the contact's own press: it holds for the
-    address, whichever client it belongs to.
+    A no suppresses the address, for all clients, like the contact's own click. Raises Refused for
+    a day to come, and for a yes to what the contact ended here, which only their link takes back.
     """
-    scope = SuppressionScope(said.purpose)
-    if said.given_at > now():
+    scope = SuppressionScope(answer.purpose)
+    if answer.given_at > now():
         raise Refused(_("That day is still to come."))
-    if said.is_granted and (
-        not getattr(contact, said.purpose)
+    if answer.is_granted and (
+        not getattr(contact, answer.purpose)
         or any(
-            row.scope in (*suppressions.WIDE, scope) and row.reason in OWN_NO
+            row.scope in (*suppressions.WIDE, scope) and row.reason in OPT_OUTS
             for row in suppressions.of(contact.email)
         )
     ):
@@ -96,19 +95,19 @@ def record(contact: Contact, said: Elsewhere, *, by: TeamMember) -> None:
     db.session.add(
         Consent(
             contact_id=contact.id,
-            purpose=said.purpose,
-            is_granted=said.is_granted,
-            wording=said.wording,
+            purpose=answer.purpose,
+            is_granted=answer.is_granted,
+            wording=answer.wording,
             wording_version=CUSTOM_WORDING,
             language=contact.language,
-            channel=said.channel,
-            given_at=said.given_at,
+            channel=answer.channel,
+            given_at=answer.given_at,
             provider_id=by.id,
         )
     )
-    if not said.is_granted:
-        setattr(contact, said.purpose, False)
+    if not answer.is_granted:
+        setattr(contact, answer.purpose, False)
         reason = SuppressionReason.unsubscribed
-        suppressions.add(contact.email, reason, scope=scope, source=said.channel, member=by)
-    stand(contact, said.purpose, said.is_granted, said.given_at)
+        suppressions.add(contact.email, reason, scope=scope, source=answer.channel, member=by)
+    set_basis(contact, answer.purpose, answer.is_granted, answer.given_at)
     db.session.flush()

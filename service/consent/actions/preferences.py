@@ -1,7 +1,7 @@
-"""What a contact wants to hear from us, and the end of it. Each change is kept as a consent.
+"""What a contact wants to get, and unsubscribing. Each change is recorded as a consent.
 
-The contact's own wishes are two things that must not contradict each other: the three switches of
-the contact, and the suppressions of the address, which may belong to contacts of several clients.
+The wishes of a contact are kept in two places that must agree: the three switches of the contact,
+and the suppressions of the address, which may belong to contacts of several clients.
 """
 
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ PAGE = "preferences page"
 
 
 def wanted(contact: Contact) -> dict[ConsentPurpose, bool]:
-    """Return what the contact hears of, by this link or by another of the same address.
+    """Return for each purpose whether the contact gets it, by the switches and the suppressions.
 
-    What only time has ended is not among it: a tick is then a yes, and never there beforehand.
+    A purpose that only time has ended is False: its box must be empty, so that a tick is a consent.
     """
     ended, silent = _ended(contact), _ended_by_time(contact)
     return {
@@ -43,13 +43,13 @@ def wanted(contact: Contact) -> dict[ConsentPurpose, bool]:
 
 
 def is_unsubscribed(contact: Contact, purpose: ConsentPurpose | None = None) -> bool:
-    """Say whether the owner of the address ended all mails, or those of `purpose`."""
+    """Return whether the owner of the address unsubscribed from all mails, or from `purpose`."""
     ending = {*suppressions.WIDE, *([SuppressionScope(purpose)] if purpose else [])}
     return not ending.isdisjoint(_ended(contact))
 
 
 def is_stopped_by_others(contact: Contact) -> bool:
-    """Say whether the address gets nothing for a reason that the contact cannot lift."""
+    """Return whether the address is suppressed for a reason that the contact cannot lift."""
     return any(
         row.scope in suppressions.WIDE and row.reason is not SuppressionReason.unsubscribed
         for row in suppressions.of(contact.email)
@@ -63,12 +63,12 @@ def save(
     *,
     goes_on: bool = False,
 ) -> None:
-    """Keep the contact's wish for each purpose, with the wording that was shown.
+    """Save the contact's wish for each purpose, with the wording that was shown.
 
-    What was ticked and stays so is no consent, unless `goes_on`: their own tick that it may go on
-    when the time of a former client is over. What time had ended and stays unticked is a no: the
-    press itself is a sign of life, which must not bring it back. A wish for anything takes an
-    earlier unsubscription from everything back; what is not wished then stays ended by itself.
+    A box that was ticked before is no new consent, unless `goes_on`: their tick that mails may go
+    on when the time of a former client is over. A purpose that time has ended and that stays empty
+    is a no, because saving is a sign of life, which would bring it back. Any wish lifts an earlier
+    unsubscription from everything; the purposes without a wish are then suppressed one by one.
     """
     before, ended = wanted(contact), _ended_by_time(contact)
     changed = [p for p in PURPOSES if before[p] != wishes[p] or (p in ended and not wishes[p])]
@@ -80,7 +80,7 @@ def save(
         setattr(contact, purpose, wishes[purpose])
         if purpose in changed or purpose in renewed:
             _note_consent(contact, purpose, wishes[purpose], wordings[purpose], PAGE)
-            consents.stand(contact, purpose, wishes[purpose])
+            consents.set_basis(contact, purpose, wishes[purpose])
         if wishes[purpose]:
             suppressions.lift_own(contact.email, [SuppressionScope(purpose)], source=PAGE)
         elif purpose in changed or came_back:
@@ -95,10 +95,10 @@ def save(
 def unsubscribe(
     contact: Contact, wording: str, channel: str, purpose: ConsentPurpose | None = None
 ) -> bool:
-    """End every mail that the contact did not ask for, or those of one purpose; was it news?
+    """End every mail that the contact did not ask for, or those of one purpose.
 
-    Holds for the address, whichever client it belongs to (RFC 8058 for the one-click `channel`;
-    others are link, page, reply, api).
+    It holds for the address, for all clients. `channel` is one-click (RFC 8058), link, page, reply
+    or api. Returns False when nothing changed.
     """
     scope = SuppressionScope(purpose) if purpose else SuppressionScope.unasked
     ending = [one for one in ((purpose,) if purpose else PURPOSES) if getattr(contact, one)]
@@ -107,7 +107,7 @@ def unsubscribe(
     _end(contact, scope, channel)
     for one in ending:
         setattr(contact, one, False)
-        consents.stand(contact, one, is_granted=False)
+        consents.set_basis(contact, one, is_granted=False)
         _note_consent(contact, one, False, wording, channel)
     kind = EventKind.preferences_changed if purpose else EventKind.unsubscribed
     _note_event(contact, kind, channel)
@@ -116,7 +116,7 @@ def unsubscribe(
 
 
 def _ended(contact: Contact) -> set[SuppressionScope]:
-    """Return the scopes that the owner of the address ended."""
+    """Return the scopes from which the owner of the address unsubscribed."""
     return {
         row.scope
         for row in suppressions.of(contact.email)
@@ -125,7 +125,7 @@ def _ended(contact: Contact) -> set[SuppressionScope]:
 
 
 def _ended_by_time(contact: Contact) -> set[ConsentPurpose]:
-    """Return the purposes that nobody said no to, and that only time has ended."""
+    """Return the purposes without a no, which only time has ended."""
     company, moment = current.company(), now()
     return {
         purpose

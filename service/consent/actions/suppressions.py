@@ -1,4 +1,4 @@
-"""Put an address on the list by hand, lift one with a reason, and take the lifting back."""
+"""Suppress an address by hand, lift a suppression with a reason, and undo that."""
 
 from datetime import datetime
 from typing import Any
@@ -10,14 +10,14 @@ from service.mail.policy import suppressions
 from service.models import ApiToken, Suppression, SuppressionReason, SuppressionScope, TeamMember
 
 PROVIDER = "provider"  # the source of what the team adds
-API = "api"  # the one of other programs; the token's name stands behind it
+API = "api"  # the source of other programs; the name of the token follows
 MOST_KEPT = 500  # characters of the detail, which has to fit into a cookie
 
 Kept = dict[str, Any]  # a lifted suppression, as JSON can hold it
 
 
 def add_by_hand(email: str, scope: SuppressionScope, note: str, by: TeamMember) -> Suppression:
-    """Stop mails of a scope to `email`, because somebody of the team says so. Twice is once."""
+    """Suppress mails of a scope to `email` for a team member; twice is once."""
     reason = SuppressionReason.by_provider
     return suppressions.add(email, reason, scope=scope, detail=note, source=PROVIDER, member=by)
 
@@ -25,11 +25,11 @@ def add_by_hand(email: str, scope: SuppressionScope, note: str, by: TeamMember) 
 def add_by_token(
     email: str, scope: SuppressionScope, note: str, by: ApiToken
 ) -> tuple[Suppression, bool]:
-    """Stop mails of a scope to `email`, because another program says so; and say if that is new."""
+    """Suppress mails of a scope for another program; return the row, and whether it is new."""
     reason = SuppressionReason.by_provider
-    stood = any((row.scope, row.reason) == (scope, reason) for row in suppressions.of(email))
+    existed = any((row.scope, row.reason) == (scope, reason) for row in suppressions.of(email))
     source = source_of(by)
-    return suppressions.add(email, reason, scope=scope, detail=note, source=source), not stood
+    return suppressions.add(email, reason, scope=scope, detail=note, source=source), not existed
 
 
 def lift_by_token(row: Suppression, why: str, by: ApiToken) -> None:
@@ -38,7 +38,7 @@ def lift_by_token(row: Suppression, why: str, by: ApiToken) -> None:
 
 
 def source_of(token: ApiToken) -> str:
-    """Return the source that stands for `token`, with the token's name."""
+    """Return the source of suppressions by `token`, with its name."""
     return f"{API}:{token.name}"
 
 

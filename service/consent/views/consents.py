@@ -11,7 +11,7 @@ from service.clients import queries as clients
 from service.clients.views.clients import the_contact
 from service.clock import local_moment, now, today
 from service.consent.actions import consents as actions
-from service.consent.actions.consents import Elsewhere
+from service.consent.actions.consents import OfflineAnswer
 from service.errors import Refused
 from service.extensions import db
 from service.labels import (
@@ -94,11 +94,11 @@ def _form() -> ConsentForm:
     return form
 
 
-def _answer_in(form: ConsentForm) -> Elsewhere:
+def _answer_in(form: ConsentForm) -> OfflineAnswer:
     """Return the answer in the form, given now if its day is today, or else at noon of it."""
     zone = current_company().time_zone
     day = form.given_on.data or today(zone)
-    return Elsewhere(
+    return OfflineAnswer(
         purpose=ConsentPurpose(form.purpose.data),
         is_granted=form.said.data == "yes",
         channel=form.channel.data,

@@ -83,7 +83,7 @@ NAMES = {
     "huella": Column.hash,
 }
 SHOWN = "email, reason / motivo, scope / alcance, date / fecha, note / nota"
-IGNORED = frozenset({"source", "by"})  # of our own export: what is imported has another source
+IGNORED = frozenset({"source", "by"})  # of our export: an import has a source of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,8 +267,8 @@ def _consent(response: Response, wording: str, *, is_granted: bool) -> None:
     )
     if not is_granted:
         contact.newsletter = contact.greetings = contact.check_ins = False
-        consents.stand(contact, ConsentPurpose.newsletter, is_granted)
-    consents.stand(contact, ConsentPurpose.keep_in_touch, is_granted)
+        consents.set_basis(contact, ConsentPurpose.newsletter, is_granted)
+    consents.set_basis(contact, ConsentPurpose.keep_in_touch, is_granted)
 
 
 def _record_event(response: Response, kind: EventKind) -> None:
