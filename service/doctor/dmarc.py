@@ -48,6 +48,7 @@ def tags(text: str) -> dict[str, str]:
 
 
 _SOLD_BELOW = frozenset({"ac", "co", "com", "edu", "gob", "gov", "net", "nom", "or", "org"})
+_VERSION = re.compile(r"v\s*=\s*DMARC1\s*(?:;|$)")
 POLICIES = ("none", "quarantine", "reject")
 
 
@@ -81,16 +82,12 @@ def policy_of(domain: str, resolver: Resolver) -> Policy | None:
     Raises Malformed when there are several, or one that receivers have to ignore; Unresolved.
     """
     for where in dict.fromkeys((domain, organisation(domain))):
-        found = [text for text in resolver.texts(f"_dmarc.{where}") if _is_dmarc(text)]
+        found = [text for text in resolver.texts(f"_dmarc.{where}") if _VERSION.match(text)]
         if len(found) > 1:
             raise Malformed(" / ".join(text[:40] for text in found))
         if found:
             return _read_policy(where, found[0], is_for_subdomain=where != domain)
     return None
-
-
-def _is_dmarc(text: str) -> bool:
-    return re.match(r"v\s*=\s*DMARC1\s*(?:;|$)", text) is not None
 
 
 def _read_policy(where: str, text: str, *, is_for_subdomain: bool) -> Policy:

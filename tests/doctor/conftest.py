@@ -1,4 +1,4 @@
-"""A DNS of the tests' own, and the names that it knows."""
+"""A DNS server of the tests, and resolvers that ask it."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,8 +16,8 @@ def dns() -> Iterator[DnsServer]:
 
 
 @pytest.fixture
-def names(dns: DnsServer) -> Callable[[Zone], Resolver]:
-    """A function that returns the DNS of a zone, as the doctor asks it."""
+def resolver_of(dns: DnsServer) -> Callable[[Zone], Resolver]:
+    """A function that returns a resolver for a zone."""
 
     def of(zone: Zone) -> Resolver:
         dns.zone = zone

@@ -35,40 +35,40 @@ Joe.
 """
 
 
-def found(names, zone, *, mail: bytes | None = None, caught: bool = False, **case):
+def found(resolver_of, zone, *, mail: bytes | None = None, caught: bool = False, **case):
     evidence = Evidence(returned=mail and Returned(mail, is_caught=caught))
-    return list(dkim.check(a_case(**case), evidence, names(zone)))
+    return list(dkim.check(a_case(**case), evidence, resolver_of(zone)))
 
 
-def key_at(names, text: str, **case):
+def key_at(resolver_of, text: str, **case):
     """What is found about a key that is published as `text`."""
     zone = {PLACE: {"TXT": [text]}}
-    ((state, words),) = of(Check.dkim, found(names, zone, selector="mail2026", **case))
+    ((state, words),) = of(Check.dkim, found(resolver_of, zone, selector="mail2026", **case))
     return state, words
 
 
-def test_a_strong_key_at_the_given_selector_is_good(names):
-    state, words = key_at(names, published(rsa_key()))
+def test_a_strong_key_at_the_given_selector_is_good(resolver_of):
+    state, words = key_at(resolver_of, published(rsa_key()))
     assert state is State.good
     assert "2048 bits" in words
-    assert key_at(names, published(ed25519_key()))[0] is State.good
+    assert key_at(resolver_of, published(ed25519_key()))[0] is State.good
 
 
-def test_a_key_may_leave_out_its_version_and_kind(names):
+def test_a_key_may_leave_out_its_version_and_kind(resolver_of):
     bare = published(rsa_key()).rpartition("; ")[2]
-    assert key_at(names, bare)[0] is State.good
+    assert key_at(resolver_of, bare)[0] is State.good
 
 
-def test_a_key_of_4096_bits_comes_over_tcp(names, dns):
+def test_a_key_of_4096_bits_comes_over_tcp(resolver_of, dns):
     text = published(rsa_key(4096))
-    assert "4096 bits" in key_at(names, text)[1]
+    assert "4096 bits" in key_at(resolver_of, text)[1]
     assert ("tcp", PLACE, "TXT") in dns.asked
 
 
-def test_a_key_may_belong_to_the_organisation(names):
+def test_a_key_may_belong_to_the_organisation(resolver_of):
     zone = {PLACE: {"TXT": [published(rsa_key())]}}
     case = {"sender": "hola@mail.norte.es", "selector": "mail2026"}
-    assert of(Check.dkim, found(names, zone, **case))[0][0] is State.good
+    assert of(Check.dkim, found(resolver_of, zone, **case))[0][0] is State.good
 
 
 WEAK = {
@@ -86,43 +86,43 @@ WEAK = {
 
 
 @pytest.mark.parametrize("kind", WEAK)
-def test_a_key_that_is_weak_or_none_is_said_so(names, kind):
+def test_a_key_that_is_weak_or_none_is_said_so(resolver_of, kind):
     text, state = WEAK[kind]
-    assert key_at(names, text())[0] is state
+    assert key_at(resolver_of, text())[0] is state
 
 
-def test_a_key_that_is_too_short_is_bad(names, monkeypatch):
+def test_a_key_that_is_too_short_is_bad(resolver_of, monkeypatch):
     monkeypatch.setattr(dkim, "WEAK", 1025)  # cryptography makes no key that is really too short
-    assert key_at(names, published(rsa_key(1024)))[0] is State.bad
+    assert key_at(resolver_of, published(rsa_key(1024)))[0] is State.bad
 
 
-def test_no_key_at_the_given_selector_is_bad(names):
-    ((state, words),) = of(Check.dkim, found(names, {}, selector="mail2026"))
+def test_no_key_at_the_given_selector_is_bad(resolver_of):
+    ((state, words),) = of(Check.dkim, found(resolver_of, {}, selector="mail2026"))
     assert state is State.bad
     assert PLACE in words
 
 
-def test_two_records_in_one_place_are_bad(names):
+def test_two_records_in_one_place_are_bad(resolver_of):
     zone = {PLACE: {"TXT": [published(rsa_key()), published(rsa_key(1024))]}}
-    assert of(Check.dkim, found(names, zone, selector="mail2026"))[0][0] is State.bad
+    assert of(Check.dkim, found(resolver_of, zone, selector="mail2026"))[0][0] is State.bad
 
 
-def test_names_that_services_use_are_tried_and_a_hit_is_called_a_guess(names):
+def test_names_that_services_use_are_tried_and_a_hit_is_called_a_guess(resolver_of):
     zone = {"google._domainkey.norte.es": {"TXT": [published(rsa_key())]}}
-    ((state, words),) = of(Check.dkim, found(names, zone))
+    ((state, words),) = of(Check.dkim, found(resolver_of, zone))
     assert state is State.good
     assert "found by trying" in words
 
 
-def test_without_a_hit_nobody_can_know(names):
-    ((state, words),) = of(Check.dkim, found(names, {"norte.es": {"TXT": ["hola"]}}))
+def test_without_a_hit_nobody_can_know(resolver_of):
+    ((state, words),) = of(Check.dkim, found(resolver_of, {"norte.es": {"TXT": ["hola"]}}))
     assert state is State.unknown
     assert "DKIM-Signature" in words
 
 
-def test_the_signature_of_a_test_mail_names_its_key_and_holds(names):
+def test_the_signature_of_a_test_mail_names_its_key_and_holds(resolver_of):
     zone = {PLACE: {"TXT": [published(rsa_key())]}}
-    seen = found(names, zone, mail=signed(OCTETS))
+    seen = found(resolver_of, zone, mail=signed(OCTETS))
     assert [finding.state for finding in seen] == [State.good] * 3
     assert [finding.check for finding in seen] == [
         Check.dkim,
@@ -131,61 +131,61 @@ def test_the_signature_of_a_test_mail_names_its_key_and_holds(names):
     ]
 
 
-def test_of_several_signatures_the_one_for_the_sender_counts(names):
+def test_of_several_signatures_the_one_for_the_sender_counts(resolver_of):
     zone = {PLACE: {"TXT": [published(rsa_key())]}}
     mail = signed(signed(OCTETS), domain="relay.example", selector="x", key=rsa_key(1024))
-    assert {finding.state for finding in found(names, zone, mail=mail)} == {State.good}
+    assert {finding.state for finding in found(resolver_of, zone, mail=mail)} == {State.good}
 
 
-def test_a_mail_that_comes_back_unsigned_is_bad(names):
-    ((state, words),) = of(Check.dkim, found(names, {}, mail=OCTETS))
+def test_a_mail_that_comes_back_unsigned_is_bad(resolver_of):
+    ((state, words),) = of(Check.dkim, found(resolver_of, {}, mail=OCTETS))
     assert state is State.bad
     assert "Switch signing on" in words
 
 
-def test_the_mail_catcher_signs_nothing_and_that_is_no_fault(names):
-    ((state, _),) = of(Check.dkim, found(names, {}, mail=OCTETS, caught=True))
+def test_the_mail_catcher_signs_nothing_and_that_is_no_fault(resolver_of):
+    ((state, _),) = of(Check.dkim, found(resolver_of, {}, mail=OCTETS, caught=True))
     assert state is State.unknown
 
 
-def proof(names, mail: bytes, text: str | None = None):
+def proof(resolver_of, mail: bytes, text: str | None = None):
     zone = {PLACE: {"TXT": [text or published(rsa_key())]}}
-    return of(Check.dkim_proof, found(names, zone, mail=mail))
+    return of(Check.dkim_proof, found(resolver_of, zone, mail=mail))
 
 
-def test_a_key_that_is_not_the_one_that_signed_is_bad(names):
-    ((state, words),) = proof(names, signed(OCTETS, key=rsa_key(1024)))
+def test_a_key_that_is_not_the_one_that_signed_is_bad(resolver_of):
+    ((state, words),) = proof(resolver_of, signed(OCTETS, key=rsa_key(1024)))
     assert state is State.bad
     assert "another key" in words
 
 
-def test_a_mail_that_was_changed_on_its_way_is_bad(names):
-    ((state, words),) = proof(names, signed(OCTETS) + b"A footer.\r\n")
+def test_a_mail_that_was_changed_on_its_way_is_bad(resolver_of):
+    ((state, words),) = proof(resolver_of, signed(OCTETS) + b"A footer.\r\n")
     assert state is State.bad
     assert "changed on its way" in words
 
 
-def test_a_signature_that_no_longer_counts_is_bad(names):
-    ((state, _),) = proof(names, signed(OCTETS).replace(b"rsa-sha256", b"rsa-sha1"))
+def test_a_signature_that_no_longer_counts_is_bad(resolver_of):
+    ((state, _),) = proof(resolver_of, signed(OCTETS).replace(b"rsa-sha256", b"rsa-sha1"))
     assert state is State.bad
 
 
-def test_nothing_is_proved_with_a_key_that_is_none(names):
-    assert proof(names, signed(OCTETS), "v=DKIM1; p=") == []
-    assert proof(names, signed(OCTETS), "hola") == []
+def test_nothing_is_proved_with_a_key_that_is_none(resolver_of):
+    assert proof(resolver_of, signed(OCTETS), "v=DKIM1; p=") == []
+    assert proof(resolver_of, signed(OCTETS), "hola") == []
 
 
-def test_signing_without_the_unsubscribe_headers_is_a_warning(names):
+def test_signing_without_the_unsubscribe_headers_is_a_warning(resolver_of):
     zone = {PLACE: {"TXT": [published(rsa_key())]}}
     mail = signed(OCTETS, covered="from:to:subject")
-    ((state, words),) = of(Check.dkim_headers, found(names, zone, mail=mail))
+    ((state, words),) = of(Check.dkim_headers, found(resolver_of, zone, mail=mail))
     assert state is State.warning
     assert "list-unsubscribe, list-unsubscribe-post" in words
 
 
-def test_signing_without_from_is_bad(names):
+def test_signing_without_from_is_bad(resolver_of):
     mail = signed(OCTETS, covered=COVERED.replace("from:", ""))
-    assert of(Check.dkim_headers, found(names, {}, mail=mail))[0][0] is State.bad
+    assert of(Check.dkim_headers, found(resolver_of, {}, mail=mail))[0][0] is State.bad
 
 
 @pytest.mark.parametrize("how", ["relaxed/relaxed", "simple/simple", "relaxed/simple"])

@@ -10,48 +10,48 @@ from service.doctor import network as module
 from service.doctor.network import Resolver, Unresolved, address_and_port, is_local
 
 
-def test_the_strings_of_a_text_are_joined_and_long_answers_come_over_tcp(dns, names):
+def test_the_strings_of_a_text_are_joined_and_long_answers_come_over_tcp(dns, resolver_of):
     long = "v=DKIM1; p=" + "A" * 800
-    assert names({"norte.es": {"TXT": [long]}}).texts("norte.es") == [long]
+    assert resolver_of({"norte.es": {"TXT": [long]}}).texts("norte.es") == [long]
     assert [protocol for protocol, _, _ in dns.asked] == ["udp", "tcp"]
 
 
-def test_a_name_that_does_not_exist_has_no_records(names):
-    asked = names({"a.norte.es": {"A": ["185.12.64.10"]}})
+def test_a_name_that_does_not_exist_has_no_records(resolver_of):
+    asked = resolver_of({"a.norte.es": {"A": ["185.12.64.10"]}})
     assert asked.texts("norte.es") == []  # exists, without records
     assert asked.texts("sur.es") == []
     assert asked.mail_servers("sur.es") == []
 
 
-def test_mail_servers_come_in_their_order_and_a_null_mx_is_empty(names):
+def test_mail_servers_come_in_their_order_and_a_null_mx_is_empty(resolver_of):
     zone = {"norte.es": {"MX": ["20 b.norte.es.", "10 a.norte.es."]}, "sur.es": {"MX": ["0 ."]}}
-    asked = names(zone)
+    asked = resolver_of(zone)
     assert asked.mail_servers("norte.es") == ["a.norte.es", "b.norte.es"]
     assert asked.mail_servers("sur.es") == [""]
 
 
-def test_addresses_are_of_both_versions_and_an_address_is_its_own(names):
+def test_addresses_are_of_both_versions_and_an_address_is_its_own(resolver_of):
     both = {"A": ["185.12.64.10"], "AAAA": ["2a01:4f8::10"]}
-    asked = names({"mail.norte.es": both})
+    asked = resolver_of({"mail.norte.es": both})
     assert list(map(str, asked.addresses("mail.norte.es"))) == ["185.12.64.10", "2a01:4f8::10"]
     assert list(map(str, asked.addresses("185.12.64.9"))) == ["185.12.64.9"]
 
 
-def test_an_alias_is_followed(names):
+def test_an_alias_is_followed(resolver_of):
     zone = {"a.norte.es": {"CNAME": ["b.norte.es."]}, "b.norte.es": {"TXT": ["hola"]}}
-    assert names(zone).texts("b.norte.es") == ["hola"]
+    assert resolver_of(zone).texts("b.norte.es") == ["hola"]
 
 
-def test_a_reverse_name_is_found(names):
+def test_a_reverse_name_is_found(resolver_of):
     zone = {"10.64.12.185.in-addr.arpa": {"PTR": ["mail.norte.es."]}}
-    assert names(zone).reverse_names(ip_address("185.12.64.10")) == ["mail.norte.es"]
+    assert resolver_of(zone).reverse_names(ip_address("185.12.64.10")) == ["mail.norte.es"]
 
 
 @pytest.mark.parametrize("how", ["SERVFAIL", "SILENT"])
-def test_no_answer_is_not_taken_for_no_record(names, monkeypatch, how):
+def test_no_answer_is_not_taken_for_no_record(resolver_of, monkeypatch, how):
     monkeypatch.setattr(module, "LIFETIME", 0.3)
     with pytest.raises(Unresolved) as failure:
-        names({"norte.es": {how: []}}).texts("norte.es")
+        resolver_of({"norte.es": {how: []}}).texts("norte.es")
     assert failure.value.words.values["name"] == "norte.es"
 
 
@@ -66,11 +66,11 @@ def test_all_questions_together_have_a_limit(dns, monkeypatch):
     assert time.monotonic() - began < 2
 
 
-def test_a_name_that_cannot_be_asked_for_is_unresolved(names):
+def test_a_name_that_cannot_be_asked_for_is_unresolved(resolver_of):
     with pytest.raises(Unresolved):
-        names({}).texts("a" * 64 + ".es")
+        resolver_of({}).texts("a" * 64 + ".es")
     with pytest.raises(Unresolved):
-        names({}).texts("a..es")
+        resolver_of({}).texts("a..es")
 
 
 def test_nobody_at_the_dns_server_is_unresolved(monkeypatch):

@@ -84,16 +84,16 @@ def test_the_mail_goes_to_the_bounce_address_and_is_taken_out_of_the_mailbox(mai
     assert str(evidence.returned.came_from) == "185.12.64.10"
 
 
-def test_a_signature_that_the_relay_adds_is_found_and_holds(mailbox, names):
+def test_a_signature_that_the_relay_adds_is_found_and_holds(mailbox, resolver_of):
     with relay(mailbox.put, selector="x7", key=rsa_key()) as carrier:
         _, evidence = tried(carrier.server, **with_mailbox(mailbox))
-    asked = names({"x7._domainkey.norte.es": {"TXT": [published(rsa_key())]}})
+    asked = resolver_of({"x7._domainkey.norte.es": {"TXT": [published(rsa_key())]}})
     found = list(dkim.check(a_case(), evidence, asked))
     assert [each.state for each in found] == [State.good] * 3
     assert evidence.signed_for == ["norte.es"]
 
 
-def test_the_selector_is_found_by_sending_to_the_mail_catcher(tmp_path, names):
+def test_the_selector_is_found_by_sending_to_the_mail_catcher(tmp_path, resolver_of):
     caught = Mails(tmp_path)
     pages = make_server("127.0.0.1", 0, create_pages(tmp_path, "UTC", ("es",)), threaded=True)
     threading.Thread(target=pages.serve_forever, daemon=True).start()
@@ -112,7 +112,7 @@ def test_the_selector_is_found_by_sending_to_the_mail_catcher(tmp_path, names):
         pages.server_close()
     assert [each.state for each in found] == [State.good]
     assert "mail catcher" in of(Check.trial, found)[0][1]
-    asked = names({"x7._domainkey.norte.es": {"TXT": [published(rsa_key())]}})
+    asked = resolver_of({"x7._domainkey.norte.es": {"TXT": [published(rsa_key())]}})
     assert {each.state for each in dkim.check(a_case(), evidence, asked)} == {State.good}
 
 

@@ -144,12 +144,14 @@ def _insert_departures(
         contact = draft.contact
         client_id = client_ids[contact.client.key]
         contact_id = contact.existing.id if contact.existing else contact_ids[id(contact)]
+        values = {name: value for name, value in draft.values.items() if name not in APART}
+        facts = Facts(**{**values, "service": service_of(draft), "source": SOURCE})
         rows.append(
             {
                 "client_id": client_id,
                 "contact_id": contact_id,
                 "responsible_id": draft.values.get("responsible_id"),
-                **departures.columns_of(_facts(draft), by, day, is_history=draft.is_history),
+                **departures.columns_of(facts, by, day, is_history=draft.is_history),
             }
         )
     ids = _insert_with_ids(Departure, rows)
@@ -168,11 +170,6 @@ def _insert_departures(
         if draft.starts
     ]
     _insert_rows(Enrolment, new)
-
-
-def _facts(draft: DepartureDraft) -> Facts:
-    values = {name: value for name, value in draft.values.items() if name not in APART}
-    return Facts(**{**values, "service": service_of(draft), "source": SOURCE})
 
 
 def _update_departures(drafts: Sequence[DepartureDraft], by: TeamMember | None) -> None:

@@ -208,7 +208,7 @@ class RowReader:
     def read(self, row: RawRow) -> Entry | None:
         """Return the entry in `row`, or None when something in it is wrong."""
         before = self._problems.count
-        email, hashed = self._who(row)
+        email, hashed = self._read_address(row)
         read_values = self._of_tool if self._header.dates_of_tools else self._of_ours
         reason, scope, at, note = read_values(row)
         self._check_unnamed(row)
@@ -216,8 +216,10 @@ class RowReader:
             return None
         return Entry(row.number, email, hashed, reason, scope, at, note[:LONGEST_NOTE])
 
-    def _who(self, row: RawRow) -> tuple[str, str]:
-        email = self._value(row, Column.email, _read_address)
+    def _read_address(self, row: RawRow) -> tuple[str, str]:
+        email = self._value(
+            row, Column.email, lambda cell: read_email(_NEUTRAL.sub("", read_text(cell)))
+        )
         if email is not None:
             return email, ""
         hashed = self._value(row, Column.hash, _read_hash)
@@ -234,7 +236,8 @@ class RowReader:
         usual = SuppressionScope.everything if reason in _DEAD else SuppressionScope.unasked
         scope = self._value(row, Column.scope, lambda cell: _member(cell, self._scopes))
         at = self._value(row, Column.date, self._moment)
-        return reason, scope or usual, at, self._value(row, Column.note, _read_note) or ""
+        note = self._value(row, Column.note, lambda cell: _NEUTRAL.sub("", read_lines(cell)))
+        return reason, scope or usual, at, note or ""
 
     def _of_tool(
         self, row: RawRow
@@ -292,14 +295,6 @@ class RowReader:
 
 def _cell(row: RawRow, place: int) -> Cell:
     return row.cells[place] if place < len(row.cells) else None
-
-
-def _read_address(cell: Cell) -> str:
-    return read_email(_NEUTRAL.sub("", read_text(cell)))
-
-
-def _read_note(cell: Cell) -> str:
-    return _NEUTRAL.sub("", read_lines(cell))
 
 
 def _read_hash(cell: Cell) -> str:

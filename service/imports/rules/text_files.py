@@ -5,6 +5,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 
 from flask_babel import gettext as _
 
@@ -128,11 +130,9 @@ def find_delimiter(text: str, count: CountColumns = count_columns) -> str:
 def _column_count(text: str, delimiter: str, count: CountColumns) -> int:
     best = 0
     reader = csv.reader(io.StringIO(text[:65_536], newline=""), delimiter=delimiter)
-    try:
-        for _number, cells in zip(range(HEADER_WITHIN), reader, strict=False):
+    with suppress(csv.Error):
+        for cells in islice(reader, HEADER_WITHIN):
             best = max(best, count(cells))
-    except csv.Error:
-        return best
     return best
 
 
