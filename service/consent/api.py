@@ -29,7 +29,7 @@ def index() -> Response:
         return _of_one(query)
     limit = _number("limit", query.get("limit", str(PER_PAGE)), MOST_PER_PAGE)
     before = _position(query["cursor"]) if "cursor" in query else None
-    rows = suppressions.stretch(before, limit + 1)
+    rows = suppressions.newest_before(before, limit + 1)
     has_more = len(rows) > limit
     return _list(rows[:limit], _cursor(rows[limit - 1]) if has_more else None)
 

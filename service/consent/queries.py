@@ -73,7 +73,7 @@ def page(query: Query, number: int) -> Page[Suppression]:
     return Page(rows.all(), count, number)
 
 
-def stretch(before: int | None, most: int) -> Sequence[Suppression]:
+def newest_before(before: int | None, most: int) -> Sequence[Suppression]:
     """Return up to `most` rows with an id below `before`, the newest first."""
     query = select(Suppression).order_by(Suppression.id.desc()).limit(most)
     return db.session.scalars(

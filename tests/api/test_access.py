@@ -178,7 +178,7 @@ def test_what_breaks_here_is_a_problem_without_its_innards(crm, monkeypatch):
     def fail(*_args):
         raise ZeroDivisionError("ana@cruz.example")
 
-    monkeypatch.setattr("service.consent.queries.stretch", fail)
+    monkeypatch.setattr("service.consent.queries.newest_before", fail)
     crm.client.application.config["PROPAGATE_EXCEPTIONS"] = False
     try:
         answer = crm.ask()
