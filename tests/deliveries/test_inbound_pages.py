@@ -8,6 +8,7 @@ from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.models import EnrolmentState, InboundMail, InboundSource, Role
+from service.protocols.actions import progress
 from tests import builders
 from tests.deliveries.test_inbound import a_sent_mail
 from tests.mail.coming_in import answer, dsn, verp_of
@@ -66,7 +67,7 @@ def test_the_mails_go_on_from_the_reply_and_from_the_departure(page, reply):
     send(page, resume, page=there)
 
     db.session.expire_all()
-    assert inbound.protocols.locked(departure).enrolment.state is EnrolmentState.active
+    assert progress.locked(departure).enrolment.state is EnrolmentState.active
     assert "read what Ana Ruy says" not in page.get("/").text
     assert resume not in page.get(there).text
 
