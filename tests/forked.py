@@ -9,11 +9,11 @@ import ctypes
 import os
 import runpy
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tests.processes import PR_SET_PDEATHSIG
@@ -25,9 +25,59 @@ _context = get_context("forkserver")
 _context.set_forkserver_preload(list(LOADED))
 
 
-def start(words: Sequence[str], environment: Mapping[str, str], log: Path) -> BaseProcess:
+class Forked:
+    """A process that was forked, with the names of a `subprocess.Popen`."""
+
+    def __init__(
+        self,
+        target: Callable[..., None],
+        words: tuple[object, ...],
+        environment: Mapping[str, str],
+        log: Path,
+        folder: Path,
+    ) -> None:
+        self.args = [str(word) for word in words]
+        begin = (target, words, dict(environment), str(log), str(folder))
+        self._process = _context.Process(target=_run, args=begin)
+        self._process.start()
+        self.pid = self._process.pid or 0
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """Return how it ended; None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raise TimeoutExpired when it is not over by then."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it is over."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Tell it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        self.send_signal(signal.SIGKILL)
+
+
+def start(
+    words: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path = ROOT
+) -> Forked:
     """Start ``worker.py clock``, `-m gunicorn …` or `-m flask …`; its words go to `log`."""
-    return call(_run_entry_point, (list(words),), environment, log)
+    return Forked(_run_entry_point, tuple(words), environment, log, folder)
 
 
 def call(
@@ -35,24 +85,27 @@ def call(
     words: tuple[object, ...],
     environment: Mapping[str, str],
     log: Path,
-) -> BaseProcess:
+) -> Forked:
     """Start a process that calls `target(*words)` in `environment`; what it says goes to `log`."""
-    process = _context.Process(target=_run, args=(target, words, dict(environment), str(log)))
-    process.start()
-    return process
+    return Forked(target, words, environment, log, ROOT)
 
 
-def stop(process: BaseProcess) -> None:
+def stop(process: Forked) -> None:
     """Ask `process` to end, insist after ten seconds."""
     process.terminate()
-    process.join(10)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(10)
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid or 0, signal.SIGKILL)  # and whatever it has left behind
-    process.join()
+        os.killpg(process.pid, signal.SIGKILL)  # and whatever it has left behind
+    process.wait()
 
 
 def _run(
-    target: Callable[..., None], words: tuple[object, ...], environment: dict[str, str], log: str
+    target: Callable[..., None],
+    words: tuple[object, ...],
+    environment: dict[str, str],
+    log: str,
+    folder: str,
 ) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -63,14 +116,14 @@ def _run(
     os.dup2(out, 2)
     os.environ.clear()
     os.environ.update(environment)
-    os.chdir(ROOT)
+    os.chdir(folder)
     target(*words)
 
 
-def _run_entry_point(words: list[str]) -> None:
+def _run_entry_point(*words: str) -> None:
     if words[0] == "-m":
         sys.argv = [words[1], *words[2:]]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
     else:
         sys.argv = list(words)
-        runpy.run_path(words[0], run_name="__main__")
+        runpy.run_path(str(ROOT / words[0]), run_name="__main__")

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, Protocol
 
 import pytest
 
@@ -67,7 +67,15 @@ def private_directory(owner: str | None = None) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def wait_until(ready: Callable[[], object], process: subprocess.Popen[bytes], log: Path) -> None:
+class Process(Protocol):
+    """What `wait_until` asks of a process: one of subprocess, or of tests/forked.py."""
+
+    args: Any
+
+    def poll(self) -> int | None: ...
+
+
+def wait_until(ready: Callable[[], object], process: Process, log: Path) -> None:
     """Wait at most 20 seconds until `ready()` raises nothing; fail with the server's own words."""
     deadline = time.monotonic() + 20
     while True:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
 from redis import Redis
@@ -17,7 +16,8 @@ from rq import Worker
 from development.environment import ROOT
 from service.config import Settings
 from service.reachability import unreachable
-from tests.processes import start
+from tests import forked
+from tests.forked import Forked
 
 
 def surroundings(home: Path, **settings: str) -> dict[str, str]:
@@ -25,33 +25,22 @@ def surroundings(home: Path, **settings: str) -> dict[str, str]:
     return bare | {"REDIS_URL": "redis://127.0.0.1:1/0", "PYTHONPATH": str(ROOT)} | settings
 
 
-def run(home: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in an empty folder, with these settings and no others."""
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=home,
-        env=surroundings(home, **settings),
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-
-
 @pytest.mark.parametrize(
     "words",
     [
-        ["-c", "import wsgi"],
+        ["wsgi.py"],
         ["-m", "flask", "--app", "wsgi", "routes"],
-        [str(ROOT / "worker.py")],
-        [str(ROOT / "worker.py"), "clock"],
+        ["worker.py"],
+        ["worker.py", "clock"],
     ],
 )
 def test_production_without_a_secret_does_not_start(tmp_path, words):
-    done = run(tmp_path, *words, ENVIRONMENT="production")
+    said = tmp_path / "said.txt"
+    process = forked.start(words, surroundings(tmp_path, ENVIRONMENT="production"), said, tmp_path)
 
-    assert done.returncode == 3
-    assert done.stderr.startswith("SECRET_KEY: ")
-    assert done.stderr.count("\n") == 1
+    assert process.wait(50) == 3
+    assert said.read_text().startswith("SECRET_KEY: ")
+    assert said.read_text().count("\n") == 1
 
 
 def test_gunicorn_gives_up_at_once_on_a_wrong_setting(tmp_path):
@@ -59,7 +48,14 @@ def test_gunicorn_gives_up_at_once_on_a_wrong_setting(tmp_path):
         probe.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{probe.getsockname()[1]}"
     config = ["-c", str(ROOT / "gunicorn.conf.py"), "-w", "2"]
-    done = run(tmp_path, "-m", "gunicorn", "wsgi:app", "-b", bind, *config, MAIL_RATE="much")
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "wsgi:app", "-b", bind, *config],
+        cwd=tmp_path,
+        env=surroundings(tmp_path, MAIL_RATE="much"),
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
 
     assert done.returncode == 3
     assert "MAIL_RATE: 'much' is not a rate" in done.stderr
@@ -98,29 +94,21 @@ def test_servers_that_answer_are_not_named(tmp_path, redis_url, postgres_server,
 
 
 @contextmanager
-def running(home: Path, *what: str, **settings: str) -> Iterator[tuple[Popen[bytes], Path]]:
+def running(home: Path, *what: str, **settings: str) -> Iterator[tuple[Forked, Path]]:
     """Run worker.py and yield it with the file of what it says."""
     said = home / "said.txt"
-    with said.open("wb") as out:
-        process = start(
-            [sys.executable, str(ROOT / "worker.py"), *what],
-            cwd=home,
-            env=surroundings(home, **settings),
-            stdout=out,
-            stderr=out,
-        )
+    process = forked.start(["worker.py", *what], surroundings(home, **settings), said, home)
     try:
         yield process, said
     finally:
-        if process.poll() is None:
-            process.kill()
+        process.kill()
         process.wait()
 
 
 def wait_for(said: Path, words: str, met: Callable[[], bool] = lambda: True) -> None:
     """Wait until `words` were said and a condition holds."""
     deadline = time.monotonic() + 60
-    while words not in said.read_text() or not met():
+    while not said.exists() or words not in said.read_text() or not met():
         assert time.monotonic() < deadline, said.read_text()
         time.sleep(0.05)
 
@@ -140,10 +128,9 @@ def test_a_worker_ends_when_it_is_told_to(tmp_path, redis_url):
 
 
 def test_a_clock_ends_between_two_ticks_when_it_is_told_to(tmp_path, redis_url):
-    migrate = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
-    subprocess.run(
-        migrate, cwd=tmp_path, env=surroundings(tmp_path), check=True, capture_output=True
-    )
+    migrate = ["-m", "flask", "--app", "wsgi", "db", "upgrade"]
+    migrated = forked.start(migrate, surroundings(tmp_path), tmp_path / "migrated.txt", tmp_path)
+    assert migrated.wait(60) == 0, (tmp_path / "migrated.txt").read_text()
     with running(tmp_path, "clock", REDIS_URL=redis_url, MAIL_PORT="1") as (process, said):
         wait_for(said, "clock_ready")
         process.terminate()

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,12 +20,14 @@ from service.extensions import db, queue
 from service.mail import outbox
 from service.models import MailKind, MailState, OutboxMessage
 from service.protocols import jobs as advancing
+from tests import forked
 from tests.builders import a_company, a_contact, a_departure
-from tests.live import ROOT, environment_of
+from tests.forked import Forked
+from tests.live import environment_of
 from tests.mail.scripted_server import USUAL, ScriptedServer, scripted
 from tests.mail.test_workers import message_ids, wait_for
 from tests.mail.workers import a_worker, jobs_of
-from tests.processes import private_directory, start, wait_until
+from tests.processes import private_directory, wait_until
 
 MAILS = 200  # the first job of the clock holds 100 of them, and begins with a prefetch process
 PROMISE = 10  # seconds from SIGTERM to the end
@@ -71,7 +71,7 @@ def owners_of_the_queued() -> set[tuple[object, object]]:
     return {tuple(row) for row in found}
 
 
-def tell_to_end(worker: subprocess.Popen[bytes], with_its_jobs: bool) -> None:
+def tell_to_end(worker: Forked, with_its_jobs: bool) -> None:
     """Send SIGTERM to the process that was started or, as some hosts do, to all at once."""
     for pid in [worker.pid, *(jobs_of(worker) if with_its_jobs else [])]:
         with suppress(ProcessLookupError):
@@ -127,14 +127,7 @@ def test_a_clock_that_is_told_to_end_finishes_its_round_and_frees_its_lease(sett
     with private_directory() as home:
         log = home / "log"
         with nobody_else_writes("leases"):
-            with log.open("wb") as out:
-                clock = start(
-                    [sys.executable, "worker.py", "clock"],
-                    cwd=ROOT,
-                    env=environment_of(settings, 1),
-                    stdout=out,
-                    stderr=out,
-                )
+            clock = forked.start(["worker.py", "clock"], environment_of(settings, 1), log)
             wait_until(lambda: log.read_text().index("clock_ready"), clock, log)
             time.sleep(0.3)  # now it waits for us, in its first round
             clock.terminate()

@@ -1,7 +1,5 @@
 """Workers that do not come up: noticed, told on every page that asks, and by mail without them."""
 
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
@@ -16,8 +14,9 @@ from service.extensions import db
 from service.mail.delivery import health, warming, worker_starts
 from service.mail.delivery.health import TroubleKind
 from service.models import MailKind, MailState, OutboxMessage, WorkerStart
+from tests import forked
 from tests.builders import a_company, a_member, added, logged_in
-from tests.live import ROOT, environment_of
+from tests.live import environment_of
 from tests.mail.rows import ago
 
 KEYLESS = "ValueError: no key"
@@ -147,15 +146,14 @@ def test_warming_that_fails_is_logged_and_stops_nothing(app, monkeypatch, caplog
 
 
 def test_a_worker_that_redis_lets_only_ping_writes_down_why_it_did_not_come_up(
-    settings, session, redis_url
+    settings, session, redis_url, tmp_path
 ):
     with redis.Redis.from_url(redis_url) as server:
         server.acl_setuser("weak", enabled=True, passwords=["+weak"], commands=["+ping"])
     environment = environment_of(settings, 1)
     environment["REDIS_URL"] = redis_url.replace("unix://", "unix://weak:weak@")
     for _ in range(3):
-        command = [sys.executable, "worker.py"]
-        assert subprocess.run(command, cwd=ROOT, env=environment, capture_output=True).returncode
+        assert forked.start(["worker.py"], environment, tmp_path / "log").wait() != 0
     (trouble,) = health.troubles(now())
     assert (trouble.kind, trouble.count) == (TroubleKind.worker, 3)
     assert trouble.words.startswith("NoPermissionError: ")

@@ -2,15 +2,16 @@
 
 import re
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from http.client import HTTPConnection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from urllib.parse import urlencode
 
+import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -86,18 +87,19 @@ class Install:
         """Run a command to its end, and return its exit code."""
         return self.exit_code(self.start_flask(*words))
 
-    def start_flask(self, *words: str) -> BaseProcess:
+    def start_flask(self, *words: str) -> forked.Forked:
         """Start a command."""
         command = ["-m", "flask", "--app", "wsgi", *words]
         process = forked.start(command, self.environment, self.log)
         self.stack.callback(forked.stop, process)
         return process
 
-    def exit_code(self, process: BaseProcess) -> int:
+    def exit_code(self, process: forked.Forked) -> int:
         """Wait for the end of a command and return its exit code."""
-        process.join(120)
-        assert process.exitcode is not None, f"it does not end: {self.said()}"
-        return process.exitcode
+        try:
+            return process.wait(120)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"it does not end: {self.said()}")
 
     def said(self) -> str:
         """Return what all its processes have said."""

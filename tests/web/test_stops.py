@@ -3,11 +3,9 @@
 import http.client
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from subprocess import Popen
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -16,9 +14,10 @@ from sqlalchemy import select
 
 from service.config import Settings
 from service.models import Response
+from tests import forked
 from tests.builders import a_company, an_invitation
-from tests.live import ROOT, environment_of, free_port
-from tests.processes import private_directory, start, wait_until
+from tests.live import environment_of, free_port
+from tests.processes import private_directory, wait_until
 from tests.surveys.survey_links import mailed_link
 
 PROMISE = 10  # seconds from SIGTERM to the end
@@ -57,18 +56,14 @@ def test_an_answer_that_is_half_here_when_the_server_is_told_to_end_is_kept(
 
 
 @contextmanager
-def a_web_server(settings: Settings) -> Iterator[tuple[Popen[bytes], int, Path]]:
+def a_web_server(settings: Settings) -> Iterator[tuple[forked.Forked, int, Path]]:
     """Yield a web server, in a process group of its own, with its port and its log."""
     port = free_port()
     address = f"127.0.0.1:{port}"
-    command = [sys.executable, "-m", "gunicorn", "wsgi:app", "-b", address]
+    command = ["-m", "gunicorn", "wsgi:app", "-b", address]
     with private_directory() as home:
         log = home / "log"
-        with log.open("wb") as out:
-            environment = environment_of(settings, port)
-            web = start(
-                command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
-            )
+        web = forked.start(command, environment_of(settings, port), log)
         wait_until(lambda: urlopen(f"http://{address}/healthz").close(), web, log)
         yield web, port, log
         with suppress(ProcessLookupError):
