@@ -50,8 +50,10 @@ def copy_project(to: Path) -> None:
 class Launched:
     """One `dev.py run` and what it says."""
 
-    def __init__(self, clone: Path, port: int, *before: str, **settings: str) -> None:
-        self.clone, self.port, self.log = clone, port, clone / "said.txt"
+    def __init__(
+        self, clone: Path, port: int, *before: str, log: str = "said.txt", **settings: str
+    ) -> None:
+        self.clone, self.port, self.log = clone, port, clone / log
         surroundings = {"PATH": "/usr/bin:/bin", "HOME": str(clone), "PORT": str(port)}
         with self.log.open("wb") as out:
             self.process = start(
@@ -136,27 +138,45 @@ def get(port: int, path: str) -> http.client.HTTPResponse:
     return answer
 
 
-def test_it_says_where_to_open_it_how_to_own_it_and_where_mails_are(launch, port):
-    said = launch().wait_for(READY)
+def test_a_project_keeps_what_it_has_through_its_first_three_runs(launch, port, clone):
+    """One story, because each start takes long: each step is a function below."""
+    run = launch()
+    link = it_says_where_all_is(run.wait_for(READY), port)
+    another_run_does_not_share_its_data(clone)
+    a_child_that_dies_is_started_again(run)
+    assert run.end(signal.SIGINT) == 0
+    assert run.processes() == []
+    key, database = (
+        (clone / "var" / "secret_key").read_text(),
+        clone / "var" / "hasta-luego.sqlite3",
+    )
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE kept (word TEXT)")
 
+    run = launch()
+    assert it_says_where_all_is(run.wait_for(READY), port) == link, "it was not used yet"
+    become_owner(link)
+    assert run.end(signal.SIGTERM) == 0
+
+    run = launch()
+    assert "Create the owner" not in run.wait_for(READY)
+    run.wait_until(lambda: bool(run.pid_of("worker.py clock")))
+    run.end(signal.SIGKILL)
+    run.wait_until(lambda: run.processes() == [])  # nothing outlives a launcher that is killed
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+    assert (clone / "var" / "secret_key").read_text() == key
+
+
+def it_says_where_all_is(said: str, port: int) -> str:
+    """Open the pages that a run names, and return the link that makes the owner."""
     assert f"http://localhost:{port}\n" in said
-    assert re.search(rf"Create the owner +http://localhost:{port}/\S+", said)
     (reader,) = re.findall(r"Read the mails +http://localhost:(\d+)", said)
     assert get(int(reader), "/").status == 200
     assert get(port, "/healthz").status == 200
-
-
-def test_the_link_that_makes_the_owner_is_shown_until_it_was_used(launch):
-    link = r"Create the owner +(\S+)"
-    run = launch()
-    (first,) = re.findall(link, run.wait_for(READY))
-    run.end()
-    run = launch()
-    assert re.findall(link, run.wait_for(READY)) == [first]
-
-    become_owner(first)
-    run.end()
-    assert "Create the owner" not in launch().wait_for(READY)
+    (link,) = re.findall(r"Create the owner +(\S+)", said)
+    assert link.startswith(f"http://localhost:{port}/")
+    return link
 
 
 def become_owner(link: str) -> None:
@@ -171,39 +191,18 @@ def become_owner(link: str) -> None:
     assert "/password/" not in answer.url
 
 
-def test_ctrl_c_stops_everything_and_the_next_start_finds_the_data(launch, clone):
-    run = launch()
-    run.wait_for(READY)
-    assert run.end(signal.SIGINT) == 0
-    assert run.processes() == []
-
-    key = (clone / "var" / "secret_key").read_text()
-    database = clone / "var" / "hasta-luego.sqlite3"
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("CREATE TABLE kept (word TEXT)")
-    again = launch()
-    again.wait_for(READY)
-    assert again.end(signal.SIGTERM) == 0
-    with closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
-    assert (clone / "var" / "secret_key").read_text() == key
+def another_run_does_not_share_its_data(clone: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        other = int(probe.getsockname()[1])
+    second = Launched(clone, other, log="second.txt")
+    assert second.process.wait(60) == 1
+    assert second.said().startswith("DATA_DIR: ")
 
 
-def test_nothing_outlives_a_launcher_that_is_killed(launch):
-    run = launch()
-    run.wait_for(READY)
-    run.wait_until(lambda: bool(run.pid_of("worker.py clock")))
-
-    run.end(signal.SIGKILL)
-    run.wait_until(lambda: run.processes() == [])
-
-
-def test_a_child_that_dies_is_started_again_and_that_is_said(launch):
-    run = launch()
-    run.wait_for(READY)
+def a_child_that_dies_is_started_again(run: Launched) -> None:
     run.wait_until(lambda: bool(run.pid_of("worker.py")))
     first = run.pid_of("worker.py")
-
     os.kill(first, signal.SIGKILL)
     run.wait_for("worker ended (signal 9); starting it again in 1 s")
     run.wait_until(lambda: run.pid_of("worker.py") not in {None, first})
@@ -231,18 +230,6 @@ def test_settings_may_stand_in_a_file(launch, clone):
 
     assert run.process.wait(60) == 1
     assert run.said().startswith("MAIL_RATE: ")
-
-
-def test_two_runs_do_not_share_their_data(launch, clone):
-    run = launch()
-    run.wait_for(READY)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        other = int(probe.getsockname()[1])
-    second = Launched(clone, other)
-
-    assert second.process.wait(60) == 1
-    assert second.said().startswith("DATA_DIR: ")
 
 
 def test_servers_that_the_settings_name_are_used_in_place_of_its_own(

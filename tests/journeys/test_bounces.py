@@ -13,6 +13,9 @@ from tests.live import Service
 from tests.mail.coming_in import dsn, verp_of
 from tests.mail.test_workers import wait_for
 
+# Reading and deciding are tested on both elsewhere.
+pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+
 
 @pytest.fixture
 def service(live: Service, account) -> Service:

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from email.message import EmailMessage
@@ -14,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from service.clock import today
+from tests import forked
 from tests.live import DESK, PHONE, ROOT, Service, axe_violations
 from tests.mailboxes import Mailbox
 
@@ -64,12 +63,10 @@ def service(live: Service) -> Service:
     return live
 
 
-def become_owner(service: Service, page: Page, language: str) -> None:
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "provider", "owner-link"]
-    said = subprocess.run(
-        command, cwd=ROOT, env=service.environment, capture_output=True, text=True, check=True
-    )
-    page.goto(said.stdout.strip())
+def become_owner(service: Service, page: Page, language: str, home: Path) -> None:
+    command, said = ["-m", "flask", "--app", "wsgi", "provider", "owner-link"], home / "link"
+    assert forked.start(command, service.environment, said).wait(60) == 0, said.read_text()
+    page.goto(said.read_text().strip())
     page.fill("[name=name]", "Marta Ruiz")
     page.fill("[name=email]", "marta@norte.example")
     page.fill("[name=password]", "una tarde de otoño")
@@ -101,20 +98,25 @@ def record_departure(service: Service, page: Page, language: str, address: str) 
     expect(page.locator("h1")).to_contain_text("Cerámicas del Sur")
 
 
+# Each once, so that what differs is met once: language, width, script, and database.
 @pytest.mark.parametrize(
-    ("language", "size", "script"), [("es", PHONE, False), ("en", DESK, True)], ids=["es", "en"]
+    ("language", "size", "script", "database"),
+    [("es", PHONE, False, "sqlite"), ("en", DESK, True, "postgresql")],
+    ids=["es", "en"],
+    indirect=["database"],
 )
 def test_a_client_list_goes_in_and_a_testimonial_reaches_the_website(
     service: Service,
     browser: Callable[..., Page],
     mailbox: Mailbox,
+    tmp_path: Path,
     language: str,
     size: dict[str, int],
     script: bool,
 ) -> None:
     words, address = WORDS[language], "elena@sur.example"
     desk = browser(DESK, script=script)
-    become_owner(service, desk, language)
+    become_owner(service, desk, language, tmp_path)
 
     import_list(service, desk, LISTS / "clientes-con-errores.csv")
     expect(desk.locator("main")).to_contain_text("31/02/2026")
