@@ -5,9 +5,9 @@ import pytest
 from service.extensions import db
 from service.models import ApiScope
 from service.team.actions import api_tokens
-from tests.browser.test_provider_pages import TARGETS, enter
+from tests.browser.test_provider_pages import enter
 from tests.builders import a_company, a_member
-from tests.live import DESK, PHONE, axe_violations
+from tests.live import DESK, PHONE, axe_violations, too_small_for_a_thumb, wider_than_its_window
 
 # What a page looks like does not depend on the database.
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -27,9 +27,8 @@ def test_a_token_is_made_shown_once_and_revoked(
     wrong: list[str] = []
 
     def look() -> None:
-        wrong.extend(axe_violations(page) + page.evaluate(TARGETS))
-        if (width := page.evaluate("document.documentElement.scrollWidth")) > size["width"]:
-            wrong.append(f"{page.url} is {width} px wide")
+        wrong.extend(axe_violations(page))
+        wrong.extend(too_small_for_a_thumb(page) + wider_than_its_window(page))
 
     page.goto(f"{live.url}/api-tokens/new")
     page.fill("[name=name]", "<script>CRM</script>")

@@ -12,9 +12,9 @@ from service.models import (
     Outcome,
     RateBucket,
 )
-from tests.browser.test_provider_pages import CORPUS, TARGETS, enter
+from tests.browser.test_provider_pages import CORPUS, enter
 from tests.builders import a_company, a_departure, a_member, added
-from tests.live import PHONE, axe_violations
+from tests.live import PHONE, axe_violations, too_small_for_a_thumb, wider_than_its_window
 from tests.mail.rows import a_failing_server, a_row, ago
 
 # What a page looks like does not depend on the database.
@@ -48,10 +48,7 @@ def test_mails_are_accessible_fit_a_phone_and_run_nothing(live, browser, client,
     page.expose_function("ran", lambda: ran.append(page.url))
     for address in pages:
         page.goto(live.url + address)
-        wrong += axe_violations(page)
-        wrong += page.evaluate(TARGETS)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= PHONE["width"], f"{address} is {width} wide"
+        wrong += axe_violations(page) + too_small_for_a_thumb(page) + wider_than_its_window(page)
         assert page.evaluate("document.querySelectorAll('img[src=x], svg[onload]').length") == 0
     assert ran == []
     assert wrong == []

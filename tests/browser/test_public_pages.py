@@ -17,7 +17,15 @@ from tests.builders import (
     added,
     an_invitation,
 )
-from tests.live import DESK, PHONE, axe_violations
+from tests.live import (
+    DESK,
+    OF_COLOURS,
+    PHONE,
+    SMALL_PHONE,
+    axe_violations,
+    too_small_for_a_thumb,
+    wider_than_its_window,
+)
 
 # What a page looks like does not depend on the database.
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -68,33 +76,24 @@ def addresses(request, session) -> list[str]:
 
 
 def test_every_page_of_a_client_is_accessible_complete_and_sets_no_cookie(live, browser, addresses):
+    """Each is opened once, on a phone, then in the dark, on a desk, and on the smallest phone."""
     wrong: list[str] = []
-    for size, dark in ((PHONE, False), (DESK, True)):
-        page = browser(size, dark=dark)
-        requests: list[str] = []
-        page.on("request", lambda request, requests=requests: requests.append(request.url))
-        for address in addresses:
-            requests.clear()
-            page.goto(live.url + address)
-            wrong += axe_violations(page)
-            assert requests == [live.url + address], "one request, and none to another host"
-            width = page.evaluate("document.documentElement.scrollWidth")
-            assert width <= size["width"], f"{address} is wider than {size}"
-        assert page.context.cookies() == []
-    assert wrong == []
-
-
-def test_targets_on_a_small_phone_are_large_enough_for_a_thumb(live, browser, addresses):
-    page = browser({"width": 320, "height": 640})
+    page = browser(PHONE)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     for address in addresses:
+        requests.clear()
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(PHONE)
         page.goto(live.url + address)
-        small = page.evaluate(
-            """() => [...document.querySelectorAll('input:not([type=hidden]), button, summary,'
-                 + ' textarea, select')]
-              .map(e => e.closest('label') && e.type != 'text' ? e.closest('label') : e)
-              .map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
-              .filter(([_, r]) => r.width && (r.width < 44 || r.height < 44))
-              .map(([html, r]) => html + ' ' + r.width + 'x' + r.height)"""
-        )
-        assert small == [], address
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320, address
+        wrong += axe_violations(page)
+        wrong += wider_than_its_window(page)
+        page.emulate_media(color_scheme="dark")
+        wrong += axe_violations(page, OF_COLOURS)
+        page.set_viewport_size(DESK)
+        wrong += wider_than_its_window(page)
+        page.set_viewport_size(SMALL_PHONE)
+        wrong += wider_than_its_window(page) + too_small_for_a_thumb(page)
+        assert requests == [live.url + address], "one request, and none to another host"
+    assert page.context.cookies() == []
+    assert wrong == []
