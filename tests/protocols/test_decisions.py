@@ -344,6 +344,7 @@ def test_a_newsletter_says_which_issue_and_to_whom(marta, clock):
     assert "Its audience was narrowed down to: SEO." in told
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("kind", [kind for kind in MailKind if kind not in NATURES])
 @pytest.mark.parametrize("state", [MailState.sent, MailState.skipped])
 def test_every_kind_of_mail_has_an_answer(marta, clock, kind, state):
@@ -352,6 +353,7 @@ def test_every_kind_of_mail_has_an_answer(marta, clock, kind, state):
     assert len(why(gone(mail, state, skip_reason=reason)).split("\n")) > 2
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("reason", [one for one in SkipReason if one is not SkipReason.paused])
 def test_every_reason_has_an_answer(departure, clock, reason):
     mail = gone(written(departure, clock, SURVEY, "survey_invitation"), MailState.skipped)
