@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.app import create_app
 from service.config import Settings
+from service.database import only_reading
 from service.extensions import db, limiter, queue
 from tests.mailboxes import Mailbox
 
@@ -101,6 +102,7 @@ def app(database: str, settings: Settings, apps: dict[str, Flask]) -> Iterator[F
         with apps[database].app_context():
             db.create_all()
     app = apps[database]
+    only_reading.set(False)  # a request sets it for its thread, and those of tests share ours
     with app.app_context():
         queue.jobs.connection.delete(queue.jobs.key)  # what an earlier test hinted at
         yield app

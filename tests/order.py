@@ -22,6 +22,14 @@ SLOW = (
     "tests/deployment",
     "tests/dev",
     "tests/journeys",
+    "tests/mail/test_shutdown.py",
+    "tests/mail/test_workers.py",
+    "tests/mail/test_prefetch_process.py",
+    "tests/mail/test_rendering_in_a_browser.py",
+    "tests/mail/test_spam.py",
+    "tests/mail/test_postfix.py",
+    "tests/surveys/test_killed.py",
+    "tests/web/test_stops.py",
 )
 PAGES = (
     "tests/*/test_pages.py",
