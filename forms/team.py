@@ -1,15 +1,58 @@
-"""The team: an invitation, a login's name and role, one's own profile and password."""
+"""The team: logging in, invitations, members, passwords, and tokens of other programs."""
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, RadioField, SelectField, StringField
-from wtforms.validators import DataRequired, EqualTo
+from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringField
+from wtforms.validators import DataRequired, EqualTo, Length
 
 from forms.addresses import ADDRESS
 from forms.texts import at_most, tidied
 
 NAME = [DataRequired(_l("Write the name.")), at_most(200)]
 NEW_PASSWORD = [DataRequired(_l("Choose a password."))]
+
+
+class LoginForm(FlaskForm):
+    """Who, the proof, and where to go then."""
+
+    email = StringField(
+        _l("Email"), [DataRequired(_l("Write your email address."))], filters=[tidied]
+    )
+    password = PasswordField(_l("Password"), [DataRequired(_l("Write your password."))])
+    next = HiddenField()
+
+
+class ForgottenForm(FlaskForm):
+    """Where the link for a new password goes."""
+
+    email = StringField(
+        _l("Email"),
+        [DataRequired(_l("Write your email address.")), Length(max=254)],
+        filters=[tidied],
+    )
+
+
+class ChoosePasswordForm(FlaskForm):
+    """The new password, twice."""
+
+    password = PasswordField(_l("Password"), NEW_PASSWORD)
+    password_again = PasswordField(
+        _l("Password, once more"),
+        [EqualTo("password", _l("The two passwords are not the same."))],
+    )
+
+
+class FirstOwnerForm(FlaskForm):
+    """Who sets the service up; the languages are passed in."""
+
+    name = StringField(_l("Your name"), NAME, filters=[tidied])
+    email = StringField(_l("Your email"), ADDRESS, filters=[tidied])
+    password = PasswordField(_l("Password"), NEW_PASSWORD)
+    password_again = PasswordField(
+        _l("Password, once more"),
+        [EqualTo("password", _l("The two passwords are not the same."))],
+    )
+    language = RadioField(_l("Language of your pages and mails"))
 
 
 class InviteForm(FlaskForm):
@@ -44,4 +87,17 @@ class PasswordChangeForm(FlaskForm):
     new_password_again = PasswordField(
         _l("New password, once more"),
         [EqualTo("new_password", _l("The two passwords are not the same."))],
+    )
+
+
+class TokenForm(FlaskForm):
+    """What the program is called."""
+
+    name = StringField(
+        _l("Name of the program"),
+        [
+            DataRequired(_l("Write which program it is for.")),
+            at_most(36),
+        ],
+        filters=[tidied],
     )

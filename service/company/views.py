@@ -15,8 +15,7 @@ from service.errors import Refused
 from service.extensions import db
 from service.models import Company, Role
 from service.web.access import current_member, requires
-from service.web.names import LANGUAGE_NAMES
-from service.web.zones import time_zones
+from service.web.names import LANGUAGE_NAMES, time_zones
 
 blueprint = Blueprint("settings", __name__)
 

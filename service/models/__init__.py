@@ -41,6 +41,7 @@ from service.models.outbox import (
     RateBucket,
     SkipReason,
     WaitReason,
+    WorkerStart,
 )
 from service.models.protocols import Protocol, ProtocolVersion
 from service.models.returns import Return, ReturnReason
@@ -64,7 +65,6 @@ from service.models.talk_requests import Channel, DayPart, TalkRequest, TalkRequ
 from service.models.team import LoginAttempt, PasswordLink, Role, TeamMember
 from service.models.testimonials import Testimonial, TestimonialState
 from service.models.texts import MailText
-from service.models.workers import WorkerStart
 
 __all__ = [
     "END_STATES",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from service.extensions import Model
 from service.models.team import TeamMember
 from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
-from service.models.yearly import key_of
+from service.yearly import key_of
 
 
 def name_key(name: str) -> str:

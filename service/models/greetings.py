@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from service.clock import local_moment, now
 from service.extensions import Model
 from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
-from service.models.yearly import days_until, keys_on, next_on
+from service.yearly import days_until, keys_on, next_on
 
 LATE = timedelta(days=2)  # a greeting that comes later than that is better not sent
 TOO_SOON = timedelta(days=30)  # after a departure's end, when a greeting would look automatic

@@ -1,20 +1,19 @@
-"""The tokens of other programs. Reads only."""
+"""The members to choose from, and the tokens of other programs. Reads only."""
 
 from collections.abc import Sequence
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from service.extensions import db
-from service.models import ApiToken
+from service.models import ApiToken, TeamMember
 
 SHOWN = 200  # a company has a handful; of many revoked ones the oldest are left out
 
 
-def all_of_them() -> Sequence[ApiToken]:
-    """Return the tokens with who made and who revoked them: those that work first, the newest on
-    top.
-    """
+def api_tokens() -> Sequence[ApiToken]:
+    """Return the tokens, valid ones first and then the newest, with who made and revoked them."""
     query = (
         select(ApiToken)
         .options(joinedload(ApiToken.maker), joinedload(ApiToken.revoker))
@@ -23,6 +22,15 @@ def all_of_them() -> Sequence[ApiToken]:
     return db.session.scalars(query.limit(SHOWN)).all()
 
 
-def find(public_id: str) -> ApiToken | None:
-    """Return one, or None."""
+def find_api_token(public_id: str) -> ApiToken | None:
+    """Return the token, or None."""
     return db.session.scalar(select(ApiToken).where(ApiToken.public_id == public_id))
+
+
+def people_choices(also: TeamMember | None = None) -> list[tuple[str, str]]:
+    """Return the active members, and the one who is responsible already, as choices of a form."""
+    active = select(TeamMember).where(TeamMember.is_active).order_by(TeamMember.name, TeamMember.id)
+    people = list(db.session.scalars(active))
+    if also is not None and also not in people:
+        people.append(also)
+    return [("", _("Nobody")), *((str(person.id), person.name) for person in people)]

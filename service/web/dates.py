@@ -16,7 +16,7 @@ from flask_babel import (
 )
 
 from service.clock import now
-from service.models.yearly import in_year
+from service.yearly import in_year
 
 FAR = timedelta(days=45)  # past this, a date says more than "2 months ago"
 

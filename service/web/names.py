@@ -1,4 +1,7 @@
-"""What languages, roles and reasons are called on pages."""
+"""Languages, roles, reasons and time zones to choose from, with their names on pages."""
+
+from functools import cache
+from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
 
@@ -6,6 +9,7 @@ from service.labels import label
 from service.models import Reason, Role
 
 LANGUAGE_NAMES = {"es": "Español", "en": "English"}  # each in itself, so that anyone finds theirs
+NOT_PLACES = ("Etc/", "SystemV/", "US/", "posix", "right")
 
 
 def role_name(role: Role) -> str:
@@ -27,3 +31,13 @@ def role_choices() -> list[tuple[str, str]]:
 def reason_choices() -> list[tuple[str, str]]:
     """Return the reasons in the order of the contract."""
     return [(reason.value, label(reason)) for reason in Reason]
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the zones that are named after a place, and UTC."""
+    return frozenset(
+        zone
+        for zone in available_timezones()
+        if ("/" in zone and not zone.startswith(NOT_PLACES)) or zone == "UTC"
+    )

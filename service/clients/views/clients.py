@@ -13,14 +13,13 @@ from service.clients.actions import clients as actions
 from service.errors import Refused
 from service.extensions import db
 from service.models import Client, Contact, Role, TeamMember
-from service.models.yearly import parts_of
-from service.team.views.choices import people_choices
+from service.team.queries import people_choices
 from service.web.access import current_member, requires
 from service.web.dates import days, months
 from service.web.lists import searched
-from service.web.names import LANGUAGE_NAMES
+from service.web.names import LANGUAGE_NAMES, time_zones
 from service.web.theme import current_company
-from service.web.zones import time_zones
+from service.yearly import parts_of
 
 blueprint = Blueprint("clients", __name__, url_prefix="/clients")
 

@@ -37,13 +37,13 @@ from service.models import (
 )
 from service.models.clients import name_key
 from service.models.greetings import greeting_label
-from service.models.yearly import next_on
 from service.newsletters.queries import audiences, greetings
 from service.newsletters.rules import upcoming
 from service.paging import Page, page_within
 from service.protocols.queries import forecasts
 from service.protocols.rules.forecasts import Forecast
 from service.protocols.rules.situations import Situation
+from service.yearly import next_on
 
 PER_PAGE = 50
 MOST_ISSUES = 366  # of one newsletter: a daily one, for a year

@@ -13,7 +13,7 @@ from service.extensions import db
 from service.models import Client, Contact, Departure, Protocol, Reason, TeamMember
 from service.protocols.queries import protocols
 from service.protocols.rules.descriptions import protocol_name
-from service.team.views.choices import people_choices
+from service.team.queries import people_choices
 from service.web.access import current_member
 from service.web.names import LANGUAGE_NAMES, reason_choices
 from service.web.theme import current_company

@@ -26,7 +26,7 @@ from service.models import (
     SkipReason,
 )
 from service.models.greetings import TOO_SOON
-from service.models.yearly import keys_on
+from service.yearly import keys_on
 
 
 def readers(greeting: Greeting) -> Select[Contact]:

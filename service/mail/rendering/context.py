@@ -38,7 +38,7 @@ from service.models import (
     Testimonial,
 )
 from service.models.greetings import Occasion
-from service.models.yearly import years_since
+from service.yearly import years_since
 
 QUOTE_OCTETS = 1600  # per quotation; three of them, in two parts, encoded, fit below 60 kB
 BUDGET = frozenset({Reason.price, Reason.budget_cut, Reason.cheaper_competitor})

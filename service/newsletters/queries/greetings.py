@@ -26,8 +26,8 @@ from service.models import (
     Suppression,
     SuppressionScope,
 )
-from service.models.yearly import next_on
 from service.paging import PER_PAGE, Page, page_within
+from service.yearly import next_on
 
 GOING = "going"
 _STOPPING = (*suppressions.WIDE, SuppressionScope.greetings)

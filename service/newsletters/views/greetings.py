@@ -14,13 +14,13 @@ from service.extensions import db
 from service.labels import why_not
 from service.models import Circle, Greeting, Occasion, Role, SkipReason
 from service.models.greetings import circle_label, greeting_label
-from service.models.yearly import parts_of
 from service.newsletters.actions import greetings as actions
 from service.newsletters.actions.greetings import Plan
 from service.newsletters.queries import greetings as queries
 from service.web.access import current_member, requires
 from service.web.dates import days, months
 from service.web.names import LANGUAGE_NAMES
+from service.yearly import parts_of
 
 blueprint = Blueprint("greetings", __name__, url_prefix="/greetings")
 

@@ -9,8 +9,9 @@ from service import current
 from service.clock import now
 from service.errors import Conflict, Gone, Refused
 from service.extensions import db
-from service.models import PasswordLink, Role, TeamMember
-from service.team.actions import passwords
+from service.mail import outbox
+from service.models import MailKind, OutboxMessage, PasswordLink, Role, TeamMember
+from service.team.actions import logins, passwords
 from service.tokens import Purpose
 
 INVITATION = timedelta(days=7)
@@ -19,7 +20,7 @@ FIRST_OWNER = timedelta(days=1)
 
 
 def has_owner() -> bool:
-    """Say whether somebody can set things up."""
+    """Return whether there is an active owner."""
     owners = select(TeamMember.id).where(TeamMember.role == Role.owner, TeamMember.is_active)
     return db.session.scalar(owners.limit(1)) is not None
 
@@ -38,7 +39,7 @@ def first_owner_link() -> PasswordLink | None:
 
 
 def new_link(member: TeamMember, lasts: timedelta) -> PasswordLink:
-    """Make a link for `provider` to choose a password; the ones before it are worth nothing now."""
+    """Make a link for `member` to choose a password; it replaces all earlier ones."""
     db.session.execute(
         update(PasswordLink)
         .where(PasswordLink.provider_id == member.id, PasswordLink.expires_at > now())
@@ -52,6 +53,25 @@ def _new_link(member: TeamMember | None, lasts: timedelta) -> PasswordLink:
     db.session.add(link)
     db.session.flush()
     return link
+
+
+def mail_link_to(email: str) -> OutboxMessage | None:
+    """Mail a link to the member with this address; None, which no page shows, without one."""
+    member = logins.find(email)
+    if member is None:
+        return None
+    return mail_link(new_link(member, FORGOTTEN), member)
+
+
+def mail_link(link: PasswordLink, member: TeamMember) -> OutboxMessage | None:
+    """Write the mail that carries `link`; it expires with the link."""
+    return outbox.write(
+        MailKind.password_link,
+        member,
+        subject=f"link:{link.id}",
+        expires_at=link.expires_at,
+        context={"link_id": link.id},
+    )
 
 
 def find_link(token: str) -> PasswordLink | None:

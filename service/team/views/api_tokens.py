@@ -4,12 +4,12 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from forms.api_tokens import TokenForm
+from forms.team import TokenForm
 from service.current import settings
 from service.errors import Refused
 from service.extensions import db
 from service.models import ApiScope, Role
-from service.team import queries as api_tokens
+from service.team import queries
 from service.team.actions import api_tokens as actions
 from service.web.access import current_member, requires
 
@@ -52,7 +52,7 @@ def create() -> Page:
 @requires(Role.owner)
 def revoke(public_id: str) -> Response:
     """Make a token worth nothing."""
-    token = api_tokens.find(public_id) or abort(404)
+    token = queries.find_api_token(public_id) or abort(404)
     actions.revoke(token, current_member())
     db.session.commit()
     flash(_("The token of %(name)s opens nothing any more.", name=token.name), "success")
@@ -62,7 +62,7 @@ def revoke(public_id: str) -> Response:
 def _page(fresh: str = "", secret: str = "") -> str:
     return render_template(
         "provider/team/api_tokens/index.html",
-        tokens=api_tokens.all_of_them(),
+        tokens=queries.api_tokens(),
         address=f"{settings().base_url}/api/v1",
         fresh=fresh,
         secret=secret,

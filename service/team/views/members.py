@@ -19,7 +19,7 @@ from service.errors import Refused
 from service.extensions import db
 from service.mail import links
 from service.models import PasswordLink, Role, TeamMember
-from service.team.actions import logins, members, password_links, passwords
+from service.team.actions import logins, members, passwords
 from service.web.access import begin_session, current_member, requires
 from service.web.names import LANGUAGE_NAMES, role_choices, role_name
 
@@ -186,7 +186,7 @@ def _stay_logged_in(note: str) -> Response:
 def _mailed(link: PasswordLink) -> Response:
     """Mail `link`, and keep its address for one look: the mail may never arrive."""
     member: TeamMember = link.member or abort(404)
-    password_links.mail(link, member)
+    members.mail_link(link, member)
     db.session.commit()
     session["fresh_link"] = {"name": member.name, "url": links.password(link)}
     return _to_team()

@@ -4,11 +4,11 @@ from flask import Blueprint, abort, flash, g, redirect, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from forms.sessions import ChoosePasswordForm, FirstOwnerForm, ForgottenForm, LoginForm
+from forms.team import ChoosePasswordForm, FirstOwnerForm, ForgottenForm, LoginForm
 from service.errors import Refused
 from service.extensions import db
 from service.models import PasswordLink, TeamMember
-from service.team.actions import logins, members, password_links, passwords
+from service.team.actions import logins, members, passwords
 from service.web.access import begin_session, way_back
 from service.web.language import select_language, speak_as_asked
 from service.web.names import LANGUAGE_NAMES
@@ -84,7 +84,7 @@ def mail_password_link() -> Page:
     db.session.commit()
     if logins.is_one_too_many(attempts):
         abort(429)
-    password_links.mail_to(email)
+    members.mail_link_to(email)
     db.session.commit()
     return render_template("provider/team/sessions/mailed.html", email=email)
 

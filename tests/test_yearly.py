@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.models.yearly import in_year, key_of, keys_on, next_on, years_since
+from service.yearly import in_year, key_of, keys_on, next_on, years_since
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 
