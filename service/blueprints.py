@@ -1,4 +1,4 @@
-"""Hang the pages, the API, the error pages and the headers on the app."""
+"""Register the pages, the API, the error pages and the headers."""
 
 from flask import Flask
 
@@ -108,7 +108,7 @@ API = (openapi, api_suppressions)
 
 
 def register(app: Flask) -> None:
-    """Hang every blueprint, error page and header on the app."""
+    """Register every blueprint, error page and header."""
     headers.register(app)
     language.register(app)
     theme.register(app)
@@ -120,7 +120,7 @@ def register(app: Flask) -> None:
     problems.register(app)
     for module in (*PROVIDER, *PUBLIC, *API):
         app.register_blueprint(module.blueprint)
-    access.let_anyone_in(app, [module.blueprint for module in PUBLIC])
+    access.serve_without_session(app, [module.blueprint for module in PUBLIC])
     app.register_blueprint(
         texts.blueprint, name="protocol_texts", url_prefix="/protocols/<protocol>/texts"
     )

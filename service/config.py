@@ -29,7 +29,7 @@ class SettingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many mails in so many seconds."""
+    """A number of mails in a number of seconds."""
 
     mails: int
     seconds: int
@@ -45,7 +45,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class DailyLimit:
-    """How a new sender begins: so many mails on the first day, each day `growth` times as many."""
+    """The ramp-up of a new sender: `first` mails on day one, each day `growth` times as many."""
 
     first: int
     growth: float

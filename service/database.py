@@ -1,4 +1,4 @@
-"""How connections behave, so that SQLite and PostgreSQL mean the same by a transaction."""
+"""Set connections up so that a transaction means the same on SQLite and PostgreSQL."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -30,9 +30,9 @@ def statement_by_statement(engine: Engine) -> Iterator[Connection]:
 
 
 class Ready:
-    """An UPDATE that is compiled once and said straight to the driver.
+    """An UPDATE that is compiled once and executed by the driver itself.
 
-    SQLAlchemy's own execute() costs as much as the statement; for what is said once per mail.
+    SQLAlchemy's execute() costs as much as the statement; this is for one that runs for every mail.
     """
 
     def __init__(self, statement: Update, engine: Engine) -> None:
@@ -64,7 +64,7 @@ class Ready:
 
 
 def insert_into(table: Any, engine: Engine) -> postgresql.Insert:
-    """Return an INSERT that can say what to do ON CONFLICT, in the words of the database in use."""
+    """Return an INSERT with ON CONFLICT, in the dialect of the database in use."""
     insert: Any = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     statement: postgresql.Insert = insert(table)
     return statement
@@ -72,7 +72,7 @@ def insert_into(table: Any, engine: Engine) -> postgresql.Insert:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Say that whoever begins a transaction in here only reads, whatever the request may do."""
+    """Mark transactions that begin in here as reading only, whatever the request does."""
     before = only_reading.set(True)
     try:
         yield
@@ -82,7 +82,7 @@ def reading() -> Iterator[None]:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Say that whoever begins a transaction in here writes, though the request only reads."""
+    """Mark transactions that begin in here as writing, though the request only reads."""
     before = only_reading.set(False)
     try:
         yield

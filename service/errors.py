@@ -1,13 +1,13 @@
-"""What a person can put right: refusals with a sentence for the reader."""
+"""Errors that a person can put right, each with a translated sentence for them."""
 
 
 class Refused(Exception):
-    """An action that was not taken. The message is translated and says what to do instead."""
+    """An action was refused. The message is translated and says what to do instead."""
 
 
 class Gone(Refused):
-    """What was asked for existed and does no longer (closed, withdrawn, used)."""
+    """What was asked for no longer exists (closed, withdrawn, used)."""
 
 
 class Conflict(Refused):
-    """Somebody else was first; nothing was changed."""
+    """Somebody else changed it first; nothing was changed."""

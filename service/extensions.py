@@ -1,4 +1,4 @@
-"""Objects that rooms share, made without an app so that no import goes in circles."""
+"""Flask's extensions, made without an app so that no import goes in circles."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Base(DeclarativeBase):
-    """The base of every table; constraints get names, so that migrations can speak of them."""
+    """The base of every table; constraints get names, for migrations."""
 
     metadata = MetaData(
         naming_convention={

@@ -1,4 +1,4 @@
-"""Let one of many do a job at a time: a row that says who does it, and until when."""
+"""Leases by name, so that one of many processes does a job: a row with its holder and end."""
 
 from datetime import timedelta
 from functools import lru_cache
@@ -22,7 +22,7 @@ _GIVING_BACK = (
 
 
 def take(name: str, holder: str, length: timedelta, is_brief: bool = False) -> bool:
-    """Take or renew the lease `name` for `length` from now; says whether `holder` has it.
+    """Take or renew the lease `name` for `length` from now; returns whether `holder` has it.
 
     A brief one ends with the caller's transaction, which keeps others out while it lasts.
 

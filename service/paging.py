@@ -1,4 +1,4 @@
-"""Pages of a list: how many there are, and which rows belong on one."""
+"""Split a list into pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -93,7 +93,7 @@ class Share:
 
 
 def churn_rate(left: int, at_start: int) -> float | None:
-    """Return who left in a month in percent of those there at its start; None when nobody was."""
+    """Return the percentage of a month's first clients who left in it; None without any."""
     return 100 * left / at_start if at_start else None
 
 

@@ -12,7 +12,7 @@ SATURDAY = 5
 
 
 def is_working(day: date) -> bool:
-    """Say whether people work on `day`."""
+    """Return whether `day` is a working day."""
     return day.weekday() < SATURDAY
 
 
@@ -25,7 +25,7 @@ def after(day: date, count: int) -> date:
 
 
 def late_at(since: datetime, zone: str, count: int = 1) -> datetime:
-    """Return when what waits `since` has waited `count` working days (UTC).
+    """Return the moment (UTC) at which `count` working days have passed `since`.
 
     From Tuesday 15:00 that is Wednesday 15:00; what came on a Saturday waits from Monday on.
     """

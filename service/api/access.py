@@ -1,4 +1,4 @@
-"""Who comes in: a program with a token that works and is good for what it asks."""
+"""Let programs in by a token: which one sent the request, and what it may do."""
 
 import hashlib
 import logging
@@ -30,8 +30,8 @@ BEARER = 'Bearer realm="api"'
 log = logging.getLogger(__name__)
 
 
-def room(noun: str, module: str) -> Blueprint:
-    """Return the blueprint of one noun: no form's proof, because no cookie counts; in English."""
+def api_blueprint(noun: str, module: str) -> Blueprint:
+    """Return the blueprint of one noun: in English, and without CSRF, as no cookie counts."""
     blueprint = Blueprint(f"api_{noun}", module, url_prefix="/api/v1")
     csrf.exempt(blueprint)
     blueprint.before_request(lambda: speak("en"))
@@ -39,7 +39,7 @@ def room(noun: str, module: str) -> Blueprint:
 
 
 def requires(scope: ApiScope) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let in whoever brings a token for `scope`; limited per token and per address."""
+    """Admit requests with a token for `scope`, limited per token and per address."""
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)
@@ -61,7 +61,7 @@ def current_token() -> ApiToken:
 
 
 def by_token() -> str:
-    """Count requests by what they bring, of which only a hash gets into Redis."""
+    """Return the key that a token's requests are counted under: a hash, as it goes to Redis."""
     return hashlib.sha256(request.headers.get("Authorization", "").encode()).hexdigest()
 
 
@@ -82,7 +82,7 @@ def _let_in(scope: ApiScope) -> ApiToken:
 
 
 def _note_use(token: ApiToken) -> None:
-    """Write the first use of a day down, in a transaction of its own: the request may only read."""
+    """Record the first use of a day in a transaction of its own, as the request may only read."""
     day = now().date()
     if token.last_used_on is not None and token.last_used_on >= day:
         return

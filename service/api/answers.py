@@ -1,7 +1,7 @@
-"""What repeated requests of other programs are answered: the same, for a day.
+"""Keep the responses to other programs' requests, so that a repeated one gets the same for a day.
 
-The key is taken in the transaction of what the request does. So nobody sees half an answer: of two
-at once the second waits for the first, and one that failed leaves its key free.
+The key is taken in the transaction of what the request does: of two requests at once the second
+waits for the first, and a request that failed leaves its key free.
 """
 
 from datetime import timedelta
@@ -18,9 +18,9 @@ KEPT = timedelta(hours=24)
 
 
 def begin(token: ApiToken, key: str, fingerprint: str) -> ApiAnswer | None:
-    """Take `key` for a new request; returns the answer kept under it when it is none.
+    """Take `key` for a new request; returns None, or the response that the key has already.
 
-    Whether that request was the same one, its fingerprint says.
+    The caller compares the fingerprints to see whether it was the same request.
     """
     mine = (ApiAnswer.token_id == token.id, ApiAnswer.key == key)
     db.session.execute(delete(ApiAnswer).where(*mine, ApiAnswer.created_at < now() - KEPT))
@@ -33,7 +33,7 @@ def begin(token: ApiToken, key: str, fingerprint: str) -> ApiAnswer | None:
 
 
 def keep(token: ApiToken, key: str, *, status: int, location: str, body: str) -> None:
-    """Write down what the request that took `key` is answered."""
+    """Save the response to the request that took `key`."""
     db.session.execute(
         update(ApiAnswer)
         .where(ApiAnswer.token_id == token.id, ApiAnswer.key == key)
@@ -42,10 +42,10 @@ def keep(token: ApiToken, key: str, *, status: int, location: str, body: str) ->
 
 
 def waits() -> ColumnElement[bool]:
-    """Return whether an answer is to be forgotten, as a value of SQL."""
+    """Return an SQL expression: is there a response to delete?"""
     return exists().where(ApiAnswer.created_at < from_now(-KEPT))
 
 
 def forget_old() -> None:
-    """Delete the answers whose day is over."""
+    """Delete the responses that are older than `KEPT`."""
     db.session.execute(delete(ApiAnswer).where(ApiAnswer.created_at < now() - KEPT))

@@ -1,4 +1,4 @@
-"""What a request says: a JSON object with known fields of text, and known words in the address."""
+"""Read requests: a JSON object with known text fields, and known parameters in the address."""
 
 import json
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ WRONG = "Put right what stands under errors and send it again. Nothing was chang
 
 
 def read(known: Iterable[str]) -> MultiDict[str, str]:
-    """Return the body's fields, null as if it was not there; raises Problem for any other body."""
+    """Return the body's fields without those that are null; raises Problem for any other body."""
     if request.mimetype != "application/json":
         raise Problem(415, "Send the body as JSON, with Content-Type: application/json.")
     try:
@@ -35,13 +35,13 @@ def read(known: Iterable[str]) -> MultiDict[str, str]:
 
 
 def check(form: Form) -> None:
-    """Raise Problem with the faults of `form`, if it has any."""
+    """Validate `form`; raises Problem with its faults."""
     if not form.validate():
         raise Problem(422, WRONG, [Fault(name, _said(form[name])) for name in form.errors])
 
 
 def asked(known: Iterable[str]) -> dict[str, str]:
-    """Return the words of the address's query; raises Problem when one is not known."""
+    """Return the parameters of the query; raises Problem for an unknown one."""
     faults = list(_unknown(request.args, known, "query"))
     if faults:
         raise Problem(422, WRONG, faults)

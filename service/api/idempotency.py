@@ -1,6 +1,6 @@
-"""A request that is sent twice does once what it asks: Idempotency-Key, kept for 24 hours.
+"""Carry out a repeated request once: the Idempotency-Key header, kept for 24 hours.
 
-An entry point: it commits what was done together with what was answered.
+An entry point: it commits what was done together with the response.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ OTHER = f"This {KEY} came with another request in the last 24 hours. Send a new 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a view did. `body` names nobody, because it is kept: no address, no words of theirs."""
+    """What a view did. `body` is kept, so it holds nothing personal: no address, no text."""
 
     body: dict[str, Any]
     status: int = 200
@@ -42,7 +42,7 @@ class Done:
 
 
 def once(view: Callable[P, Done]) -> Callable[P, Response]:
-    """Do what a POST asks, once per key and token; a repetition gets the answer of the first."""
+    """Carry out a POST once per key and token; a repetition gets the first response again."""
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
@@ -71,7 +71,7 @@ def _key() -> str:
 
 
 def _fingerprint() -> str:
-    """Return what tells this request from another: keyed, since a body may be easy to guess."""
+    """Return a keyed hash of the request; keyed, as a body may be easy to guess."""
     said = b"\n".join((request.method.encode(), request.path.encode(), request.get_data()))
     return hmac.new(settings().secret_keys[-1].encode(), said, hashlib.sha256).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The description of the API for programs that write programs: OpenAPI 3.1, readable by anybody."""
+"""The description of the API as OpenAPI 3.1, readable without a token."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from flask import Response
 
 from service.api import access
 
-blueprint = access.room("openapi", __name__)
+blueprint = access.api_blueprint("openapi", __name__)
 
 DESCRIPTION = Path(__file__).with_suffix(".json").read_text(encoding="utf-8")
 
 
 @blueprint.get("/openapi.json")
 def show() -> Response:
-    """Send it."""
+    """Return the description."""
     return Response(DESCRIPTION, mimetype="application/json")

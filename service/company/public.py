@@ -1,4 +1,4 @@
-"""The company's logo, for pages and anyone who asks."""
+"""The company's logo, public."""
 
 from flask import Blueprint, Response, abort, request
 

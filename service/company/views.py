@@ -25,7 +25,7 @@ Page = str | tuple[str, int] | Response
 @blueprint.get("/settings")
 @requires(Role.viewer)
 def index() -> Page:
-    """Show the settings; who may not change the company's gets to their own."""
+    """Show the settings to owners, and lead the others to their own profile."""
     if not current_member().role.covers(Role.owner):
         return redirect(url_for("members.profile"))
     found = company()
@@ -35,7 +35,7 @@ def index() -> Page:
 @blueprint.post("/settings")
 @requires(Role.owner)
 def save() -> Page:
-    """Keep the settings, or only show how a colour would look."""
+    """Save the settings, or only preview a colour."""
     found = company()
     form = _form_of(found)
     if request.form.get("action") == "preview":
@@ -86,7 +86,7 @@ def _samples(accent: str) -> list[Sample]:
 
 
 def _form_of(found: Company) -> SettingsForm:
-    """Return the form, filled with what is kept; for a company without a sender, none."""
+    """Return the form, filled with the saved settings."""
     form = SettingsForm(obj=found)
     form.time_zone.zones = time_zones() | {found.time_zone}
     form.language.choices = list(LANGUAGE_NAMES.items())
@@ -103,7 +103,7 @@ def _save_logo(saved: Company, form: SettingsForm) -> None:
 
 
 def _show(form: SettingsForm, found: Company, code: int = 200) -> tuple[str, int]:
-    """Render the page. A browser forgets the chosen file when a page comes back: say so."""
+    """Render the page, with a note when a chosen file has to be chosen again."""
     file = request.files.get("logo")
     page = render_template(
         "provider/company/index.html",

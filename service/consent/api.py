@@ -15,7 +15,7 @@ from service.mail.policy import suppressions as kept
 from service.models import ApiScope, Suppression, SuppressionScope
 from service.web.problems import Fault, Problem
 
-blueprint = access.room("suppressions", __name__)
+blueprint = access.api_blueprint("suppressions", __name__)
 
 PER_PAGE, MOST_PER_PAGE = 50, 100
 

@@ -33,15 +33,15 @@ def register(app: Flask) -> None:
 
 
 def _may(role: Role) -> bool:
-    """Say whether somebody is logged in whose role covers `role`."""
+    """Return whether a member is logged in whose role covers `role`."""
     member: TeamMember | None = g.get("member")
     return member is not None and member.role.covers(role)
 
 
 def load_member() -> None:
-    """Find out whose session the request brings; runs before each view."""
+    """Load the team member whose session the request has; runs before each view."""
     g.member = None
-    if _is_for_anyone():
+    if _needs_no_session():
         return  # not even a look at the cookie: what visitors get is the same for all
     provider_id = session.get("provider_id")
     member = db.session.get(TeamMember, provider_id) if isinstance(provider_id, int) else None
@@ -53,19 +53,19 @@ def load_member() -> None:
         g.member = member
 
 
-def let_anyone_in(app: Flask, blueprints: Iterable[Blueprint]) -> None:
-    """Have the pages of `blueprints` served without looking whose session a request brings."""
+def serve_without_session(app: Flask, blueprints: Iterable[Blueprint]) -> None:
+    """Serve the pages of `blueprints` without reading the session of a request."""
     app.extensions["public_blueprints"] = frozenset(blueprint.name for blueprint in blueprints)
 
 
-def _is_for_anyone() -> bool:
-    """Say whether the page asked for is a public one, a file, or the API, which takes tokens."""
+def _needs_no_session() -> bool:
+    """Return whether the request is for a public page, a static file or the API."""
     is_public = request.blueprint in current_app.extensions["public_blueprints"]
-    return request.endpoint == "static" or is_public or problems.are_spoken()
+    return request.endpoint == "static" or is_public or problems.is_api_request()
 
 
 def begin_session(member: TeamMember) -> None:
-    """Log `provider` in: a session of its own, with nothing left of the one before."""
+    """Log `member` in with a new session; nothing of the earlier one remains."""
     session.clear()
     session.permanent = True
     session["provider_id"] = member.id
@@ -75,13 +75,13 @@ def begin_session(member: TeamMember) -> None:
 
 
 def current_member() -> TeamMember:
-    """Return who is logged in; only inside a view that requires a role."""
+    """Return the member who is logged in; call it only in a view that requires a role."""
     member: TeamMember = g.member
     return member
 
 
 def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R | Response]]:
-    """Let only providers in whose role covers `role`: others log in, or are told no (403)."""
+    """Admit members whose role covers `role`; others get the login page, or 403."""
 
     def decorate(view: Callable[P, R]) -> Callable[P, R | Response]:
         @wraps(view)

@@ -1,4 +1,4 @@
-"""Do what a button asks for and say what came of it: kept, or refused and nothing changed."""
+"""Carry out what a button asks for and flash the result: done, or refused and nothing changed."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from service.extensions import db
 
 
 def do(act: Callable[[], object], said: str) -> bool:
-    """Commit what `act` does and say `said`; when it is refused say why, and return False."""
+    """Commit what `act` does and flash `said`; when it is refused flash why, and return False."""
     try:
         act()
     except Refused as refusal:

@@ -1,7 +1,7 @@
-"""Send pages for clients compressed, so that they fit the first flight of a slow connection.
+"""Compress the pages for clients, so that they fit the first packets of a slow connection.
 
-Only for pages without a cookie: there nobody can make a browser fetch them with a secret of its
-own and guess it by the length (BREACH). Pages behind a login stay as they are.
+Only pages without a cookie: the length of a compressed page behind the login could disclose a
+secret in it (BREACH).
 """
 
 import gzip
@@ -12,7 +12,7 @@ SMALLEST = 1024  # octets; below, the headers weigh more than what is won
 
 
 def wants_gzip() -> bool:
-    """Say whether whoever asks can read gzip."""
+    """Return whether the browser accepts gzip."""
     return request.accept_encodings["gzip"] > 0
 
 

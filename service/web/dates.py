@@ -1,4 +1,4 @@
-"""Say moments, days and numbers the way the reader does: filters for templates."""
+"""Format moments, days and numbers for the reader's language: filters for templates."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ FAR = timedelta(days=45)  # past this, a date says more than "2 months ago"
 
 
 def register(app: Flask) -> None:
-    """Give templates the filters."""
+    """Register the filters."""
     app.jinja_env.filters.update(
         relatively=relatively,
         exactly=exactly,

@@ -45,7 +45,7 @@ def register(app: Flask) -> None:
 def page(code: int, message: str | None = None, *, again: bool = False) -> Answer:
     """Return the page of an error; with `again`, what was posted can be sent once more."""
     db.session.rollback()
-    if problems.are_spoken():
+    if problems.is_api_request():
         return problems.told(code, message, headers=_retry(code))
     speak_without_database()
     template = f"errors/{code}.html"
@@ -59,7 +59,7 @@ def _retry(code: int) -> dict[str, str]:
 def http_error(error: HTTPException) -> Answer | HTTPException:
     """Say an HTTP error; a description that a view gave is said instead of the usual words."""
     code = error.code or 500
-    if problems.are_spoken():
+    if problems.is_api_request():
         db.session.rollback()
         return problems.of(error, _retry(code))
     if code not in PAGES:

@@ -1,4 +1,4 @@
-"""Headers on every answer, the nonce for the few inline styles, and whom to believe in front."""
+"""Set the headers of all responses, the nonce of inline styles, and the proxies to trust."""
 
 import secrets
 
@@ -40,7 +40,7 @@ def csp_nonce() -> str:
 
 
 def register(app: Flask) -> None:
-    """Set the headers, and tell the database which requests only read."""
+    """Register the headers, and mark for the database which requests only read."""
     trust_proxies(app)
     app.request_class = CappedRequest
     app.jinja_env.globals["csp_nonce"] = csp_nonce
@@ -49,7 +49,7 @@ def register(app: Flask) -> None:
 
 
 def trust_proxies(app: Flask) -> None:
-    """Take the visitor's address and scheme from as many proxies as the settings name, no more.
+    """Take the visitor's address and scheme from exactly the number of proxies in the settings.
 
     X-Forwarded-Host is never believed: links begin with BASE_URL.
     """
@@ -82,7 +82,7 @@ def set_headers(response: Response) -> Response:
     response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
     if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    # What is not said to be public is somebody's own: no cache keeps it, "back" asks again.
+    # A page not marked as public is personal: no cache keeps it, and "back" loads it again.
     response.headers.setdefault("Cache-Control", "no-store")
     if settings().base_url.startswith("https://"):
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")

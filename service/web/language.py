@@ -1,4 +1,4 @@
-"""Which language and time zone a page speaks: the contact's, the provider's, or the company's."""
+"""Choose the language and time zone of a page: the contact's, the member's or the company's."""
 
 from babel import negotiate_locale
 from flask import Flask, g, has_request_context, request
@@ -16,19 +16,19 @@ def register(app: Flask) -> None:
 
 
 def speak(language: str) -> None:
-    """Let the rest of this request speak `language` (a token page speaks its contact's)."""
+    """Use `language` for the rest of this request (a token page has its contact's)."""
     g.language = language
 
 
 def speak_as_asked() -> None:
-    """Let a page that knows nobody yet speak the language of its address, ``?language=en``."""
+    """Use the language in the address, ``?language=en``, on pages before the login."""
     asked = request.args.get("language", "")
     if asked in LANGUAGES:
         speak(asked)
 
 
 def speak_without_database() -> None:
-    """Settle on a language before an error page, which must not ask a database that is away."""
+    """Choose a language for an error page without failing when the database is away."""
     try:
         speak(select_language())
     except SQLAlchemyError:
@@ -37,14 +37,14 @@ def speak_without_database() -> None:
 
 
 def browser_language() -> str | None:
-    """Return the first of the browser's languages that we speak: es-ES before en is Spanish."""
+    """Return the first of the browser's languages that we have: es-ES before en is Spanish."""
     return negotiate_locale(request.accept_languages.values(), LANGUAGES, sep="-")
 
 
 def select_language() -> str:
-    """Return the language of this request: the one chosen, the person's, or the company's.
+    """Return the language of this request: the chosen one, the member's or the company's.
 
-    A visitor without a token or login is answered in the language of the browser.
+    A visitor without a token or login gets the browser's language.
     """
     if not has_request_context():
         return company().language
@@ -58,5 +58,5 @@ def select_language() -> str:
 
 
 def select_time_zone() -> str:
-    """Return the provider's time zone; every date on a page is counted in it."""
+    """Return the company's time zone, in which every date on a page is counted."""
     return (current_company() if has_request_context() else company()).time_zone

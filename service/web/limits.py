@@ -1,4 +1,4 @@
-"""How often a link may be used to send something. Generous: a limit here only stops machines."""
+"""Limit how often a link may send something; high enough that only machines reach it."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -18,14 +18,14 @@ PER_ADDRESS = "3000/minute"  # a whole company, or a whole town, can stand behin
 
 
 def by_link() -> str:
-    """Count posts by what the token names: one signature can be spelled in several ways."""
+    """Return what posts are counted under: the token's id, as a signature has several spellings."""
     token = (request.view_args or {}).get("token", "")
     named = (read_token(purpose, token) for purpose in Purpose)
     return next((public_id for public_id in named if public_id), get_remote_address())
 
 
 def sends(view: Callable[P, R]) -> Callable[P, R]:
-    """Limit a view that keeps what somebody sends, per link and per address."""
+    """Limit a view that saves what somebody sends, per link and per address."""
     per_link = limiter.limit(lambda: PER_LINK, key_func=by_link)
     return per_link(limiter.limit(lambda: PER_ADDRESS)(view))
 

@@ -1,4 +1,4 @@
-"""What the address of a list asks for, read alike by every list."""
+"""Read the parameters that all lists have in common."""
 
 from flask import request
 
@@ -6,5 +6,5 @@ from forms.texts import tidied
 
 
 def searched() -> str:
-    """Return what ?q= looks for; at most 200 characters."""
+    """Return the search text in ?q=, at most 200 characters."""
     return (tidied(request.args.get("q")) or "")[:200]

@@ -1,4 +1,4 @@
-"""The places of the provider's pages, as data: what stands in the side navigation and the bar."""
+"""The places of the team's pages, as data for the side navigation and the bar on phones."""
 
 from dataclasses import dataclass
 
@@ -74,7 +74,7 @@ PLACES = (
 
 
 def places() -> list[Place]:
-    """Return where the person logged in may go."""
+    """Return the places that the member logged in may open."""
     member: TeamMember | None = g.get("member")
     if member is None:
         return []
@@ -86,5 +86,5 @@ def places() -> list[Place]:
 
 
 def register(app: Flask) -> None:
-    """Give templates the places."""
+    """Add `places` to the templates."""
     app.jinja_env.globals["places"] = places

@@ -1,6 +1,6 @@
-"""Errors of the API as problem details (RFC 9457): JSON, in English, and what to do about it.
+"""Errors of the API as problem details (RFC 9457): JSON, in English, with what to do.
 
-Asks the database nothing, because its being away is one of the errors.
+It never reads the database, which may be what failed.
 """
 
 import json
@@ -37,7 +37,7 @@ class Fault:
 
 
 class Problem(HTTPException):
-    """An error that the API tells in words of its own."""
+    """An error with a text of its own, in place of the status's."""
 
     def __init__(
         self,
@@ -53,27 +53,25 @@ class Problem(HTTPException):
 
 
 def register(app: Flask) -> None:
-    """Let no answer of the API be HTML, of those either that the framework gives by itself."""
+    """Keep HTML out of the API's responses, also those that Flask makes by itself."""
     app.after_request(without_html)
 
 
 def without_html(response: Response) -> Response:
-    """Empty the page that comes with a redirect to an address without doubled slashes, and the
-    nothing that OPTIONS calls a page.
-    """
-    if are_spoken() and response.mimetype == "text/html":
+    """Empty HTML responses: redirects that merge doubled slashes, and those to OPTIONS."""
+    if is_api_request() and response.mimetype == "text/html":
         response.set_data(b"")
         response.headers.remove("Content-Type")
     return response
 
 
-def are_spoken() -> bool:
-    """Say whether the request is one of the API's, an address of it that does not exist too."""
+def is_api_request() -> bool:
+    """Return whether the address is under /api/, whether or not it exists."""
     return request.path.startswith(PLACE)
 
 
 def of(error: HTTPException, headers: Mapping[str, str]) -> Answer:
-    """Return what the API answers for an HTTP error, with `headers` unless it has its own."""
+    """Return the response to an HTTP error, with `headers` unless it has its own."""
     code = error.code or 500
     if isinstance(error, Problem):
         return told(code, error.description, error.faults, {**headers, **error.own_headers})

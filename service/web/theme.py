@@ -1,4 +1,4 @@
-"""The company's accent and the stylesheets, as pages take them."""
+"""The company's accent and the stylesheets of pages."""
 
 import hashlib
 import re
@@ -25,13 +25,13 @@ def accent_css(accent: str) -> str:
 
 @lru_cache(maxsize=1)
 def public_css(folder: str) -> str:
-    """Return the public pages' whole stylesheet, made small enough to stand in the page."""
+    """Return the public pages' stylesheet, minified to be part of the page."""
     return minified("".join((Path(folder) / name).read_text() for name in SHEETS))
 
 
 @lru_cache(maxsize=8)
 def sheet_version(folder: str, name: str) -> str:
-    """Return what changes with a stylesheet's text, so that browsers may keep the sheet."""
+    """Return a hash of a stylesheet, so that browsers may cache it for good."""
     return hashlib.sha256((Path(folder) / name).read_bytes()).hexdigest()[:10]
 
 
@@ -44,7 +44,7 @@ def minified(css: str) -> str:
 
 
 def register(app: Flask) -> None:
-    """Give templates the theme, the company and the address of a page with other filters."""
+    """Add the theme, the company and `page_with` to the templates."""
     app.jinja_env.globals.update(
         accent_css=lambda accent: Markup(accent_css(accent)),  # noqa: S704 - our own digits
         public_css=lambda: Markup(public_css(current_app.static_folder)),  # noqa: S704
@@ -58,7 +58,7 @@ def register(app: Flask) -> None:
 
 
 def current_company() -> Company:
-    """Return the company, asked for once per request."""
+    """Return the company, loaded once per request."""
     if "company" not in g:
         g.company = company()
     found: Company = g.company
@@ -66,7 +66,7 @@ def current_company() -> Company:
 
 
 def page_with(**changes: object) -> str:
-    """Return this page's address with some of its query changed; None or "" takes one out."""
+    """Return this page's address with parameters changed; None or "" removes one."""
     query: dict[str, object] = dict(request.args.to_dict(flat=False))
     query.update(changes)
     kept = {name: value for name, value in query.items() if value not in (None, "", [])}

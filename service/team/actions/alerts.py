@@ -1,4 +1,4 @@
-"""Tell the people of the team that something happened to a departure."""
+"""Alert the team by mail that something happened to a departure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,9 +18,9 @@ def alert(
     cycle: int = 0,
     context: Mapping[str, Any] | None = None,
 ) -> list[OutboxMessage]:
-    """Owe a mail to the responsible, or to every active owner when nobody is responsible.
+    """Write an alert to the responsible, or to all active owners without one.
 
-    Returns the rows that are new: the same `subject` and `cycle` is one mail each.
+    Returns the new rows; the same `subject` and `cycle` is written once to each person.
     """
     return _written(people_for(departure), kind, departure, subject, cycle, context)
 
@@ -34,7 +34,7 @@ def alert_about(
     cycle: int,
     context: Mapping[str, Any],
 ) -> list[OutboxMessage]:
-    """Owe a mail about a contact of whom there may be no departure: then to the client's own.
+    """Write an alert about a contact, who may have no departure: then to the client's responsible.
 
     Otherwise as `alert`.
     """
@@ -46,7 +46,7 @@ def alert_about(
 
 
 def people_for(departure: Departure) -> list[TeamMember]:
-    """Return who hears of a departure: its responsible, else the active owners."""
+    """Return who gets alerts about a departure: its responsible, else the active owners."""
     return _or_owners(departure.responsible)
 
 
@@ -74,6 +74,6 @@ def _written(
 
 
 def owners() -> list[TeamMember]:
-    """Return the active owners, who hear of what is nobody's."""
+    """Return the active owners."""
     query = select(TeamMember).where(TeamMember.role == Role.owner, TeamMember.is_active)
     return list(db.session.scalars(query.order_by(TeamMember.id)))

@@ -1,4 +1,4 @@
-"""Tokens of other programs: make one, find the one that came, note its use, revoke it."""
+"""The tokens of other programs: create, find, record a use, revoke."""
 
 import hashlib
 import logging
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 
 def create(name: str, scopes: Sequence[ApiScope], by: TeamMember) -> tuple[ApiToken, str]:
-    """Make a token; returns its row and the secret, which nobody can read again.
+    """Create a token; returns its row and the secret, which is not stored.
 
-    Raises Refused when another that works has the name: the log tells them apart by it.
+    Raises Refused when another valid token has the name, by which the log identifies it.
     """
     namesake = select(ApiToken.id).where(ApiToken.name == name, ApiToken.revoked_at.is_(None))
     if db.session.scalar(namesake.limit(1)) is not None:
@@ -43,9 +43,9 @@ def create(name: str, scopes: Sequence[ApiScope], by: TeamMember) -> tuple[ApiTo
 
 
 def find(secret: str) -> ApiToken | None:
-    """Return the token of `secret`, None when there is none or it was revoked.
+    """Return the valid token of `secret`, or None.
 
-    It is looked up by its hash: how long that takes says nothing about the secret.
+    It is found by its hash, so the time that takes discloses nothing about the secret.
     """
     return db.session.scalar(
         select(ApiToken).where(
@@ -55,7 +55,7 @@ def find(secret: str) -> ApiToken | None:
 
 
 def note_use(token_id: int, day: date) -> None:
-    """Write down that a token was used on `day`; once a day is enough."""
+    """Record that a token was used on `day`, once a day."""
     db.session.execute(
         update(ApiToken)
         .where(
@@ -67,7 +67,7 @@ def note_use(token_id: int, day: date) -> None:
 
 
 def revoke(token: ApiToken, by: TeamMember) -> None:
-    """Make a token worth nothing from the next request on. Twice is once."""
+    """Revoke a token from the next request on; does nothing to a revoked one."""
     if token.revoked_at is not None:
         return
     token.revoked_at, token.revoker = now(), by

@@ -1,7 +1,7 @@
-"""Logging in: five wrong tries a minute for an account and for an address, over all processes.
+"""Log in; each account and each address has five wrong attempts a minute, over all processes.
 
-A try is written down before the password is compared, so that a hundred at once are no way around;
-one that succeeds is taken back. The caller commits in between.
+An attempt is recorded before the password is compared, so that a hundred at once do not get around
+the limit; a successful one is removed. The caller commits in between.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ KEPT = timedelta(hours=1)
 
 
 def write_attempt(email: str, address: str | None, what: str = "login") -> list[int]:
-    """Write down that somebody tries; returns the ids, to be taken back on success.
+    """Record an attempt; returns its ids, for `take_back` on success.
 
     `what` keeps the counts of different forms apart.
     """
@@ -35,7 +35,7 @@ def write_attempt(email: str, address: str | None, what: str = "login") -> list[
 
 
 def is_one_too_many(attempts: list[int]) -> bool:
-    """Say whether the account or the address of `attempts` has used its tries of this minute."""
+    """Return whether the account or the address of `attempts` is over the limit of this minute."""
     keys = select(LoginAttempt.key).where(LoginAttempt.id.in_(attempts))
     counts = db.session.scalars(
         select(func.count())
@@ -46,19 +46,19 @@ def is_one_too_many(attempts: list[int]) -> bool:
 
 
 def take_back(attempts: list[int]) -> None:
-    """Forget a try: it succeeded, or was refused without being looked at."""
+    """Remove an attempt that succeeded, or was refused without comparing."""
     db.session.execute(delete(LoginAttempt).where(LoginAttempt.id.in_(attempts)))
 
 
 def find(email: str) -> TeamMember | None:
-    """Return who may log in with `email`."""
+    """Return the active member with this address, or None."""
     return db.session.scalar(
         select(TeamMember).where(TeamMember.email == email.strip().lower(), TeamMember.is_active)
     )
 
 
 def record_login(member: TeamMember, password: str) -> None:
-    """Write down when; keep the password under today's parameters."""
+    """Record the time of a login, and hash the password anew if the parameters changed."""
     member.last_login_at = now()
     if member.password_hash is None or passwords.is_outdated(member.password_hash):
         member.password_hash = passwords.hashed(password)
@@ -76,7 +76,7 @@ def _key(kind: str, value: str) -> str:
 
 
 def _network(address: str | None) -> str:
-    """Return what one visitor holds: an IPv4 address, or the /64 that IPv6 lines are given."""
+    """Return the network of one visitor: an IPv4 address, or the /64 of an IPv6 one."""
     try:
         ip = ipaddress.ip_address(address or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Passwords: keep them (argon2id), compare them in equal time, refuse those that anyone guesses."""
+"""Hash passwords (argon2id), compare them in equal time, and refuse those easy to guess."""
 
 import unicodedata
 from functools import cache
@@ -47,12 +47,12 @@ def _nobodys() -> str:
 
 
 def hashed(password: str) -> str:
-    """Return what is kept of `password`."""
+    """Return the hash of `password`."""
     return _hasher.hash(_same(password))
 
 
 def matches(kept: str | None, password: str) -> bool:
-    """Say whether `password` is the one kept; takes as long when there is none to compare with."""
+    """Return whether `password` has the hash `kept`; takes as long when that is None."""
     try:
         return _hasher.verify(kept or _nobodys(), _same(password)) and kept is not None
     except (VerifyMismatchError, InvalidHashError):
@@ -60,7 +60,7 @@ def matches(kept: str | None, password: str) -> bool:
 
 
 def is_outdated(kept: str) -> bool:
-    """Say whether today's parameters are others than those of `kept`."""
+    """Return whether the hash `kept` was made with other parameters than today's."""
     return _hasher.check_needs_rehash(kept)
 
 
@@ -80,12 +80,12 @@ def check(password: str, *, email: str, company: str) -> None:
 
 
 def _names(email: str, company: str) -> list[str]:
-    """Return what a guesser knows: the address, its first part, the company's name."""
+    """Return the names that are easy to guess: the address, its first part, the company's."""
     squeezed = "".join(company.split())
     known = (email, email.split("@")[0], company, squeezed)
     return [_same(name).casefold() for name in known if len(name) >= 4]
 
 
 def _same(password: str) -> str:
-    """Return one form for what keyboards write in several (NIST SP 800-63B, 5.1.1.2)."""
+    """Return the normal form of what keyboards encode in several (NIST SP 800-63B, 5.1.1.2)."""
     return unicodedata.normalize("NFKC", password)
