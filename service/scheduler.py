@@ -61,7 +61,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """One mail of a rehearsal: what, to whom, when, and why not, or only later, if that is so."""
+    """One mail of a rehearsal, with why it is skipped or waits, if it does."""
 
     kind: MailKind
     to: str
@@ -72,7 +72,7 @@ class Foreseen:
 
 
 def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) -> Tally | None:
-    """Do one round; None when another clock is at it.
+    """Do one round; return None when another clock has the lease.
 
     A long round ends early, between two transactions, when `is_stopping` says so. What raised an
     error is raised once the round is done.
@@ -103,7 +103,7 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
 
 
 def rehearse(at: datetime) -> list[Foreseen]:
-    """Return what a round at `at` would write or wake a worker for, and change nothing.
+    """Return the mails that a round at `at` would write or wake a worker for; change nothing.
 
     Now it is the round itself, rolled back, so that it cannot tell anything else. For a later
     moment it is all that goes until then, if the clock runs and nobody answers: the lines of the
@@ -122,7 +122,7 @@ def rehearse(at: datetime) -> list[Foreseen]:
 
 
 def _is_long(waiting: Row[Any]) -> bool:
-    """Say whether there is more to do than to leave hints: that takes transactions."""
+    """Return whether the round has work of its own, in transactions, beyond leaving hints."""
     return any(is_so for job, is_so in waiting._mapping.items() if job not in HINTED)
 
 
@@ -133,7 +133,7 @@ def _work(
     tally: Tally,
     errors: list[Exception],
 ) -> None:
-    """Do those jobs that wait."""
+    """Do the jobs that `waiting` names."""
     if waiting.leases:
         tally.swept = sweeper.sweep()
         db.session.commit()
@@ -152,7 +152,7 @@ def _work(
 
 
 def _look() -> Row[Any]:
-    """Ask in one query which of a round's jobs there are, so that most rounds end with it.
+    """Return, in one query, which jobs of a round there are; most rounds end with it.
 
     What comes due in the moments after it is the next round's.
     """
@@ -161,7 +161,7 @@ def _look() -> Row[Any]:
 
 @lru_cache(maxsize=4)
 def _question(_engine: Engine) -> Any:
-    """Return what `_look` asks: made once, which takes longer than the answer."""
+    """Return the query of `_look`, built once: that takes longer than running it."""
     return select(
         sweeper.waits().label("leases"),
         answers.waits().label("answers"),
@@ -180,7 +180,7 @@ def _greet_all(
     tally: Tally,
     errors: list[Exception],
 ) -> None:
-    """Write the greetings whose day it is, chunk by chunk; what raises is asked again next time."""
+    """Write the greetings of the day, chunk by chunk; what raises is tried again next round."""
     try:
         for written in greetings.write_due(now()):
             skipped = list(written.values()).count(MailState.skipped)
@@ -226,7 +226,7 @@ def _wake_for_mails() -> int:
 
 
 def _send_without_a_worker() -> None:
-    """Hand over the alert that no worker starts, as long as the mail server can be reached."""
+    """Send the alert that no worker starts; this process does it, as there is no worker."""
     ids = troubles.without_a_worker()
     db.session.commit()
     if not ids:
@@ -239,7 +239,7 @@ def _send_without_a_worker() -> None:
 
 
 def _foresee(written: Sequence[int], at: datetime) -> list[Foreseen]:
-    """Tell what was written just now, and what waits in the outbox and is due by `at`."""
+    """Return the mails written just now, and those in the outbox that are due by `at`."""
     owed = select(OutboxMessage.id).where(
         OutboxMessage.state == MailState.queued, OutboxMessage.due_at <= at
     )

@@ -1,4 +1,4 @@
-"""What the events of a timeline are called, in words. Reads nothing."""
+"""The sentences for the events of a timeline. Reads nothing."""
 
 from datetime import datetime
 
@@ -50,8 +50,8 @@ ABOUT_MAILS = {
     EventKind.mail_bounced,
     EventKind.complained,
 }
-# Those that one sentence tells, whoever it was and whatever it was about.
-TOLD = {
+# Those that have one sentence, whoever it was and whatever it was about.
+SENTENCES = {
     EventKind.recorded: _l("Recorded"),
     EventKind.protocol_stopped: _l("Farewell mails stopped"),
     EventKind.protocol_resumed: _l("Farewell mails go on"),
@@ -75,7 +75,7 @@ TOLD = {
 
 
 def sentence(event: Event) -> str:
-    """Say in the language of the page what happened."""
+    """Return what happened, in the language of the page."""
     if event.kind is EventKind.changed:
         fields = [FIELDS[name]() for name in event.detail.split(",") if name in FIELDS]
         return str(_("Changed: %(fields)s", fields=", ".join(fields)))
@@ -86,11 +86,11 @@ def sentence(event: Event) -> str:
         return _of_talks(event)
     if event.kind in ABOUT_MAILS:
         return _of_mails(event)
-    return str(TOLD[event.kind]) if event.kind in TOLD else event.kind.value
+    return str(SENTENCES[event.kind]) if event.kind in SENTENCES else event.kind.value
 
 
 def _of_mails(event: Event) -> str:
-    """Say what happened to one mail, or to all that the departure still gets."""
+    """Return what happened to one mail, or to all that the departure still gets."""
     mail = _mail_named(event.detail)
     sentences: dict[EventKind, str] = {
         EventKind.step_sent_now: _("Sent by hand: %(mail)s", mail=mail),
@@ -106,7 +106,7 @@ def _of_mails(event: Event) -> str:
 
 
 def _paused(event: Event) -> str:
-    """Say that the mails wait: somebody of the team said so, or the client replied."""
+    """Return why the mails are paused: by a member, or by the client's reply."""
     by_hand, by_reply = _("Farewell mails paused"), _("Farewell mails wait until you have read it")
     return str(by_hand if event.provider_id else by_reply)
 

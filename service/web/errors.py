@@ -31,7 +31,7 @@ Answer = tuple[str, int, dict[str, str]]
 
 
 def register(app: Flask) -> None:
-    """Answer errors with pages of our own."""
+    """Register the error pages."""
     app.register_error_handler(CSRFError, form_expired)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Refused, refused)
@@ -43,7 +43,7 @@ def register(app: Flask) -> None:
 
 
 def page(code: int, message: str | None = None, *, again: bool = False) -> Answer:
-    """Return the page of an error; with `again`, what was posted can be sent once more."""
+    """Return the page of an error; with `again`, a button sends the posted form once more."""
     db.session.rollback()
     if problems.is_api_request():
         return problems.told(code, message, headers=_retry(code))
@@ -57,7 +57,7 @@ def _retry(code: int) -> dict[str, str]:
 
 
 def http_error(error: HTTPException) -> Answer | HTTPException:
-    """Say an HTTP error; a description that a view gave is said instead of the usual words."""
+    """Answer an HTTP error; a view's description replaces the usual text."""
     code = error.code or 500
     if problems.is_api_request():
         db.session.rollback()
@@ -74,7 +74,7 @@ def http_error(error: HTTPException) -> Answer | HTTPException:
 
 
 def form_expired(error: CSRFError) -> Answer:
-    """Say that the form's proof has expired; offer what was typed when the form was truly ours.
+    """Answer an expired CSRF token; offer what was typed when the form was truly ours.
 
     A forged form must not get a button that makes it good, so only browsers that vouch for the
     page it came from (Sec-Fetch-Site) are offered one.
@@ -90,18 +90,18 @@ def form_expired(error: CSRFError) -> Answer:
 
 
 def refused(error: Refused) -> Answer:
-    """Say what an action refused and no view has answered."""
+    """Answer a refusal that no view has caught."""
     code = 410 if isinstance(error, Gone) else 409 if isinstance(error, Conflict) else 400
     return page(code, str(error))
 
 
 def somebody_was_first(_error: StaleDataError) -> Answer:
-    """Two people saved the same thing at once; the second one is told."""
+    """Answer the second of two people who saved the same thing at once."""
     return page(409, again=True)
 
 
 def database_away(error: SQLAlchemyError) -> Answer:
-    """Ask for a moment's patience; nothing was stored, and what was typed is on the page."""
+    """Answer that the database is away; nothing was stored, and the page has what was typed."""
     said = str(getattr(error, "orig", None) or error).splitlines()
     log.error("database_away error=%s words=%s", type(error).__name__, said[0] if said else "")
     return page(503, again=True)
@@ -114,7 +114,7 @@ def not_storable(error: Exception) -> Answer:
 
 
 def typed(offered: bool) -> MultiDict[str, str] | None:
-    """Return what was posted, without secrets, with a fresh proof; None when it is nothing."""
+    """Return the posted form without secrets and with a fresh CSRF token; None without a form."""
     if not offered or request.method != "POST":
         return None
     try:

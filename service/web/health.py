@@ -1,4 +1,4 @@
-"""Whether this process and its parts are well: for load balancers and those on call."""
+"""The health of this process and of what it needs, for load balancers and those on call."""
 
 from datetime import timedelta
 
@@ -17,13 +17,13 @@ OLDEST_DUE = timedelta(minutes=10)  # a worker that lives takes a due mail withi
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """This process answers; asks nobody else."""
+    """Answer that this process runs, without asking anything else."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """The database, Redis, the workers and the queue; 503 with the name of what is not well."""
+    """Check database, Redis, workers and queue; 503 names the part that fails."""
     age, does_start = _queue_age(), _does_a_worker_start()
     parts = {
         "database": "ok" if age is not None else "away",
@@ -37,7 +37,7 @@ def readyz() -> tuple[Response, int]:
 
 
 def _queue_age() -> int | None:
-    """Return for how many seconds the oldest due mail has waited; None without a database."""
+    """Return the age of the oldest due mail in seconds; None without a database."""
     moment = now()
     try:
         oldest = health.oldest_due_at(moment)
@@ -48,7 +48,7 @@ def _queue_age() -> int | None:
 
 
 def _does_a_worker_start() -> bool | None:
-    """Say whether workers come up when they are started; None without a database."""
+    """Return whether workers start; None without a database."""
     try:
         return worker_starts.failed(now()) is None
     except SQLAlchemyError:
@@ -57,7 +57,7 @@ def _does_a_worker_start() -> bool | None:
 
 
 def _redis_answers() -> bool:
-    """Say whether Redis is there, within the seconds that its connection is given."""
+    """Return whether Redis answers before its connection times out."""
     try:
         return bool(queue.jobs.connection.ping())
     except RedisError:

@@ -28,7 +28,7 @@ WINDOWS = {"hour": health.HOUR, "day": health.DAY}
 
 @blueprint.get("/metrics")
 def show() -> Response:
-    """Say the figures to whoever brings METRICS_TOKEN or, without one, asks from this machine."""
+    """Return the figures to requests with METRICS_TOKEN or, without one, from this machine."""
     if not _may_read():
         abort(404)
     registry = CollectorRegistry()
@@ -58,7 +58,7 @@ def _is_loopback(address: str | None) -> bool:
 
 
 class _Figures(Collector):
-    """What one scrape finds. A part that is away says so, and its figures are left out."""
+    """The figures of one scrape; those of a part that is away are left out."""
 
     def collect(self) -> Iterator[Metric]:
         found, hints = _looked(), _hints()
@@ -92,7 +92,7 @@ def _hints() -> int | None:
 
 
 def _mails(found: Health) -> Iterator[Metric]:
-    """Yield what is known of the mails; no count goes further than health.COUNTED."""
+    """Yield the figures on mails; no count goes beyond health.COUNTED."""
     mails = GaugeMetricFamily(
         "hasta_luego_mails", "Mails by what we did with them; due ones wait, too.", labels=["state"]
     )
