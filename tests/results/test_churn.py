@@ -1,4 +1,4 @@
-"""Churn counts clients, each once, and knows when it knows nothing."""
+"""Churn counts each client once, and is unknown where there were none."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""The matrix carries every column, in files that cannot run anything and lose nothing silently."""
+"""The export has every column, in files that cannot run anything and lose nothing silently."""
 
 import csv
 import io
@@ -74,13 +74,13 @@ def test_a_departure_without_an_answer_has_its_row_too(session):
     assert row["Wants to keep in touch"] is None
 
 
-def test_a_partial_answer_is_not_told(session):
+def test_a_partial_response_is_not_exported(session):
     a_response(score=3, submitted_at=None, reasons={Reason.price}, comment="aún no")
     row = rows_of()[0]
     assert (row["Score"], row["Reasons the client gave"], row["Comment"]) == (None, "", None)
 
 
-def test_own_questions_are_the_last_columns_with_their_options_in_words(session):
+def test_custom_questions_are_the_last_columns_with_their_options_as_text(session):
     question = added(
         Question(
             kind=QuestionKind.many,
@@ -103,7 +103,7 @@ def test_a_withdrawn_testimonial_leaves_the_export(session):
     assert rows_of()[0]["Quote"] is None
 
 
-def test_what_led_to_a_return_stands_in_the_row(session):
+def test_what_led_to_a_return_is_in_the_row(session):
     came_back = Return(
         departure=a_departure(stage=Stage.returned),
         returned_on=date(2026, 11, 20),
@@ -126,7 +126,7 @@ def test_chunks_lose_no_row_and_repeat_none(session, monkeypatch):
     assert [row["Client"] for row in rows_of()] == names
 
 
-def test_only_the_window_is_exported(session):
+def test_only_departures_of_the_period_are_exported(session):
     a_departure(end_on=date(2026, 3, 31))
     a_departure(end_on=date(2026, 4, 1))
     assert len(rows_of(filters=DepartureFilters(until=date(2026, 3, 31)))) == 1

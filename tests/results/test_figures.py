@@ -1,4 +1,4 @@
-"""The results say what was answered, and to whom it belongs."""
+"""The figures count what was answered, and name whose answer it was."""
 
 from datetime import date
 
@@ -30,7 +30,7 @@ def test_figures_count_departures_invitations_and_answers(session):
     assert whole.csat.value == pytest.approx(66.67, abs=0.01)
 
 
-def test_a_partial_answer_counts_nowhere(session):
+def test_a_partial_response_counts_nowhere(session):
     answered(score=10, submitted_at=None, reasons={Reason.price}, valued_most="Todo")
     whole = figures.summary(MARCH).whole
     assert (whole.invited, whole.answered, whole.nps.n) == (1, 0, 0)
@@ -38,7 +38,7 @@ def test_a_partial_answer_counts_nowhere(session):
     assert figures.latest(MARCH) == []
 
 
-def test_a_window_holds_both_of_its_days_and_one_service(session):
+def test_a_period_includes_its_first_and_its_last_day_and_one_service(session):
     for day in (date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 31), date(2026, 4, 1)):
         answered(day)
     answered(service="Diseño web")
@@ -51,7 +51,7 @@ def test_history_counts_in_the_results(session):
     assert figures.summary(MARCH).whole.departures == 1
 
 
-def test_a_departure_without_an_end_is_only_in_the_window_of_all_time(session):
+def test_a_departure_without_an_end_counts_only_in_all_time(session):
     a_departure(end_on=None)
     assert figures.summary(DepartureFilters()).whole.departures == 1
     assert figures.summary(MARCH).whole.departures == 0
@@ -69,7 +69,7 @@ def test_the_trend_leaves_no_month_out(session):
     assert [month.tally.departures for month in months] == [1, 0, 1]
 
 
-def test_both_sides_reasons_stand_side_by_side(session):
+def test_reasons_of_the_team_and_of_clients_are_counted_side_by_side(session):
     answered(guessed={Reason.price}, reasons={Reason.customer_service})
     answered(guessed={Reason.price}, reasons={Reason.price, Reason.customer_service})
     answered(guessed={Reason.other})

@@ -107,14 +107,14 @@ def test_odd_filters_are_answered_with_a_page(member, query):
     assert member.get(f"/results/churn?{query}").status_code == 200
 
 
-def test_reasons_of_both_sides_stand_in_one_table(member, session):
+def test_reasons_of_the_team_and_of_clients_are_in_one_table(member, session):
     answered(guessed={Reason.price}, reasons={Reason.customer_service})
     session.commit()
     page = member.get("/results").text
     assert page.index("Customer service") < page.index("Price")
 
 
-def test_client_words_are_shown_as_words(member, session):
+def test_what_clients_wrote_is_shown_as_text(member, session):
     answered(name="<b>Bodegas</b>", comment="<script>alert(1)</script>", valued_most="<img src=x>")
     session.commit()
     page = member.get("/results").text

@@ -21,12 +21,12 @@ WHOLE = {
 
 
 def mailed_link(invitation: Invitation) -> str:
-    """The link in the mail."""
+    """Return the link in the mail."""
     return f"/s/{sign(Purpose.survey, invitation.public_id)}"
 
 
 def private_link(response: Response) -> str:
-    """The address of an answer."""
+    """Return the private link of a response."""
     return f"/r/{sign(Purpose.answer, response.public_id)}"
 
 

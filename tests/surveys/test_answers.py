@@ -1,4 +1,4 @@
-"""An answer's own address: read again, go on, change, and be thanked."""
+"""The private link of a response: read it again, continue, change it, and be thanked."""
 
 from datetime import timedelta
 
@@ -44,12 +44,12 @@ def the_response(session: Session) -> Response:
     return session.scalars(select(Response)).one()
 
 
-def told(session: Session) -> list[EventKind]:
-    """What the timeline tells, in order."""
+def events(session: Session) -> list[EventKind]:
+    """The events of the timeline, in order."""
     return list(session.scalars(select(Event.kind).order_by(Event.id)))
 
 
-def test_a_saved_answer_goes_on_where_it_stopped_and_is_sent(
+def test_a_saved_response_is_continued_and_sent(
     client: FlaskClient, invitation: Invitation, session: Session
 ) -> None:
     address = save(client, mailed_link(invitation), valued_most="La calma").location
@@ -60,7 +60,7 @@ def test_a_saved_answer_goes_on_where_it_stopped_and_is_sent(
     response = the_response(session)
     assert response.submitted_at is not None
     assert response.valued_most == "La calma y el humor"
-    assert told(session) == [EventKind.answer_saved, EventKind.answer_sent]
+    assert events(session) == [EventKind.answer_saved, EventKind.answer_sent]
 
 
 def test_a_sent_answer_can_be_changed_until_the_survey_closes(
@@ -98,7 +98,7 @@ def test_sending_the_same_again_changes_nothing(
     address = send(client, mailed_link(invitation), **WHOLE).location
     for _ in range(3):
         assert send(client, address, **WHOLE).status_code == 303
-    assert told(session) == [EventKind.answer_sent]
+    assert events(session) == [EventKind.answer_sent]
     assert the_response(session).version == 1
 
 

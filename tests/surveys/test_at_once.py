@@ -1,4 +1,4 @@
-"""Many at once, and servers that are away: one answer, or a word that keeps what was typed."""
+"""Many posts at once, and servers that are down: one response, and nothing typed is lost."""
 
 import sqlite3
 from collections import Counter
@@ -22,7 +22,7 @@ from tests.surveys.survey_links import WHOLE, mailed_link, save, send
 
 @pytest.fixture
 def invitation(session: Session) -> Invitation:
-    """Somebody invited to the survey by somebody who is told of answers."""
+    """An invitation to a survey whose departure has a responsible."""
     a_company()
     made = an_invitation(departure=a_departure(responsible=a_member()))
     session.commit()
@@ -30,7 +30,7 @@ def invitation(session: Session) -> Invitation:
 
 
 def together(app: Flask, press: Callable[[FlaskClient, int], int], times: int) -> Counter[int]:
-    """Press `times` times, twenty at once, each in a browser of its own; count the statuses."""
+    """Press `times` times, twenty at once, each in another browser; count the statuses."""
 
     def one(number: int) -> int:
         with app.app_context():
@@ -114,7 +114,7 @@ def test_changing_on_many_devices_at_once_keeps_one_whole(
 
 @contextmanager
 def locked(app: Flask) -> Iterator[None]:
-    """Hold the database so that nobody can write, and let the service be impatient."""
+    """Lock the database so that nobody can write, and let the service give up at once."""
     if db.engine.dialect.name == "sqlite":
         file = make_url(app.config["SQLALCHEMY_DATABASE_URI"]).database
         holder = sqlite3.connect(file, isolation_level=None)

@@ -1,4 +1,4 @@
-"""Whatever comes in: a clear sentence, what was typed kept, nothing changed half."""
+"""Bad input is answered with a clear sentence, keeps what was typed, and changes nothing."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -62,7 +62,7 @@ def test_a_wrong_answer_is_named_and_nothing_is_kept(
         "\ufeff… \U0010ffff",
     ],
 )
-def test_odd_words_come_back_as_they_were_typed(
+def test_odd_text_comes_back_as_it_was_typed(
     client: FlaskClient, invitation: Invitation, session: Session, words: str
 ) -> None:
     address = send(client, mailed_link(invitation), score="9", comment=words).location
@@ -98,7 +98,7 @@ def test_a_body_of_a_megabyte_is_answered_and_of_three_is_refused_kindly(
     assert session.scalars(select(Response)).first() is None
 
 
-def test_own_questions_take_only_what_they_offer(
+def test_custom_questions_accept_only_what_they_offer(
     client: FlaskClient, invitation: Invitation, session: Session
 ) -> None:
     lists = {"es": ["Rojo", "Verde"]}

@@ -1,4 +1,4 @@
-"""The web server killed while people answer: whatever it acknowledged is there."""
+"""A web server is killed while people answer: every acknowledged response is kept."""
 
 import http.client
 import os

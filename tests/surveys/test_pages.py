@@ -72,7 +72,7 @@ def test_the_style_of_the_kept_page_is_the_one_its_policy_allows(
     assert "unsafe-inline" not in policy
 
 
-def test_the_page_sets_no_cookie_and_tells_nobody_its_address(
+def test_the_page_sets_no_cookie_and_sends_no_referrer(
     client: FlaskClient, invitation: Invitation
 ) -> None:
     for page in (
@@ -227,7 +227,7 @@ def test_the_handover_is_asked_about_only_when_there_was_one(
     assert session.scalars(select(Response)).one().handover == 2
 
 
-def test_the_page_speaks_the_contacts_language_and_offers_the_other(
+def test_the_page_is_in_the_contacts_language_and_offers_the_other(
     client: FlaskClient, session: Session
 ) -> None:
     a_company()
@@ -244,7 +244,7 @@ def test_the_page_speaks_the_contacts_language_and_offers_the_other(
     assert session.scalars(select(Response)).one().language == "es"
 
 
-def test_own_questions_stand_in_their_order_and_language_and_are_kept(
+def test_custom_questions_are_in_their_order_and_language_and_are_kept(
     client: FlaskClient, invitation: Invitation, session: Session
 ) -> None:
     lists = {"es": ["Rojo", "Verde"], "en": ["Red", "Green"]}

@@ -1,4 +1,4 @@
-"""The provider's own questions: written, ordered, switched, deleted, put back, previewed."""
+"""Custom questions are written, ordered, switched, deleted, put back and previewed."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -44,7 +44,7 @@ def the_questions(session: Session) -> list[Question]:
     return list(session.scalars(select(Question).order_by(Question.position, Question.id)))
 
 
-def test_a_new_question_stands_in_the_survey_in_both_languages(
+def test_a_new_question_is_in_the_survey_in_both_languages(
     owner: FlaskClient, session: Session
 ) -> None:
     assert press(owner, "/questions/new", **COLOURS).status_code == 303
@@ -128,7 +128,7 @@ def test_a_deleted_question_can_be_put_back_with_its_answers(
     assert session.scalars(select(Answer)).one().value == "Sí"
 
 
-def test_words_of_an_answered_question_change_in_place_but_its_list_makes_a_new_one(
+def test_the_text_of_an_answered_question_changes_in_place_but_its_list_makes_a_new_one(
     owner: FlaskClient, session: Session
 ) -> None:
     lists = {"es": ["Rojo", "Verde"]}

@@ -1,4 +1,4 @@
-"""What follows from an answer, written in the answer's own transaction."""
+"""What follows from a response is written in the same transaction."""
 
 from datetime import timedelta
 
@@ -55,12 +55,12 @@ def changed(response: Response, answers: Answers, *, send: bool = True) -> None:
 
 
 def mails(session: Session) -> list[tuple[MailKind, bool]]:
-    """Every mail owed: its kind, and whether it goes to the contact."""
+    """Every mail written: its kind, and whether it goes to the contact."""
     rows = session.scalars(select(OutboxMessage).order_by(OutboxMessage.id))
     return [(row.kind, row.contact_id is not None) for row in rows]
 
 
-def test_a_good_answer_thanks_the_contact_and_tells_the_responsible(
+def test_a_good_response_thanks_the_contact_and_alerts_the_responsible(
     invitation: Invitation, session: Session
 ) -> None:
     sent(invitation, Answers(score=9))
@@ -76,7 +76,7 @@ def test_a_good_answer_thanks_the_contact_and_tells_the_responsible(
         Answers(score=10, reasons=frozenset({Reason.deliverable_quality})),
     ],
 )
-def test_what_failed_opens_a_recovery_and_alarms_once(
+def test_what_failed_opens_a_recovery_and_alerts_once(
     invitation: Invitation, session: Session, answers: Answers
 ) -> None:
     sent(invitation, answers)
@@ -84,13 +84,13 @@ def test_what_failed_opens_a_recovery_and_alarms_once(
     assert mails(session) == [(MailKind.answer_received, True), (MailKind.alert_low_score, False)]
 
 
-def test_a_partial_answer_owes_nothing_yet(invitation: Invitation, session: Session) -> None:
+def test_a_partial_response_writes_no_mail_yet(invitation: Invitation, session: Session) -> None:
     responses.record(invitation, FAILED, language="es", wording="Sí", send=False)
     assert mails(session) == []
     assert session.scalars(select(Recovery)).first() is None
 
 
-def test_a_change_alarms_only_when_something_newly_failed(
+def test_a_change_alerts_only_when_something_newly_failed(
     invitation: Invitation, session: Session
 ) -> None:
     response = sent(invitation, Answers(score=9))
@@ -115,14 +115,16 @@ def test_a_closed_recovery_opens_again_when_it_fails_again(
     assert recovery.is_resolved is None
 
 
-def test_without_a_responsible_every_active_owner_is_told(session: Session) -> None:
+def test_without_a_responsible_every_active_owner_is_alerted(session: Session) -> None:
     a_company()
     owners = {a_member().id, a_member().id}
     a_member(role=Role.member)
     a_member(is_active=False)
     sent(an_invitation(), Answers(score=9))
-    told = select(OutboxMessage.provider_id).where(OutboxMessage.kind == MailKind.alert_new_answer)
-    assert set(session.scalars(told)) == owners
+    alerted = select(OutboxMessage.provider_id).where(
+        OutboxMessage.kind == MailKind.alert_new_answer
+    )
+    assert set(session.scalars(alerted)) == owners
     assert session.get(TeamMember, min(owners)) is not None
 
 
@@ -134,7 +136,7 @@ def test_sample_clients_are_never_written_to(session: Session) -> None:
     assert mail.skip_reason is SkipReason.sample
 
 
-def test_an_answer_lets_the_protocol_ask_again_at_once(
+def test_a_response_makes_the_enrolment_due_at_once(
     invitation: Invitation, session: Session
 ) -> None:
     enrolment = enrolments.enrol(invitation.departure)
@@ -175,7 +177,7 @@ def test_a_fresh_link_asked_for_twice_within_the_hour_is_one_mail(
     assert mails(session).count((MailKind.survey_resume, True)) == 1
 
 
-def test_the_second_of_two_first_answers_is_told_so(
+def test_the_second_of_two_first_responses_raises_conflict(
     invitation: Invitation, session: Session
 ) -> None:
     sent(invitation, Answers(score=9))

@@ -1,4 +1,4 @@
-"""Moderation, and what the world sees of it."""
+"""Moderation, and what is public because of it."""
 
 import csv
 import io
@@ -125,7 +125,7 @@ def test_moderating_what_was_withdrawn_says_so(session):
         actions.shorten(testimonial, "Un plan.", a_member())
 
 
-def test_the_list_finds_by_state_and_words(member):
+def test_the_list_is_searched_by_state_and_text(member):
     a_testimonial(departure=a_departure(contact=a_contact(client=a_client(name="Café Río"))))
     a_testimonial(quote="Otra cosa", state=TestimonialState.rejected)
     db.session.commit()

@@ -56,7 +56,7 @@ def mails(kind):
     return db.session.scalars(query).all()
 
 
-def test_words_are_kept_and_the_responsible_is_told(client, invitation, link):
+def test_a_testimonial_is_kept_and_the_responsible_alerted(client, invitation, link):
     answer = client.post(link, data=WORDS)
     assert answer.status_code == 303
     assert "Gracias, de corazón" in client.get(answer.location).text
@@ -105,14 +105,14 @@ def test_opening_the_links_changes_nothing(client, invitation, link):
     assert (the_testimonial().version, len(db.session.scalars(select(Event)).all())) == before
 
 
-def test_a_forwarded_link_shows_nothing_of_what_was_written(client, invitation, link):
+def test_a_forwarded_link_shows_nothing_of_the_testimonial(client, invitation, link):
     client.post(link, data=WORDS)
     page = client.get(link).text
     assert WORDS["quote"] not in page
     assert "Ruy" not in page
 
 
-def test_the_same_link_takes_the_words_back_at_once(client, invitation, link):
+def test_the_same_link_withdraws_it_at_once(client, invitation, link):
     client.post(link, data=WORDS)
     testimonial = the_testimonial()
     testimonial.state = TestimonialState.approved
@@ -196,7 +196,7 @@ def test_a_closed_link_keeps_the_typed_words_in_sight(client, invitation, link, 
     assert db.session.scalars(select(Testimonial)).all() == []
 
 
-def test_odd_words_come_back_as_they_were_typed(client, invitation, link):
+def test_odd_text_comes_back_as_it_was_typed(client, invitation, link):
     odd = "😀" * 2_500 + "\u202eal revés\u200d <script>alert(1)</script> ñ'\"&"
     client.post(link, data={**WORDS, "quote": odd + "\x00", "display_name": "\x00Zoë\x07"})
     assert the_testimonial().quote == odd
@@ -204,7 +204,7 @@ def test_odd_words_come_back_as_they_were_typed(client, invitation, link):
     assert "<script>alert" not in client.get(own_link()).text
 
 
-def test_empty_words_are_refused_in_the_contacts_language(client, invitation, link):
+def test_an_empty_quote_is_refused_in_the_contacts_language(client, invitation, link):
     answer = client.post(link, data={**WORDS, "quote": "   "})
     assert answer.status_code == 422
     assert "Escribe primero unas palabras." in answer.text
