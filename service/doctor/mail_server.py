@@ -22,9 +22,8 @@ from service.doctor.findings import (
 )
 from service.doctor.findings import phrase as _l
 from service.doctor.network import certificate_finding, is_local, why_refused
-from service.mail.delivery.session import AUTH_CODES, Unreachable
+from service.mail.delivery.session import AUTH_CODES, Unreachable, readable
 from service.mail.rendering.lint import MAX_OCTETS
-from service.mail.rendering.wire import words as readable
 
 
 def check(case: Case, evidence: Evidence) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from service.extensions import db
 from service.mail import links, outbox
 from service.mail.kinds import RULES
-from service.mail.rendering import rendering, wire
+from service.mail.rendering import messages, rendering
 from service.models import (
     InvitationKind,
     MailKind,
@@ -69,7 +69,7 @@ def links_of_every_mail(home: str) -> set[str]:
         row.message_id = f"<{kind}@localhost>"
         row.issue_id = a_counted_issue(f"{home}/login").id if kind is MailKind.newsletter else None
         mail = rendering.render(row)
-        text = wire.decoded(mail.html) + wire.decoded(mail.text) + repr(mail.extra_headers)
+        text = messages.decoded(mail.html) + messages.decoded(mail.text) + repr(mail.extra_headers)
         found |= set(re.findall(r"http://localhost[^\s\"'<>]*", text))
     return {address.replace("&amp;", "&") for address in found}
 

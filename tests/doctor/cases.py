@@ -7,8 +7,8 @@ from service.config import Settings
 from service.doctor.cases import Case, SampleMail
 from service.doctor.findings import Check, Finding, State
 from service.mail.delivery.flask_mail import Connection, Mail
+from service.mail.rendering.messages import encoded
 from service.mail.rendering.rendering import Rendering
-from service.mail.rendering.wire import encoded
 
 SENDER = "hola@norte.es"
 PUBLIC = "185.12.64.10"  # an address of the public internet, which nobody here asks anything

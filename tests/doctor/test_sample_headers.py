@@ -7,7 +7,7 @@ import pytest
 from service.doctor import cases, sample_mail
 from service.doctor.findings import Check, State
 from service.mail.rendering import lint, rendering
-from service.mail.rendering.wire import encoded
+from service.mail.rendering.messages import encoded
 from tests.builders import a_company
 from tests.doctor.cases import a_case, a_sample_mail, of
 

@@ -11,6 +11,7 @@ from service.extensions import db
 from service.mail.kinds import RULES
 from service.mail.policy import conditions
 from service.mail.rendering.custom_texts import built_in
+from service.mail.rendering.messages import decoded
 from service.mail.rendering.related_rows import load
 from service.mail.rendering.rendering import (
     Rendering,
@@ -20,7 +21,6 @@ from service.mail.rendering.rendering import (
     render_many,
 )
 from service.mail.rendering.text_drafts import check
-from service.mail.rendering.wire import decoded
 from service.messages.actions import send_test_mail
 from service.messages.queries import kinds
 from service.models import MailKind, MailText

@@ -10,7 +10,7 @@ from service.mail.rendering.branding import branding_of
 from service.mail.rendering.compiled import CompiledTemplate, compile_template
 from service.mail.rendering.custom_texts import Text
 from service.mail.rendering.markdown import beginning, parts
-from service.mail.rendering.wire import decoded
+from service.mail.rendering.messages import decoded
 from service.models import Company, MailKind
 
 KIND = MailKind.survey_invitation

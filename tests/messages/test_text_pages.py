@@ -7,8 +7,8 @@ import pytest
 
 from service.extensions import db
 from service.mail.rendering.custom_texts import built_in
+from service.mail.rendering.messages import decoded
 from service.mail.rendering.rendering import render
-from service.mail.rendering.wire import decoded
 from service.models import Enrolment, MailKind, MailText, OutboxMessage, Role
 from tests.builders import (
     a_client,

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from service import scheduler
 from service.extensions import db
+from service.mail.rendering.messages import decoded
 from service.mail.rendering.rendering import render
-from service.mail.rendering.wire import decoded
 from service.models import Contact, Greeting, MailText, OutboxMessage, Role
 from service.newsletters.actions import greetings
 from tests import builders

@@ -14,8 +14,8 @@ from service.extensions import db
 from service.mail.delivery import delivery
 from service.mail.policy import conditions, suppressions
 from service.mail.policy.greetings import readers_on
+from service.mail.rendering.messages import decoded
 from service.mail.rendering.rendering import render
-from service.mail.rendering.wire import decoded
 from service.models import (
     Circle,
     Client,

@@ -11,8 +11,8 @@ from sqlalchemy import delete, inspect, select
 from service import scheduler
 from service.clock import now
 from service.extensions import db
+from service.mail.rendering.messages import decoded
 from service.mail.rendering.rendering import render
-from service.mail.rendering.wire import decoded
 from service.models import (
     Newsletter,
     NewsletterIssue,

@@ -15,8 +15,8 @@ from service import scheduler
 from service.clock import now, today
 from service.extensions import db
 from service.mail.policy import suppressions
+from service.mail.rendering.messages import decoded
 from service.mail.rendering.rendering import render
-from service.mail.rendering.wire import decoded
 from service.models import (
     Audience,
     IssueState,

@@ -19,7 +19,7 @@ from service.mail.delivery.session import (
     connect,
     nothing_to_do,
 )
-from service.mail.rendering import headers, messages, wire
+from service.mail.rendering import headers, messages
 from service.mail.rendering.messages import Address
 
 
@@ -37,7 +37,7 @@ class Message(flask_mail.Message):
         message_id: str,
         reply_to: Address | None = None,
         extra_headers: Mapping[str, str] | None = None,
-        pictures: Sequence[wire.Picture] = (),
+        pictures: Sequence[messages.Picture] = (),
         replies_also_to: Address | None = None,
     ) -> None:
         super().__init__(

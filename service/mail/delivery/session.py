@@ -19,12 +19,13 @@ from enum import StrEnum
 from functools import cache
 from typing import Protocol
 
-from service.mail.rendering import headers, wire
+from service.mail.rendering import headers
 
 AUTHENTICATED = 235  # RFC 4954, section 6
 # Codes that speak of the login, whatever the stage: no single mail is to blame (RFC 4954, 6).
 AUTH_CODES = frozenset({530, 534, 535, 538})
 BROKEN = (smtplib.SMTPException, OSError)  # ssl.SSLError and timeouts are OSErrors
+CRLF = b"\r\n"
 _NO_SMTPUTF8 = "the part before the @ has letters that this mail server cannot send to (SMTPUTF8)"
 
 Reply = tuple[int, bytes]
@@ -112,7 +113,7 @@ def connect(server: Server) -> smtplib.SMTP:
     except BROKEN as error:
         if host is not None:
             host.close()
-        raise Unreachable(wire.said(error), code_of(error)) from error
+        raise Unreachable(reason_of(error), code_of(error)) from error
     return host
 
 
@@ -210,7 +211,7 @@ class SmtpSession:
             replies = self._replies(host, commands)
         except BROKEN as error:
             self.drop()
-            raise ConnectionLost(wire.said(error), code_of(error)) from error
+            raise ConnectionLost(reason_of(error), code_of(error)) from error
         self._judge(replies)
 
     def send(self, mail: bytes, following: Envelope | None = None) -> str:
@@ -219,7 +220,7 @@ class SmtpSession:
         The envelope `following` is announced with it. Raises Refusal, or Undecided when the mail
         may have been taken.
         """
-        host, octets = self._open_host(), wire.dotted(mail)
+        host, octets = self._open_host(), _dotted(mail)
         self._announced, self._is_written = following, False
         if following is not None and self.pipelines:
             with suppress(PermanentRefusal):  # go() will say it, about the mail that it is about
@@ -230,14 +231,14 @@ class SmtpSession:
             code, words = host.getreply()
         except BROKEN as error:
             self.drop()
-            raise Undecided(wire.said(error)) from error
+            raise Undecided(reason_of(error)) from error
         if code // 100 not in {2, 4, 5}:
             self.drop()
-            raise Undecided(f"the server answered {code} {wire.words(words)}")
+            raise Undecided(f"the server answered {code} {readable(words)}")
         self.mails += 1
         if code // 100 != 2:
             self._refuse((code, words), About.message)
-        return f"{code} {wire.words(words)}"
+        return f"{code} {readable(words)}"
 
     def is_announced(self, envelope: Envelope) -> bool:
         """Return whether `envelope` is the one that go() would wait for."""
@@ -290,7 +291,7 @@ class SmtpSession:
         replies: list[Reply] = []
         for command in commands:
             if not self.pipelines:
-                self._send_and_wait(host, command + wire.CRLF)
+                self._send_and_wait(host, command + CRLF)
             replies.append(host.getreply())
             code = replies[-1][0]
             if code in {421, -1} or (not self.pipelines and code >= 400):
@@ -320,7 +321,7 @@ class SmtpSession:
             self.drop()
 
     def _refuse(self, reply: Reply, about: About) -> None:
-        code, words = reply[0], wire.words(reply[1])
+        code, words = reply[0], readable(reply[1])
         if code in AUTH_CODES or code // 100 not in {4, 5}:
             self.drop()
             raise (Unreachable if code in AUTH_CODES else ConnectionLost)(words, code)
@@ -331,7 +332,7 @@ class SmtpSession:
 
 
 def _group(commands: list[bytes]) -> bytes:
-    return b"".join(command + wire.CRLF for command in commands)
+    return b"".join(command + CRLF for command in commands)
 
 
 def _has_answered(host: smtplib.SMTP) -> bool:
@@ -346,3 +347,23 @@ def code_of(error: Exception) -> int | None:
     """Return the server's code that `error` carries, if any."""
     code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
     return code if code > 0 else None
+
+
+def _dotted(mail: bytes) -> bytes:
+    """Return the DATA of `mail`: leading dots doubled, the lone dot behind (RFC 5321, 4.5.2)."""
+    end = b".\r\n" if mail.endswith(CRLF) else b"\r\n.\r\n"
+    doubled = mail.replace(b"\r\n.", b"\r\n..") if b"\r\n." in mail else mail
+    return (b"." if doubled.startswith(b".") else b"") + doubled + end
+
+
+def readable(reply: bytes | str) -> str:
+    """Return a reply as one readable line of bounded length."""
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:500]
+
+
+def reason_of(error: Exception) -> str:
+    """Return why something failed: the server's reply in `error`, or else its own message."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return readable(error.smtp_error)
+    return readable(str(error)) or type(error).__name__

@@ -6,8 +6,8 @@ The values of the neutrals are those of static/tokens.css; a test compares them.
 from dataclasses import dataclass
 
 from service.colours import DARK, INK, LIGHT, PAPER, palette
+from service.mail.rendering.messages import Picture
 from service.mail.rendering.sanitize import clean, one_line
-from service.mail.rendering.wire import Picture
 from service.models import Company
 
 LOGO_LIMIT = 20 * 1024  # octets; the whole mail has to stay under 60 kB

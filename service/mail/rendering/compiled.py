@@ -19,8 +19,8 @@ from service.mail.kinds import RULES
 from service.mail.rendering import lint, markdown, placeholders
 from service.mail.rendering.branding import Branding
 from service.mail.rendering.custom_texts import Text
+from service.mail.rendering.messages import Encoded, encoded, joined
 from service.mail.rendering.sanitize import Quote, one_line, shortened
-from service.mail.rendering.wire import Encoded, encoded, joined
 from service.models import MailKind
 
 SUBJECT_LENGTH = 49

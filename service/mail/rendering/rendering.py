@@ -13,10 +13,10 @@ from service.mail.rendering.branding import PRODUCT, Branding, branding_of, logo
 from service.mail.rendering.compiled import compile_template
 from service.mail.rendering.context import Content, Unwritable, complete, content_of
 from service.mail.rendering.headers import POSTMARK_METADATA, POSTMARK_NAME
+from service.mail.rendering.messages import Encoded, Picture
 from service.mail.rendering.related_rows import MailContext, load
 from service.mail.rendering.samples import sample
 from service.mail.rendering.sanitize import one_line
-from service.mail.rendering.wire import Encoded, Picture
 from service.models import Company, MailKind, OutboxMessage, TeamMember
 
 Address = tuple[str, str]  # (display name, address)

@@ -21,9 +21,9 @@ from service.extensions import db
 from service.labels import label
 from service.mail.kinds import RULES
 from service.mail.rendering import custom_texts, rendering
+from service.mail.rendering.messages import decoded
 from service.mail.rendering.rendering import Rendering
 from service.mail.rendering.samples import sample
-from service.mail.rendering.wire import decoded
 from service.messages import actions, queries
 from service.messages.views.text_editor import hashes, with_pictures_inside
 from service.models import MailKind, Role

@@ -21,9 +21,9 @@ from service.errors import Conflict
 from service.extensions import db
 from service.mail.rendering import placeholders, text_drafts
 from service.mail.rendering.custom_texts import LONGEST_BODY, Text
+from service.mail.rendering.messages import decoded
 from service.mail.rendering.rendering import Rendering
 from service.mail.rendering.text_drafts import Faults, check, no_picture
-from service.mail.rendering.wire import decoded
 from service.messages import actions, queries
 from service.messages.queries import Place, Scope
 from service.models import MailKind, MailText

@@ -12,7 +12,7 @@ from service.extensions import db
 from service.mail.rendering import rendering
 from service.mail.rendering.compiled import compile_template
 from service.mail.rendering.custom_texts import with_pictures
-from service.mail.rendering.wire import decoded
+from service.mail.rendering.messages import decoded
 from service.models import (
     IssueState,
     MailKind,
