@@ -35,7 +35,7 @@ BUILT_IN = (Occasion.season, Occasion.anniversary, Occasion.birthday)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a provider chooses of a greeting. Name and day are of a season's own."""
+    """What a team member chooses of a greeting; name and day only of one that the team added."""
 
     at: time
     circle: Circle
@@ -44,11 +44,11 @@ class Plan:
 
 
 def in_order() -> list[Greeting]:
-    """Return those that come with the service, then the provider's own by their day."""
-    own = db.session.scalars(select(Greeting).order_by(Greeting.day_key, Greeting.id)).all()
-    kept = {greeting.public_id: greeting for greeting in own}
+    """Return the built-in greetings, then those that the team added, by their day."""
+    rows = db.session.scalars(select(Greeting).order_by(Greeting.day_key, Greeting.id)).all()
+    kept = {greeting.public_id: greeting for greeting in rows}
     first = [kept.get(occasion.value) or built_in(occasion) for occasion in BUILT_IN]
-    return [*first, *(greeting for greeting in own if not greeting.is_built_in)]
+    return [*first, *(greeting for greeting in rows if not greeting.is_built_in)]
 
 
 def find(public_id: str) -> Greeting | None:
@@ -60,7 +60,7 @@ def find(public_id: str) -> Greeting | None:
 
 
 def add(plan: Plan) -> Greeting:
-    """Add a greeting of the provider's own, for a day of the year; it is off."""
+    """Add a greeting for a day of the year; it is off."""
     greeting = Greeting(occasion=Occasion.season, is_on=False)
     _put(greeting, plan)
     db.session.add(greeting)
@@ -91,7 +91,7 @@ def switch(greeting: Greeting, *, is_on: bool) -> None:
 
 
 def remove(greeting: Greeting) -> None:
-    """Delete a greeting of the provider's own with its texts; what it sent stays in the records."""
+    """Delete a greeting that the team added, with its texts; its mails stay in the outbox."""
     db.session.execute(delete(MailText).where(MailText.place == greeting.place))
     db.session.delete(greeting)
     db.session.flush()

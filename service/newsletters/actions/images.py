@@ -67,7 +67,7 @@ def find(public_id: str) -> NewsletterImage | None:
     return db.session.scalar(query)
 
 
-def known(public_ids: set[str]) -> set[str]:
+def existing(public_ids: set[str]) -> set[str]:
     """Return those of `public_ids` that we keep."""
     query = select(NewsletterImage.public_id).where(NewsletterImage.public_id.in_(public_ids))
     return set(db.session.scalars(query))

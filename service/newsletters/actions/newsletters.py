@@ -79,7 +79,7 @@ def save_text(newsletter: Newsletter, language: str, text: Text, was: int) -> No
     Raises Conflict, and changes nothing, when it is being sent or was changed meanwhile.
     """
     newsletter = _to_change(newsletter, was)
-    texts = {code: said for code, said in newsletter.texts.items() if code != language}
+    texts = {code: kept for code, kept in newsletter.texts.items() if code != language}
     if text.subject.strip() or text.body.strip():
         texts[language] = {"subject": text.subject, "body": text.body}
     newsletter.texts = texts

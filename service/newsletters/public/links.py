@@ -101,9 +101,9 @@ def follow(public_id: str, number: int) -> Response:
 
 def _is_opened_by_somebody() -> bool:
     """Whether this can be a person's click: no HEAD, nothing fetched ahead, no known robot."""
-    said = request.headers
-    ahead = " ".join(said.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
-    program = said.get("User-Agent", "")
+    headers = request.headers
+    ahead = " ".join(headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
+    program = headers.get("User-Agent", "")
     return (
         request.method == "GET"
         and "prefetch" not in ahead.lower()

@@ -75,9 +75,9 @@ class Reach:
             code: counted[code] for code in sorted(counted, key=lambda c: (c not in languages, c))
         }
 
-    def page(self, reason: SkipReason | None, words: str, number: int) -> Page[Reader]:
-        """Return a page of those who get it, or who do not for `reason`; `words` narrow it down."""
-        wanted = words.casefold().strip()
+    def page(self, reason: SkipReason | None, search: str, number: int) -> Page[Reader]:
+        """Return a page of those who get it, or do not for `reason`, whose data have `search`."""
+        wanted = search.casefold().strip()
         found = [
             one
             for one in self.readers
@@ -125,7 +125,7 @@ def next_to_write(
 ) -> list[Reader]:
     """Return the next readers beyond contact `after`, at most `limit`, who may be written to.
 
-    Whether their address is suppressed is left to the gate, which tells why on the mail itself.
+    A suppressed address is left to the outbox, which skips its mail with that reason.
     """
     query = _query(audience, company, at, after, only_allowed=True).limit(limit)
     return [

@@ -1,4 +1,4 @@
-"""Who would get a greeting, and who not and why, as things stand. Reads only.
+"""Who would get a greeting now, and who not and why. Reads only.
 
 The same conditions as the clock's, with the gate's reasons counted beside them.
 """
@@ -52,7 +52,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One whom a greeting is for; `day_key` is theirs, when each has a day of their own."""
+    """A contact whom a greeting is for; `day_key` is the contact's, such as a birthday."""
 
     contact: Contact
     reason: SkipReason | None
@@ -96,9 +96,9 @@ def verdicts(greeting: Greeting, at: datetime) -> list[Verdict]:
     asked = select(Suppression.address_hash).where(Suppression.scope.in_(_STOPPING))
     stopped = set(db.session.scalars(asked))
     found: list[Verdict] = []
-    for contact_id, email, own, gate in db.session.execute(query.order_by(Contact.id)):
+    for contact_id, email, of_day, of_gate in db.session.execute(query.order_by(Contact.id)):
         is_stopped = stopped and not stopped.isdisjoint(suppressions.address_hashes(email))
-        reason = own or (SkipReason.suppressed if is_stopped else gate)
+        reason = of_day or (SkipReason.suppressed if is_stopped else of_gate)
         found.append((contact_id, SkipReason(reason) if reason else None))
     return found
 

@@ -53,11 +53,11 @@ class Progress:
         return self.states.get(MailState.queued, 0) + self.states.get(MailState.sending, 0)
 
 
-def page(words: str, number: int) -> Page[Newsletter]:
+def page(search: str, number: int) -> Page[Newsletter]:
     """Return a page of newsletters, the latest changed first, with their issues."""
     rows = select(Newsletter).where(Newsletter.deleted_at.is_(None))
-    if words:
-        rows = rows.where(Newsletter.name.icontains(words[:100], autoescape=True))
+    if search:
+        rows = rows.where(Newsletter.name.icontains(search[:100], autoescape=True))
     count = db.session.scalar(select(func.count()).select_from(rows.subquery())) or 0
     at = page_within(number, count)
     ordered = rows.order_by(Newsletter.updated_at.desc(), Newsletter.id.desc())
@@ -129,12 +129,12 @@ def archive(number: int) -> Page[NewsletterIssue]:
 
 
 def html_of(issue: NewsletterIssue, language: str) -> str:
-    """Return the whole page: what the mails say, with words that fit anybody for names."""
+    """Return the mail as a whole page, with values that fit anybody in place of names."""
     facts = rendering.company_facts()
     text = issue.text_in(issue.language_for(language))
     branding = facts.plain_branding
     with force_locale(language):
-        words = {
+        values = {
             "reader_name": gettext("everybody"),
             "full_name": gettext("everybody"),
             "client": gettext("your company"),
@@ -142,12 +142,12 @@ def html_of(issue: NewsletterIssue, language: str) -> str:
             "responsible": issue.member.name if issue.member else branding.name,
             "preferences_url": settings().base_url + "/news",
         }
-    known = frozenset({"reader_name", "responsible"})
+    slots = frozenset({"reader_name", "responsible"})
     custom_text = with_pictures(text["subject"], text["body"])
     compiled = compile_template(
-        MailKind.newsletter, language, branding, known, _AS_PAGE, custom_text
+        MailKind.newsletter, language, branding, slots, _AS_PAGE, custom_text
     )
-    html = decoded(compiled.filled_html(words))
+    html = decoded(compiled.filled_html(values))
     return html.replace("</title>", '</title><link rel="icon" href="data:,">', 1)
 
 
@@ -161,7 +161,7 @@ def subject_of(issue: NewsletterIssue, language: str) -> str:
     )
     with force_locale(language):
         anybody = gettext("everybody")
-    words = {"reader_name": anybody, "full_name": anybody, "client": gettext("your company")}
+    values = {"reader_name": anybody, "full_name": anybody, "client": gettext("your company")}
     return compiled.filled_subject(
-        {**words, "our_name": branding.name, "responsible": branding.name}
+        {**values, "our_name": branding.name, "responsible": branding.name}
     )

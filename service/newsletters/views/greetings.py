@@ -68,7 +68,7 @@ def index() -> str:
 @blueprint.get("/new")
 @requires(Role.member)
 def new() -> Page:
-    """Ask for a greeting of one's own, on a day of the year."""
+    """Ask for a new greeting, on a day of the year."""
     return _form_page(_form(None), None)
 
 
@@ -124,7 +124,7 @@ def switch(public_id: str) -> Page:
 @blueprint.post("/<public_id>/delete")
 @requires(Role.member)
 def delete(public_id: str) -> Page:
-    """Delete a greeting of one's own; those that come with the service can only be off."""
+    """Delete a greeting that the team added; built-in ones can only be off."""
     greeting = the_greeting(public_id)
     if greeting.is_built_in:
         abort(404)
@@ -194,7 +194,7 @@ def _form_page(form: GreetingForm, greeting: Greeting | None, status: int = 200)
 
 
 def _first_came_another(public_id: str, conflict: Conflict) -> Page:
-    """Show the greeting as it stands now, in a fresh form."""
+    """Show the greeting as somebody else left it, in a fresh form."""
     db.session.rollback()
     flash(str(conflict), "warning")
     greeting = the_greeting(public_id)
@@ -203,8 +203,8 @@ def _first_came_another(public_id: str, conflict: Conflict) -> Page:
     return _form_page(form, greeting, 409)
 
 
-def _back(words: str = "", anchor: str | None = None) -> Response:
+def _back(done: str = "", anchor: str | None = None) -> Response:
     db.session.commit()
-    if words:
-        flash(words, "success")
+    if done:
+        flash(done, "success")
     return redirect(url_for("greetings.index", _anchor=anchor), 303)

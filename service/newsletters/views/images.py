@@ -20,14 +20,14 @@ def upload(newsletter: str) -> Response:
     """Keep a picture, and say how it is put into the text."""
     row, form = the_newsletter(newsletter), ImageForm()
     if not form.validate():
-        words = [said for errors in form.errors.values() for said in errors]
-        flash(str(words[0]), "warning")
+        problems = [problem for errors in form.errors.values() for problem in errors]
+        flash(str(problems[0]), "warning")
         return _back(newsletter)
     file = form.file.data
     octets = file.stream.read(actions.MOST_OCTETS + 1)
     file.close()
-    said = _("The picture is here. Copy its line into the text where it is to stand.")
-    do(lambda: actions.add(row, octets, file.filename or "", form.words.data or ""), said)
+    done = _("The picture is here. Copy its line into the text where it is to stand.")
+    do(lambda: actions.add(row, octets, file.filename or "", form.words.data or ""), done)
     return _back(newsletter)
 
 

@@ -64,7 +64,7 @@ def cancel(issue: str) -> Response:
     return _done(issue, actions.cancel, _("Cancelled. Nobody else gets it."))
 
 
-def _done(public_id: str, act: Callable[[NewsletterIssue], None], words: str) -> Response:
+def _done(public_id: str, act: Callable[[NewsletterIssue], None], done: str) -> Response:
     try:
         act(_the_issue(public_id))
     except Conflict as conflict:
@@ -72,7 +72,7 @@ def _done(public_id: str, act: Callable[[NewsletterIssue], None], words: str) ->
         flash(str(conflict), "warning")
     else:
         db.session.commit()
-        flash(words, "success")
+        flash(done, "success")
     return redirect(url_for(".show", issue=public_id), 303)
 
 

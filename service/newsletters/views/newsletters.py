@@ -47,7 +47,7 @@ def the_newsletter(public_id: str) -> Newsletter:
 @blueprint.get("")
 @requires(Role.viewer)
 def index() -> str:
-    """List them, with where each stands and when its next issue goes."""
+    """List newsletters with their states and next issues."""
     return _list_page(NameForm(formdata=None))
 
 
@@ -99,7 +99,7 @@ def describe(newsletter: str) -> Page:
 @blueprint.get("/<newsletter>/schedule")
 @requires(Role.member)
 def plan(newsletter: str) -> Page:
-    """Ask when; once that is said, show what will happen, to whom, and ask to confirm."""
+    """Ask when; once it is chosen, show what will happen and to whom, to be confirmed."""
     row = the_newsletter(newsletter)
     asked = "how" in request.args
     form = ScheduleForm(request.args if asked else None, meta={"csrf": False})

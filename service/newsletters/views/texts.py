@@ -109,8 +109,8 @@ def _with_pictures(row: Newsletter, subject: str, body: str) -> Text:
 
 def _hosting(text: Text) -> Callable[[str], bool]:
     """Return a function that answers whether the picture at an address is one of ours."""
-    known = images.known(custom_texts.picture_ids(text.body))
-    return lambda address: custom_texts.picture_id_at(address) in known
+    existing = images.existing(custom_texts.picture_ids(text.body))
+    return lambda address: custom_texts.picture_id_at(address) in existing
 
 
 def _faults_of(text: Text, language: str, form: MailTextForm) -> Faults:
