@@ -6,8 +6,9 @@ import subprocess
 import pytest
 from dotenv import dotenv_values
 
-from service.config import KNOWN, SettingError, Settings
+from service.config import SettingError, Settings
 from tests.deployment.programs import DEPLOYMENT, example
+from tests.settings.names import setting_names
 
 FILE = DEPLOYMENT / "hasta-luego.env.example"
 OF_DEVELOPMENT = {"MAIL_READER_URL"}  # where a development run shows its mails
@@ -21,7 +22,7 @@ def wished_for() -> dict[str, str]:
 def test_it_names_every_setting_of_production_and_no_other():
     named = re.findall(r"^#?([A-Z_]+)=", FILE.read_text(), re.MULTILINE)
 
-    assert sorted(named) == sorted(KNOWN - OF_DEVELOPMENT)
+    assert sorted(named) == sorted(setting_names() - OF_DEVELOPMENT)
 
 
 def test_the_commands_read_it_as_the_units_do():
