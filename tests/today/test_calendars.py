@@ -20,7 +20,7 @@ def an_entry(start=datetime(2026, 11, 26, 16, 30, tzinfo=UTC), **more) -> Entry:
         "kind": EntryKind.talk,
         "public_id": "abc",
         "title": "Talk with Ruy",
-        "words": "By telephone",
+        "description": "By telephone",
         "url": "https://norte.example/departures/abc",
         "changed_at": CHANGED,
     }
@@ -94,9 +94,9 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("words", HOSTILE)
-def test_hostile_names_add_no_line_and_come_out_as_they_went_in(words):
-    body = octets([an_entry(title=words, words=words)], words, MADRID)
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_add_no_line_and_come_out_as_they_went_in(text):
+    body = octets([an_entry(title=text, description=text)], text, MADRID)
     lines = body.split(b"\r\n")
     assert b"\n" not in b"".join(lines)  # each line ends in CRLF, and in nothing else
     assert b"\r" not in b"".join(lines)
@@ -106,7 +106,7 @@ def test_hostile_names_add_no_line_and_come_out_as_they_went_in(words):
     assert unfolded.count(b"BEGIN:VEVENT") == 1
     assert not any(line.startswith(b"ATTENDEE") for line in unfolded)
     (event,) = Calendar.from_ical(body).walk("VEVENT")
-    assert str(event["SUMMARY"]) == words.replace("\r\n", "\n")
+    assert str(event["SUMMARY"]) == text.replace("\r\n", "\n")
 
 
 ZONES = ("Europe/Madrid", "America/New_York", "America/Santiago", "Australia/Lord_Howe")
