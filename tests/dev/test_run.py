@@ -67,13 +67,13 @@ class Launched:
     def said(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def wait_for(self, words: str, seconds: float = 90) -> str:
+    def wait_for(self, words: str, seconds: float = 240) -> str:
         """Wait until it has said `words`."""
         self.wait_until(lambda: words in self.said() or self.process.poll() is not None, seconds)
         assert words in self.said(), self.said()
         return self.said()
 
-    def wait_until(self, met: Callable[[], bool], seconds: float = 40) -> None:
+    def wait_until(self, met: Callable[[], bool], seconds: float = 120) -> None:
         """Wait for a condition; fail with what was said."""
         deadline = time.monotonic() + seconds
         while not met():
