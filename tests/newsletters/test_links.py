@@ -263,7 +263,8 @@ def test_links_lead_there_and_are_counted_while_redis_is_away(remade, marta, tmp
 
 
 def test_what_is_kept_is_one_total_per_link(marta):
-    columns = {column["name"] for column in inspect(db.engine).get_columns("newsletter_links")}
+    table = inspect(db.session.connection()).get_columns("newsletter_links")
+    columns = {column["name"] for column in table}
     assert columns == {"issue_id", "number", "address", "openings"}
 
 
