@@ -85,6 +85,7 @@ def lint(_arguments: list[str]) -> int:
         ["-m", "ruff", "format", "--check"],
         ["-m", "djlint", "--lint", "--quiet", "templates"],
         ["-m", "djlint", "--lint", "--quiet", "--extension=txt", "templates"],
+        ["-m", "djlint", "--lint", "--quiet", "--extension=md", "templates"],
         ["-m", "mypy"],
         ["-c", "from importlinter.cli import lint_imports_command as check; check()"],
     )

@@ -9,7 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 from service.config import LANGUAGES
 from service.extensions import db
 from service.mail.kinds import RULES
-from service.mail.rendering.custom_texts import Text, built_in
+from service.mail.rendering.built_in_texts import default
+from service.mail.rendering.custom_texts import Text
 from service.mail.rendering.placeholders import OF_NO_DEPARTURE
 from service.models import Client, Contact, Departure, MailKind, MailText, Protocol
 from service.protocols.rules.descriptions import protocol_name
@@ -138,7 +139,7 @@ def text_in_use(scope: Scope, place: Place, language: str, occasion: str = "") -
     A greeting's built-in text depends on its `occasion`.
     """
     row = custom_text(place.name, language, scope.protocol_id) or custom_text(place.kind, language)
-    return Text(row.subject, row.body) if row else built_in(place.kind, language, occasion)
+    return Text(row.subject, row.body) if row else default(place.kind, language, occasion)
 
 
 def people() -> list[str]:

@@ -25,7 +25,7 @@ from service.models.types import (
 
 
 class MailKind(StrEnum):
-    """One mail, one name: one member here, one folder of three templates."""
+    """One mail, one name: one member here, one text in `templates/email/<kind>/body.md`."""
 
     thank_you = "thank_you"
     survey_invitation = "survey_invitation"

@@ -10,7 +10,7 @@ from service.config import LANGUAGES
 from service.extensions import db
 from service.mail.kinds import RULES
 from service.mail.policy import conditions
-from service.mail.rendering.custom_texts import built_in
+from service.mail.rendering.built_in_texts import default
 from service.mail.rendering.messages import decoded
 from service.mail.rendering.related_rows import load
 from service.mail.rendering.rendering import (
@@ -111,7 +111,7 @@ def test_all_that_a_mail_says_is_read_before_it_is_written(app, statements):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", TO_CLIENTS)
 def test_a_built_in_text_can_be_saved_as_it_is(any_app, kind, language):
-    faults = check(built_in(kind, language), kind)
+    faults = check(default(kind, language), kind)
     assert not faults, (faults.subject, faults.body)
 
 
@@ -121,7 +121,7 @@ def test_a_built_in_text_saved_as_ones_own_says_the_same(app, language):
     for kind in set(TO_CLIENTS) - {MailKind.newsletter}:  # it has no words but its issue's
         row = a_mail(kind, language)
         shown = render(row)
-        words = built_in(kind, language)
+        words = default(kind, language)
         added(MailText(place=kind, language=language, subject=words.subject, body=words.body))
         own = render(row)
         assert own.subject == shown.subject, kind
@@ -137,7 +137,7 @@ def _body(text: str) -> str:
 
 
 def test_the_closing_letter_says_that_nothing_is_pending_and_nobody_sells(any_app):
-    assert "nothing is pending" in built_in(MailKind.closing_letter, "en").body
+    assert "nothing is pending" in default(MailKind.closing_letter, "en").body
     for kind in (MailKind.door_open, MailKind.closing_letter, MailKind.own_text):
-        words = built_in(kind, "en")
+        words = default(kind, "en")
         assert not re.search(r"discount|offer|price|deal|%|free", words.subject + words.body)

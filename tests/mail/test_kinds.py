@@ -1,4 +1,4 @@
-"""One mail, one name: an enum member, a rule, a label, a folder of three templates."""
+"""One mail, one name: an enum member, a rule, a label, one file of text."""
 
 from pathlib import Path
 
@@ -17,12 +17,8 @@ FOLDER = Path(__file__).parents[2] / "templates" / "email"
 
 
 @pytest.mark.parametrize("kind", MailKind)
-def test_every_kind_has_its_three_templates(kind):
-    assert sorted(path.name for path in (FOLDER / kind).iterdir()) == [
-        "body.html",
-        "body.txt",
-        "subject.txt",
-    ]
+def test_every_kind_has_its_text_in_one_file(kind):
+    assert [path.name for path in (FOLDER / kind).iterdir()] == ["body.md"]
 
 
 def test_no_folder_is_of_a_kind_that_does_not_exist():

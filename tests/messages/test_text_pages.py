@@ -6,7 +6,7 @@ import re
 import pytest
 
 from service.extensions import db
-from service.mail.rendering.custom_texts import built_in
+from service.mail.rendering.built_in_texts import default
 from service.mail.rendering.messages import decoded
 from service.mail.rendering.rendering import render
 from service.models import Enrolment, MailKind, MailText, OutboxMessage, Role
@@ -207,7 +207,7 @@ def test_every_page_shows_its_mail(owner):
         for language in ("es", "en"):
             assert owner.get(f"/texts/{kind}?language={language}").status_code == 200
             frame = owner.get(f"/texts/{kind}/frame?language={language}").get_data(as_text=True)
-            assert built_in(MailKind(kind), language).subject in frame
+            assert default(MailKind(kind), language).subject in frame
 
 
 def test_a_protocols_own_text_goes_before_that_of_all(owner):

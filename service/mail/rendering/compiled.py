@@ -1,4 +1,7 @@
-"""Compile the templates of a kind once, with slots in place of the values, then only fill them.
+"""Compile the mail of a kind once, with slots in place of the values, then only fill them.
+
+Its text, built in or custom, is Markdown with placeholders; the two frames (base.html, base.txt)
+draw the parts that it is made of.
 
 Rendering and inlining cost milliseconds, filling a few microseconds: a mailing compiles a template
 once per kind, language, branding and set of slots, and fills it for each reader.
@@ -12,11 +15,11 @@ from typing import Any
 
 import css_inline
 from flask import current_app
-from flask_babel import force_locale
+from flask_babel import force_locale, gettext
 from markupsafe import Markup, escape
 
 from service.mail.kinds import RULES
-from service.mail.rendering import lint, markdown, placeholders
+from service.mail.rendering import built_in_texts, lint, markdown, placeholders
 from service.mail.rendering.branding import Branding
 from service.mail.rendering.custom_texts import Text
 from service.mail.rendering.messages import Encoded, encoded, joined
@@ -86,42 +89,58 @@ def compile_template(
     choices: tuple[tuple[str, str], ...],
     custom_text: Text | None = None,
 ) -> CompiledTemplate:
-    """Compile the templates of `kind` for mails that have values for `slots`.
+    """Compile the mail of `kind` for readers of whom the values of `slots` are known.
 
     `choices` decide between sentences, so each combination of them is compiled by itself.
-    `custom_text` replaces the templates. Raises lint.Unfit.
+    `custom_text` replaces the built-in text. Raises lint.Unfit.
     """
-    context: dict[str, Any] = {name: Markup(f"\ue000{name}\ue001") for name in slots}  # noqa: S704
-    context |= dict(choices)
-    context |= {"branding": branding, "language": language}
-    context |= {"transactional": RULES[kind].is_transactional}
+    built_in = built_in_texts.built_in(kind, language, slots, choices)
+    said = custom_text or built_in
     with force_locale(language):
-        if custom_text is None:
-            subject = _render(f"{kind}/subject.txt", context).strip()
-            text = _render(f"{kind}/body.txt", context)
-            html = _render(f"{kind}/body.html", context | {"subject": subject})
-        else:
-            context |= {"kind": kind, "parts": (made := markdown.parts(custom_text, kind))}
-            context |= {"beginning": markdown.beginning(made)}
-            subject = placeholders.with_slots(one_line(custom_text.subject), kind, in_subject=True)
-            text = _render("custom_text.txt", context)
-            html = _render("custom_text.html", context | {"subject": subject})
+        made = markdown.parts(said, kind)
+        subject = placeholders.with_slots(one_line(said.subject), kind, in_subject=True)
+        preheader = placeholders.with_slots(said.preheader, kind) or markdown.beginning(made)
+        context: dict[str, Any] = {
+            "branding": branding,
+            "language": language,
+            "to_team": RULES[kind].to_team,
+            "transactional": RULES[kind].is_transactional,
+            "subject": subject,
+            "preheader": preheader,
+            "who": _who(kind, branding, slots),
+            "why": placeholders.with_slots(built_in.why, kind),
+            "parts": made,
+            "slots": {name: Markup(f"\ue000{name}\ue001") for name in slots},  # noqa: S704
+        }
+        # Not flask.render_template: a mail knows no request, session or other context of a page.
+        text = current_app.jinja_env.get_template("email/base.txt").render(context)
+        html = current_app.jinja_env.get_template("email/base.html").render(context)
     text = _tidy(text)
     html = _INLINER.inline("\n".join(line for line in html.splitlines() if line.strip()))
     checked_html = _SLOT.sub("", html)
-    for _typed, address in custom_text.pictures if custom_text else ():
-        checked_html = checked_html.replace(
-            f'src="{address}"', ""
-        )  # kept by us, so of no other host
+    for _typed, address in said.pictures:  # kept by us, so of no other host
+        checked_html = checked_html.replace(f'src="{address}"', "")
     lint.check_bodies(_SLOT.sub("", text), checked_html)
     return CompiledTemplate(
         tuple(_SLOT.split(subject)), _encoded_pieces(text), _encoded_pieces(html)
     )
 
 
-def _render(file: str, context: dict[str, Any]) -> str:
-    # Not flask.render_template: a mail knows no request, session or other context of a page.
-    return current_app.jinja_env.get_template(f"email/{file}").render(context)
+def _who(kind: MailKind, branding: Branding, slots: frozenset[str]) -> str:
+    """Return the sentence that says who writes, with its slot."""
+    if RULES[kind].to_team:
+        if not branding.is_named:
+            return str(gettext("Hasta Luego writes to you."))
+        return str(gettext("Hasta Luego writes to you for %(company)s.", company=branding.name))
+    if "responsible" not in slots:
+        return str(gettext("%(company)s writes to you.", company=branding.name))
+    return str(
+        gettext(
+            "%(responsible)s, of %(company)s, writes to you.",
+            responsible=placeholders.BY_NAME["responsible"].slot,
+            company=branding.name,
+        )
+    )
 
 
 def _encoded_pieces(template: str) -> Pieces:

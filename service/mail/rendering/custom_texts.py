@@ -7,18 +7,13 @@ placeholders.py and markdown.py turn it into a mail.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
-from flask import current_app
-from flask_babel import force_locale
 from sqlalchemy import select
 
 from service.current import settings
 from service.extensions import db
-from service.mail.rendering import placeholders
 from service.mail.rendering.sanitize import clean
-from service.models import Enrolment, MailKind, MailText, NewsletterImage, OutboxMessage
+from service.models import Enrolment, MailText, NewsletterImage, OutboxMessage
 
 LONGEST_SUBJECT = 120  # characters; a friend would write under 50
 LONGEST_BODY = 20_000
@@ -36,7 +31,9 @@ class Text:
     the address that the mail asks for. `widths` are pairs of the latter and its width in CSS
     pixels, for programs that do not shrink pictures. `counted` are the links that lead over this
     service: pairs of a link's address and the address that counts its openings. With `is_counted`
-    the mail says that its links are counted.
+    the mail says that its links are counted. `preheader` is the line that mailboxes show, and `why`
+    says why the reader gets the mail; a custom text has neither: it shows its beginning, and the
+    built-in `why` of its kind.
     """
 
     subject: str
@@ -45,6 +42,8 @@ class Text:
     widths: tuple[tuple[str, int], ...] = ()
     counted: tuple[tuple[str, str], ...] = ()
     is_counted: bool = False
+    preheader: str = ""
+    why: str = ""
 
     @property
     def is_long(self) -> bool:
@@ -58,29 +57,6 @@ class Text:
 
 
 NOTHING = Text("", "")
-
-
-# --- the built-in text ---
-
-
-@lru_cache(maxsize=128)
-def built_in(kind: MailKind, language: str, occasion: str = "") -> Text:
-    """Return the built-in subject and body of `kind`; a greeting's depends on its `occasion`.
-
-    It is the text that an editor begins with. It is rendered from the templates, with placeholders
-    for values and with macros that write Markdown, so there is one text to translate.
-    """
-    values: dict[str, Any] = {one.value: one.written for one in placeholders.of(kind)}
-    values |= {one.name: one.written for one in placeholders.of(kind) if one.is_block}
-    values["occasion"] = occasion
-    values["branding"] = {"name": placeholders.BY_NAME["our_name"].written}
-    environment = current_app.jinja_env
-    with force_locale(language):
-        values["mail"] = environment.get_template("email/macros.md").make_module(values)
-        subject = environment.get_template(f"email/{kind}/subject.txt").render(values)
-        template = environment.get_template(f"email/{kind}/body.txt")
-        body = "".join(template.blocks["body"](template.new_context(values)))
-    return Text(subject.strip(), re.sub(r"\n{3,}", "\n\n", body).strip())
 
 
 # --- pictures: their address is the same for every reader, so it tells nothing of who looked ---

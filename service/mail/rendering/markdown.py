@@ -6,12 +6,13 @@ the text names. nh3 cleans the HTML once more, though nothing should be left for
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nh3
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from service.mail.kinds import RULES
 from service.mail.rendering import markdown_text, placeholders
 from service.mail.rendering.custom_texts import Text
 from service.mail.rendering.markdown_reader import (
@@ -29,6 +30,7 @@ NOTHING = Markup("")
 PREHEADER = 85  # characters of the line that mailboxes show
 _LONE_SLOT = re.compile("(?m)^ {0,3}(\ue000([a-z_]+)\ue001)[ \t]*$")
 _ADDRESS = re.compile(" \\(\ue000[a-z_]+\ue001\\)")
+_FACT = re.compile(r"\| (.+?) \| (.+) \|")
 _TAGS = {"p", "br", "strong", "em", "code", "a", "ul", "ol", "li", "blockquote", "h2", "h3", "hr"}
 _ATTRIBUTES = {"*": {"class"}, "a": {"href"}, "ol": {"start"}, "img": {"src", "alt", "width"}}
 
@@ -37,15 +39,19 @@ _ATTRIBUTES = {"*": {"class"}, "a": {"href"}, "ol": {"start"}, "img": {"src", "a
 class Part:
     """One piece of a body, in the order of the text.
 
-    `what` is "prose", "button", "score_scale", "short_version" or "signature"; the templates draw
-    the last three. `html` and `text` of a signature are the closing words above it ("Thank you,").
-    A button has its label in `text` and the slot of its address in `url`.
+    `what` is "prose", "button", "score_scale", "quotation", "facts" or "signature"; the frames draw
+    all but prose. `html` and `text` of a signature are the closing words above it ("Thank you,").
+    A button has its label in `text` and the slot of its address in `url`. A quotation has its label
+    in `text` and the name of its value in `value`. Facts are pairs of a label and a value, both
+    with slots; only mails to the team have them.
     """
 
     what: str
     html: Markup = NOTHING
     text: str = ""
     url: Markup = NOTHING
+    value: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 def parts(text: Text, kind: MailKind) -> list[Part]:
@@ -64,6 +70,8 @@ def parts(text: Text, kind: MailKind) -> list[Part]:
             continue
         made += [*_prose(prose, reader), special]
         prose = []
+        if len(made) > 1 and special.what == made[-2].what == "facts":  # one of them was not known
+            made[-2:] = [replace(special, facts=made[-2].facts + special.facts)]
     return made + _prose(prose, reader)
 
 
@@ -85,14 +93,16 @@ def beginning(made: Sequence[Part]) -> str:
 
 def _prepared(body: str, kind: MailKind) -> str:
     """Return `body` with slots; a link or a block alone on its line gets its own paragraph."""
-    return _LONE_SLOT.sub(_apart, placeholders.with_slots(body, kind))
+    known, to_team = placeholders.known(kind), RULES[kind].to_team
 
+    def apart(match: re.Match[str]) -> str:
+        named = known.get(match[2])
+        if match[2] == "signature" or (named and named.is_quotation and to_team):
+            return f"{match[1]}\n"  # closing words, or a label, above it belong to it
+        is_block = named is not None and named.is_block
+        return f"\n{match[1]}\n" if is_block or match[2].endswith("_url") else match[0]
 
-def _apart(match: re.Match[str]) -> str:
-    if match[2] == "signature":  # closing words above it belong to it
-        return f"{match[1]}\n"
-    is_block = match[2] in placeholders.BY_NAME and placeholders.BY_NAME[match[2]].is_block
-    return f"\n{match[1]}\n" if is_block or match[2].endswith("_url") else match[0]
+    return _LONE_SLOT.sub(apart, placeholders.with_slots(body, kind))
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -109,6 +119,13 @@ def _special(block: Sequence[Token], reader: Reader) -> Part | None:
     """Return a paragraph as a part when it is more than prose."""
     if len(block) != 3 or block[0].type != "paragraph_open":
         return None
+    lines = block[1].content.split("\n")
+    if reader.to_team and all(facts := [_FACT.fullmatch(line) for line in lines]):
+        return Part("facts", facts=tuple((fact[1], fact[2]) for fact in facts if fact))
+    last = SLOT.fullmatch(lines[-1])
+    quoted = reader.placeholders.get(last[1]) if last else None
+    if quoted and quoted.is_quotation and (reader.to_team or len(lines) == 1):
+        return Part("quotation", text="\n".join(lines[:-1]), value=quoted.value)
     tokens = list(block[1].children or ())
     if tokens and tokens[-1].content == "\ue000signature\ue001":
         has_break = len(tokens) > 1 and tokens[-2].type.endswith("break")
@@ -119,7 +136,7 @@ def _special(block: Sequence[Token], reader: Reader) -> Part | None:
         if slot[1] in reader.links:
             link = reader.links[slot[1]]
             return Part("button", text=str(link.button), url=Markup(link.slot))  # noqa: S704
-        named = placeholders.BY_NAME.get(slot[1])
+        named = reader.placeholders.get(slot[1])
         return Part(named.name) if named and named.is_block else None
     if len(tokens) > 2 and tokens[0].type == "link_open" and tokens[-1].type == "link_close":
         return _button(tokens, reader)

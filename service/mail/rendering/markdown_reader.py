@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from service.current import settings
+from service.mail.kinds import RULES
 from service.mail.rendering import markdown_text, placeholders
 from service.mail.rendering.custom_texts import NOTHING, Text
 from service.mail.rendering.placeholders import Placeholder
@@ -43,7 +44,9 @@ class Reader(MarkdownIt):
     def __init__(self, kind: MailKind, text: Text = NOTHING) -> None:
         super().__init__("commonmark", {"html": False, "breaks": True})
         self.disable(_NOT_FOR_LETTERS)
-        self.links = {one.value: one for one in placeholders.of(kind) if one.is_link}
+        self.placeholders = placeholders.known(kind)
+        self.to_team = RULES[kind].to_team
+        self.links = {one.value: one for one in self.placeholders.values() if one.is_link}
         self.pictures = dict(text.pictures)
         self.widths = dict(text.widths)
         self.counted = dict(text.counted)

@@ -5,9 +5,10 @@ that fills it later is escaped, so a client's name can never become markup.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from flask_babel import gettext
@@ -33,26 +34,27 @@ class Placeholder:
     """One placeholder: the value that fills it, what it means, and where it exists.
 
     A link alone on its line is the mail's button, with the text `button`; within a sentence that
-    text is the link. A block is alone on its line or nowhere.
+    text is the link. A block is alone on its line or nowhere; a quotation is such a block.
     """
 
     name: str
     value: str  # the name of the value that fills it, as context.py calls it
-    meaning: Any
+    meaning: Any = ""
     kinds: frozenset[MailKind] | None = None  # None: all mails to clients
     button: Any = ""
     is_block: bool = False
+    is_quotation: bool = False
     of_departure: bool = False
 
     @property
     def is_link(self) -> bool:
         """Whether it becomes an address."""
-        return bool(self.button) and not self.is_block
+        return self.value.endswith("_url") and not self.is_block
 
     @property
     def is_in_subjects(self) -> bool:
         """Whether a subject may have it: links and blocks belong in the body."""
-        return not self.button and not self.is_block
+        return not self.is_link and not self.is_block
 
     @property
     def written(self) -> str:
@@ -126,6 +128,7 @@ ALL = (
         _l("Their testimonial as you shortened it"),
         frozenset({MailKind.testimonial_edit}),
         is_block=True,
+        is_quotation=True,
     ),
     Placeholder(
         "door_link",
@@ -150,6 +153,25 @@ ALL = (
 )
 BY_NAME = {placeholder.name: placeholder for placeholder in ALL}
 
+# Mails to the team cannot be edited: only their built-in texts have these, and no list shows them.
+_TEAM_WORDS = (
+    *("contact", "client", "contact_phone", "contact_email"),
+    *("channel", "suits", "given_phone"),
+    *("score", "satisfaction", "handover", "return_likelihood", "reasons"),
+    *("shown_as", "shown_where"),
+    *("since", "count", "of", "server_words"),
+    *("expires", "sender"),
+)
+_TEAM_PAGES = ("departure", "talk_request", "moderation", "deliveries", "password", "previews")
+_TEAM_QUOTATIONS = ("message", "valued_most", "to_improve", "comment", "quote")
+TO_TEAM = (
+    Placeholder("first_name", "reader_name"),
+    *(Placeholder(name, name) for name in _TEAM_WORDS),
+    *(Placeholder(f"{page}_link", f"{page}_url") for page in _TEAM_PAGES),
+    *(Placeholder(name, name, is_block=True, is_quotation=True) for name in _TEAM_QUOTATIONS),
+    BY_NAME["signature"],
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -160,8 +182,15 @@ class Fault:
 
 
 def of(kind: MailKind) -> list[Placeholder]:
-    """Return the placeholders that mails of `kind` have."""
+    """Return the placeholders that custom texts of `kind` have; of mails to the team, none."""
     return [placeholder for placeholder in ALL if placeholder.is_in(kind)]
+
+
+@lru_cache(maxsize=len(MailKind))
+def known(kind: MailKind) -> Mapping[str, Placeholder]:
+    """Return all placeholders of the built-in text of `kind`, by name."""
+    found = TO_TEAM if RULES[kind].to_team else of(kind)
+    return {placeholder.name: placeholder for placeholder in found}
 
 
 def names_in(text: str) -> set[str]:
@@ -183,8 +212,8 @@ def with_slots(text: str, kind: MailKind, *, in_subject: bool = False) -> str:
 
 
 def _slot_of(match: re.Match[str], kind: MailKind, in_subject: bool) -> str:
-    placeholder = BY_NAME.get(match[1].strip())
-    if placeholder is None or not placeholder.is_in(kind):
+    placeholder = known(kind).get(match[1].strip())
+    if placeholder is None:
         return match[0]
     if in_subject and not placeholder.is_in_subjects:
         return match[0]

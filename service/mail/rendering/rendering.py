@@ -97,6 +97,7 @@ def render_context(context: MailContext, facts: CompanyFacts) -> Rendering:
         return _sample_for(context, MailKind(sampled), context.row.member, facts)
     row, content = context.row, content_of(context, facts.company)
     branding = facts.plain_branding if RULES[row.kind].to_team else facts.branding
+    content.values["our_name"] = branding.name
     if row.kind is MailKind.test_mail:
         content.values["sender"] = facts.address
     if context.custom_text:
