@@ -128,6 +128,8 @@ def why_not(reason: SkipReason) -> str:
 WHY_LATER: dict[WaitReason, Any] = {
     WaitReason.quiet_hours: _l("These are quiet hours for them; it goes when they are over."),
     WaitReason.daily_cap: _l("They have had as many mails today as one person may get."),
+    WaitReason.ramp_up: _l("A new sender sends only so many mails a day, and these were sent."),
+    WaitReason.paused: _l("Its mails were paused."),
 }
 
 

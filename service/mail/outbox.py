@@ -5,6 +5,7 @@ mail that is written twice is sent once. After the commit the workers are woken.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Required, TypedDict, Unpack
 
@@ -15,8 +16,9 @@ from service.clock import now
 from service.current import company
 from service.database import insert_into
 from service.extensions import db, queue
+from service.mail.decision import Decision, Skip, as_json
 from service.mail.kinds import RULES
-from service.mail.policy import legal_basis, suppressions
+from service.mail.policy import legal_basis, skips, suppressions
 from service.models import (
     Contact,
     Departure,
@@ -45,7 +47,7 @@ def _key(who: str, kind: MailKind, subject: str, step: str = "", cycle: int = 0)
 
 
 class Facts(TypedDict, total=False):
-    """The other facts of a mail; without a `skip_reason`, why_not() decides whether it may go."""
+    """The other facts of a mail; if it is not `refused`, why_not() decides whether it may go."""
 
     subject: Required[str]  # what it is about, such as ``departure:12``
     step: str
@@ -56,17 +58,27 @@ class Facts(TypedDict, total=False):
     sender: TeamMember | None
     reply_to: OutboxMessage | None
     context: Mapping[str, Any] | None  # ids, never personal text; of an alert, the figures
-    skip_reason: SkipReason | None
+    decision: Decision  # what asked for it; when not given, what `subject` names …
+    by: TeamMember | None  # … or this team member
+    refused: Skip | None
     suppressed: suppressions.Found | None  # of find_all, when many were looked up at once
 
 
 def row(kind: MailKind, to: Contact | TeamMember, **facts: Unpack[Facts]) -> Row:
-    """Return a mail as a row for add(); one that may not go is skipped, with its reason."""
+    """Return a mail as a row for add(); one that may not go is skipped, with its reason.
+
+    The row holds its decision as it is in Python: add() makes values of JSON of it.
+    """
     moment, is_contact = now(), isinstance(to, Contact)
+    due_at, expires_at = facts.get("due_at") or moment, facts.get("expires_at")
     step, departure = facts.get("step", ""), facts.get("departure")
     sender, reply_to = facts.get("sender"), facts.get("reply_to")
-    reason = facts.get("skip_reason")
-    reason = reason or why_not(kind, to, departure, step, facts.get("suppressed"))
+    refused, unwanted = facts.get("refused"), facts.get("suppressed")
+    reason = refused.reason if refused else why_not(kind, to, departure, step, unwanted)
+    if reason is not None and refused is None:
+        refused = skips.of(reason, kind, to, unwanted)
+    by, decision = facts.get("by"), facts.get("decision")
+    decision = decision or Decision(about=facts["subject"], by=by.id if by else None)
     return {
         "key": key(to, kind, facts["subject"], step, facts.get("cycle", 0)),
         "contact_id": to.id if is_contact else None,
@@ -76,11 +88,21 @@ def row(kind: MailKind, to: Contact | TeamMember, **facts: Unpack[Facts]) -> Row
         "reply_to_message_id": reply_to.id if reply_to else None,
         "context": dict(facts.get("context") or {}),
         "step": step or None,
-        "expires_at": facts.get("expires_at"),
+        "expires_at": expires_at,
         "skip_reason": reason,
         "ended_at": moment if reason else None,
-        **_basics(kind, to.language or company().language, facts.get("due_at") or moment, reason),
+        "decision": replace(decision, due=due_at, refused=refused, **_basis(kind, to, moment)),
+        **_basics(kind, to.language or company().language, due_at, reason),
     }
+
+
+def _basis(kind: MailKind, to: Contact | TeamMember, at: datetime) -> dict[str, Any]:
+    """Return what writing to this person for the purpose of such a mail rests on."""
+    purpose = RULES[kind].purpose
+    if purpose is None or not isinstance(to, Contact):
+        return {}
+    found = legal_basis.permission(to, purpose, company(), at)
+    return {"basis": found.basis, "since": found.since}
 
 
 def _basics(
@@ -106,11 +128,24 @@ def add(rows: Sequence[Row]) -> dict[int, MailState]:
     new = insert_into(message, db.engine).on_conflict_do_nothing(index_elements=["key"])
     statement = new.returning(message.id, message.state, message.due_at)
     as_one: Any = {"render_nulls": True}  # else a statement for each mix of empty columns
-    made = db.session.execute(statement, rows, execution_options=as_one).all()
+    made = db.session.execute(statement, _decided(rows), execution_options=as_one).all()
     queued, moment = MailState.queued, now()
     due = [row_id for row_id, state, at in made if state is queued and at <= moment]
     db.session.info.setdefault(DUE_NOW, []).extend(due)
     return {row_id: state for row_id, state, _at in made}
+
+
+def _decided(rows: Sequence[Row]) -> list[Row]:
+    """Return rows with their decisions as values of JSON, and with when and how who said no."""
+    is_no = {row["key"] for row in rows if row["skip_reason"] is SkipReason.no_consent}
+    asked = {row["key"]: (row["contact_id"], RULES[row["kind"]].purpose) for row in rows}
+    noes, found = skips.noes_of({asked[key] for key in is_no}), []
+    for row in rows:
+        decision: Decision = row["decision"]
+        if row["key"] in is_no:
+            decision = replace(decision, refused=skips.said_no(noes.get(asked[row["key"]])))
+        found.append({**row, "decision": as_json(decision)})
+    return found
 
 
 def write(kind: MailKind, to: Contact | TeamMember, **facts: Unpack[Facts]) -> OutboxMessage | None:
@@ -123,21 +158,21 @@ def write_many(
     kind: MailKind,
     contacts: Sequence[Contact],
     *,
-    skip_reasons: Mapping[int, SkipReason],
+    skipped: Mapping[int, Skip],
     signers: Collection[int],
     **facts: Unpack[Facts],
 ) -> dict[int, MailState]:
     """Add the same mail to many contacts, in one statement; return the new rows by their ids.
 
-    `skip_reasons` are those that the caller has decided, by the contact's id. `signers` are the
-    ids of team members who sign mails to the clients that they are responsible for. Load the
-    contacts with their clients.
+    `skipped` are those that the caller has decided, by the contact's id. `signers` are the ids of
+    team members who sign mails to the clients that they are responsible for. Load the contacts
+    with their clients.
     """
     _held = company()  # keeps it in the session for every row
     facts["suppressed"] = suppressions.find_all([contact.email for contact in contacts])
     rows = []
     for contact in contacts:
-        facts["skip_reason"] = skip_reasons.get(contact.id)
+        facts["refused"] = skipped.get(contact.id)
         signer = contact.client.responsible_id
         made = row(kind, contact, **facts)
         rows.append({**made, "sender_id": signer if signer in signers else None})

@@ -76,6 +76,7 @@ def send_test_mail(
         to,
         subject=f"sample:{kind}:{language}",
         cycle=int(clock.now().timestamp()),
+        by=to,
         context={"sample": kind, **carried},
     )
     if row is not None:

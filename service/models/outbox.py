@@ -129,6 +129,8 @@ class WaitReason(StrEnum):
 
     quiet_hours = "quiet_hours"
     daily_cap = "daily_cap"
+    ramp_up = "ramp_up"  # a new sender's mails of a day were used up (MAIL_RAMP_UP)
+    paused = "paused"
 
 
 class OutboxMessage(Model):
@@ -181,6 +183,9 @@ class OutboxMessage(Model):
     server_words: Mapped[str] = mapped_column(Text, default="")  # the last thing the server said
     created_at: Mapped[CreatedAt]
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # sent, failed, skipped … at
+    # What decided about it (mail/decision.py); NULL in rows older than the column, and in those of
+    # a newsletter as long as its issue says it all.
+    decision: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     contact: Mapped[Contact | None] = relationship()
     member: Mapped[TeamMember | None] = relationship(foreign_keys=[provider_id])

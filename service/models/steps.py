@@ -4,7 +4,7 @@ What the steps come to for one departure is in protocols/rules/plans.py.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import StrEnum
@@ -168,16 +168,17 @@ class Step:
 
 def to_json(steps: Sequence[Step]) -> str:
     """Return steps as they are kept: a list of plain values, defaults left out."""
-    return json.dumps([_plain(step) for step in steps], ensure_ascii=False)
+    return json.dumps([plain(step) for step in steps], ensure_ascii=False)
 
 
 @lru_cache(maxsize=256)
 def from_json(text: str) -> tuple[Step, ...]:
     """Return the steps that `to_json` wrote. Every departure asks, so the answer is kept."""
-    return tuple(_step(values) for values in json.loads(text))
+    return tuple(from_plain(values) for values in json.loads(text))
 
 
-def _plain(step: Step) -> dict[str, Any]:
+def plain(step: Step) -> dict[str, Any]:
+    """Return a step as values of JSON, defaults left out."""
     values: dict[str, Any] = {
         "name": step.name,
         "kind": step.kind.value,
@@ -195,7 +196,8 @@ def _plain(step: Step) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value or name == "count"}
 
 
-def _step(values: dict[str, Any]) -> Step:
+def from_plain(values: Mapping[str, Any]) -> Step:
+    """Return the step that plain() wrote."""
     return Step(
         name=values["name"],
         kind=MailKind(values["kind"]),

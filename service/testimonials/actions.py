@@ -204,6 +204,7 @@ def shorten(testimonial: Testimonial, text: str, by: TeamMember) -> OutboxMessag
         cycle=testimonial.version,
         departure=testimonial.departure,
         sender=testimonial.departure.responsible or by,
+        by=by,
         context={"testimonial_id": testimonial.id},
     )
 

@@ -10,6 +10,7 @@ from service.deliveries.queries import deliveries
 from service.deliveries.queries.deliveries import LISTS, TABS, Query
 from service.extensions import db
 from service.mail import outbox
+from service.mail.decision import Skip
 from service.models import MailKind, MailState, Outcome, Priority, SkipReason
 from tests.builders import a_client, a_contact, a_member
 from tests.explaining import asked, plan_of
@@ -102,7 +103,9 @@ def test_people_are_found_by_name_address_and_client(session, words):
 
 def test_mails_to_the_team_are_found_too(session):
     member = a_member(name="Marta Ruiz")
-    mail = outbox.write(MailKind.test_mail, member, subject="x", skip_reason=SkipReason.by_provider)
+    mail = outbox.write(
+        MailKind.test_mail, member, subject="x", refused=Skip(SkipReason.by_provider)
+    )
     assert listed(state="skipped", q="marta") == [mail.id]
 
 

@@ -10,6 +10,7 @@ from service.departures.actions import departures
 from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.mail import outbox
+from service.mail.decision import Skip
 from service.models import (
     Client,
     Contact,
@@ -357,7 +358,7 @@ def test_each_mail_of_the_past_says_why_and_asks_nothing_of_its_own(page, marta)
                 step=f"own_text-{number}",
                 cycle=how_many,
                 departure=departure,
-                skip_reason=SkipReason.closed,
+                refused=Skip(SkipReason.closed),
             )
         db.session.commit()
         with asked() as statements:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from service.clock import now
 from service.extensions import db
+from service.mail.decision import Decision
 from service.mail.delivery import delivery
 from service.mail.policy import suppressions
 from service.models import (
@@ -43,6 +44,8 @@ def reason_after(row) -> SkipReason | None:
     assert row.state is (MailState.skipped if row.skip_reason else MailState.sent)
     assert row.ended_at is not None
     assert row.lease_owner is None
+    refused = Decision.of(row.decision).refused
+    assert (refused.reason if refused else None) is row.skip_reason  # in the same statement
     return row.skip_reason
 
 

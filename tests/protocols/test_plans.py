@@ -192,7 +192,7 @@ def test_a_testimonial_is_reminded_of_once_while_it_is_open():
     now = "2026-11-23T09:00"
 
     assert step(situation, "testimonial_reminder", now).due_at == at("2026-11-28T08:00")
-    situation.has_testimonial = True
+    situation.testimonial_at = at("2026-11-23T08:30")
     assert step(situation, "testimonial_reminder", now).reason is SkipReason.testimonial_given
 
 

@@ -16,6 +16,7 @@ from service.errors import Conflict
 from service.events.actions import record_event
 from service.extensions import db
 from service.mail import outbox
+from service.mail.decision import Did, Hand, with_hand
 from service.models import Event, EventKind, MailState, OutboxMessage, TeamMember
 
 OPEN = (MailState.failed, MailState.uncertain)
@@ -26,7 +27,7 @@ def send_again(mail: OutboxMessage, by: TeamMember) -> None:
 
     Raises Conflict when somebody else has decided already.
     """
-    _decide(mail, OPEN, **_from_the_start(now()))
+    _decide(mail, OPEN, Did.sent_again, by, **_from_the_start(now()))
     outbox.hint_at(mail)
     _record_event(mail, by)
 
@@ -40,7 +41,7 @@ def send_after_all(mail: OutboxMessage, by: TeamMember) -> None:
     anew = _from_the_start(max(mail.due_at, moment))
     if mail.expires_at is not None and mail.expires_at > moment:
         anew["expires_at"] = mail.expires_at
-    _decide(mail, (MailState.cancelled,), ~_is_replaced(), **anew)
+    _decide(mail, (MailState.cancelled,), Did.sent_after_all, by, ~_is_replaced(), **anew)
     if mail.due_at <= moment:
         outbox.hint_at(mail)
     _record_event(mail, by)
@@ -51,10 +52,12 @@ def send_all_again(ids: Select[int], by: TeamMember) -> int:
 
     One statement, however many. The next round of the clock wakes the workers for them.
     """
+    moment = now()
+    hand = Hand(Did.sent_again, moment, by.id)
     changed = db.session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.id.in_(ids), OutboxMessage.state == MailState.failed)
-        .values(**_from_the_start(now()))
+        .values(**_from_the_start(moment), decision=with_hand(hand))
         .returning(OutboxMessage.departure_id, OutboxMessage.step, OutboxMessage.kind)
         .execution_options(synchronize_session=False)
     ).all()
@@ -77,19 +80,19 @@ def cancel(mail: OutboxMessage, by: TeamMember) -> None:
     """Cancel a mail that waits. Raises Conflict when a worker has claimed it already."""
     refusal = _("It is too late to stop this mail: it is on its way, or already decided.")
     changes = {"state": MailState.cancelled, "ended_at": now()}
-    _decide(mail, (MailState.queued,), refusal=refusal, **changes)
+    _decide(mail, (MailState.queued,), Did.stopped, by, refusal=refusal, **changes)
     _record_event(mail, by)
 
 
 def say_it_arrived(mail: OutboxMessage, by: TeamMember) -> None:
     """Close an uncertain mail as sent. Raises Conflict when it is decided already."""
-    _decide(mail, (MailState.uncertain,), state=MailState.sent)
+    _decide(mail, (MailState.uncertain,), Did.said_it_arrived, by, state=MailState.sent)
     _record_event(mail, by)
 
 
 def give_up(mail: OutboxMessage, by: TeamMember) -> None:
     """Cancel a failed or uncertain mail. Raises Conflict when it is decided already."""
-    _decide(mail, OPEN, state=MailState.cancelled, ended_at=now())
+    _decide(mail, OPEN, Did.stopped, by, state=MailState.cancelled, ended_at=now())
     _record_event(mail, by)
 
 
@@ -124,6 +127,8 @@ def _is_replaced() -> ColumnElement[bool]:
 def _decide(
     mail: OutboxMessage,
     among: tuple[MailState, ...],
+    did: Did,
+    by: TeamMember,
     *more: ColumnElement[bool],
     refusal: str = "",
     **changes: Any,
@@ -131,7 +136,7 @@ def _decide(
     changed = db.session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.id == mail.id, OutboxMessage.state.in_(among), *more)
-        .values(**changes)
+        .values(**changes, decision=with_hand(Hand(did, now(), by.id)))
         .execution_options(synchronize_session=False)
     )
     if not changed.rowcount:  # type: ignore[attr-defined]

@@ -93,7 +93,7 @@ def record(
     if not departure.is_history:
         enrolment = enrolments.enrol(departure, protocol)
         if not sends_mails:
-            enrolments.halt(departure, enrolment, SkipReason.protocol_stopped)
+            enrolments.halt(departure, enrolment, SkipReason.protocol_stopped, by)
             record_event(departure, EventKind.protocol_stopped, by)
     db.session.flush()
     return departure
@@ -196,7 +196,7 @@ def move(departure: Departure, to: Stage, *, was: Stage, by: TeamMember) -> None
     record_event(departure, EventKind.stage_changed, by, f"{was}>{to}")
     enrolment = locked(departure).enrolment
     if to in OVER:
-        enrolments.halt(departure, enrolment, OVER[to])
+        enrolments.halt(departure, enrolment, OVER[to], by)
     elif was in OVER and enrolment is not None:
         enrolments.resume(departure, by)
     elif to in LINE:

@@ -12,6 +12,7 @@ from service.errors import Conflict
 from service.events.actions import record_event
 from service.extensions import db
 from service.mail import outbox
+from service.mail.decision import Did, Hand, with_hand
 from service.models import (
     Departure,
     EventKind,
@@ -65,7 +66,7 @@ def record(
     db.session.flush()
     record_event(departure, EventKind.came_back, by, facts.reason)
     if sends_thanks:
-        _thank(departure, row)
+        _thank(departure, row, by)
     db.session.flush()
     return row
 
@@ -90,13 +91,18 @@ def take_back(departure: Departure, to: Stage | None = None, *, by: TeamMember) 
     departures.move(departure, to or before, was=Stage.returned, by=by)
     if row is not None:
         db.session.delete(row)
+    moment = now()
     thanks = OutboxMessage.departure_id == departure.id, OutboxMessage.kind == MailKind.welcome_back
     db.session.execute(
         update(OutboxMessage)
         .where(*thanks, OutboxMessage.state == MailState.queued)
-        .values(state=MailState.cancelled, ended_at=now())
+        .values(
+            state=MailState.cancelled,
+            ended_at=moment,
+            decision=with_hand(Hand(Did.stopped, moment, by.id)),
+        )
     )
-    since = row.recorded_at if row else now()
+    since = row.recorded_at if row else moment
     gone = select(OutboxMessage.id).where(
         *thanks,
         OutboxMessage.created_at >= since,
@@ -119,7 +125,7 @@ def _fill(row: Return, facts: Facts) -> None:
     row.step = facts.mail.step if facts.mail else None
 
 
-def _thank(departure: Departure, row: Return) -> None:
+def _thank(departure: Departure, row: Return, by: TeamMember) -> None:
     due_at = now() + SECOND_THOUGHTS
     outbox.write(
         MailKind.welcome_back,
@@ -129,4 +135,5 @@ def _thank(departure: Departure, row: Return) -> None:
         expires_at=due_at + STALE_AFTER,
         departure=departure,
         sender=departure.responsible,
+        by=by,
     )

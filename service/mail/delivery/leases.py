@@ -31,6 +31,7 @@ from service.clock import now
 from service.current import settings
 from service.extensions import db
 from service.mail import rows
+from service.mail.decision import Decision, each_of
 from service.models import MailState, OutboxMessage, Priority
 
 FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None, "handing_over_at": None}
@@ -255,9 +256,19 @@ class Leases:
         held = _OUTBOX.c.id.in_(select(at_rest.c.id))
         self._count(update(_OUTBOX).where(held, *ours).values(lease_until=self.until))
 
-    def release(self, ids: Sequence[int], due_at: datetime | None = None) -> None:
-        """Give rows back as if they had not been claimed; with `due_at` they are due then."""
+    def release(
+        self,
+        ids: Sequence[int],
+        due_at: datetime | None = None,
+        decisions: Mapping[int, Decision] | None = None,
+    ) -> None:
+        """Give rows back as if they had not been claimed; with `due_at` they are due then.
+
+        `decisions` say why they wait, by id, of all rows or of none.
+        """
         changes = {"state": MailState.queued, **FREE, **({"due_at": due_at} if due_at else {})}
+        if decisions:
+            changes["decision"] = each_of(decisions)
         if ids:
             ours = (_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)
             self._count(update(_OUTBOX).where(_OUTBOX.c.id.in_(ids), *ours).values(**changes))

@@ -2,15 +2,16 @@
 
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Self
 
 from service.clock import now
+from service.mail.decision import Decision, Skip, as_json
 from service.mail.delivery.leases import FREE
 from service.mail.delivery.session import About, Refusal, TemporaryRefusal
 from service.mail.kinds import RULES
-from service.models import MailKind, MailState, OutboxMessage, Outcome, SkipReason
+from service.models import MailKind, MailState, OutboxMessage, Outcome, SkipReason, WaitReason
 
 # Nearly eight hours in all; each is longer than the one before, whatever the jitter.
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
@@ -48,11 +49,21 @@ def sent(tried: Tries, words: str) -> Changes:
     }
 
 
-def skipped(reason: SkipReason) -> Changes:
+def skipped(row: OutboxMessage, skip: Skip) -> Changes:
     """Return the changes of a mail that may no longer go; while paused it only waits."""
-    if reason is SkipReason.paused:
-        return {"state": MailState.queued, "due_at": now() + WAIT_OF_A_PAUSE, **FREE}
-    return {"state": MailState.skipped, "skip_reason": reason, "ended_at": now(), **FREE}
+    decision, moment = Decision.of(row.decision), now()
+    if skip.reason is SkipReason.paused:
+        until = moment + WAIT_OF_A_PAUSE
+        kept = as_json(decision.waiting(WaitReason.paused, moment, until))
+        return {"state": MailState.queued, "due_at": until, "decision": kept, **FREE}
+    kept = as_json(replace(decision, refused=skip))
+    return {
+        "state": MailState.skipped,
+        "skip_reason": skip.reason,
+        "ended_at": moment,
+        "decision": kept,
+        **FREE,
+    }
 
 
 def failed(tried: Tries, words: str, outcome: Outcome | None = None) -> Changes:

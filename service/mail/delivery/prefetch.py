@@ -12,13 +12,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from service import database
+from service.clock import now
 from service.current import company, settings
 from service.extensions import db
+from service.mail.decision import Decision
 from service.mail.delivery.leases import Leases
 from service.mail.delivery.prepared import Draft, PreparedMessage, draft, prepare
 from service.mail.policy import rate
 from service.mail.rendering import rendering
 from service.mail.rendering.headers import BadAddress, wire_address
+from service.models import WaitReason
 
 AHEAD = 1.0  # seconds of work per claim: urgent mails wait no longer, conditions stay fresh
 FIRST = 25  # rows of the first claim, before the speed is known
@@ -124,8 +127,16 @@ class PrefetchQueue:
         """Give back what exceeds today's limit (MAIL_RAMP_UP); urgent mails do not count."""
         rest = [one for one in drafts if not one.is_urgent]
         allowed = rate.allow_today(len(rest))
-        if too_many := {one.row_id for one in rest[allowed.count :]}:
-            self.leases.release(list(too_many), allowed.others_at)
+        until, moment = allowed.others_at, now()
+        if until is None:
+            return list(drafts)
+        too_many = {
+            one.row_id: Decision.of(one.context.row.decision).waiting(
+                WaitReason.ramp_up, moment, until
+            )
+            for one in rest[allowed.count :]
+        }
+        self.leases.release(list(too_many), until, too_many)
         return [one for one in drafts if one.row_id not in too_many]
 
     def _add(self, drafts: Sequence[Draft] | None) -> bool:

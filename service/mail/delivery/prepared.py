@@ -16,6 +16,7 @@ from service import database
 from service.clock import now
 from service.extensions import db
 from service.mail import verp
+from service.mail.decision import Decision
 from service.mail.delivery import outcomes
 from service.mail.delivery.leases import Leases
 from service.mail.delivery.session import Envelope
@@ -83,15 +84,21 @@ def draft(leases: Leases, ids: Sequence[int]) -> list[Draft]:
     with database.reading(), _leaving_nothing_open():
         facts = rendering.company_facts()  # first: it holds the company, which is asked for often
         rows = conditions.rows_of(ids)
-        reasons = conditions.reasons(rows, now())
-        left = [row for row in rows if row.id not in reasons]
-        waits = quiet_hours.waits(left, now(), together=ids)
+        refused, moment = conditions.refused_of(rows, now()), now()
+        left = [row for row in rows if row.id not in refused]
+        waits = quiet_hours.waits(left, moment, together=ids)
         contexts = load([row for row in left if row.id not in waits])
-    for row_id, reason in reasons.items():
-        leases.note(row_id, outcomes.skipped(reason))
-    for moment, row_ids in quiet_hours.by_moment(waits).items():
-        log.info("mails_postponed count=%s until=%s", len(row_ids), moment)
-        leases.release(row_ids, moment)
+    for row in rows:
+        if row.id in refused:
+            leases.note(row.id, outcomes.skipped(row, refused[row.id]))
+    decisions = {
+        row.id: Decision.of(row.decision).waiting(wait.why, moment, wait.until)
+        for row in left
+        if (wait := waits.get(row.id))
+    }
+    for until, row_ids in quiet_hours.by_moment(waits).items():
+        log.info("mails_postponed count=%s until=%s", len(row_ids), until)
+        leases.release(row_ids, until, {row_id: decisions[row_id] for row_id in row_ids})
     return [Draft(context, facts) for context in contexts]
 
 

@@ -15,7 +15,9 @@ from sqlalchemy.orm.attributes import set_committed_value
 from service.current import company
 from service.extensions import db
 from service.mail import outbox
-from service.mail.policy import greetings, suppressions
+from service.mail.decision import Skip
+from service.mail.kinds import RULES
+from service.mail.policy import greetings, skips, suppressions
 from service.mail.rows import among
 from service.models import (
     Contact,
@@ -31,8 +33,8 @@ from service.models import (
     TestimonialState,
 )
 
-# Takes claimed rows and the time; returns the reasons of those that may no longer go, by id.
-Asked = Callable[[Sequence[OutboxMessage], datetime], dict[int, SkipReason]]
+# Takes claimed rows and the time; returns why those may no longer go that may not, by id.
+Asked = Callable[[Sequence[OutboxMessage], datetime], dict[int, Skip]]
 
 
 def ask_also(app: Flask, asked: Asked) -> None:
@@ -85,18 +87,37 @@ def _introduce(rows: Sequence[OutboxMessage]) -> None:
 
 def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
     """Return the reason of each row that may no longer go, by id; a fixed number of queries."""
+    return {row_id: refused.reason for row_id, refused in refused_of(rows, at).items()}
+
+
+def refused_of(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, Skip]:
+    """Return why each row may not go that may no longer, with the fact behind it, by id.
+
+    A fixed number of queries, however many rows.
+    """
     emails = [reader.email for row in rows if (reader := row.contact or row.member)]
     unwanted = suppressions.find_all(emails)
-    gone = _withdrawn(rows) | _of_issues(rows) | greetings.stopped(rows, at)
+    found = _withdrawn(rows) | _of_issues(rows) | greetings.stopped(rows, at)
     _held = company()  # held, so that the gate finds it in the session for every row
-    found = {}
     for row in rows:
-        reason = gone.get(row.id) or _reason(row, unwanted, at)
+        reason = None if row.id in found else _reason(row, unwanted, at)
         if reason is not None:
-            found[row.id] = reason
+            reader = row.contact or row.member
+            found[row.id] = skips.of(reason, row.kind, reader, unwanted, row.expires_at)
     for asked in current_app.extensions["asked_at_claims"]:
         found |= asked([row for row in rows if row.id not in found], at)
-    return found
+    return _with_noes(rows, found)
+
+
+def _with_noes(rows: Sequence[OutboxMessage], found: dict[int, Skip]) -> dict[int, Skip]:
+    """Return `found` with when and how those said no whose consent is missing."""
+    asked = {
+        row.id: (row.contact_id or 0, RULES[row.kind].purpose)
+        for row in rows
+        if row.id in found and found[row.id].reason is SkipReason.no_consent
+    }
+    noes = skips.noes_of(set(asked.values()))
+    return found | {row_id: skips.said_no(noes.get(pair)) for row_id, pair in asked.items()}
 
 
 def _reason(row: OutboxMessage, unwanted: suppressions.Found, at: datetime) -> SkipReason | None:
@@ -108,20 +129,24 @@ def _reason(row: OutboxMessage, unwanted: suppressions.Found, at: datetime) -> S
     return outbox.why_not(row.kind, reader, row.departure, row.step or "", unwanted, at)
 
 
-def _withdrawn(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
-    """Return the mails about a testimonial that the contact has withdrawn."""
+def _withdrawn(rows: Sequence[OutboxMessage]) -> dict[int, Skip]:
+    """Return the mails about a testimonial that the contact has withdrawn, with when they did."""
     about = [row for row in rows if row.kind is MailKind.testimonial_edit]
     if not about:
         return {}
-    query = select(Testimonial.departure_id).where(
+    query = select(Testimonial.departure_id, Testimonial.withdrawn_at).where(
         Testimonial.departure_id.in_([row.departure_id for row in about]),
         Testimonial.state == TestimonialState.withdrawn,
     )
-    withdrawn = set(db.session.scalars(query))
-    return {row.id: SkipReason.withdrawn for row in about if row.departure_id in withdrawn}
+    withdrawn = dict(db.session.execute(query).all())
+    return {
+        row.id: Skip(SkipReason.withdrawn, at=withdrawn[row.departure_id])
+        for row in about
+        if row.departure_id in withdrawn
+    }
 
 
-def _of_issues(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
+def _of_issues(rows: Sequence[OutboxMessage]) -> dict[int, Skip]:
     """Return the mails of newsletters that are paused (they wait) or cancelled.
 
     A mail that a worker held when the issue was paused, and that was queued again, is found here.
@@ -133,7 +158,7 @@ def _of_issues(rows: Sequence[OutboxMessage]) -> dict[int, SkipReason]:
     states = {row.id: row.state for row in db.session.execute(query)}
     why = {IssueState.paused: SkipReason.paused, IssueState.cancelled: SkipReason.withdrawn}
     return {
-        row.id: why[state]
+        row.id: Skip(why[state])
         for row in rows
         if row.issue_id and (state := states.get(row.issue_id)) in why
     }

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from service.current import company
 from service.extensions import db
+from service.mail.decision import Skip
 from service.models import (
     Circle,
     Client,
@@ -84,7 +85,7 @@ def is_too_soon(today: date) -> ColumnElement[bool]:
     return and_(Contact.left_on.is_not(None), Contact.left_on > today - TOO_SOON)
 
 
-def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
+def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, Skip]:
     """Return the greetings among `rows` that may no longer go, by id, each with its reason."""
     asked = [row for row in rows if row.kind is MailKind.greeting]
     if not asked:
@@ -96,11 +97,19 @@ def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason
     )
     reason = why_not(at.astimezone(company().zone).date())
     ids = {row.contact_id for row in asked}
-    query = select(Contact.id, reason).where(Contact.id.in_(ids), reason.is_not(None))
-    changed = dict(db.session.execute(query).all())
-    found = {row.id: SkipReason(why) for row in asked if (why := changed.get(row.contact_id or 0))}
+    query = select(Contact, reason).where(Contact.id.in_(ids), reason.is_not(None))
+    changed = {
+        contact.id: refused(contact, why) for contact, why in db.session.execute(query) if why
+    }
+    found = {row.id: why for row in asked if (why := changed.get(row.contact_id or 0))}
     off = {row.id for row in asked if (row.context or {}).get("greeting") not in on}
-    return found | dict.fromkeys(off, SkipReason.by_provider)
+    return found | dict.fromkeys(off, Skip(SkipReason.by_provider))
+
+
+def refused(contact: Contact, why: str) -> Skip:
+    """Return what why_not() found out about a contact, with the fact behind it."""
+    left_on = contact.left_on if why == SkipReason.left_recently else None
+    return Skip(SkipReason(why), left_on=left_on)
 
 
 def _meant(greeting: Greeting, contact: Any, client: Any) -> list[ColumnElement[bool]]:

@@ -15,7 +15,8 @@ from service.current import company
 from service.errors import Conflict
 from service.extensions import db
 from service.mail import outbox
-from service.mail.policy.greetings import readers_on, why_not
+from service.mail.decision import Decision
+from service.mail.policy.greetings import readers_on, refused, why_not
 from service.models import (
     Circle,
     Contact,
@@ -24,7 +25,6 @@ from service.models import (
     MailState,
     MailText,
     Occasion,
-    SkipReason,
     TeamMember,
 )
 from service.models.greetings import LATE, built_in
@@ -124,6 +124,13 @@ def _write(greeting: Greeting, day: date, due_at: datetime) -> Iterator[dict[int
         "occasion": greeting.occasion.value,
         "place": greeting.place,
     }
+    decision = Decision(
+        greeting=greeting.public_id,
+        name=greeting.name,
+        occasion=greeting.occasion,
+        circle=greeting.circle,
+        day=day,
+    )
     last = 0
     while found := db.session.execute(query.where(Contact.id > last)).all():
         contacts = [contact for contact, _reason in found]
@@ -136,7 +143,8 @@ def _write(greeting: Greeting, day: date, due_at: datetime) -> Iterator[dict[int
             due_at=due_at,
             expires_at=due_at + LATE,
             context=context,
-            skip_reasons={contact.id: SkipReason(why) for contact, why in found if why},
+            decision=decision,
+            skipped={contact.id: refused(contact, why) for contact, why in found if why},
             signers=set(db.session.scalars(select(TeamMember.id).where(TeamMember.is_active))),
         )
 

@@ -14,6 +14,7 @@ from sqlalchemy import case, func, insert, select, update
 from service.clock import now
 from service.errors import Conflict, Refused
 from service.extensions import db
+from service.mail.decision import Skip, with_skip
 from service.models import (
     Departure,
     Enrolment,
@@ -218,6 +219,7 @@ def _move_all(ids: Sequence[int], to: Protocol, by: TeamMember) -> None:
 
 
 def _stop_all(ids: Sequence[int], by: TeamMember) -> None:
+    refused = Skip(SkipReason.protocol_stopped, at=now(), by=by.id)
     db.session.execute(
         update(Enrolment)
         .where(Enrolment.departure_id.in_(ids))
@@ -230,7 +232,12 @@ def _stop_all(ids: Sequence[int], by: TeamMember) -> None:
             OutboxMessage.step.is_not(None),
             OutboxMessage.state == MailState.queued,
         )
-        .values(state=MailState.skipped, skip_reason=SkipReason.protocol_stopped, ended_at=now())
+        .values(
+            state=MailState.skipped,
+            skip_reason=refused.reason,
+            ended_at=refused.at,
+            decision=with_skip(refused),
+        )
     )
     _record_events(ids, EventKind.protocol_stopped, by)
 

@@ -14,6 +14,7 @@ from service.errors import Conflict, Refused
 from service.events.actions import record_event
 from service.extensions import db
 from service.labels import why_not
+from service.mail.decision import Did, Hand, Skip, with_skip
 from service.models import (
     Departure,
     Enrolment,
@@ -88,13 +89,19 @@ def stop(departure: Departure, by: TeamMember | None) -> None:
     enrolment = locked(departure).enrolment
     if enrolment is None or enrolment.state is EnrolmentState.stopped:
         return
-    halt(departure, enrolment, SkipReason.protocol_stopped)
+    halt(departure, enrolment, SkipReason.protocol_stopped, by)
     record_event(departure, EventKind.protocol_stopped, by)
     db.session.flush()
 
 
-def halt(departure: Departure, enrolment: Enrolment | None, reason: SkipReason) -> None:
+def halt(
+    departure: Departure,
+    enrolment: Enrolment | None,
+    reason: SkipReason,
+    by: TeamMember | None,
+) -> None:
     """Stop an enrolment and skip, for `reason`, the mails that are written and not claimed."""
+    refused = Skip(reason, at=now(), by=by.id if by else None)
     if enrolment is not None:
         enrolment.state, enrolment.next_at = EnrolmentState.stopped, None
     db.session.execute(
@@ -104,7 +111,13 @@ def halt(departure: Departure, enrolment: Enrolment | None, reason: SkipReason) 
             OutboxMessage.step.is_not(None),
             OutboxMessage.state == MailState.queued,
         )
-        .values(state=MailState.skipped, skip_reason=reason, ended_at=now())
+        .values(
+            state=MailState.skipped,
+            skip_reason=reason,
+            ended_at=refused.at,
+            decision=with_skip(refused),
+        )
+        .execution_options(synchronize_session="fetch")
     )
 
 
@@ -227,7 +240,7 @@ def send_now(departure: Departure, name: str, by: TeamMember) -> OutboxMessage:
         raise Refused(why_not(reason))
     if not can_be_threaded(step, situation):
         raise Refused(_("The mail that it reminds of has not been sent yet."))
-    mail = write(Owed(step, situation, at, context={"by_hand": True}))
+    mail = write(Owed(step, situation, at, hand=Hand(Did.sent, at, by.id)))
     if mail is None:
         raise Conflict(_("This mail is already written. Somebody of your team was faster."))
     if mail.skip_reason is not None:
@@ -242,10 +255,13 @@ def skip(departure: Departure, name: str, by: TeamMember) -> None:
     """Skip one coming step; put_back() undoes it."""
     situation = locked(departure)
     step = _step_of(situation, name)
-    item = next((item for item in plan(situation, now()) if item.step is step), None)
+    moment = now()
+    item = next((item for item in plan(situation, moment) if item.step is step), None)
     if item is None:
         raise Conflict(_("This mail is already written. Somebody of your team was faster."))
-    write(Owed(step, situation, item.due_at or now(), SkipReason.by_provider))
+    refused = Skip(SkipReason.by_provider, at=moment, by=by.id)
+    hand = Hand(Did.skipped, moment, by.id)
+    write(Owed(step, situation, item.due_at or moment, refused, hand))
     record_event(departure, EventKind.step_skipped, by, name)
     revive(situation.enrolment)
     db.session.flush()

@@ -5,7 +5,7 @@ together with the invitations that the mails link to. Flushes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from service.clock import now
 from service.current import company
 from service.extensions import db
 from service.mail import outbox
+from service.mail.decision import Did, Hand, Skip
 from service.mail.policy import suppressions
 from service.mail.rows import among, from_now
 from service.models import (
@@ -30,7 +31,8 @@ from service.models import (
 from service.models.steps import Step
 from service.models.types import UtcDateTime
 from service.protocols.queries import situations
-from service.protocols.rules.plans import ask_again_at, is_finished, plan
+from service.protocols.rules.decisions import of_step, skip_of
+from service.protocols.rules.plans import Planned, ask_again_at, is_finished, plan
 from service.protocols.rules.situations import Situation
 
 CHUNK = 200  # enrolments per transaction, and per hint
@@ -60,8 +62,8 @@ class Owed:
     step: Step
     situation: Situation
     due_at: datetime
-    skip_reason: SkipReason | None = None
-    context: dict[str, bool] | None = None
+    refused: Skip | None = None
+    hand: Hand | None = None  # of who sends or skips it by hand
 
 
 def waits() -> ColumnElement[bool]:
@@ -110,10 +112,16 @@ def advance_one(departure: Departure) -> list[OutboxMessage]:
 
 def _owed(situation: Situation, at: datetime) -> list[Owed]:
     return [
-        Owed(item.step, situation, item.due_at, item.reason)
+        Owed(item.step, situation, item.due_at, _refused(item, situation))
         for item in plan(situation, at)
         if item.due_at is not None and item.is_due(at)
     ]
+
+
+def _refused(item: Planned, situation: Situation) -> Skip | None:
+    if item.reason is SkipReason.expired and item.due_at is not None:
+        return Skip(item.reason, at=item.due_at + item.step.lasts)
+    return skip_of(item.reason, situation) if item.reason else None
 
 
 def _set_next(situation: Situation, at: datetime) -> None:
@@ -173,6 +181,8 @@ def write_all(owed: Sequence[Owed], suppressed: suppressions.Found) -> list[Outb
 
 def _row(owed: Owed, suppressed: suppressions.Found) -> outbox.Row:
     step, situation, departure = owed.step, owed.situation, owed.situation.departure
+    is_by_hand = owed.hand is not None and owed.hand.did is Did.sent
+    decision = of_step(step, situation, owed.due_at, now(), is_by_hand=is_by_hand)
     return outbox.row(
         step.kind,
         departure.contact,
@@ -184,8 +194,9 @@ def _row(owed: Owed, suppressed: suppressions.Found) -> outbox.Row:
         departure=departure,
         sender=departure.responsible,
         reply_to=sent(situation, step.under) if step.under else None,
-        context=owed.context,
-        skip_reason=owed.skip_reason,
+        context={"by_hand": True} if is_by_hand else None,
+        decision=replace(decision, hands=(owed.hand,) if owed.hand else ()),
+        refused=owed.refused,
         suppressed=suppressed,
     )
 

@@ -1,6 +1,7 @@
 """The situations of departures, looked up in a handful of queries, however many there are."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,10 +10,13 @@ from sqlalchemy.orm import joinedload
 
 from service.current import company
 from service.extensions import db
+from service.mail.decision import Skip
 from service.mail.rows import among
 from service.models import (
     Departure,
     Enrolment,
+    Event,
+    EventKind,
     Invitation,
     OutboxMessage,
     Protocol,
@@ -23,8 +27,9 @@ from service.models import (
 )
 from service.models.steps import Step
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
+from service.protocols.rules.decisions import skip_of
 from service.protocols.rules.plans import why_not_now
-from service.protocols.rules.situations import Situation
+from service.protocols.rules.situations import Followed, Situation
 
 
 class _Known(NamedTuple):
@@ -33,7 +38,7 @@ class _Known(NamedTuple):
     enrolment: Enrolment | None
     response: Response | None
     recovery: Recovery | None
-    has_testimonial: bool
+    testimonial_at: datetime | None
 
 
 def of(departure: Departure) -> Situation:
@@ -72,49 +77,105 @@ def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
     ids = [departure.id for departure in departures]
     zone = company().time_zone
     known = _known_of(ids)
-    steps = _steps_of(row.enrolment for row in known.values() if row.enrolment)
-    found = {
-        departure.id: Situation(
+    protocols = _protocols_of(row.enrolment for row in known.values() if row.enrolment)
+    found = {}
+    for departure in departures:
+        enrolment = known[departure.id].enrolment
+        protocol_id = enrolment.protocol_id if enrolment else None
+        followed, steps = protocols.get(protocol_id, (Followed(), BUILT_INS[DEFAULT]))
+        found[departure.id] = Situation(
             departure,
-            (enrolment := known[departure.id].enrolment),
+            enrolment,
             zone,
-            steps.get(enrolment.protocol_id if enrolment else None, BUILT_INS[DEFAULT]),
+            steps,
             response=known[departure.id].response,
             recovery=known[departure.id].recovery,
-            has_testimonial=known[departure.id].has_testimonial,
+            testimonial_at=known[departure.id].testimonial_at,
+            followed=followed,
         )
-        for departure in departures
-    }
     invitations = select(Invitation).where(among(Invitation.departure_id, ids))
     for row in db.session.scalars(invitations.execution_options(populate_existing=True)):
         found[row.departure_id].invitations[row.kind] = row
     return found
 
 
-def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
-    """Return why the mails among `rows` may not go any more, by id; the others are left out."""
+def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, Skip]:
+    """Return why the mails among `rows` may not go any more, by id; the others are left out.
+
+    Only when there are such of a departure that was stopped or moved on, one more query asks for
+    when and by whom.
+    """
     asked = [row for row in rows if row.step and row.departure]
     if not asked:
         return {}
     departures = {row.departure.id: row.departure for row in asked if row.departure}
     known = without_mails(list(departures.values()))
-    reasons = {row.id: why_not_now(row, known[row.departure_id or 0], at) for row in asked}
-    return {row_id: reason for row_id, reason in reasons.items() if reason is not None}
+    found = {}
+    for row in asked:
+        situation = known[row.departure_id or 0]
+        if reason := why_not_now(row, situation, at):
+            found[row.id] = skip_of(reason, situation)
+    return found | _with_events(asked, found)
 
 
-def _steps_of(enrolments: Iterable[Enrolment]) -> dict[int | None, tuple[Step, ...]]:
-    """Return the steps of the protocols that these follow, as they are now."""
+# What happened to a departure that these reasons come from.
+_EVENTS_OF = {
+    SkipReason.retained: EventKind.stage_changed,
+    SkipReason.returned: EventKind.stage_changed,
+    SkipReason.protocol_stopped: EventKind.protocol_stopped,
+    SkipReason.step_gone: EventKind.protocol_changed,
+}
+
+
+def _with_events(rows: Sequence[OutboxMessage], found: Mapping[int, Skip]) -> dict[int, Skip]:
+    """Return those of `found` that an event is behind, with when it was and who did it."""
+    asked = {
+        row.id: (row.departure_id, _EVENTS_OF[found[row.id].reason])
+        for row in rows
+        if row.id in found and found[row.id].reason in _EVENTS_OF
+    }
+    if not asked:
+        return {}
+    query = select(Event).where(
+        among(Event.departure_id, {departure_id for departure_id, _kind in asked.values()}),
+        Event.kind.in_({kind for _departure_id, kind in asked.values()}),
+    )
+    last = {
+        (event.departure_id, event.kind): event
+        for event in db.session.scalars(query.order_by(Event.at, Event.id))
+    }
+    return {
+        row_id: replace(
+            found[row_id],
+            at=last[what].at,
+            by=last[what].provider_id,
+            protocol=last[what].detail if what[1] is EventKind.protocol_changed else "",
+        )
+        for row_id, what in asked.items()
+        if what in last
+    }
+
+
+def _protocols_of(
+    enrolments: Iterable[Enrolment],
+) -> dict[int | None, tuple[Followed, tuple[Step, ...]]]:
+    """Return the protocols that these follow, and their steps, as they are now."""
     ids = {row.protocol_id for row in enrolments if row.protocol_id is not None}
     if not ids:
         return {}
-    query = select(Protocol.id, Protocol.steps).where(among(Protocol.id, ids))
-    return {row.id: row.steps for row in db.session.execute(query)}
+    columns = (Protocol.public_id, Protocol.name, Protocol.built_in, Protocol.number)
+    query = select(Protocol.id, Protocol.steps, *columns).where(among(Protocol.id, ids))
+    found: dict[int | None, tuple[Followed, tuple[Step, ...]]] = {}
+    for row in db.session.execute(query):
+        called = row.public_id if row.name or not row.built_in else row.built_in
+        found[row.id] = (Followed(called, row.name, row.number), row.steps)
+    return found
 
 
 def _known_of(ids: Collection[int]) -> dict[int, _Known]:
     """Return the rows of each departure, as the database has them now, in one query."""
     query = (
-        select(Departure.id, Enrolment, Response, Recovery, Testimonial.id.is_not(None))
+        select(Departure.id, Enrolment, Response, Recovery, Testimonial.submitted_at)
         .outerjoin(Enrolment, Enrolment.departure_id == Departure.id)
         .outerjoin(Response, Response.departure_id == Departure.id)
         .outerjoin(Recovery, Recovery.departure_id == Departure.id)

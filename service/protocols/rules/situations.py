@@ -16,6 +16,18 @@ from service.models.surveys import Invitation, InvitationKind, Recovery, Respons
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The protocol that a departure follows: its public id, or which of the built-in ones it is.
+
+    `name` is what the team calls it; a built-in one has its own, in the language of the page.
+    """
+
+    protocol: str = DEFAULT
+    name: str = ""
+    version: int | None = None
+
+
 @dataclass(slots=True)
 class Situation:
     """What decides about the steps of one departure.
@@ -32,7 +44,8 @@ class Situation:
     invitations: dict[InvitationKind, Invitation] = field(default_factory=dict)
     response: Response | None = None
     recovery: Recovery | None = None
-    has_testimonial: bool = False
+    testimonial_at: datetime | None = None  # when one was written, if one was
+    followed: Followed = Followed()
 
     @property
     def answered_at(self) -> datetime | None:
@@ -80,7 +93,7 @@ _QUESTIONS: dict[Condition, _Question] = {
         SkipReason.closed,
     ),
     Condition.no_testimonial: _Question(
-        lambda situation, at: not situation.has_testimonial, SkipReason.testimonial_given
+        lambda situation, at: situation.testimonial_at is None, SkipReason.testimonial_given
     ),
     Condition.no_recovery: _Question(
         lambda situation, at: not situation.has_open_recovery, SkipReason.recovery_open
@@ -104,6 +117,15 @@ def unmet(condition: Condition, situation: Situation, at: datetime) -> SkipReaso
     """Return why `condition` does not hold at `at`, or None when it does."""
     question = _QUESTIONS[condition]
     return None if question.holds(situation, at) else question.otherwise
+
+
+def fact_behind(reason: SkipReason, situation: Situation) -> datetime | None:
+    """Return the moment of what keeps a mail from going for `reason`, if it is one of these."""
+    if reason is SkipReason.answered:
+        return situation.answered_at
+    if reason is SkipReason.recovery_open and situation.recovery is not None:
+        return situation.recovery.opened_at
+    return situation.testimonial_at if reason is SkipReason.testimonial_given else None
 
 
 def reason_of(condition: Condition) -> SkipReason:
