@@ -38,7 +38,7 @@ PAGES = (
     "tests/company/*",
     "tests/consent/test_consents.py",
     "tests/consent/test_preferences.py",
-    "tests/deliveries/test_explanations.py",
+    "tests/deliveries/test_stories.py",
     "tests/deliveries/test_webhooks.py",
     "tests/departures/test_talk_request_pages.py",
     "tests/departures/test_timeline.py",

@@ -15,8 +15,6 @@ from service.mail.kinds import RULES
 from service.mail.policy import suppressions
 from service.models import (
     MailKind,
-    OutboxMessage,
-    SkipReason,
     Suppression,
     SuppressionChange,
     SuppressionReason,
@@ -105,25 +103,6 @@ def others_of(row: Suppression) -> Sequence[Suppression]:
         Suppression.address_hash.in_({row.address_hash, *hashes}), Suppression.id != row.id
     )
     return db.session.scalars(query.order_by(Suppression.id)).all()
-
-
-def reasons_of(mails: Iterable[OutboxMessage]) -> dict[int, str]:
-    """Return, by mail id, why each suppressed one of `mails` does not go; one statement.
-
-    Mails are left out whose address is no longer on the list.
-    """
-    stopped = [mail for mail in mails if mail.skip_reason is SkipReason.suppressed and mail.contact]
-    if not stopped:
-        return {}
-    emails = {mail.id: mail.contact.email for mail in stopped if mail.contact}
-    found = suppressions.find_all(emails.values())
-    reasons = {}
-    for mail in stopped:
-        rows = found.get(suppressions.email_key(emails[mail.id]), ())
-        row = suppressions.stopping(rows, RULES[mail.kind])
-        if row is not None:
-            reasons[mail.id] = why_suppressed(row.reason)
-    return reasons
 
 
 def reasons_by_kind(email: str) -> dict[MailKind, str]:

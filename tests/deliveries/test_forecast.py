@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from service import scheduler
 from service.clock import now
-from service.deliveries.queries import explanations, forecast
+from service.deliveries.queries import forecast
 from service.deliveries.queries.forecast import Query
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
@@ -20,6 +20,7 @@ from service.models.audiences import Who
 from service.models.outbox import SkipReason
 from service.newsletters.actions import newsletters
 from service.newsletters.rules import Frequency
+from service.protocols.queries.reasons import Known
 from tests import builders
 from tests.explaining import asked
 from tests.rounds import a_round
@@ -122,13 +123,13 @@ def test_quiet_hours_move_what_goes(a_farewell):
     with time_machine.travel(RECORDED, tick=False):
         line = forecast.coming_mails(now(), A_YEAR_ON)[0]
         assert f"{line.at:%H:%M}" == "15:00"
-        assert any("quiet hours" in sentence for sentence in explanations.why(line))
+        assert any("quiet hours" in sentence for sentence in forecast.why(line, Known()))
 
 
 def test_each_line_says_what_decides_it(app, a_farewell):
     with time_machine.travel(RECORDED, tick=False), app.test_request_context():
         found = forecast.coming_mails(now(), A_YEAR_ON)
-        survey, reminder = explanations.why(found[1]), explanations.why(found[2])
+        survey, reminder = forecast.why(found[1], Known()), forecast.why(found[2], Known())
 
     assert "Counts from the end date, Nov 20, 2026." in survey[0]
     assert "1 day later, at 10:00" in survey[1]
@@ -143,7 +144,7 @@ def test_a_mail_that_does_not_go_says_why(app, a_farewell):
     with time_machine.travel(RECORDED, tick=False), app.test_request_context():
         found = forecast.coming_mails(now(), A_YEAR_ON, Query(kind=MailKind.door_open))
         assert [line.reason for line in found] == [SkipReason.keep_in_touch_off] * 2
-        assert explanations.why(found[0])[-1] == why_not(SkipReason.keep_in_touch_off)
+        assert forecast.why(found[0], Known())[-1] == why_not(SkipReason.keep_in_touch_off)
 
 
 def test_a_mail_that_is_written_and_waits_stands_there_with_what_follows_it(a_farewell):

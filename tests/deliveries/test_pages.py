@@ -10,6 +10,7 @@ from service.clock import now
 from service.config import Rate
 from service.extensions import db, queue
 from service.mail import outbox
+from service.mail.decision import Decision, Skip
 from service.mail.policy import suppressions
 from service.models import (
     Enrolment,
@@ -24,6 +25,7 @@ from service.models import (
     SkipReason,
     SuppressionReason,
 )
+from service.protocols.rules.built_ins import DEFAULT, SURVEY
 from tests import builders
 from tests.builders import added
 from tests.explaining import asked
@@ -229,7 +231,8 @@ def some_farewells(how_many: int) -> None:
             subject=f"departure:{departure.id}",
             step="survey_invitation",
             departure=departure,
-            skip_reason=reasons[number % 3],
+            decision=Decision(protocol=DEFAULT, step=SURVEY),
+            refused=Skip(reasons[number % 3]) if number % 3 else None,
         )
     db.session.commit()
 

@@ -13,9 +13,10 @@ from sqlalchemy import update
 from service.clock import now
 from service.config import DailyLimit, Rate
 from service.extensions import db
+from service.mail.decision import Decision
 from service.mail.delivery import delivery, shutdown
 from service.mail.policy import rate
-from service.models import MailKind, MailState, OutboxMessage
+from service.models import MailKind, MailState, OutboxMessage, WaitReason
 from tests.builders import a_contact, a_member
 from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
 
@@ -128,6 +129,8 @@ def test_a_new_sender_sends_no_more_than_the_day_allows(session, limited):
         delivery.deliver([*ids, urgent])
         assert len(server.mails) == 3
         assert fresh(ids[4]).due_at == datetime(2026, 3, 3, 8, tzinfo=UTC)  # nine in Madrid
+        (wait,) = Decision.of(fresh(ids[4]).decision).waits
+        assert (wait.why, wait.until) == (WaitReason.ramp_up, fresh(ids[4]).due_at)
         clock.move_to(datetime(2026, 3, 3, 8, tzinfo=UTC))
         db.session.rollback()
         delivery.deliver(ids)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from service import current
-from service.clock import local_moment
+from service.clock import local_moment, now
 from service.extensions import db
-from service.labels import label
+from service.labels import label, why_not
 from service.mail.policy import quiet_hours
 from service.mail.rows import among
 from service.models import (
@@ -40,7 +41,7 @@ from service.models.greetings import greeting_label
 from service.newsletters.queries import audiences, greetings
 from service.newsletters.rules import upcoming
 from service.paging import Page, page_within
-from service.protocols.queries import forecasts
+from service.protocols.queries import forecasts, reasons
 from service.protocols.rules.forecasts import Forecast
 from service.protocols.rules.situations import Situation
 from service.yearly import next_on
@@ -119,6 +120,22 @@ class ComingMail:
     def has_example(self) -> bool:
         """Whether there is a preview of such a mail to one contact."""
         return self.contact is not None and self.kind is not MailKind.greeting
+
+
+def why(coming: ComingMail, known: reasons.Known) -> list[str]:
+    """Return what decides about `coming`, in the order in which it is asked.
+
+    `known` is what reasons.known_of() found for the mails that are in the outbox already.
+    """
+    if coming.foretold is not None:
+        return reasons.why_planned(*coming.foretold)
+    if coming.mail is not None:
+        quiet = reasons.quiet_until(max(coming.mail.due_at, now()), coming.at)
+        return [*reasons.why(coming.mail, known), *quiet]
+    if coming.newsletter is not None:
+        return [_("It is scheduled, to those who fit its audience then and may get news.")]
+    sentences = [_("It is their day: each year anew, to those who may get greetings then.")]
+    return [*sentences, why_not(coming.reason)] if coming.reason else sentences
 
 
 Source = Callable[[datetime, datetime, Query], Iterator[ComingMail]]

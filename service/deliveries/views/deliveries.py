@@ -1,6 +1,6 @@
 """Mails and what became of them, and what a person decides about each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,14 +11,12 @@ from werkzeug.wrappers import Response
 
 from service.clock import now
 from service.config import Rate
-from service.consent import queries as suppressions
 from service.current import settings
 from service.deliveries.actions import deliveries as actions
-from service.deliveries.queries import deliveries, explanations
+from service.deliveries.queries import deliveries, stories
 from service.deliveries.queries.deliveries import COUNTED, LISTS, TABS, Query
 from service.departures.queries import timeline
 from service.extensions import db
-from service.labels import why_not
 from service.mail.delivery import health
 from service.models import (
     OPEN_STATES,
@@ -28,7 +26,7 @@ from service.models import (
     Role,
     TeamMember,
 )
-from service.protocols.queries import decisions, evidence
+from service.protocols.queries import reasons
 from service.web.access import current_member, requires, way_back
 from service.web.acts import do
 from service.web.lists import searched
@@ -60,16 +58,13 @@ def index() -> str:
     """Show the health of the mail, and the list that the address asks for."""
     query = _query()
     found = deliveries.page(query)
-    facts = evidence.of(found.mails.lines)
-    stopped = suppressions.reasons_of(found.mails.lines)
+    known = reasons.known_of(found.mails.lines)
     return render_template(
         "provider/deliveries/index.html",
         query=query,
         health=health.check(query.moment),
         found=found,
-        shown_mails=[
-            _shown(mail, query, stopped, decisions.why(mail, facts)) for mail in found.mails.lines
-        ],
+        shown_mails=[_shown(mail, query, known) for mail in found.mails.lines],
         counts=deliveries.counts(query),
         counted=COUNTED,
         tabs=TABS,
@@ -79,23 +74,18 @@ def index() -> str:
     )
 
 
-def _shown(
-    mail: OutboxMessage, query: Query, stopped: Mapping[int, str], because: list[str]
-) -> Shown:
+def _shown(mail: OutboxMessage, query: Query, known: reasons.Known) -> Shown:
     is_open, is_sent = mail.state in OPEN_STATES, mail.state is MailState.sent
     moment = mail.due_at if is_open else mail.ended_at or mail.due_at
-    note = ""
-    if mail.state is MailState.skipped and mail.skip_reason:
-        note = stopped.get(mail.id) or why_not(mail.skip_reason)
     return Shown(
         mail,
         at=mail.outcome_at if query.kept.tab == "back" else moment,
         is_open=is_open and query.kept.tab != "back",
         tries=0 if is_sent and mail.attempts == 1 else mail.attempts,
-        note=note,
+        note=reasons.why_in_short(mail),
         quoted=mail.outcome_words or ("" if is_sent else timeline.said(mail)),
-        question=decisions.question(mail),
-        because=because,
+        question=reasons.question(mail),
+        because=reasons.why(mail, known),
     )
 
 
@@ -107,9 +97,9 @@ def show(public_id: str) -> str:
     return render_template(
         "provider/deliveries/show.html",
         mail=mail,
-        items=explanations.story(mail, now()),
-        question=decisions.question(mail),
-        because=decisions.why(mail, evidence.of([mail])),
+        items=stories.story(mail, now()),
+        question=reasons.question(mail),
+        because=reasons.why(mail, reasons.known_of([mail])),
         unreachable=server if mail.state is MailState.queued and server.is_failing else None,
     )
 

@@ -4,6 +4,7 @@ from calendar import Calendar
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
+from functools import partial
 from itertools import groupby
 
 from dateutil.relativedelta import relativedelta
@@ -11,12 +12,12 @@ from flask import Blueprint, render_template, request
 from sqlalchemy import select
 
 from service.clock import local_moment, now
-from service.deliveries.queries import explanations, forecast
+from service.deliveries.queries import forecast
 from service.deliveries.queries.forecast import Query
 from service.extensions import db
 from service.models import MailKind, Role, TeamMember
 from service.models.steps import NATURES
-from service.protocols.queries import protocols
+from service.protocols.queries import protocols, reasons
 from service.web.access import requires
 from service.web.lists import searched
 from service.web.theme import current_company
@@ -59,6 +60,7 @@ def index() -> str:
     months = [first + relativedelta(months=count) for count in range(MONTHS + 1)]
     month = _month(months, query.day)
     page = forecast.page(found, query)
+    written = [line.mail for line in page.lines if line.mail is not None]
     by_day = groupby(page.lines, lambda coming: coming.at.astimezone(zone).date())
     return render_template(
         "provider/deliveries/forecast/index.html",
@@ -72,7 +74,7 @@ def index() -> str:
         kinds=KINDS,
         protocols=protocols.choices(),
         team=_team(),
-        why=explanations.why,
+        why=partial(forecast.why, known=reasons.known_of(written)),
     )
 
 

@@ -29,7 +29,7 @@ from service.models import (
     TeamMember,
 )
 from service.models.steps import Step
-from service.protocols.queries import decisions, evidence, forecasts, situations
+from service.protocols.queries import forecasts, reasons, situations
 from service.protocols.rules.descriptions import step_name, waits_for
 from service.protocols.rules.plans import Planned, can_be_threaded, why_not_by_hand
 from service.protocols.rules.situations import Situation
@@ -40,7 +40,7 @@ class Item:
     """One entry. `can` names what a person may do about it: send, skip, put_back, retry, resolve.
 
     `at` is None for what waits for something that has not happened. `tone` is good, wait or late.
-    `question` is why they got, or did not get, a mail that is decided.
+    `question` is why they are to get a mail, got it, or did not.
     """
 
     at: datetime | None
@@ -94,12 +94,11 @@ def of(departure: Departure) -> list[Item]:
     past = [_item_of(event) for event in events if not _is_shown(event, situation)]
     mails = _mails(departure)
     waits = quiet_hours.waits([mail for mail in mails if mail.state is MailState.queued], now())
-    stopped = suppressions.reasons_of(mails)
-    known = evidence.of(mails)
+    known = reasons.known_of(mails)
     for mail in mails:
-        item = _mailed(mail, situation, waits.get(mail.id), stopped.get(mail.id, ""))
-        because = decisions.why(mail, known)
-        past.append(replace(item, question=decisions.question(mail), because=because))
+        item = _mailed(mail, situation, waits.get(mail.id))
+        because = reasons.why(mail, known)
+        past.append(replace(item, question=reasons.question(mail), because=because))
     past.sort(key=lambda item: item.at.timestamp() if item.at else 0.0)
     return past + coming(situation)
 
@@ -145,7 +144,7 @@ def _planned(item: Planned, situation: Situation, stopped: str) -> Item:
             item.due_at,
             "mail",
             what,
-            _why(item.reason, stopped),
+            stopped if item.reason is SkipReason.suppressed and stopped else why_not(item.reason),
             tag=_("waits for you") if item.reason is SkipReason.paused else _("will not go"),
             is_coming=True,
             step=name,
@@ -168,9 +167,7 @@ def _is_shown(event: Event, situation: Situation) -> bool:
     return mail.skip_reason is SkipReason.by_provider
 
 
-def _mailed(
-    mail: OutboxMessage, situation: Situation, wait: quiet_hours.Wait | None, stopped: str
-) -> Item:
+def _mailed(mail: OutboxMessage, situation: Situation, wait: quiet_hours.Wait | None) -> Item:
     more: dict[str, Any] = {"step": mail.step if situation.step(mail.step) else None, "mail": mail}
     what, tag = _called(mail, situation), label(mail.state)
     if mail.state is MailState.sent:
@@ -181,7 +178,7 @@ def _mailed(
     if mail.state is MailState.skipped:
         reason = mail.skip_reason or SkipReason.by_provider
         can = _ways_back(mail, reason, situation)
-        why = _why(reason, stopped)
+        why = reasons.why_in_short(mail)
         return Item(mail.ended_at, "mail", what, why, tag=tag, can=can, **more)
     if mail.state is MailState.failed:
         why = said(mail)
@@ -201,11 +198,6 @@ def _called(mail: OutboxMessage, situation: Situation) -> str:
     """Return what the team calls the mail; its kind when its step is not in the protocol."""
     step = next((one for one in situation.steps if one.name == mail.step), None)
     return step_name(step) if step else label(mail.kind)
-
-
-def _why(reason: SkipReason, stopped: str) -> str:
-    """Say why it does not go; `stopped` is the reason of the suppression, if there is one."""
-    return stopped if reason is SkipReason.suppressed and stopped else why_not(reason)
 
 
 def _ways_back(mail: OutboxMessage, reason: SkipReason, situation: Situation) -> frozenset[str]:

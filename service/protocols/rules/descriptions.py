@@ -140,13 +140,12 @@ def waits_for(step: Step) -> str:
     return str(_ANCHORS[step.anchor].waits) % {"delay": delay_in_words(step)}
 
 
-def counted_from(step: Step, day: date | None, after: Step | None = None) -> str:
-    """Say from which day a step counts; `after` is the step that the anchor `step` means."""
+def counted_from(step: Step, day: date | None, after: str) -> str:
+    """Say from which day a step counts; `after` is the name of the step that the anchor means."""
     date_text = format_date(day) if day else "?"
     if step.anchor is Anchor.step:
-        mail = step_name(after) if after else step.after
         sentence = _(
-            "Counts from the mail “%(mail)s”, which went on %(day)s.", mail=mail, day=date_text
+            "Counts from the mail “%(mail)s”, which went on %(day)s.", mail=after, day=date_text
         )
         return str(sentence)
     anchor = str(ANCHORS[step.anchor])

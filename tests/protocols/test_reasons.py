@@ -1,12 +1,12 @@
-"""Each mail that is decided says why its reader got it, or did not, from what is kept."""
+"""Why a mail waits, went or did not: told from its own row, whatever changes around it later."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 import time_machine
 from flask_babel import force_locale
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from service import scheduler
 from service.clock import now
@@ -16,22 +16,30 @@ from service.consent.actions.consents import OfflineAnswer
 from service.deliveries.actions import deliveries
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
-from service.events.actions import record_event
 from service.extensions import db
+from service.labels import label
 from service.mail import outbox
 from service.mail.delivery import delivery
 from service.mail.policy import suppressions
 from service.models import (
+    OPEN_STATES,
     Audience,
     Company,
     ConsentPurpose,
     Enrolment,
-    EventKind,
+    EnrolmentState,
+    Event,
+    Invitation,
     MailKind,
     MailState,
     OutboxMessage,
     Outcome,
+    Protocol,
+    ProtocolVersion,
     SkipReason,
+    Stage,
+    Suppression,
+    SuppressionChange,
     SuppressionReason,
     SuppressionScope,
 )
@@ -41,7 +49,7 @@ from service.newsletters.actions import greetings as greeting_actions
 from service.newsletters.actions import newsletters
 from service.newsletters.rules import Frequency
 from service.protocols.actions import editing, enrolments, progress
-from service.protocols.queries import decisions, evidence
+from service.protocols.queries import forecasts, reasons, situations
 from tests import builders
 
 RECORDED = "2026-11-19T12:00:00Z"
@@ -93,11 +101,19 @@ def gone(mail: OutboxMessage, state: MailState = MailState.sent, **more) -> Outb
     return mail
 
 
+def delivered(mail: OutboxMessage) -> OutboxMessage:
+    """Have a worker claim a mail; return it as it is then."""
+    db.session.commit()
+    delivery.deliver([mail.id])
+    db.session.expire_all()
+    return db.session.get_one(OutboxMessage, mail.id)
+
+
 def why(mail: OutboxMessage) -> str:
     """The question and its answer as the page has them, in English."""
     with force_locale("en"):
-        answer = decisions.why(mail, evidence.of([mail]))
-        return "\n".join([decisions.question(mail), *answer]).replace("\u202f", " ")
+        answer = reasons.why(mail, reasons.known_of([mail]))
+        return "\n".join([reasons.question(mail), *answer]).replace("\u202f", " ")
 
 
 def test_a_mail_that_went_tells_its_step_its_day_and_what_held(departure, clock):
@@ -124,18 +140,19 @@ def test_a_reminder_counts_from_the_mail_that_went_and_says_what_held(departure,
 
 
 def test_a_reminder_after_an_answer_says_which_condition_did_not_hold_and_since_when(
-    departure, clock
+    departure, clock, mailbox
 ):
     gone(written(departure, clock, SURVEY, "survey_invitation"))
     mail = written(departure, clock, "2026-11-24T09:00:00Z", "survey_reminder_1")
-    gone(mail, MailState.skipped, skip_reason=SkipReason.answered, attempts=0)
-    clock.move_to("2026-11-23T09:00:00Z")
-    record_event(departure, EventKind.answer_sent, None)
+    answered_at = now() + timedelta(minutes=1)
+    invitation = db.session.scalars(select(Invitation)).one()
+    builders.a_response(invitation=invitation, submitted_at=answered_at)
+    clock.shift(120)
+    told = why(delivered(mail))
 
-    told = why(mail)
     assert told.startswith("Why did Ana not get this?")
     assert "Did not hold: Only while the survey is unanswered.\nThey have already answered." in told
-    assert "Answered the survey: Nov 23, 2026, 10:00 AM." in told
+    assert "Answered the survey: Nov 24, 2026, 10:01 AM." in told
     assert "Only while the survey can be answered" not in told  # nobody had to ask that any more
 
 
@@ -154,31 +171,42 @@ def test_a_later_change_of_the_protocol_changes_nothing_about_what_went(departur
     assert "of the protocol “Nuestro”.\nCounts from the end date, Nov 20, 2026.\n1 day" in why(mail)
 
 
-def test_what_another_protocol_said_before_is_not_made_up(departure, clock, marta):
+def test_what_another_protocol_says_since_changes_nothing_about_what_went(departure, clock, marta):
     mail = gone(written(departure, clock, SURVEY, "survey_invitation"))
+    before = why(mail)
     clock.shift(3600)
     enrolments.put_on(departure, editing.create("Otro", None, marta), marta)
 
-    told = why(mail)
-    assert "A protocol that the departure has left since asked for it." in told
-    assert "Counts from" not in told
+    assert "of the protocol “The whole farewell”.\nCounts from the end date" in before
+    assert why(mail) == before
 
 
-def test_a_mail_whose_departure_is_on_no_protocol_any_more_says_what_is_not_kept(departure, clock):
-    mail = gone(written(departure, clock, SURVEY, "survey_invitation"))
-    db.session.execute(delete(Enrolment))
-    assert "Which protocol asked for it is not kept." in why(mail)
+def test_a_mail_is_told_the_same_when_all_around_it_is_changed_or_deleted(departure, clock, marta):
+    protocol = editing.create("Nuestro", builders.a_protocol(), marta)
+    enrolments.put_on(departure, protocol, marta)
+    gone(written(departure, clock, SURVEY, "survey_invitation"))
+    went = gone(written(departure, clock, "2026-11-24T09:00:00Z", "survey_reminder_1"))
+    suppressions.add("ana@ruy.example", SuppressionReason.complaint, source="imap")
+    stopped = written(departure, clock, "2026-12-01T09:00:00Z", "survey_reminder_2")
+    before = [why(went), why(stopped)]
+    clock.shift(3600)
+    departures.change(departure, {"end_on": date(2026, 12, 25)}, by=marta)
+    for table in (Enrolment, Event, Suppression, SuppressionChange, ProtocolVersion, Protocol):
+        db.session.execute(delete(table))
+    db.session.execute(delete(OutboxMessage).where(OutboxMessage.step == "survey_invitation"))
+    db.session.expire_all()
+
+    assert [why(went), why(stopped)] == before
+    assert "Counts from the mail “Survey”, which went on Nov 21, 2026." in before[0]
+    assert "They marked one of our mails as spam.\nOn the list" in before[1]
 
 
-def test_a_date_that_was_changed_since_is_not_told_as_the_one_that_counted(departure, clock, marta):
+def test_a_mail_counts_from_the_date_that_stood_then(departure, clock, marta):
     mail = gone(written(departure, clock, SURVEY, "survey_invitation"))
     clock.shift(3600)
     departures.change(departure, {"end_on": date(2026, 11, 25)}, by=marta)
 
-    told = why(mail)
-    assert "It was due on Nov 21, 2026, 10:00 AM." in told
-    assert "The day that it counts from has been changed since." in told
-    assert "Nov 25" not in told
+    assert "Counts from the end date, Nov 20, 2026.\n1 day later" in why(mail)
 
 
 def test_what_was_owed_when_it_was_recorded_says_so(marta, clock):
@@ -348,7 +376,8 @@ def test_a_newsletter_says_which_issue_and_to_whom(marta, clock):
 @pytest.mark.parametrize("kind", [kind for kind in MailKind if kind not in NATURES])
 @pytest.mark.parametrize("state", [MailState.sent, MailState.skipped])
 def test_every_kind_of_mail_has_an_answer(marta, clock, kind, state):
-    mail = outbox.write(kind, builders.a_contact(), subject="x")
+    context = {"occasion": "season"} if kind is MailKind.greeting else {}
+    mail = outbox.write(kind, builders.a_contact(), subject="x", context=context)
     reason = SkipReason.withdrawn if state is MailState.skipped else None
     assert len(why(gone(mail, state, skip_reason=reason)).split("\n")) > 2
 
@@ -361,13 +390,97 @@ def test_every_reason_has_an_answer(departure, clock, reason):
     assert len(why(mail).split("\n")) > 3
 
 
-def test_what_is_not_decided_has_no_answer_yet(departure, clock):
-    mail = written(departure, clock, SURVEY, "survey_invitation")
-    assert decisions.why(mail, evidence.of([mail])) == []
+def test_what_waits_says_what_asked_for_it_and_until_when(departure, clock, mailbox):
+    company = db.session.get_one(Company, 1)
+    company.quiet_from, company.quiet_until = time(8), time(16)
+    told = why(delivered(written(departure, clock, SURVEY, "survey_invitation")))
+
+    assert told.startswith("Why is Ana to get this?\nStep “Survey” of the protocol")
+    assert "These are quiet hours for them; it goes when they are over. (Nov 21, 2026" in told
+    assert told.endswith("It is written and waits for its time.")
 
 
-def test_a_mail_moved_for_a_reason_that_nobody_kept_says_so(departure, clock):
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("state", [one for one in MailState if one not in OPEN_STATES])
+@pytest.mark.parametrize("kind", list(MailKind))
+def test_what_was_decided_before_reasons_were_kept_says_so(marta, clock, kind, state):
+    mail = outbox.write(kind, builders.a_contact(name="Ana Gil"), subject="x")
+    reason = SkipReason.suppressed if state is MailState.skipped else None
+    told = why(gone(mail, state, decision=None, skip_reason=reason)).split("\n")
+
+    assert told[1] == "This was decided before reasons were written down; what is known follows."
+    assert "It was due on Nov 19, 2026, 1:00 PM." in told
+    assert len(told) > 3
+
+
+def test_a_pause_that_a_mail_waited_out_is_told_once(departure, clock, marta, mailbox):
     mail = written(departure, clock, SURVEY, "survey_invitation")
-    clock.move_to(datetime(2026, 11, 21, 11, tzinfo=UTC))
-    mail.due_at = now() - timedelta(minutes=7)
-    assert "It was put off until Nov 21, 2026, 11:53 AM; why is not kept." in why(gone(mail))
+    db.session.execute(update(Enrolment).values(state=EnrolmentState.paused))
+    for _hour in range(3):
+        mail = delivered(mail)
+        clock.move_to(mail.due_at)
+    told = why(mail)
+
+    assert told.count("Its mails were paused.") == 1
+    assert "Its mails were paused. (Nov 21, 2026, 1:00 PM)" in told
+
+
+@pytest.mark.parametrize("reason", [SkipReason.retained, SkipReason.returned])
+def test_a_stage_that_ends_a_farewell_is_told_with_who_set_it(departure, clock, marta, reason):
+    mail = written(departure, clock, SURVEY, "survey_invitation")
+    departures.move(departure, Stage(reason), was=Stage.notice, by=marta)
+    db.session.refresh(mail)
+
+    assert mail.skip_reason is reason
+    assert f"Now: {label(Stage(reason))}: Nov 21, 2026, 10:00 AM, Marta Ruiz." in why(mail)
+
+
+def test_a_stop_is_told_the_same_whether_it_came_before_the_claim_or_at_it(
+    departure, clock, marta, mailbox
+):
+    mail = written(departure, clock, SURVEY, "survey_invitation")
+    held = written(departure, clock, "2026-11-21T09:00:00Z", "thank_you")
+    db.session.execute(
+        update(OutboxMessage).where(OutboxMessage.id == held.id).values(state=MailState.sending)
+    )
+    enrolments.stop(departure, marta)
+    db.session.refresh(mail)
+    db.session.execute(
+        update(OutboxMessage).where(OutboxMessage.id == held.id).values(state=MailState.queued)
+    )
+
+    assert "Farewell mails stopped: Nov 21, 2026, 10:00 AM, Marta Ruiz." in why(mail)
+    assert "Farewell mails stopped: Nov 21, 2026, 10:00 AM, Marta Ruiz." in why(delivered(held))
+
+
+def test_who_sends_all_that_failed_again_is_named_for_each(departure, clock, marta):
+    mails = [written(departure, clock, SURVEY, step) for step in ("thank_you", "survey_invitation")]
+    for mail in mails:
+        gone(mail, MailState.failed)
+    clock.shift(3600)
+    assert deliveries.send_all_again(select(OutboxMessage.id), marta) == 2
+    for mail in mails:
+        db.session.refresh(mail)
+        assert "Marta Ruiz looked after it on Nov 21, 2026, 11:00 AM." in why(gone(mail))
+
+
+def test_who_says_that_an_uncertain_mail_arrived_is_named(departure, clock, marta):
+    mail = gone(written(departure, clock, SURVEY, "survey_invitation"), MailState.uncertain)
+    clock.shift(3600)
+    deliveries.say_it_arrived(mail, marta)
+    assert "Marta Ruiz looked after it on Nov 21, 2026, 11:00 AM." in why(mail)
+
+
+def test_the_forecast_and_the_past_say_the_day_of_a_mail_in_the_same_words(departure, clock):
+    (coming,) = (
+        item
+        for found in forecasts.coming(now(), now() + timedelta(days=9))
+        for item in found.forecasts
+        if item.step.name == "survey_invitation"
+    )
+    with force_locale("en"):
+        planned = reasons.why_planned(situations.of(departure), coming)
+    went = why(gone(written(departure, clock, SURVEY, "survey_invitation")))
+
+    assert "Counts from the end date, Nov 20, 2026." in planned
+    assert "\n".join(planned[:2]).replace("\u202f", " ") in went
