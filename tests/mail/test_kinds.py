@@ -1,5 +1,6 @@
 """One mail, one name: an enum member, a rule, a label, one file of text."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from service.current import read_token
 from service.labels import LABELS
 from service.mail import links
 from service.mail.kinds import RULES
+from service.mail.rendering import placeholders
 from service.mail.rendering.context import LINK
 from service.models import MailKind
 from service.tokens import Purpose
@@ -30,9 +32,12 @@ def test_every_kind_has_its_rules_and_a_name_for_the_provider():
     assert set(MailKind) <= set(LABELS)
 
 
-def test_every_kind_but_plain_letters_is_for_a_link():
-    letters = {MailKind.thank_you, MailKind.own_text, MailKind.closing_letter, MailKind.greeting}
-    assert set(MailKind) - set(LINK) == letters | {MailKind.welcome_back}
+@pytest.mark.parametrize("kind", MailKind)
+def test_a_mail_is_for_the_link_that_its_text_has(kind):
+    source = (FOLDER / kind / "body.md").read_text()
+    links = [one for one in placeholders.known(kind).values() if one.is_link]
+    used = {one.value for one in links if re.search(rf"\b{one.name}\b", source)}
+    assert used == {LINK[kind]} - {"view_url"} if kind in LINK else not used
 
 
 def test_a_mail_to_the_team_is_transactional():
