@@ -23,6 +23,7 @@ from service.clock import now
 from service.departures.actions import departures, recoveries
 from service.departures.actions.departures import Facts
 from service.extensions import db
+from service.mail.decision import Decision
 from service.mail.policy import suppressions
 from service.models import (
     Contact,
@@ -62,6 +63,7 @@ class Record:
     rest: list[Entry] = field(default_factory=list)
     sent: Handed = field(default_factory=Counter)
     taken: Handed = field(default_factory=Counter)
+    untold: list[Entry] = field(default_factory=list)  # whose row does not say why
 
 
 def a_step(row: Row) -> Step:
@@ -264,6 +266,10 @@ class Year:
             name = mail.step or f"{mail.kind.value} to {'client' if email else 'team'}"
             entry = Entry(number, name, mail.state.value, local, reason)
             (found.steps if mail.step else found.rest).append(entry)
+            decision = Decision.of(mail.decision)
+            refused = decision.refused.reason if decision.refused else ""
+            if decision.due is None or refused != reason or bool(decision.step) != bool(mail.step):
+                found.untold.append(entry)
             if mail.attempts:  # else it was only marked
                 found.sent[mail.message_id, email or member] += 1
         for departure_id, state in db.session.execute(

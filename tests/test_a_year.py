@@ -70,6 +70,7 @@ def a_year(seed: int, zone: str, in_full: timedelta, lived) -> None:
     assert_the_same(postgresql.steps, sqlite.steps, world)
     assert_the_same(postgresql.rest, sqlite.rest, world)
     for record in (sqlite, postgresql):
+        assert record.untold == []
         assert set(record.sent.values()) == {1}
         assert_each_once(record.taken, record.sent)
     assert len(plan) > 3 * DEPARTURES

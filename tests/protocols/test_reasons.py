@@ -484,3 +484,20 @@ def test_the_forecast_and_the_past_say_the_day_of_a_mail_in_the_same_words(depar
 
     assert "Counts from the end date, Nov 20, 2026." in planned
     assert "\n".join(planned[:2]).replace("\u202f", " ") in went
+
+
+def test_an_old_mail_that_was_sent_by_hand_says_so_without_a_name(departure, clock, marta):
+    mail = gone(enrolments.send_now(departure, "survey_invitation", marta), decision=None)
+    told = why(mail)
+    assert "Somebody of your team sent it by hand." in told
+    assert "It was due on" not in told
+
+
+def test_an_old_mail_that_is_stopped_now_names_who_stops_it(departure, clock, marta):
+    mail = written(departure, clock, SURVEY, "survey_invitation")
+    mail.decision = None
+    db.session.flush()
+    deliveries.cancel(mail, marta)
+    told = why(mail)
+    assert "This was decided before reasons were written down; what is known follows." in told
+    assert "Marta Ruiz stopped it on Nov 21, 2026, 10:00 AM." in told

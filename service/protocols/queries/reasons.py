@@ -215,14 +215,15 @@ class _Told:
         if self.is_old and self.mail.state not in OPEN_STATES:
             yield _("This was decided before reasons were written down; what is known follows.")
         by_hand = next((hand for hand in decision.hands if hand.did is Did.sent), None)
-        if by_hand is not None:
+        is_by_hand = bool(by_hand or self.mail.context.get("by_hand"))
+        if is_by_hand:
             yield self._by_hand(by_hand)
         if step is not None:
             name = decision.name or str(BUILT_IN_NAMES.get(decision.protocol, decision.protocol))
             yield _("Step “%(step)s” of the protocol “%(name)s”.", step=step_name(step), name=name)
         else:
             yield from self._written_for()
-        if by_hand is None and (step is not None or self.is_old):
+        if not is_by_hand and (step is not None or self.is_old):
             yield from self._scheduled()
         for wait in decision.waits:
             yield self._waited(wait.why, wait.until)
@@ -297,10 +298,11 @@ class _Told:
             at = f", {moment_in_words(mail.outcome_at)}" if mail.outcome_at else ""
             yield f"{label(mail.outcome)[0].upper()}{label(mail.outcome)[1:]}{at}."
 
-    def _by_hand(self, hand: Hand) -> str:
-        name, moment = self.known.name(hand.by), moment_in_words(hand.at)
-        if not name:
+    def _by_hand(self, hand: Hand | None) -> str:
+        name = self.known.name(hand.by) if hand else ""
+        if hand is None or not name:
             return str(_("Somebody of your team sent it by hand."))
+        moment = moment_in_words(hand.at)
         return str(_("%(name)s sent it by hand on %(moment)s.", name=name, moment=moment))
 
     def _written_for(self) -> Iterator[str]:
