@@ -102,12 +102,12 @@ def app(database: str, settings: Settings, apps: dict[str, Flask]) -> Iterator[F
         with apps[database].app_context():
             db.create_all()
     app = apps[database]
-    only_reading.set(False)  # a request sets it for its thread, and those of tests share ours
     with app.app_context():
         queue.jobs.connection.delete(queue.jobs.key)  # what an earlier test hinted at
         yield app
         db.session.rollback()
         db.session.remove()
+        only_reading.set(False)  # a request sets it for its thread, and those of tests share ours
         empty_all_tables()
 
 
