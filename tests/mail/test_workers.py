@@ -1,5 +1,7 @@
 """Real workers, a real Valkey, a real SMTP server: killed anywhere, none lost and none doubled."""
 
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -36,12 +38,19 @@ def message_ids(raw_mails: list[bytes]) -> Counter[str]:
     return Counter(message_from_bytes(raw)["Message-ID"] for raw in raw_mails)
 
 
-def tick_after_the_lease(row) -> None:
-    """Tick and deliver in this process, once the dead worker's lease and the pause are over."""
-    for minutes in (0, 3):
-        with time_machine.travel(now() + AFTER_THE_LEASE + timedelta(minutes=minutes)):
-            scheduler.tick()
-            delivery.deliver([row.id])
+def tick_after_the_lease(row, worker) -> None:
+    """Tick and deliver in this process, once the dead worker's lease and the pause are over.
+
+    The worker is held meanwhile: woken by the tick, it would take the mail at its own time.
+    """
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        for minutes in (0, 3):
+            with time_machine.travel(now() + AFTER_THE_LEASE + timedelta(minutes=minutes)):
+                scheduler.tick()
+                delivery.deliver([row.id])
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
 
 
 # Where the job is killed, how many copies arrive in all, and how often nobody could know.
@@ -63,7 +72,7 @@ def test_a_mail_survives_the_death_of_its_worker_anywhere(settings, session):
             kill_jobs(worker)
             wait_for(lambda: not jobs_of(worker))
             assert fresh(row).state is MailState.sending, where
-            tick_after_the_lease(row)
+            tick_after_the_lease(row, worker)
             assert (fresh(row).state, fresh(row).doubts) == (MailState.sent, doubts), where
             assert message_ids(server.mails) == {fresh(row).message_id: copies}, where
 
