@@ -4,7 +4,8 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from email import message_from_bytes
 
@@ -18,6 +19,7 @@ from service.extensions import db, queue
 from service.mail.delivery import delivery, shutdown
 from service.models import MailKind, MailState, OutboxMessage
 from service.protocols.actions import enrolments
+from tests import forked
 from tests.builders import a_departure
 from tests.mail.deliveries import a_mail, fresh, mails, speaking_to
 from tests.mail.scripted_server import STALL, USUAL
@@ -38,17 +40,20 @@ def message_ids(raw_mails: list[bytes]) -> Counter[str]:
     return Counter(message_from_bytes(raw)["Message-ID"] for raw in raw_mails)
 
 
-def tick_after_the_lease(row, worker) -> None:
-    """Tick and deliver in this process, once the dead worker's lease and the pause are over.
+def tick_after_the_lease(row) -> None:
+    """Tick and deliver in this process, once the dead worker's lease and the pause are over."""
+    for minutes in (0, 3):
+        with time_machine.travel(now() + AFTER_THE_LEASE + timedelta(minutes=minutes)):
+            scheduler.tick()
+            delivery.deliver([row.id])
 
-    The worker is held meanwhile: woken by the tick, it would take the mail at its own time.
-    """
+
+@contextmanager
+def held(worker: forked.Forked) -> Iterator[None]:
+    """Keep a worker from beginning jobs: woken, it would take the mail at its own time."""
     os.kill(worker.pid, signal.SIGSTOP)
     try:
-        for minutes in (0, 3):
-            with time_machine.travel(now() + AFTER_THE_LEASE + timedelta(minutes=minutes)):
-                scheduler.tick()
-                delivery.deliver([row.id])
+        yield
     finally:
         os.kill(worker.pid, signal.SIGCONT)
 
@@ -69,10 +74,10 @@ def test_a_mail_survives_the_death_of_its_worker_anywhere(settings, session):
             server.say(stage, [STALL, USUAL[stage]])
             row = a_mail()
             wait_for(lambda stage=stage: server.reached(stage))
-            kill_jobs(worker)
-            wait_for(lambda: not jobs_of(worker))
-            assert fresh(row).state is MailState.sending, where
-            tick_after_the_lease(row, worker)
+            with held(worker):
+                kill_jobs(worker)
+                assert fresh(row).state is MailState.sending, where
+                tick_after_the_lease(row)
             assert (fresh(row).state, fresh(row).doubts) == (MailState.sent, doubts), where
             assert message_ids(server.mails) == {fresh(row).message_id: copies}, where
 
