@@ -6,7 +6,7 @@ import pytest
 
 from service.extensions import db
 from service.mail.rendering.rendering import render
-from service.messages.views.text_editor import hashes
+from service.messages.views.mail_frames import style_hashes
 from service.models import MailKind, OutboxMessage
 from tests.builders import a_company, a_member, logged_in
 from tests.mail.mails import html_of, in_octets, parsed
@@ -54,7 +54,7 @@ def test_the_frame_may_style_itself_and_nothing_else(marta):
     assert "unsafe-inline" not in policy
     assert "default-src 'none'" in policy
     assert "sandbox" in policy
-    assert all(source in policy for source in hashes(frame.text))
+    assert all(source in policy for source in style_hashes(frame.text))
 
 
 def test_looking_changes_nothing(marta):

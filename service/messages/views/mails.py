@@ -7,7 +7,6 @@ from flask import (
     Blueprint,
     abort,
     flash,
-    make_response,
     redirect,
     render_template,
     request,
@@ -25,7 +24,7 @@ from service.mail.rendering.messages import decoded
 from service.mail.rendering.rendering import Rendering
 from service.mail.rendering.samples import sample
 from service.messages import actions, queries
-from service.messages.views.text_editor import hashes, with_pictures_inside
+from service.messages.views.mail_frames import in_frame, with_pictures_inside
 from service.models import MailKind, Role
 from service.web.access import current_member, requires
 
@@ -77,13 +76,7 @@ def show(kind: str, language: str) -> str:
 @requires(Role.viewer)
 def frame(kind: str, language: str) -> Response:
     """Return the HTML part itself, allowed to style itself and nothing else."""
-    html = with_pictures_inside(_rendered(_kind(kind, language), language))
-    answer = make_response(html)
-    answer.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-hashes' {' '.join(hashes(html))}; "
-        "frame-ancestors 'self'; base-uri 'none'; form-action 'none'; sandbox allow-popups"
-    )
-    return answer
+    return in_frame(with_pictures_inside(_rendered(_kind(kind, language), language)))
 
 
 @blueprint.post("/<kind>/<language>/test")

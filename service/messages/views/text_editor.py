@@ -1,45 +1,27 @@
-"""The editor of a mail's text, whichever mail it is of: shown, checked, saved, previewed, tried.
+"""The editor of a mail's text, whichever mail it is of: shown, checked, saved, previewed, tried."""
 
-A preview is shown in a frame as if it was sent: it may style itself, and do nothing else.
-"""
-
-import base64
-import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, flash, make_response, redirect, render_template, url_for
+from flask import Response, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
-from markupsafe import escape
 from werkzeug.wrappers import Response as AnyResponse
 
 from forms.mail_texts import MailTextForm
-from service.current import settings
 from service.errors import Conflict
 from service.extensions import db
 from service.mail.rendering import placeholders, text_drafts
 from service.mail.rendering.custom_texts import LONGEST_BODY, Text
-from service.mail.rendering.messages import decoded
-from service.mail.rendering.rendering import Rendering
 from service.mail.rendering.text_drafts import Faults, check, no_picture
 from service.messages import actions, queries
 from service.messages.queries import Place, Scope
+from service.messages.views import mail_frames
 from service.models import MailKind, MailText
 from service.web.access import current_member
 from service.web.names import LANGUAGE_NAMES
 
 Page = str | tuple[str, int] | AnyResponse
-
-# The subject and the faults above a previewed mail.
-_BAR = (
-    '<p style="margin:0;padding:12px 16px;font:600 16px/24px sans-serif;'
-    "color:{ink};background:{ground};border-bottom:1px solid {line};"
-    'overflow-wrap:anywhere">{text}</p>'
-)
-_LIGHT = {"ink": "#1f1b16", "ground": "#ffffff", "line": "#e4ddd2"}
-_DARK = {"ink": "#f4efe7", "ground": "#1f1b16", "line": "#3b362f"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +173,8 @@ def framed(
     like = queries.departure_named(form.like.data or "")
     mail = text_drafts.preview(kind, language, text, current_member(), like)
     if form.view.data == "text":
-        return _as_text(mail, faults, language)
-    return _as_mail(mail, faults, dark=bool(form.dark.data))
+        return mail_frames.text_part(mail, faults, language)
+    return mail_frames.html_part(mail, faults, dark=bool(form.dark.data))
 
 
 def send_to_oneself(kind: MailKind, language: str, text: Text, form: MailTextForm) -> None:
@@ -212,64 +194,3 @@ def beside(kind: MailKind, language: str) -> dict[str, Any]:
         "placeholders": placeholders.of(kind),
         "examples": text_drafts.examples(kind, language, current_member()),
     }
-
-
-# --- a mail in a frame ---
-
-
-def _as_mail(mail: Rendering, faults: Faults, *, dark: bool) -> Response:
-    """Return the HTML part under its subject, in the mode asked for whatever the browser's is."""
-    html = with_pictures_inside(mail).replace(
-        "(prefers-color-scheme: dark)", "all" if dark else "not all"
-    )
-    html = html.replace('content="light dark"', f'content="{"dark" if dark else "only light"}"')
-    before, body, after = html.partition("<body")
-    tag, end, rest = after.partition(">")
-    colours = _DARK if dark else _LIGHT
-    texts = [*(fault.words for fault in (*faults.subject, *faults.body)), mail.subject]
-    bars = "".join(_BAR.format(text=escape(text), **colours) for text in texts)
-    return _frame(before + body + tag + end + bars + rest)
-
-
-def _as_text(mail: Rendering, faults: Faults, language: str) -> Response:
-    """Return the text part under its subject."""
-    page = render_template(
-        "provider/messages/texts/frame.html",
-        subject=mail.subject,
-        text=decoded(mail.text),
-        faults=[*faults.subject, *faults.body],
-        language=language,
-    )
-    return _frame(page)
-
-
-def _frame(html: str) -> Response:
-    answer = make_response(html)
-    answer.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; img-src data: {settings().base_url}; "
-        f"style-src 'self' 'unsafe-hashes' {' '.join(hashes(html))}; "
-        "frame-ancestors 'self'; base-uri 'none'; form-action 'none'; sandbox allow-popups"
-    )
-    return answer
-
-
-def with_pictures_inside(mail: Rendering) -> str:
-    """Return the HTML part with its pictures where it shows them, as a browser wants them."""
-    html = decoded(mail.html)
-    for picture in mail.pictures:
-        octets = base64.b64encode(picture.octets).decode()
-        html = html.replace(
-            f'"cid:{picture.content_id}"', f'"data:{picture.media_type};base64,{octets}"'
-        )
-    return html
-
-
-def hashes(html: str) -> list[str]:
-    """Return the CSP sources for exactly the styles in `html`, in elements and attributes."""
-    sheets = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
-    attributes = re.findall(r'\sstyle="([^"]*)"', html)
-    found = {style.replace("&quot;", '"').replace("&amp;", "&") for style in attributes}
-    return sorted(
-        f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
-        for style in {*found, *sheets}
-    )

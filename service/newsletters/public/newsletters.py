@@ -4,7 +4,7 @@ from flask import Blueprint, Response, abort, make_response, render_template, re
 
 from service.config import LANGUAGES
 from service.current import settings
-from service.messages.views.text_editor import hashes
+from service.messages.views.mail_frames import style_hashes
 from service.newsletters.actions import images, issues
 from service.newsletters.queries import newsletters as queries
 from service.web.compression import compress
@@ -28,7 +28,7 @@ def show(public_id: str) -> Response:
     answer = make_response(html)
     answer.headers["Content-Security-Policy"] = (
         f"default-src 'none'; img-src 'self' data: {settings().base_url}; "
-        f"style-src 'unsafe-hashes' {' '.join(hashes(html))}; "
+        f"style-src 'unsafe-hashes' {' '.join(style_hashes(html))}; "
         "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
     if not issue.newsletter.is_public:
