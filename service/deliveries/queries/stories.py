@@ -6,7 +6,7 @@ from datetime import datetime
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from service.departures.queries.timeline import Item, said
+from service.departures.queries.timeline import Item
 from service.extensions import db
 from service.labels import label
 from service.models import (
@@ -16,7 +16,7 @@ from service.models import (
     OutboxMessage,
     Outcome,
 )
-from service.protocols.queries.reasons import why_in_short
+from service.protocols.queries.reasons import in_doubt, server_said, why_in_short
 
 GOOD = (Outcome.delivered, InboundKind.delivered)
 QUIET = (InboundKind.auto_reply, InboundKind.reply)
@@ -36,11 +36,6 @@ def story(mail: OutboxMessage, at: datetime) -> list[Item]:
     return [written, *past, *_to_come(mail, at)]
 
 
-def uncertain_words() -> str:
-    """Return what it means that nobody knows whether a mail arrived."""
-    return str(_("The connection broke off while it was handed over. It may have arrived."))
-
-
 def _tried(mail: OutboxMessage) -> list[Item]:
     """Tell the handing over, of which the row keeps the last; it began at that moment."""
     if mail.handing_over_at is None:
@@ -50,7 +45,7 @@ def _tried(mail: OutboxMessage) -> list[Item]:
 
 def _ended(mail: OutboxMessage, at: datetime) -> Item:
     if mail.state is MailState.uncertain:
-        words = f"{uncertain_words()}\n{said(mail)}".strip()
+        words = f"{in_doubt()}\n{server_said(mail)}".strip()
         return Item(at, "mail", _("Nobody knows whether it was taken"), words, "late")
     if mail.state is MailState.skipped:
         return Item(at, "mail", _("Not sent"), why_in_short(mail))
@@ -59,7 +54,7 @@ def _ended(mail: OutboxMessage, at: datetime) -> Item:
         MailState.failed: (_("It could not be sent"), "late"),
     }
     what, tone = endings.get(mail.state, (_("Stopped by hand"), ""))
-    return Item(at, "mail", what, said(mail), tone)
+    return Item(at, "mail", what, server_said(mail), tone)
 
 
 def _came_of_it(mail: OutboxMessage, outcome: Outcome, at: datetime) -> Item:
@@ -87,10 +82,10 @@ def _to_come(mail: OutboxMessage, at: datetime) -> list[Item]:
         return []
     if mail.due_at <= at:
         what = _("Due: goes as soon as a worker takes it")
-        coming = [Item(None, "mail", what, said(mail), is_coming=True)]
+        coming = [Item(None, "mail", what, server_said(mail), is_coming=True)]
     else:
         what = _("Goes once more") if mail.attempts else _("Goes")
-        coming = [Item(mail.due_at, "mail", what, said(mail), is_coming=True)]
+        coming = [Item(mail.due_at, "mail", what, server_said(mail), is_coming=True)]
     if mail.expires_at is not None:
         coming.append(
             Item(mail.expires_at, "calendar", _("Does not go after this"), is_coming=True)

@@ -15,7 +15,6 @@ from service.current import settings
 from service.deliveries.actions import deliveries as actions
 from service.deliveries.queries import deliveries, stories
 from service.deliveries.queries.deliveries import COUNTED, LISTS, TABS, Query
-from service.departures.queries import timeline
 from service.extensions import db
 from service.mail.delivery import health
 from service.models import (
@@ -48,6 +47,7 @@ class Shown:
     tries: int  # shown unless 0
     note: str  # why it did not go
     quoted: str  # the server's answer, when there is no note
+    doubt: str  # what it means that it is uncertain, if it is
     question: str
     because: list[str]
 
@@ -83,7 +83,8 @@ def _shown(mail: OutboxMessage, query: Query, known: reasons.Known) -> Shown:
         is_open=is_open and query.kept.tab != "back",
         tries=0 if is_sent and mail.attempts == 1 else mail.attempts,
         note=reasons.why_in_short(mail),
-        quoted=mail.outcome_words or ("" if is_sent else timeline.said(mail)),
+        quoted=mail.outcome_words or ("" if is_sent else reasons.server_said(mail)),
+        doubt=reasons.in_doubt() if mail.is_uncertain else "",
         question=reasons.question(mail),
         because=reasons.why(mail, known),
     )

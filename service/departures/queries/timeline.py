@@ -181,17 +181,19 @@ def _mailed(mail: OutboxMessage, situation: Situation, wait: quiet_hours.Wait | 
         why = reasons.why_in_short(mail)
         return Item(mail.ended_at, "mail", what, why, tag=tag, can=can, **more)
     if mail.state is MailState.failed:
-        why = said(mail)
+        why = reasons.server_said(mail)
         return Item(mail.ended_at, "mail", what, why, "late", tag, can=frozenset({"retry"}), **more)
     if mail.state is MailState.uncertain:
-        why = _("The connection broke off while it was handed over. It may have arrived.")
+        why = reasons.in_doubt()
         can = frozenset({"resolve", "retry"})
         return Item(mail.ended_at, "mail", what, why, "late", tag, can=can, **more)
     if wait is not None and wait.until >= mail.due_at:
         why, more["is_coming"] = why_later(wait.why), True
         return Item(wait.until, "mail", what, why, "wait", tag, **more)
     at = mail.ended_at or mail.due_at
-    return Item(at, "mail", what, said(mail) if mail.attempts else "", "wait", tag, **more)
+    return Item(
+        at, "mail", what, reasons.server_said(mail) if mail.attempts else "", "wait", tag, **more
+    )
 
 
 def _called(mail: OutboxMessage, situation: Situation) -> str:
@@ -207,13 +209,6 @@ def _ways_back(mail: OutboxMessage, reason: SkipReason, situation: Situation) ->
         return frozenset()
     back = {"put_back"} if reason is SkipReason.by_provider else set()
     return frozenset(back | ({"send"} if _may_be_sent(step, situation) else set()))
-
-
-def said(mail: OutboxMessage) -> str:
-    """Return what the mail server said last, as a sentence for people."""
-    if not mail.server_words:
-        return ""
-    return str(_("The mail server said: %(words)s", words=mail.server_words))
 
 
 def _item_of(event: Event) -> Item:

@@ -30,7 +30,6 @@ from service.mail.rows import among
 from service.models import (
     OPEN_STATES,
     Event,
-    EventKind,
     IssueState,
     MailKind,
     MailState,
@@ -60,22 +59,13 @@ from service.protocols.rules.descriptions import (
     step_name,
 )
 from service.protocols.rules.forecasts import Forecast
-from service.protocols.rules.situations import Situation, reason_of, unmet
+from service.protocols.rules.situations import EVENTS_OF, Situation, reason_of, unmet
 
 BACK = (Outcome.soft_bounced, Outcome.hard_bounced)
 TRIED = (MailState.sent, MailState.uncertain, MailState.failed)
 
-# What happened that is behind a reason, as the timeline calls it.
-EVENTS_OF: dict[SkipReason, tuple[EventKind, str]] = {
-    SkipReason.answered: (EventKind.answer_sent, ""),
-    SkipReason.recovery_open: (EventKind.recovery_opened, ""),
-    SkipReason.testimonial_given: (EventKind.testimonial_submitted, ""),
-    SkipReason.withdrawn: (EventKind.testimonial_withdrawn, ""),
-    SkipReason.retained: (EventKind.stage_changed, f">{Stage.retained}"),
-    SkipReason.returned: (EventKind.stage_changed, f">{Stage.returned}"),
-    SkipReason.protocol_stopped: (EventKind.protocol_stopped, ""),
-    SkipReason.step_gone: (EventKind.protocol_changed, ""),
-}
+# What the event of a stage that ended the farewell has as its detail: the stage it went to.
+_STAGES = {SkipReason.retained: Stage.retained, SkipReason.returned: Stage.returned}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +136,18 @@ def why_in_short(mail: OutboxMessage) -> str:
         return ""
     skip = _skip_of(mail, Decision.of(mail.decision))
     return why_suppressed(skip.why) if skip.why else why_not(skip.reason)
+
+
+def in_doubt() -> str:
+    """Return what it means that a mail is uncertain."""
+    return str(_("The connection broke off while it was handed over. It may have arrived."))
+
+
+def server_said(mail: OutboxMessage) -> str:
+    """Return the last answer of the mail server as a sentence; empty when there is none."""
+    if not mail.server_words:
+        return ""
+    return str(_("The mail server said: %(words)s", words=mail.server_words))
 
 
 def why_planned(situation: Situation, item: Forecast) -> list[str]:
@@ -289,11 +291,11 @@ class _Told:
         elif mail.state is MailState.failed:
             yield _("It was given up on %(moment)s.", moment=self.moment)
         else:
-            yield _("The connection broke off while it was handed over. It may have arrived.")
+            yield in_doubt()
         if mail.attempts > 1:
             yield ngettext("It took %(num)s try.", "It took %(num)s tries.", mail.attempts)
-        if mail.server_words:
-            yield _("The mail server said: %(words)s", words=mail.server_words)
+        if answer := server_said(mail):
+            yield answer
         if mail.outcome is not None:
             at = f", {moment_in_words(mail.outcome_at)}" if mail.outcome_at else ""
             yield f"{label(mail.outcome)[0].upper()}{label(mail.outcome)[1:]}{at}."
@@ -360,8 +362,9 @@ class _Told:
     def _event(self, skip: Skip) -> Iterator[str]:
         if skip.reason not in EVENTS_OF or skip.at is None:
             return
-        kind, detail = EVENTS_OF[skip.reason]
-        happened = event_rules.sentence(Event(kind=kind, detail=skip.protocol or detail))
+        stage = _STAGES.get(skip.reason)
+        detail = f">{stage}" if stage else skip.protocol
+        happened = event_rules.sentence(Event(kind=EVENTS_OF[skip.reason], detail=detail))
         who = filter(None, [moment_in_words(skip.at), self.known.name(skip.by)])
         yield f"{happened}: {', '.join(who)}."
 

@@ -29,7 +29,7 @@ from service.models.steps import Step
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
 from service.protocols.rules.decisions import skip_of
 from service.protocols.rules.plans import why_not_now
-from service.protocols.rules.situations import Followed, Situation
+from service.protocols.rules.situations import EVENTS_OF, Followed, Situation
 
 
 class _Known(NamedTuple):
@@ -118,21 +118,23 @@ def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, Skip]:
     return found | _with_events(asked, found)
 
 
-# What happened to a departure that these reasons come from.
-_EVENTS_OF = {
-    SkipReason.retained: EventKind.stage_changed,
-    SkipReason.returned: EventKind.stage_changed,
-    SkipReason.protocol_stopped: EventKind.protocol_stopped,
-    SkipReason.step_gone: EventKind.protocol_changed,
-}
+# The reasons behind which no row of the situation stands: only the event says when, and by whom.
+_TOLD_BY_EVENTS = frozenset(
+    {
+        SkipReason.retained,
+        SkipReason.returned,
+        SkipReason.protocol_stopped,
+        SkipReason.step_gone,
+    }
+)
 
 
 def _with_events(rows: Sequence[OutboxMessage], found: Mapping[int, Skip]) -> dict[int, Skip]:
     """Return those of `found` that an event is behind, with when it was and who did it."""
     asked = {
-        row.id: (row.departure_id, _EVENTS_OF[found[row.id].reason])
+        row.id: (row.departure_id, EVENTS_OF[found[row.id].reason])
         for row in rows
-        if row.id in found and found[row.id].reason in _EVENTS_OF
+        if row.id in found and found[row.id].reason in _TOLD_BY_EVENTS
     }
     if not asked:
         return {}

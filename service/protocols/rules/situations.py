@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from service.models.departures import Departure, Enrolment, Reason
+from service.models.departures import Departure, Enrolment, EventKind, Reason
 from service.models.outbox import OutboxMessage, SkipReason
 from service.models.steps import Condition, Step
 from service.models.surveys import Invitation, InvitationKind, Recovery, Response
@@ -117,6 +117,19 @@ def unmet(condition: Condition, situation: Situation, at: datetime) -> SkipReaso
     """Return why `condition` does not hold at `at`, or None when it does."""
     question = _QUESTIONS[condition]
     return None if question.holds(situation, at) else question.otherwise
+
+
+# What happened to a departure that these reasons come from.
+EVENTS_OF = {
+    SkipReason.answered: EventKind.answer_sent,
+    SkipReason.recovery_open: EventKind.recovery_opened,
+    SkipReason.testimonial_given: EventKind.testimonial_submitted,
+    SkipReason.withdrawn: EventKind.testimonial_withdrawn,
+    SkipReason.retained: EventKind.stage_changed,
+    SkipReason.returned: EventKind.stage_changed,
+    SkipReason.protocol_stopped: EventKind.protocol_stopped,
+    SkipReason.step_gone: EventKind.protocol_changed,
+}
 
 
 def fact_behind(reason: SkipReason, situation: Situation) -> datetime | None:
