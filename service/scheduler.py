@@ -189,7 +189,7 @@ def _greet_all(
             db.session.commit()
             if is_stopping() or not named_leases.take(NAME, holder, LEASE):
                 break  # the next round goes on: what is written already is not written twice
-    except Exception as error:
+    except Exception as error:  # raised when the rest of the round is done
         db.session.rollback()
         log.exception("greetings could not be written")
         errors.append(error)

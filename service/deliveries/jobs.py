@@ -49,7 +49,7 @@ def take(
     except (*AWAY, BaseTimeoutException):
         db.session.rollback()
         raise
-    except Exception:
+    except Exception:  # whatever reading it raised, a person can look at it
         db.session.rollback()
         log.exception("mail_not_understood source=%s octets=%s", source, len(octets))
         row = inbound.keep(octets, source)
@@ -88,7 +88,7 @@ def _take_arrival(number: int) -> bool:
         take(octets, InboundSource.pipe, recipients)
     except (*AWAY, BaseTimeoutException):
         raise
-    except Exception:
+    except Exception:  # not even kept: the row stays for the next round, and the others are taken
         db.session.rollback()
         log.exception("arrival_not_taken id=%s", number)
         return False

@@ -35,7 +35,7 @@ def advance(ids: Sequence[int] | None = None) -> list[MailState]:
         return _advance(found)
     except NOBODYS_FAULT:
         raise
-    except Exception:
+    except Exception:  # one of them raised it: the others are not to wait for it
         db.session.rollback()
         log.exception("a chunk of %s departures failed; one by one now", len(found))
     return _advance_one_by_one(found)
@@ -73,7 +73,7 @@ def _advance_one_by_one(ids: Sequence[int]) -> list[MailState]:
             states += _advance(progress.take(now(), [enrolment_id]))
         except NOBODYS_FAULT:
             raise
-        except Exception as error:
+        except Exception as error:  # set aside, and raised with the others at the end
             db.session.rollback()
             log.exception("departure of enrolment %s set aside", enrolment_id)
             errors.append(error)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from rq.timeouts import JobTimeoutException
 
-from service.mail.inbound import incoming
+from service.mail.inbound import bounces, incoming
 from service.mail.inbound.bounces import kind_of, report_in
 from service.models import InboundKind
 from tests.mail import coming_in
@@ -86,6 +87,15 @@ def test_a_bounce_in_a_servers_own_words_is_recognised(server):
     assert found.kind is InboundKind.hard_bounce
     assert found.recipients == {"ruy@daz.example"}
     assert found.is_certain
+
+
+def test_the_end_of_a_jobs_time_is_not_taken_for_a_mail_that_nobody_knows(monkeypatch):
+    def too_late(_message):
+        raise JobTimeoutException
+
+    monkeypatch.setattr(bounces, "all_failures", too_late)
+    with pytest.raises(JobTimeoutException):
+        report(coming_in.prose(next(iter(coming_in.PROSE)), Row()))
 
 
 @pytest.mark.parametrize("feedback", ["abuse", "fraud", "Abuse", "opt-out"])

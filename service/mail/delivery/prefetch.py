@@ -81,7 +81,7 @@ class PrefetchQueue:
             return False
         try:
             return self._prepare_some() or self._claim_early()
-        except Exception as error:
+        except Exception as error:  # raised by the next take()
             self.trouble = error
             return False
 

@@ -12,6 +12,7 @@ from email.message import Message
 from email.utils import parseaddr
 
 from flufl.bounce import all_failures
+from rq.timeouts import BaseTimeoutException
 
 from service.mail.inbound.incoming import Incoming, header_of, plain
 from service.models import InboundKind
@@ -174,6 +175,8 @@ def _prose(incoming: Incoming) -> Report | None:
         message["From"] = "nobody@invalid"
     try:
         temporary, permanent = all_failures(message)
+    except BaseTimeoutException:
+        raise  # the job's time is over; it says nothing of the mail
     except Exception:  # whatever a detector raises, it does not know the mail
         return None
     if not temporary and not permanent:
