@@ -35,6 +35,6 @@ Flask.jinja_options = {"bytecode_cache": Memory()}
 with tempfile.TemporaryDirectory() as home:
     app = create_app(Settings.from_environment({"DATA_DIR": home, "REDIS_URL": f"unix://{home}/-"}))
     for name in app.jinja_env.list_templates():
-        if Path(name).suffix in {".html", ".txt"} and not name.startswith("catcher/"):
+        if Path(name).suffix in {".html", ".txt", ".md"} and not name.startswith("catcher/"):
             app.jinja_env.get_template(name)
 del app

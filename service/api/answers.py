@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, exists, select, update
 from service.clock import now
 from service.database import insert_into
 from service.extensions import db
-from service.mail.rows import from_now
+from service.mail.sql import from_now
 from service.models import ApiAnswer, ApiToken
 
 KEPT = timedelta(hours=24)

@@ -76,7 +76,7 @@ def test_no_octets_make_it_fail(octets):
         text.encode()
 
 
-def test_the_same_mail_by_two_doors_is_one():
+def test_the_same_mail_by_two_ways_is_one():
     mail = dsn()
     by_pipe = b"From x@y Tue Nov 24\n" + mail.replace(b"\r\n", b"\n")
     by_imap = (

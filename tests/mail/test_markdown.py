@@ -162,7 +162,7 @@ def test_the_line_that_mailboxes_show_is_the_first_that_says_something():
     assert len(beginning(made)) <= 85
 
 
-def test_what_is_nested_deep_or_repeated_often_is_done_in_no_time():
+def test_what_is_nested_deep_or_repeated_often_raises_nothing():
     for hostile in ("[" * 20_000, "![[" * 6_000, "> " * 10_000, "- " * 10_000, "*a_ " * 5_000):
         parts(Text("", hostile), KIND)
 

@@ -163,7 +163,7 @@ def test_a_subscription_is_confirmed_on_the_host_of_sns_alone(fetched):
 
 
 def test_what_is_fetched_goes_over_https_and_a_silent_host_is_said():
-    for url in ("http://127.0.0.1:1/", "file:///x", "https://127.0.0.1:1/"):
+    for url in ("http://localhost:1/", "file:///x", "https://localhost:1/"):
         with pytest.raises(Unfetched):
             fetch(url)
 

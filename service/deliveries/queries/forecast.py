@@ -18,7 +18,7 @@ from service.clock import local_moment, now
 from service.extensions import db
 from service.labels import label, why_not
 from service.mail.policy import quiet_hours
-from service.mail.rows import among
+from service.mail.sql import among
 from service.models import (
     OPEN_STATES,
     Client,

@@ -12,7 +12,7 @@ from service import database
 from service.clock import now
 from service.extensions import db
 from service.mail.policy import rate
-from service.mail.rows import held
+from service.mail.sql import held
 from service.models import Breaker
 
 NAME = "smtp"

@@ -20,7 +20,7 @@ from service.mail.delivery import breaker
 from service.mail.delivery.prefetch import PrefetchQueue
 from service.mail.delivery.prefetch_process import prefetch_process
 from service.mail.delivery.sender import OpenSource, Sender
-from service.mail.rows import from_now, rarely
+from service.mail.sql import from_now, rarely
 from service.models import MailState, OutboxMessage, Priority
 
 BATCH = 100  # ids per hint

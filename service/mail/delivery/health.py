@@ -16,7 +16,7 @@ from service.extensions import db
 from service.mail.delivery import breaker, worker_starts
 from service.mail.delivery.worker_starts import FailedStarts
 from service.mail.policy import rate
-from service.mail.rows import from_now, rarely
+from service.mail.sql import from_now, rarely
 from service.models import Breaker, MailState, OutboxMessage, Outcome, Priority, RateBucket
 
 COUNTED = 50_000

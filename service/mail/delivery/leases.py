@@ -30,7 +30,7 @@ from service import database
 from service.clock import now
 from service.current import settings
 from service.extensions import db
-from service.mail import rows
+from service.mail import sql
 from service.mail.decision import Decision, each_of
 from service.models import MailState, OutboxMessage, Priority
 
@@ -146,7 +146,7 @@ class Leases:
             self.until = now() + self.lease
         taken = self._claim(count, domain, _OUTBOX.c.priority == Priority.urgent)
         if among is not None:
-            taken += self._claim(count - len(taken), domain, rows.among(_OUTBOX.c.id, among))
+            taken += self._claim(count - len(taken), domain, sql.among(_OUTBOX.c.id, among))
         else:
             for priority in (Priority.ordinary, Priority.bulk):
                 taken += self._claim(count - len(taken), domain, _OUTBOX.c.priority == priority)

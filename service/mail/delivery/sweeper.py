@@ -9,7 +9,7 @@ from service.clock import now
 from service.extensions import db
 from service.mail.delivery import outcomes
 from service.mail.delivery.leases import FREE, lease_time
-from service.mail.rows import from_now, rarely
+from service.mail.sql import from_now, rarely
 from service.models import MailState, OutboxMessage
 
 AT_ONCE = 500

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 
 from service.clock import now
 from service.extensions import db
-from service.mail.rows import from_now
+from service.mail.sql import from_now
 from service.models import WorkerStart
 
 FAILURES = 3  # in a row, from which on it is trouble

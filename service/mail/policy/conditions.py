@@ -18,7 +18,7 @@ from service.mail import outbox
 from service.mail.decision import Skip
 from service.mail.kinds import RULES
 from service.mail.policy import greetings, skips, suppressions
-from service.mail.rows import among
+from service.mail.sql import among
 from service.models import (
     Contact,
     Departure,

@@ -21,7 +21,7 @@ from service import current
 from service.clock import local_moment
 from service.extensions import db
 from service.mail.kinds import RULES
-from service.mail.rows import among
+from service.mail.sql import among
 from service.models import (
     Company,
     Contact,

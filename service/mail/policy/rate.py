@@ -19,7 +19,7 @@ from service.clock import local_moment, now, today
 from service.config import Rate
 from service.current import company, settings
 from service.extensions import db
-from service.mail.rows import held
+from service.mail.sql import held
 from service.models import RampUp, RateBucket
 
 SERVER = "smtp"

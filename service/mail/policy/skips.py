@@ -10,7 +10,7 @@ from service.extensions import db
 from service.mail.decision import Skip
 from service.mail.kinds import RULES
 from service.mail.policy import legal_basis, suppressions
-from service.mail.rows import among
+from service.mail.sql import among
 from service.models import (
     Consent,
     ConsentPurpose,

@@ -16,7 +16,7 @@ from service.current import settings
 from service.database import insert_into
 from service.extensions import db
 from service.mail.kinds import Rules
-from service.mail.rows import among, rarely
+from service.mail.sql import among, rarely
 from service.models import (
     Contact,
     MailState,

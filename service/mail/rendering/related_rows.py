@@ -13,7 +13,7 @@ from service.mail import links
 from service.mail.kinds import RULES
 from service.mail.rendering import custom_texts
 from service.mail.rendering.custom_texts import Text
-from service.mail.rows import among
+from service.mail.sql import among
 from service.models import (
     Contact,
     Departure,

@@ -17,7 +17,7 @@ from service.errors import Conflict
 from service.extensions import db
 from service.mail import outbox
 from service.mail.rendering import custom_texts, markdown
-from service.mail.rows import from_now, rarely
+from service.mail.sql import from_now, rarely
 from service.models import (
     OPEN_ISSUES,
     OPEN_STATES,

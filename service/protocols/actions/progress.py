@@ -17,7 +17,7 @@ from service.extensions import db
 from service.mail import outbox
 from service.mail.decision import Did, Hand, Skip
 from service.mail.policy import suppressions
-from service.mail.rows import among, from_now
+from service.mail.sql import among, from_now
 from service.models import (
     Departure,
     Enrolment,

@@ -26,7 +26,7 @@ from service.labels import (
 )
 from service.mail.decision import Decision, Did, Hand, Skip
 from service.mail.kinds import RULES
-from service.mail.rows import among
+from service.mail.sql import among
 from service.models import (
     OPEN_STATES,
     Event,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from service.current import company
 from service.extensions import db
 from service.mail.decision import Skip
-from service.mail.rows import among
+from service.mail.sql import among
 from service.models import (
     Departure,
     Enrolment,
