@@ -4,7 +4,9 @@ import logging
 import os
 import shutil
 import signal
+import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -37,7 +39,7 @@ from service.models import (
     OutboxMessage,
 )
 from tests.builders import a_company, a_member
-from tests.processes import private_directory, start, stop
+from tests.processes import MEMORY, has_room, private_directory, start, stop
 from tests.servers import postgres, valkey
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,8 +152,13 @@ def _each(port: int, hints: str, more: dict[str, str]) -> Iterator[Install]:
 
 @contextmanager
 def install(kind: str, url: str, port: int, hints: str, **more: str) -> Iterator[Install]:
-    """Yield one install with an empty database, its app's context open."""
-    with private_directory() as home:
+    """Yield one install with an empty database, its app's context open.
+
+    It is in memory where there is room, as the PostgreSQL of the tests never flushes: the figures
+    are of the service and not of the disk, whose part `seconds_of_a_flush` measures.
+    """
+    where = MEMORY if has_room(MEMORY) else Path(tempfile.gettempdir())
+    with private_directory(where=where) as home:
         environment = {
             "PATH": os.environ["PATH"],
             "DATABASE_URL": url or f"sqlite:///{home / 'measured.sqlite3'}",
@@ -179,6 +186,19 @@ def install(kind: str, url: str, port: int, hints: str, **more: str) -> Iterator
                 found.stop()
                 db.session.remove()
                 db.engine.dispose()
+
+
+def seconds_of_a_flush() -> float:
+    """Return how long the disk takes to keep a commit, the median of 100: a mail costs one."""
+    spent = []
+    with tempfile.TemporaryFile(dir="/var/tmp") as file:
+        for _ in range(100):
+            file.write(b"x" * 4096)
+            file.flush()
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            spent.append(time.perf_counter() - began)
+    return statistics.median(spent)
 
 
 def queue_mails(count: int, kind: MailKind = MailKind.survey_invitation) -> list[int]:

@@ -106,7 +106,7 @@ class Driver:
         self.connection: Any
         if install.kind == "sqlite":
             self.connection = sqlite3.connect(str(url.database), isolation_level=None)
-            for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
+            for pragma in ("synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
                 self.connection.execute(f"PRAGMA {pragma}")
             self.begin, lock = "BEGIN IMMEDIATE", ""
         else:

@@ -91,7 +91,7 @@ def writing() -> Iterator[None]:
 
 
 def prepare(engine: Engine) -> None:
-    """Set SQLite up: WAL, foreign keys, ten seconds of patience, BEGIN IMMEDIATE for writers.
+    """Set SQLite up: WAL, flushed commits, foreign keys, ten seconds of patience, BEGIN IMMEDIATE.
 
     A deferred transaction that reads and then writes fails at once when another wrote in between
     (SQLITE_BUSY_SNAPSHOT, which no busy timeout helps), so whoever may write takes the lock first.
@@ -104,7 +104,7 @@ def prepare(engine: Engine) -> None:
         connection.isolation_level = None  # the begin below is ours, not the driver's
         for pragma in (
             "journal_mode=WAL",
-            "synchronous=NORMAL",
+            "synchronous=FULL",  # NORMAL loses the last commits in a power cut, and marks with them
             "foreign_keys=ON",
             "busy_timeout=10000",
         ):

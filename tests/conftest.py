@@ -1,6 +1,7 @@
 """The app of the tests: on SQLite and on PostgreSQL, with a real Valkey and a real SMTP server."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from service.config import Settings
 from service.database import only_reading
 from service.extensions import db, limiter, queue
 from tests.mailboxes import Mailbox
+from tests.processes import MEMORY, has_room, private_directory
 
 # In CI the same examples each time: a red CI is about the change. Elsewhere they are new ones.
 hypothesis.settings.register_profile("ci", derandomize=True)
@@ -45,9 +47,20 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def apps(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[dict[str, Flask]]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the session's databases: in memory where there is room.
+
+    Each commit is flushed to the disk, which takes longer than all else that most tests do.
+    """
+    if has_room(MEMORY):
+        with private_directory(where=MEMORY) as path:
+            yield path
+    else:
+        yield tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def apps() -> Iterator[dict[str, Flask]]:
     """The session's app per kind of database, made when first asked for."""
     made: dict[str, Flask] = {}
     yield made
@@ -78,20 +91,20 @@ def settings(
     request: pytest.FixtureRequest,
     redis_url: str,
     smtp_server: Mailbox,
-    tmp_path_factory: pytest.TempPathFactory,
+    home: Path,
     apps: dict[str, Flask],
 ) -> Settings:
     """The settings of the app under test."""
     if database in apps:
         found: Settings = apps[database].extensions["settings"]
         return found
-    home = tmp_path_factory.mktemp(database)
+    folder = Path(tempfile.mkdtemp(prefix=f"{database}-", dir=home))
     if database == "sqlite":
-        url = f"sqlite:///{home / 'test.sqlite3'}"
+        url = f"sqlite:///{folder / 'test.sqlite3'}"
     else:
         server = request.getfixturevalue("postgres_server")
-        url = server.new_database(f"test_{home.name}")
-    return settings_for(url, redis_url, home, smtp_server.port)
+        url = server.new_database(folder.name)
+    return settings_for(url, redis_url, folder, smtp_server.port)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from typing import Any, NoReturn, Protocol
 import pytest
 
 PR_SET_PDEATHSIG = 1
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3  # octets; containers often have 64 MB there
 
 
 def missing(what: str) -> NoReturn:
@@ -55,10 +57,15 @@ def stop(process: subprocess.Popen[bytes], how: int = signal.SIGTERM) -> None:
         process.wait()
 
 
+def has_room(folder: Path) -> bool:
+    """Return whether `folder` exists and has room for what the tests keep."""
+    return folder.is_dir() and shutil.disk_usage(folder).free > ROOM
+
+
 @contextmanager
-def private_directory(owner: str | None = None) -> Iterator[Path]:
+def private_directory(owner: str | None = None, where: Path = Path("/tmp")) -> Iterator[Path]:
     """Yield a directory whose path is short enough for a socket in it (108 bytes)."""
-    path = Path(tempfile.mkdtemp(prefix="hl-", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="hl-", dir=where))
     if owner:
         shutil.chown(path, owner)
     try:

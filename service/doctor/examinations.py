@@ -16,7 +16,17 @@ from redis.exceptions import RedisError
 
 from service.clock import now
 from service.config import SettingError
-from service.doctor import base_url, clocks, dkim, dmarc, hosts, mail_server, sample_mail, spf
+from service.doctor import (
+    base_url,
+    clocks,
+    dkim,
+    dmarc,
+    hosts,
+    mail_server,
+    sample_mail,
+    spf,
+    storage,
+)
 from service.doctor.cases import Case, Evidence
 from service.doctor.findings import (
     ON_SETTINGS_PAGE,
@@ -84,7 +94,10 @@ def _first_round(case: Case, evidence: Evidence) -> list[Group]:
 
 
 def _second_round(case: Case, evidence: Evidence) -> list[Group]:
-    ours = [(Check.clock, lambda: clocks.check(case, evidence))]
+    ours = [
+        (Check.clock, lambda: clocks.check(case, evidence)),
+        (Check.durability, lambda: storage.check(case)),
+    ]
     if "." not in case.domain:
         return [[(Check.sender, lambda: [_no_domain(case)])], ours]
     try:

@@ -45,6 +45,7 @@ class Check(StrEnum):
     base_url = "base_url"
     web_certificate = "web_certificate"
     clock = "clock"
+    durability = "durability"
     unsubscribe = "unsubscribe"
 
 
@@ -181,6 +182,7 @@ CHECK_LABELS: dict[Check, Phrase] = {
     Check.base_url: _l("Address of the service"),
     Check.web_certificate: _l("Certificate of the service"),
     Check.clock: _l("Clock"),
+    Check.durability: _l("Database and power cuts"),
     Check.unsubscribe: _l("Unsubscribe headers"),
 }
 
