@@ -1,6 +1,7 @@
 """Flask's extensions, made without an app so that no import goes in circles."""
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
@@ -16,6 +17,11 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
+
+# Seconds. Redis carries hints and counts, so a request waits for it no longer than nobody notices:
+# once for the limits, which then count in memory, and once for a hint.
+REDIS_PATIENCE: dict[str, Any] = {"socket_connect_timeout": 0.3, "socket_timeout": 0.3}
+AWAY = 5.0  # seconds; the clock's next round comes no later
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +45,12 @@ class WakeUpQueue:
 
     name = "mail"
 
+    def __init__(self) -> None:
+        self._away: tuple[Redis, float] | None = None  # which one, and until when it is believed
+
     def init_app(self, app: Flask, redis_url: str) -> None:
         """Give `app` its queue in the Redis of `redis_url`; connects only when first used."""
-        connection = Redis.from_url(redis_url, socket_connect_timeout=2, socket_timeout=5)
+        connection = Redis.from_url(redis_url, **REDIS_PATIENCE)
         app.extensions["wake_up_queue"] = Queue(
             self.name, connection=connection, serializer=JSONSerializer, default_timeout=600
         )
@@ -56,11 +65,16 @@ class WakeUpQueue:
         """Ask a worker to run `task` (a dotted path) with `ids`; False when Redis is away.
 
         Call it after the commit. A hint that cannot be left is logged and is no error, because
-        the next tick of the clock finds the same work in the database.
+        the next tick of the clock finds the same work in the database. For the AWAY seconds after
+        that no other is tried, so that a Redis which does not answer delays one request, not all.
         """
+        connection: Redis = self.jobs.connection
+        if self._away and self._away[0] is connection and time.monotonic() < self._away[1]:
+            return False
         try:
             self.jobs.enqueue(task, *ids, result_ttl=0, failure_ttl=86_400)
         except RedisError as error:
+            self._away = (connection, time.monotonic() + AWAY)
             log.warning("redis_away task=%s error=%s", task, type(error).__name__)
             return False
         return True
@@ -78,7 +92,7 @@ db = SQLAlchemy(model_class=Base)
 migrate = Migrate()
 babel = Babel()
 csrf = CSRFProtect()
-limiter = Limiter(get_remote_address)
+limiter = Limiter(get_remote_address, storage_options=REDIS_PATIENCE)
 queue = WakeUpQueue()
 
 if TYPE_CHECKING:
