@@ -29,3 +29,10 @@ def on_starting(server):
         sys.exit(3)
     for complaint in unreachable(settings, "DATABASE_URL", "REDIS_URL"):
         server.log.warning(complaint)
+
+
+def post_worker_init(worker):
+    """Leave threads to requests that only read, however long the database is locked."""
+    from service.bulkhead import bulkhead
+
+    bulkhead.bound(worker.cfg.threads)

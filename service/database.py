@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Update, event
 from sqlalchemy.dialects import postgresql, sqlite
 
+from service.bulkhead import bulkhead
+
 # Safe requests (GET, HEAD) set this: on SQLite they then share the database with a writer.
 only_reading: ContextVar[bool] = ContextVar("only_reading", default=False)
 
@@ -95,8 +97,10 @@ def prepare(engine: Engine) -> None:
 
     A deferred transaction that reads and then writes fails at once when another wrote in between
     (SQLITE_BUSY_SNAPSHOT, which no busy timeout helps), so whoever may write takes the lock first.
+    On both databases the requests of a web server wait for a lock behind a bulkhead.
     """
     if engine.dialect.name != "sqlite":
+        _prepare_postgresql(engine)
         return
 
     @event.listens_for(engine, "connect")
@@ -112,5 +116,20 @@ def prepare(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get(ALONE):
-            connection.exec_driver_sql("BEGIN" if only_reading.get() else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get(ALONE):
+            return
+        if only_reading.get():
+            connection.exec_driver_sql("BEGIN")
+        elif bulkhead.places is None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            bulkhead.begin_sqlite(connection)
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    bulkhead.prepare_postgresql(engine)
+
+    @event.listens_for(engine, "begin")
+    def _begin(_connection: Connection) -> None:
+        if bulkhead.places is not None and not only_reading.get():
+            bulkhead.begin_postgresql()
