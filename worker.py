@@ -21,7 +21,7 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from service import scheduler
+from service import private_files, scheduler
 from service.app import create_app
 from service.config import SettingError, Settings
 from service.extensions import db, queue
@@ -41,10 +41,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="worker.py", description=__doc__)
     parser.add_argument("what", nargs="?", choices=["clock"], help="tick instead of working")
     wanted = parser.parse_args()
+    private_files.hide_new_files()
     load_dotenv(".env")  # what the environment says already wins
     try:
         settings = Settings.from_environment()
         app = create_app(settings)
+        private_files.hide_stored(settings)
     except SettingError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 3

@@ -4,12 +4,15 @@ import sys
 
 from dotenv import load_dotenv
 
+from service import private_files
 from service.app import create_app
 from service.config import SettingError
 
+private_files.hide_new_files()
 load_dotenv(".env")  # what the environment says already wins
 try:
     app = create_app()
+    private_files.hide_stored(app.extensions["settings"])
 except SettingError as error:
     print(error, file=sys.stderr)  # noqa: T201
     sys.exit(3)  # gunicorn's code for "do not try this again"

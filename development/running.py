@@ -33,6 +33,7 @@ def run() -> int:
     began = time.monotonic()
     signals = Signals()
     environment = with_dotenv(os.environ, ROOT / ".env")
+    os.umask(0o077)  # what all processes keep is for this account alone
     settings = read_settings(environment)
     ports.check(settings.port)
     settings.data_dir.mkdir(parents=True, exist_ok=True)

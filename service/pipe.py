@@ -15,6 +15,7 @@ from typing import BinaryIO
 import psycopg
 from dotenv import load_dotenv
 
+from service import private_files
 from service.config import Settings
 
 LARGEST = 1024 * 1024  # octets that are read, and kept, of one mail
@@ -32,6 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m service.pipe", description=__doc__)
     parser.add_argument("recipients", metavar="ADDRESS", nargs="*", help="where it was sent")
     wanted = parser.parse_args()
+    private_files.hide_new_files()  # SQLite makes files beside a database
     load_dotenv(".env")  # what the environment says already wins
     try:
         keep(Settings.from_environment(), read(sys.stdin.buffer), tuple(wanted.recipients))

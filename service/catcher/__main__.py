@@ -9,6 +9,7 @@ import threading
 
 from werkzeug.serving import make_server
 
+from service import private_files
 from service.catcher.mails import Mails
 from service.catcher.pages import create_pages
 from service.catcher.reception import listen
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8025, help="of the pages")
     parser.add_argument("--smtp-port", type=int, default=1025)
     wanted = parser.parse_args()
+    private_files.hide_new_files()  # mails with links that set passwords
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     logging.getLogger("mail.log").setLevel(logging.WARNING)
     try:

@@ -96,7 +96,8 @@ def _first_round(case: Case, evidence: Evidence) -> list[Group]:
 def _second_round(case: Case, evidence: Evidence) -> list[Group]:
     ours = [
         (Check.clock, lambda: clocks.check(case, evidence)),
-        (Check.durability, lambda: storage.check(case)),
+        (Check.durability, lambda: storage.check_durability(case)),
+        (Check.files, lambda: storage.check_files(case)),
     ]
     if "." not in case.domain:
         return [[(Check.sender, lambda: [_no_domain(case)])], ours]

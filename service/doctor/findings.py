@@ -46,6 +46,7 @@ class Check(StrEnum):
     web_certificate = "web_certificate"
     clock = "clock"
     durability = "durability"
+    files = "files"
     unsubscribe = "unsubscribe"
 
 
@@ -183,6 +184,7 @@ CHECK_LABELS: dict[Check, Phrase] = {
     Check.web_certificate: _l("Certificate of the service"),
     Check.clock: _l("Clock"),
     Check.durability: _l("Database and power cuts"),
+    Check.files: _l("Files of the service"),
     Check.unsubscribe: _l("Unsubscribe headers"),
 }
 

@@ -144,3 +144,40 @@ def test_a_worker_waits_for_redis(tmp_path):
         wait_for(said, "REDIS_URL: Redis does not answer")
 
         assert process.poll() is None, said.read_text()
+
+
+def open_to_others(folder: Path) -> dict[str, str]:
+    """Return what other accounts can get at in a folder, with its mode."""
+    found = {path: path.stat().st_mode for path in (folder, *folder.rglob("*"))}
+    return {str(path): oct(mode) for path, mode in found.items() if mode & 0o077}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "flask", "--app", "wsgi", "provider", "create", "ana@norte.example", "--name", "A"],
+        ["-m", "gunicorn", "wsgi:app", "-b", "127.0.0.1:0"],
+        ["-m", "service.catcher", "--port", "0", "--smtp-port", "0"],
+        ["worker.py"],
+        ["worker.py", "clock"],
+    ],
+)
+def test_what_is_kept_is_for_the_account_alone_also_what_was_kept_before(tmp_path, words):
+    data, said = tmp_path / "data", tmp_path / "said.txt"
+    data.mkdir()
+    if "service.catcher" not in words:  # it makes the folder of its mails
+        (data / "mails").mkdir()
+        (data / "mails" / "old.eml").touch(mode=0o644)
+        (data / "hasta-luego.sqlite3").touch(mode=0o644)
+    else:
+        data.chmod(0o700)  # by those above, which run before it
+    process = forked.start(words, surroundings(tmp_path), said)
+    try:
+        until = time.monotonic() + 60
+        while open_to_others(data) or not {"mails", "secret_key"} <= {
+            p.name for p in data.iterdir()
+        }:
+            assert time.monotonic() < until, (open_to_others(data), said.read_text())
+            time.sleep(0.05)
+    finally:
+        forked.stop(process)

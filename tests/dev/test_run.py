@@ -144,6 +144,8 @@ def test_a_project_keeps_what_it_has_through_its_first_three_runs(launch, port, 
     link = it_says_where_all_is(run.wait_for(READY), port)
     another_run_does_not_share_its_data(clone)
     a_child_that_dies_is_started_again(run)
+    kept = {path: oct(path.stat().st_mode) for path in (clone / "var", *(clone / "var").rglob("*"))}
+    assert {path: mode for path, mode in kept.items() if not mode.endswith("00")} == {}
     assert run.end(signal.SIGINT) == 0
     assert run.processes() == []
     key, database = (
