@@ -1,10 +1,12 @@
 """Leases by name, so that one of many processes does a job: a row with its holder and end."""
 
+import hashlib
+import secrets
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Engine, Table, bindparam, or_, update
+from sqlalchemy import Engine, Table, bindparam, delete, or_, update
 
 from service.clock import now
 from service.database import insert_into
@@ -12,6 +14,7 @@ from service.extensions import db
 from service.models import Lease
 from service.models.types import UtcDateTime
 
+LONGEST_NAME = 40  # of models.outbox.Lease
 _LEASES = cast(Table, Lease.__table__)
 _ENDS = bindparam("ends", type_=UtcDateTime())
 _GIVING_BACK = (
@@ -34,6 +37,17 @@ def take(name: str, holder: str, length: timedelta, is_brief: bool = False) -> b
     times = {"at": moment, "ends": ends, "far": moment + 2 * length}
     said = {"of": name, "by": holder, **times}
     return db.session.scalar(_taking(db.engine), said) is not None
+
+
+def take_once(kind: str, key: str, length: timedelta) -> bool:
+    """Take a key that nobody has taken within `length`; returns whether it was free.
+
+    It counts with the caller's commit. Those of the same kind that are over are deleted.
+    """
+    of_kind = _LEASES.c.name.startswith(f"{kind} ", autoescape=True)
+    db.session.execute(delete(_LEASES).where(of_kind, _LEASES.c.until < now()))
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return take(f"{kind} {digest}"[:LONGEST_NAME], secrets.token_hex(8), length)
 
 
 def give_back(name: str, holder: str) -> None:

@@ -11,17 +11,19 @@ from flask import Blueprint, abort, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import HTTPException, Unauthorized
 
+from service import named_leases
 from service.clock import now
 from service.current import settings
 from service.deliveries.actions import inbound
 from service.extensions import csrf, db, limiter
 from service.mail.inbound.webhooks import mailgun, postmark, sendgrid, ses
-from service.mail.inbound.webhooks.events import Forged, Malformed, WebhookEvent
+from service.mail.inbound.webhooks.events import AHEAD, Forged, Malformed, WebhookEvent
 from service.mail.inbound.webhooks.ses import Unfetched
 from service.models import InboundSource
 
 blueprint = Blueprint("inbound", __name__, url_prefix="/inbound")
 csrf.exempt(blueprint)
+TOKENS_KEPT = mailgun.OLDEST + AHEAD  # after that they are too old anyway
 limited = limiter.limit("3000/minute")
 
 log = logging.getLogger(__name__)
@@ -64,15 +66,24 @@ def from_postmark() -> tuple[str, int]:
 def from_mailgun() -> tuple[str, int]:
     """Take an event of Mailgun's."""
     key = settings().mailgun_key or abort(404)
-    return _taken(InboundSource.mailgun, lambda: mailgun.events(request.get_data(), key, now()))
+    body = request.get_data()
+    return _taken(
+        InboundSource.mailgun,
+        lambda: mailgun.events(body, key, now()),
+        is_new=lambda: named_leases.take_once("mailgun", mailgun.token_of(body), TOKENS_KEPT),
+    )
 
 
 def _taken(
     source: InboundSource,
     read: Callable[[], Sequence[WebhookEvent]],
     no: HTTPException | None = None,
+    is_new: Callable[[], bool] = lambda: True,
 ) -> tuple[str, int]:
-    """Record the events and answer 200; after any other answer the provider sends them again."""
+    """Record the events and answer 200; after any other answer the provider sends them again.
+
+    So a proof that was used before, which is not new, gets 200 as well, and changes nothing.
+    """
     try:
         events = read()
     except Forged as why:
@@ -84,6 +95,9 @@ def _taken(
     except Unfetched as why:
         log.warning("webhook_unproven source=%s why=%s", source, why)
         return "", 503
+    if not is_new():
+        log.warning("webhook_repeated source=%s", source)
+        events = []
     for event in events:
         inbound.record_reported(event, source)
     db.session.commit()

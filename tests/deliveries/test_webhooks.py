@@ -1,13 +1,18 @@
 """Webhooks over HTTP: what follows of each provider's word, and of a forged one nothing."""
 
-import pytest
-from sqlalchemy import select
+import json
+from datetime import timedelta
 
+import pytest
+import time_machine
+from sqlalchemy import func, select
+
+from service.clock import now
 from service.extensions import db
 from service.mail.inbound.webhooks import ses
 from service.mail.inbound.webhooks.ses import Unfetched
 from service.mail.policy import suppressions
-from service.models import Evidence, InboundKind, InboundMail, OutboxMessage, Outcome
+from service.models import Evidence, InboundKind, InboundMail, Lease, OutboxMessage, Outcome
 from tests.builders import a_contact
 from tests.deliveries.test_inbound import a_sent_mail
 from tests.mail.signed_requests import (
@@ -17,6 +22,7 @@ from tests.mail.signed_requests import (
     TO,
     TOPIC,
     a_bounce,
+    by_mailgun,
     by_sendgrid,
     certificate_of_amazon,
     public_key_of_sendgrid,
@@ -75,6 +81,24 @@ def test_a_signed_bounce_counts_and_a_replay_changes_nothing(hooks, row, provide
     assert suppressions.find(TO).source == provider
     [kept] = db.session.scalars(select(InboundMail))
     assert (kept.evidence, kept.status_code) == (Evidence.signed_webhook, "5.1.1")
+
+
+def test_a_token_of_mailgun_counts_once_whatever_stands_beside_it(hooks, row):
+    seen, _ = by_mailgun({"event": "opened"})
+    assert hooks.post("/inbound/mailgun", data=seen).status_code == 200
+    invented, _ = a_bounce("mailgun", row.message_id)
+    forged = json.dumps({**json.loads(invented), "signature": json.loads(seen)["signature"]})
+    assert hooks.post("/inbound/mailgun", data=forged).status_code == 200, "not to come again"
+    assert (outcome_of(row), came()) == (None, [])
+
+    with time_machine.travel(now() + timedelta(minutes=10)):
+        assert hooks.post("/inbound/mailgun", data=forged).status_code == 200
+        assert came() == []
+    with time_machine.travel(now() + timedelta(minutes=21)):
+        assert hooks.post("/inbound/mailgun", data=forged).status_code == 403
+        assert bounce(hooks, "mailgun", row).status_code == 200
+        assert came() == [InboundKind.hard_bounce]
+        assert db.session.scalar(select(func.count()).select_from(Lease)) == 1, "others are deleted"
 
 
 WRONG = {

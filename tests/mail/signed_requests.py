@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -60,8 +61,8 @@ def by_sendgrid(*events: object, at: datetime | None = None, **more: str) -> Req
 
 
 def by_mailgun(event: object, at: datetime | None = None, key: str = MAILGUN_KEY) -> Request:
-    """One event."""
-    timestamp, token = str(int((at or now()).timestamp())), "t" * 50
+    """One event, under a token of its own."""
+    timestamp, token = str(int((at or now()).timestamp())), secrets.token_hex(25)
     signed = hmac.new(key.encode(), f"{timestamp}{token}".encode(), hashlib.sha256).hexdigest()
     signature = {"timestamp": timestamp, "token": token, "signature": signed}
     return json.dumps({"signature": signature, "event-data": event}).encode(), {}

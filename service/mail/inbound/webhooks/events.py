@@ -11,7 +11,7 @@ from service.mail.inbound.incoming import plain
 from service.models import InboundKind
 
 # Providers repeat for up to a day a request that we did not accept, some with the first signature.
-# A repeated event changes nothing, so the window need not be narrow.
+# A repeated event changes nothing, and in a signed body nobody can put another in its place.
 OLDEST = timedelta(hours=25)
 AHEAD = timedelta(minutes=5)
 MOST_EVENTS = 5000
@@ -71,11 +71,11 @@ def mappings(value: object) -> Iterator[Mapping[str, Any]]:
     return (each for each in several[:MOST_EVENTS] if isinstance(each, dict))
 
 
-def check_age(timestamp: str, at: datetime) -> None:
+def check_age(timestamp: str, at: datetime, oldest: timedelta = OLDEST) -> None:
     """Raise Forged unless a signature of `timestamp` (seconds since 1970) is fresh at `at`."""
     try:
         signed_at = datetime.fromtimestamp(int(timestamp), UTC)
     except (ValueError, OverflowError, OSError):
         raise Forged("no timestamp") from None
-    if not at - OLDEST <= signed_at <= at + AHEAD:
+    if not at - oldest <= signed_at <= at + AHEAD:
         raise Forged("too old")

@@ -33,7 +33,9 @@ from service.models import InboundKind
 
 TIMEOUT = 5.0  # seconds
 LARGEST = 64 * 1024
-_HOST = re.compile(r"sns\.[a-z0-9-]{3,30}\.amazonaws\.com(?:\.cn)?")
+# SNS in a region such as eu-west-1; in sns.s3-us-west-2.amazonaws.com anybody may keep files.
+_HOST = re.compile(r"sns\.[a-z]{2}(?:-[a-z]+){1,2}-\d{1,2}\.amazonaws\.com(?:\.cn)?")
+_CERTIFICATE = re.compile(r"https://[^/]+/SimpleNotificationService-[0-9a-f]+\.pem")
 _SIGNED = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn")
 _SIGNED_OF = {
     "Notification": {"Message", "MessageId", "Subject", "Timestamp", "TopicArn"},
@@ -102,7 +104,7 @@ def _of_aws(url: object) -> str:
 @lru_cache(maxsize=8)
 def _key_at(url: str) -> rsa.RSAPublicKey:
     """Return the key of the certificate at `url`, fetched once; raises Forged."""
-    if not urlsplit(url).path.endswith(".pem"):
+    if not _CERTIFICATE.fullmatch(url):
         raise Forged("no certificate")
     try:
         key = load_pem_x509_certificate(fetch(url)).public_key()
