@@ -8,7 +8,8 @@ import sys
 
 from dotenv import dotenv_values
 
-worker_class = "gthread"
+# Reads requests before a thread is given to them, so that slow clients hold up nobody.
+worker_class = "service.web.gunicorn_worker.BufferingWorker"
 threads = 4
 reuse_port = True
 graceful_timeout = 10

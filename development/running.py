@@ -146,7 +146,7 @@ class Run:
         is_local = base.scheme == "https" or base.hostname in {"localhost", "127.0.0.1"}
         address = f"{'127.0.0.1' if is_local else '0.0.0.0'}:{self.settings.port}"
         arguments = ["-m", "gunicorn", "wsgi:app", "--bind", address, "--log-level", "warning"]
-        return [str(PYTHON), *arguments, "-k", "gthread", "--threads", "4", "--reuse-port"]
+        return [str(PYTHON), *arguments]
 
     def wait_for(self, web: Child) -> bool:
         """Wait until the web server answers; False when it ended, was late, or a signal came."""

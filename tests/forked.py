@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.processes import PR_SET_PDEATHSIG
 
 ROOT = Path(__file__).resolve().parent.parent
-LOADED = ("tests.loaded", "gunicorn.app.wsgiapp", "gunicorn.workers.gthread")
+LOADED = ("tests.loaded", "gunicorn.app.wsgiapp", "service.web.gunicorn_worker")
 
 _context = get_context("forkserver")
 _context.set_forkserver_preload(list(LOADED))

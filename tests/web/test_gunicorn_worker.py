@@ -1,0 +1,189 @@
+"""The web server gives its threads only requests that have arrived, and bodies only when asked."""
+
+import hashlib
+import http.client
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.request import urlopen
+
+import pytest
+
+from tests import forked
+from tests.live import ROOT, free_port
+from tests.processes import private_directory, wait_until
+
+SLOW = 200  # connections, of a server with four threads
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """The port of gunicorn with our configuration, and an app that tells what it got."""
+    found = free_port()
+    with private_directory() as home:
+        environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(home), "PYTHONWARNINGS": "error"}
+        command = ["-m", "gunicorn", "tests.web.echo:app", "-b", f"127.0.0.1:{found}"]
+        log = home / "log"
+        server = forked.start(command, environment, log, ROOT)
+        try:
+            wait_until(lambda: urlopen(f"http://127.0.0.1:{found}/").close(), server, log)
+            yield found
+        finally:
+            forked.stop(server)
+            said = log.read_text()
+            print(said)
+    assert "Traceback" not in said
+
+
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+@contextmanager
+def slow_clients(port: int, first: bytes) -> Iterator[list[socket.socket]]:
+    """Yield many connections that have all sent `first`, and nothing else."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connected(port)) for _number in range(SLOW)]
+        for client in clients:
+            client.sendall(first)
+        yield clients
+
+
+def ask(port: int, path: str = "/", body: bytes | None = None) -> dict[str, object]:
+    """Return what the app has got, from a client like others."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST" if body else "GET", path, body)
+    told: dict[str, object] = json.load(connection.getresponse())
+    connection.close()
+    return told
+
+
+def read_all(client: socket.socket) -> bytes:
+    """Return what comes until the server closes."""
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def is_open(client: socket.socket) -> bool:
+    """Return whether the server has neither answered nor closed."""
+    client.setblocking(False)
+    try:
+        client.recv(1)
+    except BlockingIOError:
+        return True
+    finally:
+        client.settimeout(20)
+    return False
+
+
+POST = b"POST /x HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"",
+        b"GET /x HTT",
+        POST + b"Content-Length: 1000\r\n\r\na",
+        POST + b"Content-Length: 1000000\r\n\r\na",
+        POST + b"Transfer-Encoding: chunked\r\n\r\n3e8\r\na",
+    ],
+    ids=["silent", "head", "body", "large body", "chunked body"],
+)
+def test_clients_are_answered_while_200_others_send_their_requests_slowly(port, first):
+    with slow_clients(port, first) as clients:
+        for _time in range(5):
+            assert ask(port, body=b"hello")["length"] == 5
+            for client in clients if first else []:
+                client.send(b"a")
+        assert all(map(is_open, clients))
+
+
+def test_clients_are_answered_while_200_others_do_not_read_their_answers(port):
+    with slow_clients(port, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"):
+        assert ask(port)["length"] == 0
+
+
+def test_clients_are_answered_while_200_others_do_not_close(port):
+    with slow_clients(port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") as clients:
+        assert ask(port)["length"] == 0
+        assert all(client.recv(12) == b"HTTP/1.1 200" for client in clients)
+
+
+def test_a_request_that_takes_too_long_is_told_so(port):
+    for first in (b"GET / HT", POST + b"Content-Length: 9\r\n\r\na"):
+        with connected(port) as client:
+            client.sendall(first)
+            assert read_all(client).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_nobody_reads_is_not_waited_for(port):
+    with connected(port) as client:
+        client.sendall(b"POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 68157440\r\n\r\n")
+        answer = read_all(client)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"Connection: close" in answer
+
+
+@pytest.mark.parametrize("size", [1, 60_000, 65_536, 65_537, 3_000_000])
+def test_a_body_arrives_as_it_was_sent(port, size):
+    body = os.urandom(size)
+    told = ask(port, body=body)
+    assert (told["length"], told["hash"]) == (size, hashlib.sha256(body).hexdigest())
+
+
+def test_one_connection_carries_many_requests_large_and_small(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    for size in (0, 200_000, 5, 70_000, 0):
+        connection.request("POST", "/", b"a" * size)
+        assert json.load(connection.getresponse())["length"] == size
+    connection.close()
+
+
+def test_requests_that_come_together_are_answered_in_turn(port):
+    first = POST + b"Content-Length: 3\r\n\r\none"
+    last = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    with connected(port) as client:
+        client.sendall(first + first + last)
+        answer = read_all(client).decode()
+    assert answer.count('"length": 3') == 2
+    assert answer.count('"/last"') == 1
+
+
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+def test_a_client_that_asks_first_is_told_to_go_on_once(port, size):
+    head = b"Connection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % size
+    with connected(port) as client:
+        client.sendall(POST + head)
+        assert client.recv(1024) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"a" * size)
+        assert read_all(client).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_chunked_body_is_put_together(port):
+    chunks = [b"one", b"0\r\n\r\n", b"x" * 5000]
+    sent = b"".join(b"%x;a=b\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    with connected(port) as client:
+        client.sendall(POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for at in range(0, len(sent), 700):
+            client.sendall(sent[at : at + 700])
+        client.sendall(b"0\r\nX-Sum: a\r\n\r\n")
+        told = json.loads(read_all(client).partition(b"\r\n\r\n")[2])
+    assert told["hash"] == hashlib.sha256(b"".join(chunks)).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (POST + b"Transfer-Encoding: chunked\r\n\r\nffffff\r\n" + b"a" * 70_000, 411),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\nmany\r\n", 400),
+        (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
+        (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000, 431),
+        (b"hello\r\n\r\n", 400),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_refused(port, sent, status):
+    with connected(port) as client:
+        client.sendall(sent)
+        assert read_all(client).startswith(b"HTTP/1.1 %d " % status)
