@@ -14,13 +14,17 @@ threads = 4
 reuse_port = True
 graceful_timeout = 10
 control_socket_disable = True
+# No header of a request says where the service is mounted, not even one that comes from a proxy.
+forwarder_headers = ""
 
 
 def on_starting(server):
     """End before any worker on a wrong setting; say in one line which server does not answer."""
-    from service.config import SettingError, Settings  # gunicorn reads this file very early
+    from service import logs  # gunicorn reads this file very early
+    from service.config import SettingError, Settings
     from service.reachability import unreachable
 
+    logs.mask_everything()  # of gunicorn itself and, by fork, of its workers
     kept = {name: value for name, value in dotenv_values(".env").items() if value}
     try:
         settings = Settings.from_environment(kept | dict(os.environ))

@@ -1,13 +1,19 @@
 """What is logged tells what happened, and nobody's address or link."""
 
+import io
 import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import pytest
 
 from service.config import Settings
-from service.logs import MaskingFormatter, masked
+from service.logs import mask_everything, masked
 from service.models import TeamMember
 from service.tokens import Purpose, Signer
+from tests.live import ROOT
 
 TOKEN = Signer(["a key for the tests only"]).sign(Purpose.survey, "0123456789abcdefghijkl")
 
@@ -51,15 +57,72 @@ def test_what_is_of_no_person_stays_readable():
     assert masked(line) == line
 
 
-def test_tracebacks_are_masked_too():
+@pytest.mark.parametrize("text", [TOKEN, f"'{TOKEN}'", f"token={TOKEN}&a=b", f'["{TOKEN}"]'])
+def test_a_token_without_its_link_is_masked(text):
+    assert TOKEN not in masked(text)
+    assert TOKEN.partition(".")[0] not in masked(text)
+
+
+def test_an_address_in_a_query_is_masked():
+    assert "marta" not in masked("GET /login?email=marta%40norte.example 200")
+
+
+def fail() -> None:
+    raise ValueError(f"marta@norte.example at /s/{TOKEN} is unknown")
+
+
+@pytest.fixture
+def secretive() -> Iterator[None]:
+    """This process masks its records as those of the service do."""
+    before = logging.getLogRecordFactory()
+    mask_everything()
+    yield
+    logging.setLogRecordFactory(before)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gunicorn.error", "gunicorn.access", "werkzeug", "rq.worker", "service.app", "to.come", None],
+)
+def test_every_logger_masks_whatever_its_handlers_are(secretive, name):
+    logger, said = logging.getLogger(name), io.StringIO()
+    handlers = [logging.StreamHandler(said), logging.StreamHandler(said)]
+    for handler in handlers:
+        logger.addHandler(handler)
     try:
-        raise ValueError("marta@norte.example is unknown")
-    except ValueError:
-        record = logging.LogRecord("service", 40, "", 1, "failed", (), None)
-        record.exc_info = __import__("sys").exc_info()
-    said = MaskingFormatter().format(record)
-    assert "ValueError" in said
-    assert "norte" not in said
+        logger.error("to %s at %s", "marta@norte.example", f"/s/{TOKEN}", stack_info=True)
+        try:
+            fail()
+        except ValueError:
+            logger.exception("no")
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+    assert said.getvalue().count("ValueError: …@… at /s/… is unknown") == 2
+    assert said.getvalue().count("to …@… at /s/…\n") == 2
+    assert "norte" not in said.getvalue()
+    assert TOKEN not in said.getvalue()
+
+
+@pytest.mark.parametrize("how", ["fail()", "Thread(target=fail).start()"])
+def test_what_python_says_of_an_uncaught_exception_is_masked(how):
+    code = f"""
+from threading import Thread
+from service import logs
+from tests.test_logs import fail
+logs.configure()
+{how}
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "ValueError: …@… at /s/… is unknown" in ran.stderr
+    assert "norte" not in ran.stderr
+
+
+def test_nobody_makes_records_that_are_not_masked():
+    bypass = re.compile("setLogRecordFactory|makeLogRecord|print_exc")
+    files = [*(ROOT / "service").rglob("*.py"), *ROOT.glob("*.py")]
+    found = {path.name for path in files if bypass.search(path.read_text())}
+    assert found == {"logs.py"}
 
 
 def test_secrets_are_not_in_what_objects_say_of_themselves(tmp_path):

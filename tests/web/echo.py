@@ -14,8 +14,13 @@ LARGE_PAGE = b"x" * 150_000
 
 
 def app(environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer with the body's length and hash; `/unread` leaves the body, `/large` is large."""
+    """Answer with the body's length and hash.
+
+    `/unread` leaves the body where it is, `/large` is large, `/broken/…` fails.
+    """
     path = environ["PATH_INFO"]
+    if path.startswith("/broken/"):
+        raise ValueError(f"{path} of marta@norte.example")
     if path == "/large":
         start_response("200 OK", [("Content-Length", str(len(LARGE_PAGE)))])
         return [LARGE_PAGE]

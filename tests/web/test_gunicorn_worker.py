@@ -7,10 +7,12 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
+from service.tokens import Purpose, Signer
 from tests import forked
 from tests.live import ROOT, free_port
 from tests.processes import private_directory, wait_until
@@ -19,22 +21,27 @@ SLOW = 200  # connections, of a server with four threads
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+def log() -> Iterator[Path]:
+    """The log of the server."""
+    with private_directory() as home:
+        yield home / "log"
+
+
+@pytest.fixture(scope="module")
+def port(log: Path) -> Iterator[int]:
     """The port of gunicorn with our configuration, and an app that tells what it got."""
     found = free_port()
     with private_directory() as home:
         environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(home), "PYTHONWARNINGS": "error"}
         command = ["-m", "gunicorn", "tests.web.echo:app", "-b", f"127.0.0.1:{found}"]
-        log = home / "log"
+        command += ["--access-logfile", "-", "--log-level", "debug"]
         server = forked.start(command, environment, log, ROOT)
         try:
             wait_until(lambda: urlopen(f"http://127.0.0.1:{found}/").close(), server, log)
             yield found
         finally:
             forked.stop(server)
-            said = log.read_text()
-            print(said)
-    assert "Traceback" not in said
+            print(log.read_text())
 
 
 def connected(port: int) -> socket.socket:
@@ -187,3 +194,33 @@ def test_a_request_that_cannot_be_read_is_refused(port, sent, status):
     with connected(port) as client:
         client.sendall(sent)
         assert read_all(client).startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_no_header_says_where_the_service_is_mounted(port):
+    with connected(port) as client:
+        head = b"GET /zzz/s/token HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        client.sendall(head + b"SCRIPT_NAME: /zzz\r\nPATH_INFO: /yyy\r\nScript-Name: /zzz\r\n\r\n")
+        answer = read_all(client)
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["SCRIPT_NAME"] == ""
+
+
+def test_what_gunicorn_logs_names_nobody(port, log):
+    token = Signer(["a key for the tests only"]).sign(Purpose.survey, "0123456789abcdefghijkl")
+    before = len(log.read_text())
+    for head in (
+        f"GET /s/{token}?email=marta@norte.example HTTP/1.1\r\nHost: a\r\nConnection: close",
+        f"GET /zzz/s/{token} HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /yyy\r\nConnection: close",
+        f"GET /broken/{token} HTTP/1.1\r\nHost: a",
+        f"GET /s/{token} HTTP/9.9\r\nHost: a",
+        f"GET /s/{token} marta@norte.example HTTP/1.1",
+        f"GET /s/{token} HTTP/1.1\r\nHost: a\r\nA {token}: b",
+    ):
+        with connected(port) as client:
+            client.sendall(f"{head}\r\n\r\n".encode())
+            assert read_all(client).startswith(b"HTTP/1.1 ")
+    said = log.read_text()[before:]
+    assert said.count("/s/…") >= 4
+    assert "ValueError: /broken/… of …@…" in said
+    assert token not in said
+    assert token.partition(".")[0] not in said
+    assert "norte" not in said
