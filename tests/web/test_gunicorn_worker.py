@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,9 +14,8 @@ from urllib.request import urlopen
 import pytest
 
 from service.tokens import Purpose, Signer
-from tests import forked
 from tests.live import ROOT, free_port
-from tests.processes import private_directory, wait_until
+from tests.processes import private_directory, start, stop, wait_until
 
 SLOW = 200  # connections, of a server with four threads
 
@@ -31,16 +31,24 @@ def log() -> Iterator[Path]:
 def port(log: Path) -> Iterator[int]:
     """The port of gunicorn with our configuration, and an app that tells what it got."""
     found = free_port()
-    with private_directory() as home:
+    with private_directory() as home, log.open("wb") as out:
         environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(home), "PYTHONWARNINGS": "error"}
-        command = ["-m", "gunicorn", "tests.web.echo:app", "-b", f"127.0.0.1:{found}"]
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "tests.web.echo:app",
+            "-b",
+            f"127.0.0.1:{found}",
+        ]
         command += ["--access-logfile", "-", "--log-level", "debug"]
-        server = forked.start(command, environment, log, ROOT)
+        # Not by tests/forked.py, whose processes have made an app before gunicorn begins.
+        server = start(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
         try:
             wait_until(lambda: urlopen(f"http://127.0.0.1:{found}/").close(), server, log)
             yield found
         finally:
-            forked.stop(server)
+            stop(server)
             print(log.read_text())
 
 
