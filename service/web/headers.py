@@ -1,6 +1,9 @@
-"""Set the headers of all responses, the nonce of inline styles, and the proxies to trust."""
+"""Set the headers of all responses and the nonce of inline styles; trust proxies, but no Host."""
 
 import secrets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -9,6 +12,9 @@ from service.config import Settings
 from service.current import settings
 from service.database import only_reading
 from service.web import problems
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 MEGABYTE = 1024 * 1024
 LARGEST_FORM = 2 * MEGABYTE
@@ -41,23 +47,36 @@ def csp_nonce() -> str:
 
 def register(app: Flask) -> None:
     """Register the headers, and mark for the database which requests only read."""
-    trust_proxies(app)
+    configured: Settings = app.extensions["settings"]
+    app.wsgi_app = OneHost(app.wsgi_app, configured.base_url)  # type: ignore[method-assign]
+    trust_proxies(app, configured.trusted_proxies)
     app.request_class = CappedRequest
     app.jinja_env.globals["csp_nonce"] = csp_nonce
     app.before_request(_say_whether_reading)
     app.after_request(set_headers)
 
 
-def trust_proxies(app: Flask) -> None:
-    """Take the visitor's address and scheme from exactly the number of proxies in the settings.
+class OneHost:
+    """Has every request be one to BASE_URL, so that no redirect or link leads to a Host header."""
 
-    X-Forwarded-Host is never believed: links begin with BASE_URL.
-    """
-    configured: Settings = app.extensions["settings"]
-    proxies = configured.trusted_proxies
+    def __init__(self, app: "WSGIApplication", base_url: str) -> None:
+        self.app = app
+        parts = urlsplit(base_url)
+        self.scheme, self.host = parts.scheme, parts.netloc.rpartition("@")[2]
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Pass a request on."""
+        environ |= {"HTTP_HOST": self.host, "wsgi.url_scheme": self.scheme}
+        return self.app(environ, start_response)
+
+
+def trust_proxies(app: Flask, proxies: int) -> None:
+    """Take the visitor's address from exactly the number of proxies in the settings."""
     if proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0, x_port=0, x_prefix=0
+            app.wsgi_app, x_for=proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0
         )
 
 
