@@ -38,13 +38,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         locale_selector=language.select_language,
         timezone_selector=language.select_time_zone,
     )
-    csrf.init_app(app)
     limiter.init_app(app)
     rest_limiter()
     mail.init_app(app)
     queue.init_app(app, settings.redis_url)
     conditions.ask_also(app, situations.stopped)
     blueprints.register(app)
+    csrf.init_app(app)  # reads forms, so only after it was asked who sends them
     commands.register(app)
     return app
 

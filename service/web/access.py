@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, abort, current_app, g, redirect, request, session, url_for
+from flask_wtf.csrf import CSRFError
 from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response
 
@@ -16,15 +17,18 @@ from service.web import problems
 P = ParamSpec("P")
 R = TypeVar("R")
 
+MOST_TYPED = 64 * 1024  # bytes of a form that somebody gets back who is no longer logged in
+
 
 def register(app: Flask) -> None:
-    """Look up the team member of each request that brings a session, and show templates who it is.
+    """Look up the team member of each request that brings a session, and ask who may send a body.
 
     Templates read ``me`` (the member, or None), ``may_act`` and ``may_own`` (may the member do
     what a member or an owner does) as plain values. They are proxies among Jinja's globals, like
     Flask's ``request``: a context processor would not reach a macro imported without context.
     """
     app.before_request(load_member)
+    app.before_request(refuse_unread)
     app.jinja_env.globals.update(
         me=LocalProxy(lambda: g.get("member")),
         may_act=LocalProxy(lambda: _may(Role.member)),
@@ -51,6 +55,31 @@ def load_member() -> None:
         and member.session_version == session.get("session_version")
     ):
         g.member = member
+
+
+def refuse_unread() -> Response | None:
+    """Answer what needs no body before anything reads it: too large, not logged in, not allowed.
+
+    Runs before the check of the form's proof, which reads the form. A stranger's form is read all
+    the same when a browser says that it is one of ours, and small: whoever was logged out while
+    they wrote gets back what they typed.
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    role: Role | None = getattr(view, "required_role", None)
+    if role is not None and request.method == "POST":
+        if g.member is None and _is_typed_on_our_page():
+            raise CSRFError
+        if refusal := _refusal(role):
+            return refusal
+    if (request.content_length or 0) > (request.max_content_length or 0):
+        abort(413)
+    return None
+
+
+def _is_typed_on_our_page() -> bool:
+    is_ours = request.headers.get("Sec-Fetch-Site") == "same-origin"
+    is_typed = request.mimetype == "application/x-www-form-urlencoded"
+    return is_ours and is_typed and 0 < (request.content_length or 0) <= MOST_TYPED
 
 
 def serve_without_session(app: Flask, blueprints: Iterable[Blueprint]) -> None:
@@ -86,18 +115,22 @@ def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R | Response]
     def decorate(view: Callable[P, R]) -> Callable[P, R | Response]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R | Response:
-            member: TeamMember | None = g.get("member")
-            if member is None:
-                there = request.full_path.rstrip("?") if request.method == "GET" else None
-                return redirect(url_for("sessions.login", next=there))
-            if not member.role.covers(role):
-                abort(403)
-            return view(*args, **kwargs)
+            return _refusal(role) or view(*args, **kwargs)
 
         guarded.required_role = role  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def _refusal(role: Role) -> Response | None:
+    """Return the way to the login page for strangers; raises 403 for members of a lesser role."""
+    if g.get("member") is None:
+        there = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for("sessions.login", next=there))
+    if not _may(role):
+        abort(403)
+    return None
 
 
 def way_back(target: str | None) -> str:

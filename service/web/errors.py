@@ -19,7 +19,6 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from service.errors import Conflict, Gone, Refused
 from service.extensions import db
 from service.web import problems
-from service.web.access import load_member
 from service.web.language import speak_without_database
 
 PAGES = frozenset({400, 403, 404, 405, 409, 410, 413, 429, 500, 503})
@@ -79,7 +78,6 @@ def form_expired(error: CSRFError) -> Answer:
     A forged form must not get a button that makes it good, so only browsers that vouch for the
     page it came from (Sec-Fetch-Site) are offered one.
     """
-    load_member()  # proofs are looked at before anything else
     speak_without_database()
     ours = request.headers.get("Sec-Fetch-Site") == "same-origin"
     is_logged_out = g.member is None and request.blueprint != "sessions"

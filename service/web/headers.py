@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 MEGABYTE = 1024 * 1024
 LARGEST_FORM = 2 * MEGABYTE
 LARGEST_OF_API = 64 * 1024  # of any noun of the API
-LARGEST_UPLOAD = {  # by blueprint; what is too large for its purpose is then said on the page
-    "imports": 60 * MEGABYTE,
-    "settings": 12 * MEGABYTE,
-    "newsletter_images": 12 * MEGABYTE,
+LARGEST_UPLOAD = {  # by endpoint; what is too large for its purpose is then said on the page
+    "imports.upload": 60 * MEGABYTE,
+    "suppression_lists.upload": 60 * MEGABYTE,
+    "settings.save": 12 * MEGABYTE,
+    "newsletter_images.upload": 12 * MEGABYTE,
 }
 
 
@@ -34,7 +35,7 @@ class CappedRequest(Request):
         """The most bytes that are read of this request."""
         if self.path.startswith(problems.PLACE):
             return LARGEST_OF_API
-        return LARGEST_UPLOAD.get(self.blueprint or "", LARGEST_FORM)
+        return LARGEST_UPLOAD.get(self.endpoint or "", LARGEST_FORM)
 
 
 def csp_nonce() -> str:

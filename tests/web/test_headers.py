@@ -12,7 +12,6 @@ from tests.pages import send
 from tests.web.test_access import routes
 
 PUBLIC_PAGES = ("/s/nothing-here", "/login", "/nowhere", "/healthz")
-FORM = "application/x-www-form-urlencoded"
 PROVIDER_PAGES = ("/settings", "/profile", "/providers", "/providers/new")
 
 
@@ -158,16 +157,6 @@ def test_pages_by_token_set_no_cookie(app, client):
     db.session.commit()
     path = links.survey(invitation).removeprefix("http://localhost")
     assert "Set-Cookie" not in client.get(path).headers
-
-
-def test_a_form_larger_than_any_person_types_is_not_even_read(client):
-    answer = client.post("/login", data=b"email=" + b"a" * (2 * 1024 * 1024), content_type=FORM)
-    assert answer.status_code == 413
-    a_picture = (b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n", b"a" * 3_000_000)
-    answer = client.post(
-        "/profile", data=b"".join(a_picture), content_type="multipart/form-data; boundary=x"
-    )
-    assert answer.status_code == 413
 
 
 def test_files_with_their_version_in_the_address_are_kept_for_good(client):
