@@ -10,6 +10,7 @@ that is refused is never read.
 
 import io
 import re
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -148,8 +149,8 @@ class Connection(TConn):
             raise Refused(411, "Length Required")
         return self.size is not None
 
-    def fetch(self) -> None:
-        """Fetch the rest of the body into a file."""
+    def fetch(self) -> bool:
+        """Fetch the rest of the body into a file; return that no thread can have it yet."""
         body = self.missing
         head, self.request = self.request, TemporaryFile()  # noqa: SIM115 - close() closes it
         head.seek(0)
@@ -159,6 +160,7 @@ class Connection(TConn):
         head.seek(0)
         if _EXPECTS.search(head.read(self.head_size)):
             self.go_on()
+        return False
 
     def go_on(self) -> None:
         """Tell a client that waits for it to send the body."""
@@ -176,6 +178,9 @@ class BufferingWorker(ThreadWorker):
 
     def __init__(self, *words: Any) -> None:
         super().__init__(*words)
+        # A connection may have a file of its body; a third is left for all else that is opened.
+        files, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.worker_connections = min(self.cfg.worker_connections, files // 3)
         self.waiting: dict[Connection, None] = {}  # in the loop, those that wait longest first
         self.looked_at = 0.0
 
@@ -244,15 +249,20 @@ class BufferingWorker(ThreadWorker):
     def look_at(self, connection: Connection, is_ready: Callable[[], bool]) -> None:
         """Give the request to a thread if it is ready; answer it here if it is refused."""
         try:
-            if not is_ready():
-                return
+            if is_ready():
+                self.leave(connection)
+                self.enqueue_req(connection)
         except Refused as refusal:
-            self.leave(connection)
-            connection.refuse(*refusal.args)
-            self.linger(connection)
-            return
+            self.refuse(connection, *refusal.args)
+        except OSError:  # no room for the file of a body
+            self.log.exception("A body cannot be kept")
+            self.refuse(connection, 503, "Service Unavailable")
+
+    def refuse(self, connection: Connection, status: int, reason: str) -> None:
+        """Answer in place of the service, and close."""
         self.leave(connection)
-        self.enqueue_req(connection)
+        connection.refuse(status, reason)
+        self.linger(connection)
 
     def handle(self, connection: Connection) -> bool | type[BodyWanted]:
         """Answer a request; return whether the connection goes on, or BodyWanted. In a thread."""
@@ -276,8 +286,8 @@ class BufferingWorker(ThreadWorker):
         failed = future.cancelled() or future.exception() is not None
         result = False if failed else future.result()
         if result is BodyWanted:
-            connection.fetch()
             self.watch(connection)
+            self.look_at(connection, connection.fetch)
         elif result:
             connection.begin()
             seconds = self.cfg.keepalive if self.alive else SECONDS_AFTER_STOP

@@ -1,15 +1,16 @@
-"""A WSGI app that tells what it got, for the tests of the web server; it waits half as long."""
+"""A WSGI app that tells what it got, for the tests of the web server and of proxies."""
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 from service.web import gunicorn_worker
 
-gunicorn_worker.SECONDS_FOR_HEAD = 2.0
-gunicorn_worker.SECONDS_FOR_BODY = 2.0
+gunicorn_worker.SECONDS_FOR_HEAD = float(os.environ["ECHO_SECONDS"])
+gunicorn_worker.SECONDS_FOR_BODY = float(os.environ["ECHO_SECONDS"])
 LARGE_PAGE = b"x" * 150_000
 
 
@@ -26,7 +27,7 @@ def app(environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterabl
         return [LARGE_PAGE]
     body = b"" if path == "/unread" else environ["wsgi.input"].read()
     told = {"length": len(body), "hash": hashlib.sha256(body).hexdigest()}
-    told |= {name: environ[name] for name in ("PATH_INFO", "SCRIPT_NAME", "REQUEST_METHOD")}
+    told |= {name: said for name, said in environ.items() if isinstance(said, str)}
     answer = json.dumps(told).encode()
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]

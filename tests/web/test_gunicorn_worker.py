@@ -5,17 +5,15 @@ import http.client
 import json
 import os
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
 from service.tokens import Purpose, Signer
-from tests.live import ROOT, free_port
-from tests.processes import private_directory, start, stop, wait_until
+from tests.echoing import echoing
+from tests.processes import private_directory
 
 SLOW = 200  # connections, of a server with four threads
 
@@ -30,26 +28,8 @@ def log() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def port(log: Path) -> Iterator[int]:
     """The port of gunicorn with our configuration, and an app that tells what it got."""
-    found = free_port()
-    with private_directory() as home, log.open("wb") as out:
-        environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(home), "PYTHONWARNINGS": "error"}
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "tests.web.echo:app",
-            "-b",
-            f"127.0.0.1:{found}",
-        ]
-        command += ["--access-logfile", "-", "--log-level", "debug"]
-        # Not by tests/forked.py, whose processes have made an app before gunicorn begins.
-        server = start(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
-        try:
-            wait_until(lambda: urlopen(f"http://127.0.0.1:{found}/").close(), server, log)
-            yield found
-        finally:
-            stop(server)
-            print(log.read_text())
+    with echoing(log) as found:
+        yield found
 
 
 def connected(port: int) -> socket.socket:
@@ -115,6 +95,13 @@ def test_clients_are_answered_while_200_others_send_their_requests_slowly(port, 
         assert all(map(is_open, clients))
 
 
+def test_with_few_files_to_open_those_that_wait_longest_give_way(tmp_path):
+    with echoing(tmp_path / "log", files=150) as port, slow_clients(port, b"GET /x HTT") as clients:
+        assert ask(port, body=b"a" * 100_000)["length"] == 100_000
+        assert not is_open(clients[0])
+        assert is_open(clients[-1])
+
+
 def test_clients_are_answered_while_200_others_do_not_read_their_answers(port):
     with slow_clients(port, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"):
         assert ask(port)["length"] == 0
@@ -126,11 +113,12 @@ def test_clients_are_answered_while_200_others_do_not_close(port):
         assert all(client.recv(12) == b"HTTP/1.1 200" for client in clients)
 
 
-def test_a_request_that_takes_too_long_is_told_so(port):
-    for first in (b"GET / HT", POST + b"Content-Length: 9\r\n\r\na"):
-        with connected(port) as client:
-            client.sendall(first)
-            assert read_all(client).startswith(b"HTTP/1.1 408 ")
+def test_a_request_that_takes_too_long_is_told_so(tmp_path):
+    with echoing(tmp_path / "log", seconds=0.5) as port:
+        for first in (b"GET / HT", POST + b"Content-Length: 9\r\n\r\na"):
+            with connected(port) as client:
+                client.sendall(first)
+                assert read_all(client).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_body_that_nobody_reads_is_not_waited_for(port):
@@ -163,7 +151,7 @@ def test_requests_that_come_together_are_answered_in_turn(port):
         client.sendall(first + first + last)
         answer = read_all(client).decode()
     assert answer.count('"length": 3') == 2
-    assert answer.count('"/last"') == 1
+    assert answer.count('"PATH_INFO": "/last"') == 1
 
 
 @pytest.mark.parametrize("size", [1000, 1_000_000])
