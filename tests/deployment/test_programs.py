@@ -1,8 +1,11 @@
 """What the units and the Procfile start is a whole service, and ends as it is told to."""
 
 import json
+import os
+import subprocess
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -67,12 +70,29 @@ def deliver(programs: list[Program], settings: Settings, mailbox: Mailbox) -> No
     with running(programs, filled_in(settings, port)) as started:
         web, *others = started
         assert is_ready(web, port)["database"] == "ok"
+        assert listening(port) == {"0100007F"}  # 127.0.0.1: this machine alone
         mailbox.wait_for(DEPARTURES, 40)
         for one in others:
             wait_until(lambda one=one: one.said().index("_ready "), one.process, one.log)
         for one in started:
             one.tell_to_end()
         assert {one.exit_code() for one in started} == {0}
+
+
+def listening(port: int) -> set[str]:
+    """Return the IPv4 addresses, as the kernel writes them, that somebody listens on at `port`."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    places = [words[1].split(":") for words in lines if words[3] == "0A"]
+    return {address for address, number in places if int(number, 16) == port}
+
+
+def test_the_web_server_of_the_procfile_listens_where_it_is_told():
+    [web] = named(from_procfile(), "web")
+    line = web.command[-1].replace("gunicorn", "echo")
+    for more, place in (({}, "127.0.0.1:8000"), ({"WEB_HOST": "0.0.0.0"}, "0.0.0.0:8000")):
+        environment = {"PATH": os.environ["PATH"], "PORT": "8000", **more}
+        said = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, text=True)
+        assert said.stdout.split()[-1] == place
 
 
 @on_postgresql
