@@ -38,6 +38,7 @@ from service.models import (
 )
 from service.newsletters.actions import greetings, issues
 from service.protocols.actions import progress
+from service.team import jobs as team
 
 LEASE = timedelta(seconds=60)
 LONG_QUEUE = 25  # hints: the mails that are due get no more than 20 of a round
@@ -140,6 +141,9 @@ def _work(
     if waiting.answers:
         answers.forget_old()
         db.session.commit()
+    if waiting.expired:
+        team.forget_expired()
+        db.session.commit()
     if waiting.greetings:
         _greet_all(holder, is_stopping, tally, errors)
     if waiting.issues:
@@ -165,6 +169,7 @@ def _question(_engine: Engine) -> Any:
     return select(
         sweeper.waits().label("leases"),
         answers.waits().label("answers"),
+        team.expired_waits().label("expired"),
         progress.waits().label("enrolments"),
         greetings.waits().label("greetings"),
         issues.waits().label("issues"),

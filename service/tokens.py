@@ -4,6 +4,7 @@ A token says *who*; the row it names says *whether* (expiry, revocation and use 
 clock that steps back never breaks a link. Keys rotate: the newest signs, every one of them reads.
 """
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from enum import StrEnum
@@ -59,3 +60,16 @@ class Signer:
 def new_public_id() -> str:
     """Return 16 random bytes as 22 url-safe characters."""
     return secrets.token_urlsafe(16)
+
+
+def new_secret() -> str:
+    """Return 32 random octets as 43 url-safe characters: nobody guesses them."""
+    return secrets.token_urlsafe(32)
+
+
+def hashed(secret: str) -> str:
+    """Return the SHA-256 of a secret of `new_secret`, in hexadecimal.
+
+    A plain hash does for 32 random octets; passwords need argon2 (service/team/actions/passwords).
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()

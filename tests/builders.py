@@ -27,6 +27,8 @@ from service.models import (
 )
 from service.models.clients import name_key
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
+from service.team.actions import sessions
+from service.web.sessions import KEY
 
 _numbers = count(1)
 
@@ -119,11 +121,12 @@ def a_question(**more: Any) -> Question:
 
 
 def logged_in(client: FlaskClient, member: TeamMember) -> FlaskClient:
-    """Log `provider` in without the login page; each request then proves that it is no forgery."""
+    """Log `member` in without the login page; each request then proves that it is no forgery."""
+    _login, secret = sessions.begin(member, client.environ_base.get("HTTP_USER_AGENT", ""))
     db.session.commit()
     with client.session_transaction() as cookies:
-        cookies["provider_id"] = member.id
-        cookies["session_version"] = member.session_version
+        cookies.permanent = True
+        cookies[KEY] = secret
         cookies["csrf_token"] = "a" * 40
     key = client.application.config["SECRET_KEY"]
     proof = URLSafeTimedSerializer(key, salt="wtf-csrf-token").dumps("a" * 40)

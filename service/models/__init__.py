@@ -62,7 +62,7 @@ from service.models.surveys import (
     ResponseReason,
 )
 from service.models.talk_requests import Channel, DayPart, TalkRequest, TalkRequestState
-from service.models.team import LoginAttempt, PasswordLink, Role, TeamMember
+from service.models.team import LoginAttempt, LoginSession, PasswordLink, Role, TeamMember
 from service.models.testimonials import Testimonial, TestimonialState
 from service.models.texts import MailText
 
@@ -103,6 +103,7 @@ __all__ = [
     "IssueState",
     "Lease",
     "LoginAttempt",
+    "LoginSession",
     "MailKind",
     "MailState",
     "MailText",

@@ -1,6 +1,6 @@
-"""People who log in, and the one-time links that let them choose a password."""
+"""People who log in, their sessions, and the one-time links that let them choose a password."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String
@@ -38,12 +38,43 @@ class TeamMember(Model):
     role: Mapped[Role] = mapped_column(text_enum(Role, 10))
     language: Mapped[str | None] = mapped_column(String(5))  # None: the company's
     password_hash: Mapped[str | None] = mapped_column(String(300))
-    session_version: Mapped[int] = mapped_column(default=1)  # raised to end every session
     is_active: Mapped[bool] = mapped_column(default=True)
     calendar_key: Mapped[str | None] = mapped_column(String(22), index=True, unique=True)
     calendar_is_teams: Mapped[bool] = mapped_column(default=False)  # or only what is theirs
     created_at: Mapped[CreatedAt]
     last_login_at: Mapped[Moment | None]
+
+
+class LoginSession(Model):
+    """A browser in which a member is logged in; one that has ended has no row.
+
+    The cookie holds a secret of 32 random octets, the row only its SHA-256. `expires_at` is counted
+    anew whenever the browser is seen: two weeks later, and never past 90 days after the login.
+    """
+
+    __tablename__ = "login_sessions"
+
+    IDLE = timedelta(days=14)
+    LONGEST = timedelta(days=90)
+
+    id: Mapped[PrimaryKey]
+    public_id: Mapped[PublicId]
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    provider_id: Mapped[int] = mapped_column(
+        ForeignKey("providers.id", ondelete="CASCADE"), index=True
+    )
+    browser: Mapped[str] = mapped_column(String(40))  # such as Firefox; empty when unknown
+    system: Mapped[str] = mapped_column(String(40))  # such as Windows
+    created_at: Mapped[CreatedAt]
+    last_seen_at: Mapped[Moment]
+    expires_at: Mapped[Moment] = mapped_column(index=True)
+
+    member: Mapped[TeamMember] = relationship()
+
+    @classmethod
+    def expiry(cls, begun_at: datetime, seen_at: datetime) -> datetime:
+        """Return when a session ends that began at `begun_at` and was last seen at `seen_at`."""
+        return min(seen_at + cls.IDLE, begun_at + cls.LONGEST)
 
 
 class PasswordLink(Model):

@@ -7,7 +7,7 @@ from service.errors import Refused
 from service.extensions import db
 from service.mail import links
 from service.models import Role
-from service.team.actions import members
+from service.team.actions import logins, members, sessions
 
 
 @click.group("provider")
@@ -65,3 +65,18 @@ def owner_link() -> None:
         click.echo("There is an owner already; use: provider create EMAIL --name NAME", err=True)
     else:
         click.echo(links.password(link))
+
+
+@group.command("log-out")
+@click.argument("email", callback=an_address)
+def log_out(email: str) -> None:
+    """Log somebody out in every browser; they can log in again.
+
+    Example: flask --app wsgi provider log-out marta@estudio.es
+    """
+    member = logins.find(email)
+    if member is None:
+        raise click.ClickException(f"nobody can log in as {email}; see the addresses at /providers")
+    ended = sessions.end_all(member)
+    db.session.commit()
+    click.echo(f"logged out in {ended} browser{'' if ended == 1 else 's'}")

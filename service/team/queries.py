@@ -1,4 +1,4 @@
-"""The members to choose from, and the tokens of other programs. Reads only."""
+"""The members to choose from, their sessions, and the tokens of other programs. Reads only."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,9 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from service.clock import now
 from service.extensions import db
-from service.models import ApiToken, TeamMember
+from service.models import ApiToken, LoginSession, TeamMember
 
 SHOWN = 200  # a company has a handful; of many revoked ones the oldest are left out
 
@@ -34,3 +35,13 @@ def people_choices(also: TeamMember | None = None) -> list[tuple[str, str]]:
     if also is not None and also not in people:
         people.append(also)
     return [("", _("Nobody")), *((str(person.id), person.name) for person in people)]
+
+
+def sessions(member: TeamMember) -> Sequence[LoginSession]:
+    """Return the valid sessions of a member, the one that was seen last first."""
+    query = (
+        select(LoginSession)
+        .where(LoginSession.provider_id == member.id, LoginSession.expires_at > now())
+        .order_by(LoginSession.last_seen_at.desc(), LoginSession.id.desc())
+    )
+    return db.session.scalars(query.limit(SHOWN)).all()

@@ -5,14 +5,13 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, abort, current_app, g, redirect, request, session, url_for
+from flask import Blueprint, Flask, abort, current_app, g, redirect, request, url_for
 from flask_wtf.csrf import CSRFError
 from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response
 
-from service.extensions import db
-from service.models import Role, TeamMember
-from service.web import problems
+from service.models import LoginSession, Role, TeamMember
+from service.web import problems, sessions
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,17 +43,10 @@ def _may(role: Role) -> bool:
 
 def load_member() -> None:
     """Load the team member whose session the request has; runs before each view."""
-    g.member = None
-    if _needs_no_session():
-        return  # not even a look at the cookie: what visitors get is the same for all
-    provider_id = session.get("provider_id")
-    member = db.session.get(TeamMember, provider_id) if isinstance(provider_id, int) else None
-    if (
-        member is not None
-        and member.is_active
-        and member.session_version == session.get("session_version")
-    ):
-        g.member = member
+    g.login = None  # of a public page not even the cookie is looked at: all get the same
+    if not _needs_no_session():
+        g.login = sessions.find()
+    g.member = g.login.member if g.login else None
 
 
 def refuse_unread() -> Response | None:
@@ -93,20 +85,16 @@ def _needs_no_session() -> bool:
     return request.endpoint == "static" or is_public or problems.is_api_request()
 
 
-def begin_session(member: TeamMember) -> None:
-    """Log `member` in with a new session; nothing of the earlier one remains."""
-    session.clear()
-    session.permanent = True
-    session["provider_id"] = member.id
-    session["session_version"] = member.session_version
-    g.member = member
-    g.pop("csrf_token", None)  # made for the session that was cleared
-
-
 def current_member() -> TeamMember:
     """Return the member who is logged in; call it only in a view that requires a role."""
     member: TeamMember = g.member
     return member
+
+
+def current_login() -> LoginSession:
+    """Return the session of this browser; call it only in a view that requires a role."""
+    login: LoginSession = g.login
+    return login
 
 
 def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R | Response]]:

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 from flask_babel import gettext as _
 
 from service.labels import label
-from service.models import Reason, Role
+from service.models import LoginSession, Reason, Role
 
 LANGUAGE_NAMES = {"es": "Español", "en": "English"}  # each in itself, so that anyone finds theirs
 NOT_PLACES = ("Etc/", "SystemV/", "US/", "posix", "right")
@@ -26,6 +26,14 @@ def role_choices() -> list[tuple[str, str]]:
         Role.viewer: _("Viewer: reads"),
     }
     return [(role.value, may[role]) for role in reversed(Role)]
+
+
+def device_name(login: LoginSession) -> str:
+    """Return the browser and system of a session in words, such as "Firefox on Windows"."""
+    browser, system = login.browser, login.system
+    if browser and system:
+        return str(_("%(browser)s on %(system)s", browser=browser, system=system))
+    return browser or system or str(_("Unknown browser"))
 
 
 def reason_choices() -> list[tuple[str, str]]:

@@ -186,7 +186,6 @@ def test_a_session_begins_anew_at_the_login(app, client):
     log_in(client)
     with client.session_transaction() as cookies:
         assert "planted" not in cookies
-        assert cookies["provider_id"] == 1
 
 
 def test_logging_out_takes_a_press(app, client):

@@ -1,82 +1,31 @@
 """Where a counted link of a newsletter leads on: to the address that was frozen with its issue.
 
-The one GET of the service that changes a row, by one: a total that is about nobody, that nothing
-is decided by, and that no more than a hint is made of. A reader's click cannot be a form that is
-sent, so the only choices are this and not to count. Openings are counted behind the answers, by a
-thread of the process, so nobody waits for a busy database. What a process has not written when it
-ends, milliseconds as a rule, is not counted.
+The one GET by a link that changes a row, by one: a total that is about nobody, that nothing is
+decided by, and that no more than a hint is made of. A reader's click cannot be a form that is sent,
+so the only choices are this and not to count. Openings are counted behind the answers.
 """
 
-import logging
 import re
-from collections import Counter
-from queue import Empty, Full, Queue
-from threading import Lock, Thread
 
 from flask import Blueprint, abort, redirect, request
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from service import database
 from service.extensions import db
 from service.newsletters.actions import issues
 from service.newsletters.queries import newsletters as queries
+from service.web.background import BackgroundWriter
 
 blueprint = Blueprint("newsletter_links", __name__)
 
-log = logging.getLogger(__name__)
-
-MOST = 10_000  # openings that wait while the database is locked
-
-Opening = tuple[Engine, int, int]  # the database, the issue's id, the link's number
+Opening = tuple[int, int]  # the issue's id, the link's number
 
 
-class Openings:
-    """What waits to be counted. The thread begins with the first, in the process that has it."""
-
-    def __init__(self) -> None:
-        self._waiting: Queue[Opening] = Queue(MOST)
-        self._thread: Thread | None = None
-        self._beginning = Lock()
-
-    def add(self, engine: Engine, issue_id: int, number: int) -> None:
-        """Have an opening counted soon; one that too many wait before is not."""
-        try:
-            self._waiting.put_nowait((engine, issue_id, number))
-        except Full:
-            log.warning("opening_not_counted error=Full")
-        with self._beginning:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = Thread(target=self._work, name="openings", daemon=True)
-                self._thread.start()
-
-    def settle(self) -> None:
-        """Wait until nothing waits."""
-        self._waiting.join()
-
-    def _work(self) -> None:
-        while True:
-            taken = self._take()
-            for (engine, issue_id, number), times in Counter(taken).items():
-                try:
-                    with database.statement_by_statement(engine) as connection:
-                        issues.count_openings(connection, issue_id, number, times)
-                except SQLAlchemyError as error:  # the readers are where they wanted to be
-                    log.warning("opening_not_counted error=%s", type(error).__name__)
-            for _ in taken:
-                self._waiting.task_done()
-
-    def _take(self) -> list[Opening]:
-        taken = [self._waiting.get()]
-        while True:
-            try:
-                taken.append(self._waiting.get_nowait())
-            except Empty:
-                return taken
+def _count(connection: Connection, opening: Opening, times: int) -> None:
+    issues.count_openings(connection, *opening, times)
 
 
-openings = Openings()
+openings = BackgroundWriter[Opening]("openings", _count)
 
 # Robots that say so. "Cubot" is a telephone.
 _ROBOTS = re.compile(
@@ -95,7 +44,7 @@ def follow(public_id: str, number: int) -> Response:
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers["X-Robots-Tag"] = "noindex, nofollow"
     if _is_opened_by_somebody():
-        openings.add(db.engine, link.issue_id, link.number)
+        openings.add(db.engine, (link.issue_id, link.number))
     return answer
 
 

@@ -1,8 +1,6 @@
 """The tokens of other programs: create, find, record a use, revoke."""
 
-import hashlib
 import logging
-import secrets
 from collections.abc import Sequence
 from datetime import date
 
@@ -13,9 +11,9 @@ from service.clock import now
 from service.errors import Refused
 from service.extensions import db
 from service.models import ApiScope, ApiToken, TeamMember
+from service.tokens import hashed, new_secret
 
 PREFIX = "hl_"  # by which those who search code for secrets know one
-OCTETS = 32
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +26,10 @@ def create(name: str, scopes: Sequence[ApiScope], by: TeamMember) -> tuple[ApiTo
     namesake = select(ApiToken.id).where(ApiToken.name == name, ApiToken.revoked_at.is_(None))
     if db.session.scalar(namesake.limit(1)) is not None:
         raise Refused(_("There is a token with this name already. Choose another name."))
-    secret = PREFIX + secrets.token_urlsafe(OCTETS)
+    secret = PREFIX + new_secret()
     token = ApiToken(
         name=name,
-        token_hash=_hashed(secret),
+        token_hash=hashed(secret),
         ending=secret[-4:],
         scopes=[scope.value for scope in scopes],
         maker=by,
@@ -48,9 +46,7 @@ def find(secret: str) -> ApiToken | None:
     It is found by its hash, so the time that takes discloses nothing about the secret.
     """
     return db.session.scalar(
-        select(ApiToken).where(
-            ApiToken.token_hash == _hashed(secret), ApiToken.revoked_at.is_(None)
-        )
+        select(ApiToken).where(ApiToken.token_hash == hashed(secret), ApiToken.revoked_at.is_(None))
     )
 
 
@@ -73,7 +69,3 @@ def revoke(token: ApiToken, by: TeamMember) -> None:
     token.revoked_at, token.revoker = now(), by
     db.session.flush()
     log.info("api_token_revoked token=%s provider=%s", token.public_id, by.public_id)
-
-
-def _hashed(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -11,7 +11,7 @@ from service.errors import Conflict, Gone, Refused
 from service.extensions import db
 from service.mail import outbox
 from service.models import MailKind, OutboxMessage, PasswordLink, Role, TeamMember
-from service.team.actions import logins, passwords
+from service.team.actions import logins, passwords, sessions
 from service.tokens import Purpose
 
 INVITATION = timedelta(days=7)
@@ -125,12 +125,7 @@ def change_password(member: TeamMember, password: str) -> None:
     """Set a new password; every session ends. Raises Refused for one that is easy to guess."""
     passwords.check(password, email=member.email, company=current.company().name)
     member.password_hash = passwords.hashed(password)
-    end_sessions(member)
-
-
-def end_sessions(member: TeamMember) -> None:
-    """Log `provider` out everywhere."""
-    member.session_version += 1
+    sessions.end_all(member)
     db.session.flush()
 
 
@@ -163,7 +158,8 @@ def deactivate(member: TeamMember) -> None:
     """Close the login and end its sessions; what the person did stays under their name."""
     _keep_an_owner_beside(member)
     member.is_active = False
-    end_sessions(member)
+    sessions.end_all(member)
+    db.session.flush()
 
 
 def reactivate(member: TeamMember) -> None:

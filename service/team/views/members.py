@@ -19,9 +19,13 @@ from service.errors import Refused
 from service.extensions import db
 from service.mail import links
 from service.models import PasswordLink, Role, TeamMember
+from service.team import queries
 from service.team.actions import logins, members, passwords
-from service.web.access import begin_session, current_member, requires
-from service.web.names import LANGUAGE_NAMES, role_choices, role_name
+from service.team.actions import sessions as session_actions
+from service.team.views.logging_in import log_in_as
+from service.web import sessions
+from service.web.access import current_login, current_member, requires
+from service.web.names import LANGUAGE_NAMES, device_name, role_choices, role_name
 
 blueprint = Blueprint("members", __name__)
 
@@ -135,8 +139,7 @@ def save_profile() -> Page:
         current_member(), name=form.name.data or "", language=form.language.data or None
     )
     db.session.commit()
-    flash(_("Saved."), "success")
-    return redirect(url_for(".profile"), 303)
+    return _to_profile(_("Saved."))
 
 
 @blueprint.post("/profile/password")
@@ -154,7 +157,8 @@ def change_password() -> Page:
         except Refused as refusal:
             form.new_password.errors = [str(refusal)]
         else:
-            return _stay_logged_in(_("Your new password holds from now on."))
+            log_in_as(me)
+            return _to_profile(_("Your new password holds from now on."))
     db.session.commit()
     return _profile(_profile_form(formdata=False), form, 422)
 
@@ -163,8 +167,22 @@ def change_password() -> Page:
 @requires(Role.viewer)
 def end_other_sessions() -> Page:
     """Log out everywhere but here."""
-    members.end_sessions(current_member())
-    return _stay_logged_in(_("You are logged out everywhere else."))
+    session_actions.end_all(current_member(), but=current_login())
+    db.session.commit()
+    return _to_profile(_("You are logged out everywhere else."))
+
+
+@blueprint.post("/profile/sessions/<public_id>/end")
+@requires(Role.viewer)
+def end_session(public_id: str) -> Page:
+    """Log out in one browser; nothing happens when it is logged out already."""
+    session_actions.end(current_member(), public_id)
+    is_this_one = public_id == current_login().public_id
+    db.session.commit()
+    if is_this_one:
+        sessions.leave()
+        return redirect(url_for("sessions.login"), 303)
+    return _to_profile(_("That device is logged out."))
 
 
 def _is_proved(form: PasswordChangeForm, me: TeamMember, attempts: list[int]) -> bool:
@@ -176,9 +194,7 @@ def _is_proved(form: PasswordChangeForm, me: TeamMember, attempts: list[int]) ->
     return True
 
 
-def _stay_logged_in(note: str) -> Response:
-    db.session.commit()
-    begin_session(current_member())
+def _to_profile(note: str) -> Response:
     flash(note, "success")
     return redirect(url_for(".profile"), 303)
 
@@ -227,6 +243,11 @@ def _profile_form(formdata: bool = True) -> ProfileForm:
 
 def _profile(form: ProfileForm, password_form: PasswordChangeForm, code: int = 200) -> Page:
     page = render_template(
-        "provider/team/members/profile.html", form=form, password_form=password_form
+        "provider/team/members/profile.html",
+        form=form,
+        password_form=password_form,
+        logins=queries.sessions(current_member()),
+        this_login=current_login(),
+        device_name=device_name,
     )
     return page, code

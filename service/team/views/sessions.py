@@ -1,6 +1,6 @@
 """Log in and out, ask for a new password, choose one by a one-time link."""
 
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -9,7 +9,10 @@ from service.errors import Refused
 from service.extensions import db
 from service.models import PasswordLink, TeamMember
 from service.team.actions import logins, members, passwords
-from service.web.access import begin_session, way_back
+from service.team.actions import sessions as actions
+from service.team.views.logging_in import log_in_as
+from service.web import sessions
+from service.web.access import way_back
 from service.web.language import select_language, speak_as_asked
 from service.web.names import LANGUAGE_NAMES
 
@@ -53,15 +56,17 @@ def log_in() -> Page:
         return render_template("provider/team/sessions/login.html", form=form), 422
     logins.take_back(attempts)
     logins.record_login(member, password)
-    db.session.commit()
-    begin_session(member)
+    log_in_as(member)
     return redirect(way_back(form.next.data), 303)
 
 
 @blueprint.post("/logout")
 def logout() -> Page:
-    """End the session of this browser."""
-    session.clear()
+    """End the session of this browser, and so every copy of its cookie."""
+    if g.login is not None:
+        actions.end(g.member, g.login.public_id)
+        db.session.commit()
+    sessions.leave()
     return redirect(url_for(".login"), 303)
 
 
@@ -113,8 +118,7 @@ def choose_password(token: str) -> Page:
             form.form_errors.append(str(refusal))
         return _show(_link_of(token), form, 422)
     logins.record_login(member, form.password.data or "")
-    db.session.commit()
-    begin_session(member)
+    log_in_as(member)
     flash(_("Welcome, %(name)s.", name=member.name), "success")
     first_time = "settings.index" if link.provider_id is None else "today.index"
     return redirect(url_for(first_time), 303)
