@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     preferences = "preferences"  # a Contact: mail preferences and unsubscribe
     talk = "door"  # a Contact: "I'd like to talk"
     calendar = "calendar"  # a TeamMember's calendar_key: read what they have to do
+    device = "device"  # a browser that has logged in to an account before; opens nothing
     password = "password"  # a PasswordLink: set a password once  # noqa: S105
 
 

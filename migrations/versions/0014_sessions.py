@@ -34,9 +34,11 @@ def upgrade() -> None:
     op.create_index("ix_login_sessions_provider_id", "login_sessions", ["provider_id"])
     op.create_index("ix_login_sessions_expires_at", "login_sessions", ["expires_at"])
     op.drop_column("providers", "session_version")
+    op.create_index("ix_login_attempts_at", "login_attempts", ["at"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_login_attempts_at", table_name="login_attempts")
     # A default, which 0001 did not have: there may be rows.
     op.add_column(
         "providers", sa.Column("session_version", sa.Integer(), nullable=False, server_default="1")

@@ -100,13 +100,16 @@ class PasswordLink(Model):
 
 
 class LoginAttempt(Model):
-    """One try to log in that did not succeed (yet), by keyed hash of the account or the address.
+    """An attempt that did not succeed (yet), by keyed hash of what it counts for; kept for a day.
 
-    Kept in the database, so that the limit holds over all processes and without Redis.
+    Kept in the database, so that the limits hold over all processes and without Redis.
     """
 
     __tablename__ = "login_attempts"
-    __table_args__ = (Index("ix_login_attempts_key_at", "key", "at"),)
+    __table_args__ = (
+        Index("ix_login_attempts_key_at", "key", "at"),
+        Index("ix_login_attempts_at", "at"),
+    )
 
     id: Mapped[PrimaryKey]
     key: Mapped[str] = mapped_column(String(64))

@@ -58,8 +58,3 @@ def end_all(member: TeamMember, but: LoginSession | None = None) -> int:
     if ended:
         log.info("sessions_ended count=%s provider=%s", ended, member.public_id)
     return ended
-
-
-def forget_expired() -> None:
-    """Delete the sessions that nobody can use any more."""
-    db.session.execute(delete(LoginSession).where(LoginSession.expires_at <= now()))

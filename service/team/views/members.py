@@ -6,7 +6,6 @@ from flask import (
     flash,
     redirect,
     render_template,
-    request,
     session,
     url_for,
 )
@@ -20,7 +19,7 @@ from service.extensions import db
 from service.mail import links
 from service.models import PasswordLink, Role, TeamMember
 from service.team import queries
-from service.team.actions import logins, members, passwords
+from service.team.actions import attempts, members, passwords
 from service.team.actions import sessions as session_actions
 from service.team.views.logging_in import log_in_as
 from service.web import sessions
@@ -147,11 +146,12 @@ def save_profile() -> Page:
 def change_password() -> Page:
     """Set a new password; every other session of this person ends."""
     form, me = PasswordChangeForm(), current_member()
-    attempts = logins.write_attempt(me.email, request.remote_addr)
+    device = current_login().public_id  # nobody outside of this session uses its attempts up
+    attempt = attempts.record(attempts.PASSWORD_CHANGES, me.email, None, device)
     db.session.commit()
-    if logins.is_one_too_many(attempts):
+    if attempts.seconds_to_wait(attempt):
         abort(429)
-    if form.validate() and _is_proved(form, me, attempts):
+    if form.validate() and _is_proved(form, me, attempt):
         try:
             members.change_password(me, form.new_password.data or "")
         except Refused as refusal:
@@ -185,12 +185,12 @@ def end_session(public_id: str) -> Page:
     return _to_profile(_("That device is logged out."))
 
 
-def _is_proved(form: PasswordChangeForm, me: TeamMember, attempts: list[int]) -> bool:
+def _is_proved(form: PasswordChangeForm, me: TeamMember, attempt: attempts.Attempt) -> bool:
     """Say whether the present password is right; a wrong one counts as a wrong login."""
     if not passwords.matches(me.password_hash, form.old_password.data or ""):
         form.old_password.errors = [_("That is not your present password.")]
         return False
-    logins.take_back(attempts)
+    attempts.take_back(attempt)
     return True
 
 

@@ -2,14 +2,16 @@
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from forms.team import ChoosePasswordForm, FirstOwnerForm, ForgottenForm, LoginForm
 from service.errors import Refused
 from service.extensions import db
 from service.models import PasswordLink, TeamMember
-from service.team.actions import logins, members, passwords
+from service.team.actions import attempts, logins, members, passwords
 from service.team.actions import sessions as actions
+from service.team.views import devices
 from service.team.views.logging_in import log_in_as
 from service.web import sessions
 from service.web.access import way_back
@@ -41,12 +43,12 @@ def log_in() -> Page:
     if not form.validate():
         return render_template("provider/team/sessions/login.html", form=form), 422
     email, password = form.email.data or "", form.password.data or ""
-    attempts = logins.write_attempt(email, request.remote_addr)
+    attempt = attempts.record(attempts.LOGINS, email, request.remote_addr, devices.known(email))
     db.session.commit()
-    if logins.is_one_too_many(attempts):
-        logins.take_back(attempts)
+    if seconds := attempts.seconds_to_wait(attempt):
+        attempts.take_back(attempt)
         db.session.commit()
-        abort(429)
+        return _ask_to_wait(form, seconds)
     member = logins.find(email)
     kept = member.password_hash if member else None
     db.session.commit()  # comparing takes a while: nobody waits for the database meanwhile
@@ -54,10 +56,22 @@ def log_in() -> Page:
     if member is None or not is_right:
         form.form_errors.append(_("The address and the password do not belong together."))
         return render_template("provider/team/sessions/login.html", form=form), 422
-    logins.take_back(attempts)
+    attempts.take_back(attempt)
     logins.record_login(member, password)
     log_in_as(member)
     return redirect(way_back(form.next.data), 303)
+
+
+def _ask_to_wait(form: LoginForm, seconds: int) -> Page:
+    form.form_errors.append(
+        ngettext(
+            "There were too many wrong passwords. Wait a second, then try again.",
+            "There were too many wrong passwords. Wait %(num)d seconds, then try again.",
+            seconds,
+        )
+    )
+    page = render_template("provider/team/sessions/login.html", form=form)
+    return Response(page, 429, {"Retry-After": str(seconds)}, mimetype="text/html")
 
 
 @blueprint.post("/logout")
@@ -85,9 +99,9 @@ def mail_password_link() -> Page:
     if not form.validate():
         return render_template("provider/team/sessions/forgotten.html", form=form), 422
     email = form.email.data or ""
-    attempts = logins.write_attempt(email, request.remote_addr, "forgotten")
+    attempt = attempts.record(attempts.LINKS, email, request.remote_addr)
     db.session.commit()
-    if logins.is_one_too_many(attempts):
+    if attempts.seconds_to_wait(attempt):
         abort(429)
     members.mail_link_to(email)
     db.session.commit()
