@@ -42,7 +42,7 @@ from service.team import jobs as team
 
 LEASE = timedelta(seconds=60)
 LONG_QUEUE = 25  # hints: the mails that are due get no more than 20 of a round
-HINTED = {"enrolments", "arrivals"}  # of which a round does nothing itself
+HINTED = {"enrolments", "arrivals", "password_requests"}  # of which a round does nothing itself
 NAME = "tick"
 HOLDER = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
 
@@ -94,6 +94,8 @@ def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) 
         _send_without_a_worker()
     if waiting.arrivals and queue.waiting() < LONG_QUEUE:
         tally.hinted += queue.wake("service.tasks.read_arrivals")
+    if waiting.password_requests and queue.waiting() < LONG_QUEUE:
+        tally.hinted += queue.wake("service.tasks.mail_password_links")
     receiving.wake_reader()
     uploads.purge(settings().data_dir / uploads.FOLDER, now())
     if errors:
@@ -143,7 +145,6 @@ def _work(
         db.session.commit()
     if waiting.expired:
         team.forget_expired()
-        db.session.commit()
     if waiting.greetings:
         _greet_all(holder, is_stopping, tally, errors)
     if waiting.issues:
@@ -176,6 +177,7 @@ def _question(_engine: Engine) -> Any:
         delivery.waits().label("mails"),
         health.waits().label("troubles"),
         receiving.arrivals_wait().label("arrivals"),
+        team.requests_wait().label("password_requests"),
     )
 
 

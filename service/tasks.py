@@ -6,6 +6,7 @@ from service.deliveries import jobs as receiving
 from service.extensions import queue
 from service.mail.delivery import delivery
 from service.protocols import jobs as advancing
+from service.team import jobs as team
 
 
 def deliver(ids: Sequence[int]) -> None:
@@ -42,3 +43,8 @@ def read_inbox() -> None:
 def read_arrivals() -> None:
     """Read the mails that a mail server handed over to service.pipe."""
     receiving.read_arrivals()
+
+
+def mail_password_links() -> None:
+    """Mail the links to choose a password that were asked for."""
+    team.answer_requests()

@@ -1,4 +1,7 @@
-"""sessions: a row each, with the browser and when it was last seen; who is logged in logs in again"""
+"""sessions: a row each, with the browser and when it was last seen; who is logged in logs in again
+
+Besides, requests for a link to choose a password, until a worker mails it.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,9 +38,17 @@ def upgrade() -> None:
     op.create_index("ix_login_sessions_expires_at", "login_sessions", ["expires_at"])
     op.drop_column("providers", "session_version")
     op.create_index("ix_login_attempts_at", "login_attempts", ["at"])
+    op.create_table(
+        "password_requests",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_password_requests")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("password_requests")
     op.drop_index("ix_login_attempts_at", table_name="login_attempts")
     # A default, which 0001 did not have: there may be rows.
     op.add_column(

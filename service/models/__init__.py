@@ -62,7 +62,14 @@ from service.models.surveys import (
     ResponseReason,
 )
 from service.models.talk_requests import Channel, DayPart, TalkRequest, TalkRequestState
-from service.models.team import LoginAttempt, LoginSession, PasswordLink, Role, TeamMember
+from service.models.team import (
+    LoginAttempt,
+    LoginSession,
+    PasswordLink,
+    PasswordRequest,
+    Role,
+    TeamMember,
+)
 from service.models.testimonials import Testimonial, TestimonialState
 from service.models.texts import MailText
 
@@ -116,6 +123,7 @@ __all__ = [
     "OutboxMessage",
     "Outcome",
     "PasswordLink",
+    "PasswordRequest",
     "Priority",
     "Protocol",
     "ProtocolVersion",

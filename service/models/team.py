@@ -99,6 +99,19 @@ class PasswordLink(Model):
         return self.used_at is None and at < self.expires_at
 
 
+class PasswordRequest(Model):
+    """Somebody asked for a link to choose a password; a worker mails it and deletes the row.
+
+    There is one for an address without a login too, so that the answer takes as long.
+    """
+
+    __tablename__ = "password_requests"
+
+    id: Mapped[PrimaryKey]
+    email: Mapped[str] = mapped_column(String(254))  # as it was typed
+    created_at: Mapped[CreatedAt]
+
+
 class LoginAttempt(Model):
     """An attempt that did not succeed (yet), by keyed hash of what it counts for; kept for a day.
 

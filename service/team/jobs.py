@@ -1,12 +1,43 @@
-"""What the clock's round does for the team: delete what has expired."""
+"""What the clock's round and the workers do for the team. Entry points: they commit."""
 
-from sqlalchemy import ColumnElement, delete, exists, or_
+import logging
+
+from rq.timeouts import BaseTimeoutException
+from sqlalchemy import ColumnElement, delete, exists, or_, select
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.clock import now
 from service.extensions import db
 from service.mail.sql import from_now
-from service.models import LoginAttempt, LoginSession
-from service.team.actions import attempts
+from service.models import LoginAttempt, LoginSession, PasswordRequest
+from service.team.actions import attempts, members
+
+log = logging.getLogger(__name__)
+
+
+def requests_wait() -> ColumnElement[bool]:
+    """Return whether somebody waits for a link to choose a password, as a value of SQL."""
+    return exists().where(PasswordRequest.id.is_not(None))
+
+
+def answer_requests() -> int:
+    """Mail the links that were asked for, the oldest request first; return how many.
+
+    Each is a transaction. One that raises is logged and stays for the next round, and the next are
+    answered.
+    """
+    mailed, in_order = 0, select(PasswordRequest.id).order_by(PasswordRequest.id)
+    for request_id in db.session.scalars(in_order).all():
+        try:
+            mailed += members.answer_request(request_id) is not None
+            db.session.commit()
+        except (OperationalError, InterfaceError, PoolTimeout, BaseTimeoutException):
+            raise
+        except Exception:  # whatever it raised, it must not keep others from their link
+            db.session.rollback()
+            log.exception("password_request_not_answered id=%s", request_id)
+    return mailed
 
 
 def expired_waits() -> ColumnElement[bool]:
@@ -22,3 +53,4 @@ def forget_expired() -> None:
     moment = now()
     db.session.execute(delete(LoginSession).where(LoginSession.expires_at <= moment))
     db.session.execute(delete(LoginAttempt).where(LoginAttempt.at <= moment - attempts.KEPT))
+    db.session.commit()

@@ -26,6 +26,7 @@ def register(app: Flask) -> None:
     what a member or an owner does) as plain values. They are proxies among Jinja's globals, like
     Flask's ``request``: a context processor would not reach a macro imported without context.
     """
+    app.session_interface = sessions.Cookies()
     app.before_request(load_member)
     app.before_request(refuse_unread)
     app.jinja_env.globals.update(

@@ -7,7 +7,8 @@ or opened does; it changes two moments of the session's own row; and nobody wait
 
 from datetime import datetime, timedelta
 
-from flask import g, request, session
+from flask import Flask, g, request, session
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import contains_eager
 
@@ -21,6 +22,16 @@ KEY = "login"  # of the secret in Flask's signed cookie
 SEEN_EVERY = timedelta(minutes=5)
 
 Sighting = tuple[int, datetime, datetime]  # the session's id, when it was seen, when it expires
+
+
+class Cookies(SecureCookieSessionInterface):
+    """Flask's cookies, which are renewed by pages behind the login alone.
+
+    Flask itself would set the cookie of a logged-in browser again on each public page and file.
+    """
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        return (session.accessed or session.modified) and super().should_set_cookie(app, session)
 
 
 def find() -> LoginSession | None:

@@ -199,6 +199,15 @@ def test_who_is_logged_in_is_one_question(marta, browser_of):
     assert "JOIN providers" in about[0]
 
 
+def test_only_pages_behind_the_login_renew_the_cookie(marta, browser_of):
+    hers = browser_of(marta)
+    for path in ("/healthz", "/static/base.css", "/s/nothing-here", "/api/v1/suppressions"):
+        answer = hers.get(path, buffered=True)
+        assert "Set-Cookie" not in answer.headers, path
+        assert "Cookie" not in answer.headers.get("Vary", ""), path
+    assert "Set-Cookie" in hers.get("/profile").headers
+
+
 def test_expired_sessions_are_deleted_by_the_clock(marta, browser_of):
     browser_of(marta)
     with time_machine.travel(now() + timedelta(days=13)):

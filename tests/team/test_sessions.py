@@ -11,7 +11,7 @@ from sqlalchemy import select
 from service.clock import now
 from service.extensions import db
 from service.mail import links
-from service.models import MailKind, OutboxMessage, Role, TeamMember
+from service.models import Role, TeamMember
 from service.team.actions import members, passwords
 from service.web.access import way_back
 from tests.builders import a_company, a_member, logged_in
@@ -194,17 +194,8 @@ def test_a_password_link_works_once_and_ends_old_sessions(app, client):
 def test_a_password_link_grows_old(app, client):
     link = members.new_link(a_login(), members.FORGOTTEN)
     db.session.commit()
-    with time_machine.travel(now() + timedelta(hours=2, seconds=1)):
+    with time_machine.travel(now() + timedelta(days=1, seconds=1)):
         assert client.get(path_of(link)).status_code == 410
-
-
-def test_a_newer_link_makes_the_older_one_worthless(app, client):
-    member = a_login()
-    old = members.new_link(member, members.FORGOTTEN)
-    new = members.new_link(member, members.FORGOTTEN)
-    db.session.commit()
-    assert client.get(path_of(old)).status_code == 410
-    assert client.get(path_of(new)).status_code == 200
 
 
 def test_a_forged_link_is_told_from_an_old_one(app, client):
@@ -259,26 +250,6 @@ def test_passwords_are_kept_with_argon2id_and_the_cost_of_rfc_9106():
     hasher = passwords.new_hasher()
     assert hasher.type is Type.ID
     assert (hasher.memory_cost, hasher.time_cost) == (64 * 1024, 3)
-
-
-def test_asking_for_a_new_password_says_the_same_to_everyone(app, client):
-    a_login()
-    known = send(client, "/forgot-password", {"email": "marta@norte.example"})
-    unknown = send(client, "/forgot-password", {"email": "nadia@norte.example"})
-    assert known.status_code == unknown.status_code == 200
-    said = without_proof(known.text).replace("marta@", "nadia@")
-    assert said == without_proof(unknown.text)
-    mails = db.session.scalars(select(OutboxMessage)).all()
-    assert [(mail.kind, mail.provider_id) for mail in mails] == [(MailKind.password_link, 1)]
-
-
-def test_links_for_a_new_password_are_not_given_without_end(app, client):
-    a_login()
-    answers = [
-        send(client, "/forgot-password", {"email": "marta@norte.example"}).status_code
-        for _round in range(6)
-    ]
-    assert answers == [200] * 5 + [429]
 
 
 def test_the_host_header_never_gets_into_a_link(app, client):

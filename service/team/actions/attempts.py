@@ -45,7 +45,8 @@ class Limits:
 
 
 LOGINS = Limits("login", timedelta(minutes=1), of_place=5, of_network=20, slows_after=10)
-LINKS = Limits("link", timedelta(minutes=1), of_place=5, of_network=5, of_account=5)
+# A link lives as long as this window: who uses the mails up leaves links in the mailbox that work.
+LINKS = Limits("link", timedelta(days=1), of_place=5, of_network=20, of_account=10)
 PASSWORD_CHANGES = Limits("password", timedelta(minutes=1), of_place=5, of_network=5)
 
 SLOW_WINDOW = timedelta(minutes=15)

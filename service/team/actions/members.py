@@ -3,19 +3,26 @@
 from datetime import timedelta
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from service import current
 from service.clock import now
 from service.errors import Conflict, Gone, Refused
 from service.extensions import db
 from service.mail import outbox
-from service.models import MailKind, OutboxMessage, PasswordLink, Role, TeamMember
-from service.team.actions import logins, passwords, sessions
+from service.models import (
+    MailKind,
+    OutboxMessage,
+    PasswordLink,
+    PasswordRequest,
+    Role,
+    TeamMember,
+)
+from service.team.actions import attempts, logins, passwords, sessions
 from service.tokens import Purpose
 
 INVITATION = timedelta(days=7)
-FORGOTTEN = timedelta(hours=2)
+FORGOTTEN = attempts.LINKS.window
 FIRST_OWNER = timedelta(days=1)
 
 
@@ -35,30 +42,38 @@ def first_owner_link() -> PasswordLink | None:
         PasswordLink.used_at.is_(None),
         PasswordLink.expires_at > soon,
     )
-    return db.session.scalar(nobodys.limit(1)) or _new_link(None, FIRST_OWNER)
+    return db.session.scalar(nobodys.limit(1)) or new_link(None, FIRST_OWNER)
 
 
-def new_link(member: TeamMember, lasts: timedelta) -> PasswordLink:
-    """Make a link for `member` to choose a password; it replaces all earlier ones."""
-    db.session.execute(
-        update(PasswordLink)
-        .where(PasswordLink.provider_id == member.id, PasswordLink.expires_at > now())
-        .values(expires_at=now())
-    )
-    return _new_link(member, lasts)
+def new_link(member: TeamMember | None, lasts: timedelta) -> PasswordLink:
+    """Make a link by which `member` chooses a password; None: the first owner.
 
-
-def _new_link(member: TeamMember | None, lasts: timedelta) -> PasswordLink:
+    Earlier links stay as they are: whoever asks for one would otherwise end those of others.
+    """
     link = PasswordLink(member=member, expires_at=now() + lasts)
     db.session.add(link)
     db.session.flush()
     return link
 
 
-def mail_link_to(email: str) -> OutboxMessage | None:
-    """Mail a link to the member with this address; None, which no page shows, without one."""
-    member = logins.find(email)
-    if member is None:
+def request_link(email: str) -> None:
+    """Record that somebody asked for a link, for an address with or without a login alike."""
+    db.session.add(PasswordRequest(email=email))
+    db.session.flush()
+
+
+def answer_request(request_id: int) -> OutboxMessage | None:
+    """Delete a request, and mail a link if the address has a login and the request is not stale.
+
+    Returns the mail. A request that another worker answered is left alone.
+    """
+    asked = db.session.execute(
+        delete(PasswordRequest)
+        .where(PasswordRequest.id == request_id)
+        .returning(PasswordRequest.email, PasswordRequest.created_at)
+    ).one_or_none()
+    member = logins.find(asked.email) if asked else None
+    if asked is None or member is None or asked.created_at + FORGOTTEN < now():
         return None
     return mail_link(new_link(member, FORGOTTEN), member)
 
@@ -113,28 +128,41 @@ def create_first_owner(
 
 
 def choose_password(link: PasswordLink, password: str) -> TeamMember:
-    """Set the password of the link's provider, once; every session of theirs ends."""
+    """Set the password of the link's member, once; all their sessions and other links end."""
     if link.member is None:
         raise ValueError("the first owner's link names nobody yet")
-    change_password(link.member, password)
+    theirs = select(TeamMember.id).where(TeamMember.id == link.provider_id)
+    db.session.execute(theirs.with_for_update())  # of two links at once, one sets the password
     _use(link)
+    change_password(link.member, password)
     return link.member
 
 
 def change_password(member: TeamMember, password: str) -> None:
-    """Set a new password; every session ends. Raises Refused for one that is easy to guess."""
+    """Set a new password; every session and link ends. Raises Refused for one easy to guess."""
     passwords.check(password, email=member.email, company=current.company().name)
     member.password_hash = passwords.hashed(password)
+    _end_access(member)
+
+
+def _end_access(member: TeamMember) -> None:
+    """End the sessions and the open links of `member`."""
     sessions.end_all(member)
+    moment = now()
+    db.session.execute(
+        update(PasswordLink)
+        .where(PasswordLink.provider_id == member.id, PasswordLink.expires_at > moment)
+        .values(expires_at=moment)
+    )
     db.session.flush()
 
 
 def _use(link: PasswordLink) -> None:
     """Use `link` up; of two who press at once, one gets Gone."""
+    moment = now()
+    is_open = (PasswordLink.used_at.is_(None), PasswordLink.expires_at > moment)
     used = db.session.execute(
-        update(PasswordLink)
-        .where(PasswordLink.id == link.id, PasswordLink.used_at.is_(None))
-        .values(used_at=now())
+        update(PasswordLink).where(PasswordLink.id == link.id, *is_open).values(used_at=moment)
     )
     if used.rowcount != 1:  # type: ignore[attr-defined]
         raise Gone(_("This link has been used or is too old."))
@@ -158,8 +186,7 @@ def deactivate(member: TeamMember) -> None:
     """Close the login and end its sessions; what the person did stays under their name."""
     _keep_an_owner_beside(member)
     member.is_active = False
-    sessions.end_all(member)
-    db.session.flush()
+    _end_access(member)
 
 
 def reactivate(member: TeamMember) -> None:

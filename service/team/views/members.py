@@ -95,7 +95,7 @@ def change(public_id: str) -> Page:
 @blueprint.post("/providers/<public_id>/link")
 @requires(Role.owner)
 def send_link(public_id: str) -> Page:
-    """Mail a new link for the password; the ones before it are dead."""
+    """Mail a new link for the password; the ones before it still work."""
     member = _find(public_id)
     if not member.is_active:
         abort(409)

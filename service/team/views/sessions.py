@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from forms.team import ChoosePasswordForm, FirstOwnerForm, ForgottenForm, LoginForm
 from service.errors import Refused
-from service.extensions import db
+from service.extensions import db, queue
 from service.models import PasswordLink, TeamMember
 from service.team.actions import attempts, logins, members, passwords
 from service.team.actions import sessions as actions
@@ -48,7 +48,14 @@ def log_in() -> Page:
     if seconds := attempts.seconds_to_wait(attempt):
         attempts.take_back(attempt)
         db.session.commit()
-        return _ask_to_wait(form, seconds)
+        form.form_errors.append(
+            ngettext(
+                "There were too many wrong passwords. Wait a second, then try again.",
+                "There were too many wrong passwords. Wait %(num)d seconds, then try again.",
+                seconds,
+            )
+        )
+        return _too_soon("login.html", form, seconds)
     member = logins.find(email)
     kept = member.password_hash if member else None
     db.session.commit()  # comparing takes a while: nobody waits for the database meanwhile
@@ -62,15 +69,8 @@ def log_in() -> Page:
     return redirect(way_back(form.next.data), 303)
 
 
-def _ask_to_wait(form: LoginForm, seconds: int) -> Page:
-    form.form_errors.append(
-        ngettext(
-            "There were too many wrong passwords. Wait a second, then try again.",
-            "There were too many wrong passwords. Wait %(num)d seconds, then try again.",
-            seconds,
-        )
-    )
-    page = render_template("provider/team/sessions/login.html", form=form)
+def _too_soon(template: str, form: LoginForm | ForgottenForm, seconds: int) -> Response:
+    page = render_template(f"provider/team/sessions/{template}", form=form)
     return Response(page, 429, {"Retry-After": str(seconds)}, mimetype="text/html")
 
 
@@ -94,17 +94,26 @@ def forgotten() -> Page:
 
 @blueprint.post("/forgot-password")
 def mail_password_link() -> Page:
-    """Mail a link if the address has a login; the answer is the same if it has not."""
+    """Have a worker mail a link if the address has a login; if not, all here is the same."""
     form = ForgottenForm()
     if not form.validate():
         return render_template("provider/team/sessions/forgotten.html", form=form), 422
     email = form.email.data or ""
-    attempt = attempts.record(attempts.LINKS, email, request.remote_addr)
+    attempt = attempts.record(attempts.LINKS, email, request.remote_addr, devices.known(email))
     db.session.commit()
-    if attempts.seconds_to_wait(attempt):
-        abort(429)
-    members.mail_link_to(email)
+    if seconds := attempts.seconds_to_wait(attempt):
+        attempts.take_back(attempt)
+        db.session.commit()
+        form.form_errors.append(
+            _(
+                "Enough links were asked for in the last 24 hours. Those in the mailbox work for a "
+                "day: look among the junk mail too, or ask an owner of your team for a link."
+            )
+        )
+        return _too_soon("forgotten.html", form, seconds)
+    members.request_link(email)
     db.session.commit()
+    queue.wake("service.tasks.mail_password_links")
     return render_template("provider/team/sessions/mailed.html", email=email)
 
 
