@@ -108,7 +108,8 @@ def texts(_arguments: list[str]) -> int:
     environment.ensure("test")
     babel = ["-m", "babel.messages.frontend", "-q"]
     pot = "translations/messages.pot"
-    keywords = [word for name in ("_l", "lazy_gettext", "ngettext:1,2") for word in ("-k", name)]
+    names = ("_l", "lazy_gettext", "ngettext:1,2", "Unreadable", "BrokenCell:2")
+    keywords = [word for name in names for word in ("-k", name)]
     sources = ["service", "forms", "templates"]
     layout = ["--no-location", "--sort-output", "--project=hasta-luego", "-o", pot]
     steps = (

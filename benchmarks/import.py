@@ -24,8 +24,10 @@ from service.config import Settings
 from service.extensions import db
 from service.imports import actions as imports
 from service.imports import queries
-from service.imports.rules import read_file
+from service.imports.rules import read
+from service.imports.rules.columns import NAMES
 from service.models import Client, Contact, Departure
+from service.spreadsheets.extraction import table_in
 from tests.servers import postgres
 
 CLIENTS = 10_000
@@ -114,7 +116,9 @@ def imported(path: Path) -> None:
     """Import a list as the command does."""
     known = queries.references()
     db.session.rollback()
-    imports.carry_out(read_file(path, known))
+    with table_in(path, NAMES) as table:
+        reading = read(table, known)
+    imports.carry_out(reading)
     db.session.commit()
 
 

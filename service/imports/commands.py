@@ -5,7 +5,7 @@ What is wrong in a file goes to stderr, row by row.
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -25,11 +25,14 @@ from service.imports import actions as imports
 from service.imports import queries
 from service.imports.actions import Plan
 from service.imports.actions import suppressions as lists
-from service.imports.rules import Problems, read_file
+from service.imports.rules import MOST_BYTES, Problem, Problems, read, too_large
 from service.imports.rules import suppressions as suppression_rules
-from service.imports.rules.tables import BadValue, RawRow
+from service.imports.rules.columns import NAMES
+from service.imports.rules.problems import BadValue
 from service.imports.rules.values import read_date
 from service.labels import reason_of_suppression
+from service.spreadsheets.extraction import table_in
+from service.spreadsheets.tables import RawRow
 
 
 @click.group("clients")
@@ -63,7 +66,9 @@ def import_clients(file: Path, dry_run: bool, since: date | None) -> None:
     """
     references = queries.references()
     db.session.rollback()  # others may write while the file is read
-    reading = read_file(file, references, _with_progress_bar)
+    _end_if_too_large(file, MOST_BYTES, too_large)
+    with table_in(file, NAMES) as table:
+        reading = read(table, references, _with_progress_bar)
     if dry_run:
         found = imports.plan(reading, protocol_since=since)
         _end_if_refused(file, reading.problems)
@@ -100,6 +105,13 @@ def _with_progress_bar(rows: Iterator[RawRow], length: int) -> Iterator[RawRow]:
     if is_shown:
         bar.finish()
         bar.render_finish()
+
+
+def _end_if_too_large(file: Path, most: int, message: Callable[[int], str]) -> None:
+    problems = Problems()
+    if (size := file.stat().st_size) > most:
+        problems.add(Problem(message(size)))
+    _end_if_refused(file, problems)
 
 
 def _end_if_refused(file: Path, problems: Problems) -> None:
@@ -167,7 +179,9 @@ def import_suppressions(file: Path, dry_run: bool) -> None:
     """
     zone = company().zone
     db.session.rollback()  # others may write while the file is read
-    reading = suppression_rules.read_file(file, zone, now(), _with_progress_bar)
+    _end_if_too_large(file, suppression_rules.MOST_BYTES, suppression_rules.too_large)
+    with table_in(file, suppression_rules.COLUMN_NAMES) as table:
+        reading = suppression_rules.read(table, zone, now(), _with_progress_bar)
     if dry_run:
         found = lists.plan(reading, file=file.name)
         _end_if_refused(file, reading.problems)

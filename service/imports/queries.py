@@ -9,11 +9,12 @@ from sqlalchemy import func, select
 
 from service.config import LANGUAGES
 from service.extensions import db
-from service.imports.rules import References, normalized
+from service.imports.rules import References
 from service.imports.rules.drafts import ContactDraft, Drafts, match
 from service.labels import label
 from service.mail.policy import suppressions
 from service.models import Client, Consent, ConsentPurpose, Contact, Departure, Reason, TeamMember
+from service.spreadsheets.tables import normalized
 
 AT_ONCE = 5_000  # values in one IN: SQLite takes 32,766 and PostgreSQL 65,535
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from service.imports import actions as imports
 from service.imports import queries
 from service.imports.rules import read
 from service.models import Client, Contact, Departure, Enrolment, Event
-from tests.imports.lists import HEADER
+from tests.imports.lists import HEADER, table_of
 
 COLUMNS = f"{HEADER};servicio;fin"
 TODAY = today("Europe/Madrid")
@@ -22,14 +22,12 @@ def a_day(ago: int) -> str:
 
 def imported(text: str | bytes, **options):
     """Import a list and return what it came to."""
-    data = text.encode() if isinstance(text, str) else text
-    return imports.carry_out(read(data, queries.references()), **options)
+    return imports.carry_out(read(table_of(text), queries.references()), **options)
 
 
 def planned(text: str | bytes, **options):
     """Return what a list would come to."""
-    data = text.encode() if isinstance(text, str) else text
-    return imports.plan(read(data, queries.references()), **options)
+    return imports.plan(read(table_of(text), queries.references()), **options)
 
 
 def everything(session) -> list[list[tuple]]:

@@ -1,14 +1,18 @@
 """Lists for the tests of importing: real files, and small ones written on the spot."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 
-from service.imports.rules import Problem, Reading, References, Row, normalized, read
+from service.imports.rules import Problem, Reading, References, Row, read
+from service.imports.rules.columns import NAMES
 from service.models import Reason
+from service.spreadsheets import wire
+from service.spreadsheets.files import write_table
+from service.spreadsheets.tables import Table, normalized
 
 DATA = Path(__file__).parent / "data"
 HEADER = "client;contact;email"
@@ -20,9 +24,17 @@ KNOWN = References(
 )
 
 
+def table_of(data: bytes | str, names: Collection[str] = NAMES) -> Table:
+    """Return the table in bytes, or in a text as UTF-8, as it comes from the confined process."""
+    written = io.BytesIO()
+    write_table(data.encode() if isinstance(data, str) else data, written, names)
+    written.seek(0)
+    return wire.read(written)
+
+
 def reading_of(data: bytes | str) -> Reading:
     """Read bytes, or a text as UTF-8."""
-    return read(data.encode() if isinstance(data, str) else data, KNOWN)
+    return read(table_of(data), KNOWN)
 
 
 def with_column(name: str, value: str) -> Reading:

@@ -12,17 +12,18 @@ from service.extensions import db
 from service.imports import actions as imports
 from service.imports import queries
 from service.imports.rules import read
-from tests.imports.lists import HEADER
+from service.spreadsheets.tables import Table
+from tests.imports.lists import HEADER, table_of
 
 TODAY = today("Europe/Madrid")
 
 
-def a_list(length: int, end_on: str, phone: str = "600") -> bytes:
+def a_list(length: int, end_on: str, phone: str = "600") -> Table:
     """Return a list of clients who all leave."""
     rows = "".join(
         f"Cliente {n};Ana {n};a{n}@b.example;SEO;{end_on};{phone};90;price\n" for n in range(length)
     )
-    return f"{HEADER};servicio;fin;teléfono;cuota;motivos\n{rows}".encode()
+    return table_of(f"{HEADER};servicio;fin;teléfono;cuota;motivos\n{rows}")
 
 
 @contextmanager

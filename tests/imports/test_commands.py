@@ -72,6 +72,18 @@ def test_a_bad_list_is_refused_line_by_line_on_stderr(run, session):
     assert how_many(session, Client) == 0
 
 
+def test_a_large_file_is_refused_kindly_without_being_read(run, tmp_path):
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:
+        file.truncate(50 * 1024 * 1024)
+
+    result = run(str(path))
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "This file has 50 MB, and a client list may have 20" in result.stderr
+    assert "in parts" in result.stderr
+
+
 def test_a_rehearsal_of_a_bad_list_fails_too(run):
     assert run(BAD, "--dry-run").exit_code == 1
 

@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 from service import scheduler
 from service.clock import today
 from service.imports.actions import uploads
-from service.imports.rules import reading as reading_module
 from service.imports.rules import too_large
 from service.imports.views import imports as page_module
 from service.models import Client, Contact, Departure, Enrolment, Event, Role
@@ -187,7 +186,6 @@ def test_no_file_is_a_kind_answer(browser_of):
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_kept(browser_of, app, monkeypatch):
     monkeypatch.setattr(page_module, "MOST_BYTES", 100)
-    monkeypatch.setattr(reading_module, "MOST_BYTES", 100)
     browser = browser_of()
 
     answer = browser.post("/imports", data={"file": (io.BytesIO(b"x" * 101), "list.csv")})
@@ -207,7 +205,7 @@ def test_a_key_that_was_never_given_finds_nothing(browser_of, key):
 def test_a_list_is_kept_for_a_day(browser_of, settings):
     browser = browser_of()
     address = uploaded(browser, leaving(1))
-    path = settings.data_dir / "imports" / f"{address.rsplit('/', 1)[1]}.list"
+    path = settings.data_dir / "imports" / f"{address.rsplit('/', 1)[1]}.rows"
     yesterday = time.time() - uploads.KEPT_FOR.total_seconds() - 60
     os.utime(path, (yesterday, yesterday))
 
@@ -219,7 +217,7 @@ def test_a_list_is_kept_for_a_day(browser_of, settings):
 def test_a_kept_list_can_be_read_by_its_owner_only(browser_of, settings):
     address = uploaded(browser_of(), leaving(1))
 
-    path = settings.data_dir / "imports" / f"{address.rsplit('/', 1)[1]}.list"
+    path = settings.data_dir / "imports" / f"{address.rsplit('/', 1)[1]}.rows"
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 

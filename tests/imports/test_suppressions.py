@@ -14,11 +14,11 @@ from service.errors import Refused
 from service.exports import FORMATS
 from service.extensions import db
 from service.imports.actions import suppressions as lists
-from service.imports.rules.suppressions import Reading, read
+from service.imports.rules.suppressions import COLUMN_NAMES, Reading, read
 from service.mail.policy import suppressions
 from service.models import Suppression, SuppressionChange, SuppressionReason, SuppressionScope
 from tests.builders import a_contact, a_member
-from tests.imports.lists import workbook
+from tests.imports.lists import table_of, workbook
 
 MADRID = ZoneInfo("Europe/Madrid")
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -46,7 +46,7 @@ reads = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def reading_of(data: str | bytes) -> Reading:
-    return read(data.encode() if isinstance(data, str) else data, MADRID, AT)
+    return read(table_of(data, COLUMN_NAMES), MADRID, AT)
 
 
 def said(data: str | bytes) -> list[tuple[str, str, str, str, str]]:
@@ -303,7 +303,7 @@ def test_an_export_can_be_imported_elsewhere_erased_ones_included(session):
     data = exported()
     db.session.query(Suppression).delete()
 
-    reading = read(data, MADRID, now())
+    reading = read(table_of(data, COLUMN_NAMES), MADRID, now())
     assert (list(reading.problems), list(reading.warnings)) == ([], [])
     lists.carry_out(reading)
 

@@ -5,11 +5,9 @@ import zipfile
 
 import pytest
 
-from service.imports.rules import MOST_BYTES, read_file
 from service.imports.rules import reading as reading_module
 from tests.imports.lists import (
     HEADER,
-    KNOWN,
     WHO,
     reading_of,
     the_problem,
@@ -142,16 +140,6 @@ def test_a_zip_that_is_no_workbook_is_refused(name, said):
     assert said in the_problem(reading_of(file.getvalue())).reason
 
 
-def test_a_workbook_that_unpacks_to_far_more_is_refused():
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/workbook.xml", "<workbook/>")
-        archive.writestr("xl/sharedStrings.xml", b" " * (61 * 1024 * 1024))
-
-    assert len(file.getvalue()) < 100_000
-    assert "too large" in the_problem(reading_of(file.getvalue())).reason
-
-
 def test_a_quotation_mark_without_end_is_named_by_its_line():
     problem = the_problem(reading_of(f'{HEADER}\n{WHO}\nX;"Ana;a@b.es\nY;Eva;e@b.es\n'))
 
@@ -162,18 +150,6 @@ def test_text_after_a_closing_quotation_mark_is_named_by_its_line():
     problem = the_problem(reading_of(f'{HEADER}\n"Bar" Pepe;Ana;a@b.es\n'))
 
     assert (problem.line, "after the closing one" in problem.reason) == (2, True)
-
-
-def test_a_large_file_is_refused_kindly_without_being_read(tmp_path):
-    path = tmp_path / "huge.csv"
-    with path.open("wb") as file:
-        file.truncate(50 * 1024 * 1024)
-
-    problem = the_problem(read_file(path, KNOWN))
-
-    assert MOST_BYTES < 50 * 1024 * 1024
-    assert "50 MB" in problem.reason
-    assert "in parts" in problem.reason
 
 
 def test_more_rows_than_a_file_may_have_are_refused(monkeypatch):

@@ -13,7 +13,7 @@ from service.imports import queries
 from service.imports.rules import read
 from service.models import Client, Departure, Enrolment, MailKind, OutboxMessage
 from tests.builders import a_company
-from tests.imports.lists import DATA, HEADER, WHO
+from tests.imports.lists import DATA, HEADER, WHO, table_of
 from tests.rounds import a_round
 
 TODAY = today("Europe/Madrid")
@@ -27,7 +27,7 @@ def test_two_people_who_import_the_same_list_at_once_import_it_once(app, session
 
     def carry_out(_person: int) -> int:
         with app.app_context():
-            reading = read(data, queries.references())
+            reading = read(table_of(data), queries.references())
             db.session.rollback()
             together.wait()
             done = imports.carry_out(reading)
@@ -48,7 +48,7 @@ def test_the_clock_writes_the_mails_of_those_whose_protocol_starts_only(session)
         f"B;Eva;e@b.example;SEO;{TODAY - timedelta(days=60)}\n"
     )
     imports.carry_out(
-        read(f"{HEADER};servicio;fin\n{rows}{WHO};;\n".encode(), queries.references())
+        read(table_of(f"{HEADER};servicio;fin\n{rows}{WHO};;\n"), queries.references())
     )
     session.commit()
 

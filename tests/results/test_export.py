@@ -135,7 +135,8 @@ def test_only_departures_of_the_period_are_exported(session):
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_an_import_knows_the_columns_that_it_shares_with_the_export(session, language):
     a_departure()
-    from service.imports.rules.columns import NAMES, normalized
+    from service.imports.rules.columns import NAMES
+    from service.spreadsheets.tables import normalized
 
     known = {NAMES[normalized(name)] for name in rows_of(language)[0] if normalized(name) in NAMES}
     assert known == set(ImportColumn)

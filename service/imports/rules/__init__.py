@@ -1,19 +1,7 @@
-"""Read client lists: CSV in the dialects that spreadsheets write, and .xlsx. No database here."""
+"""Read client lists, row by row, and say what is wrong in them. No database here."""
 
-from service.imports.rules.columns import normalized
-from service.imports.rules.reading import MOST_BYTES, Reading, read, read_file, too_large
+from service.imports.rules.problems import Problem, Problems
+from service.imports.rules.reading import MOST_BYTES, Reading, read, too_large
 from service.imports.rules.rows import References, Row
-from service.imports.rules.tables import Problem, Problems
 
-__all__ = [
-    "MOST_BYTES",
-    "Problem",
-    "Problems",
-    "Reading",
-    "References",
-    "Row",
-    "normalized",
-    "read",
-    "read_file",
-    "too_large",
-]
+__all__ = ["MOST_BYTES", "Problem", "Problems", "Reading", "References", "Row", "read", "too_large"]

@@ -1,22 +1,21 @@
 """The columns of a client list, by their English and Spanish names, and its header row."""
 
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from functools import lru_cache
 from itertools import chain, islice
 
 from flask_babel import gettext as _
 
-from service.imports.rules.tables import (
-    Problem,
-    Problems,
+from service.imports.rules.problems import Problem, Problems, shortened
+from service.spreadsheets.tables import (
+    HEADER_WITHIN,
     RawRow,
     Unreadable,
+    count_names,
     is_blank,
-    shortened,
+    normalized,
 )
 
 
@@ -42,9 +41,6 @@ class Column(StrEnum):
     notes = "notes"
 
 
-CountColumns = Callable[[Iterable[object]], int]  # how many of these cells name a column
-
-HEADER_WITHIN = 20  # rows; a title may be above the header
 REQUIRED = (Column.client, Column.contact, Column.email)
 
 SPANISH = {
@@ -82,13 +78,6 @@ ALSO = {
 }
 
 
-@lru_cache(maxsize=4096)
-def normalized(text: str) -> str:
-    """Return `text` without case, accents, spaces and signs, so that names can be compared."""
-    split = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in split if letter.isalnum())
-
-
 NAMES: dict[str, Column] = {
     **{normalized(column): column for column in Column},
     **{normalized(name): column for column, name in SPANISH.items()},
@@ -99,11 +88,6 @@ NAMES: dict[str, Column] = {
 def column_called(header: str) -> Column | None:
     """Return the column of this name, or None when there is none."""
     return NAMES.get(normalized(header))
-
-
-def count_columns(cells: Iterable[object]) -> int:
-    """Return how many of `cells` name a column of a client list."""
-    return sum(isinstance(cell, str) and column_called(cell) is not None for cell in cells)
 
 
 def both_names(column: Column) -> str:
@@ -140,22 +124,24 @@ class Header:
 
 def find_header(rows: Iterator[RawRow]) -> tuple[Header, Iterator[RawRow]]:
     """Return the header and the rows below it; raises Unreadable when there is none."""
-    best, below = find_header_row(rows, count_columns)
-    if not count_columns(best.cells):
-        raise Unreadable(_no_header_message(best), best.number)
+    best, below = find_header_row(rows, NAMES)
+    if not count_names(best.cells, NAMES):
+        raise _no_header(best)
     names = header_names(best)
     return Header(best.number, [column_called(name) for name in names], names), below
 
 
-def find_header_row(rows: Iterator[RawRow], count: CountColumns) -> tuple[RawRow, Iterator[RawRow]]:
-    """Return the first row with the most column names, and the rows below it.
+def find_header_row(
+    rows: Iterator[RawRow], names: Collection[str]
+) -> tuple[RawRow, Iterator[RawRow]]:
+    """Return the first row with the most of the column `names`, and the rows below it.
 
     Raises Unreadable when all rows are empty.
     """
     first = list(islice((row for row in rows if not row.is_empty), HEADER_WITHIN))
     if not first:
-        raise Unreadable(_("The file is empty."))
-    best = max(first, key=lambda row: count(row.cells))
+        raise Unreadable("The file is empty.")
+    best = max(first, key=lambda row: count_names(row.cells, names))
     return best, chain(first[first.index(best) + 1 :], rows)
 
 
@@ -207,13 +193,11 @@ def _unknown_message(name: str) -> str:
     )
 
 
-def _no_header_message(row: RawRow) -> str:
-    first = next((shortened(cell) for cell in row.cells if not is_blank(cell)), "")
-    return str(
-        _(
-            "The first line has to name the columns, and it begins with “%(first)s”. Needed are "
-            "%(columns)s.",
-            first=first,
-            columns=", ".join(f"“{both_names(column)}”" for column in REQUIRED),
-        )
+def _no_header(row: RawRow) -> Unreadable:
+    return Unreadable(
+        "The first line has to name the columns, and it begins with “%(first)s”. Needed are "
+        "%(columns)s.",
+        row.number,
+        first=next((shortened(cell) for cell in row.cells if not is_blank(cell)), ""),
+        columns=", ".join(f"“{both_names(column)}”" for column in REQUIRED),
     )

@@ -11,16 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from service.imports.rules.columns import REQUIRED, Column, Header
-from service.imports.rules.tables import (
-    BadValue,
-    BrokenCell,
-    Cell,
-    Problem,
-    Problems,
-    RawRow,
-    is_blank,
-    shortened,
-)
+from service.imports.rules.problems import BadValue, Problem, Problems, shortened
 from service.imports.rules.values import (
     read_date,
     read_email,
@@ -35,6 +26,7 @@ from service.imports.rules.values import (
 )
 from service.models import Reason
 from service.models.clients import name_key
+from service.spreadsheets.tables import BrokenCell, Cell, RawRow, is_blank
 
 LONGEST_NAME, LONGEST_PHONE, LONGEST_KEY = 200, 60, 400
 # UTF-8 that another program read as Windows-1252: “MuÃ±oz”.
@@ -151,7 +143,7 @@ class RowReader:
                 continue
             try:
                 if isinstance(cell, BrokenCell):
-                    raise BadValue(cell.reason)
+                    raise BadValue(_(cell.reason))
                 values[column] = self._readers.get(column, _read_short)(cell)
             except BadValue as error:
                 faulty.add(column)

@@ -9,36 +9,33 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, TypeVar
 
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from service.config import LANGUAGES
-from service.imports.rules.columns import find_header_row, header_names, normalized
+from service.imports.rules.columns import find_header_row, header_names
+from service.imports.rules.problems import BadValue, Problem, Problems, problem_of, shortened
 from service.imports.rules.reading import (
     Progress,
     nonempty_rows,
-    table_of,
     warn_of_sheets,
     without_progress,
-)
-from service.imports.rules.tables import (
-    BadValue,
-    BrokenCell,
-    Cell,
-    Problem,
-    Problems,
-    RawRow,
-    Table,
-    Unreadable,
-    is_blank,
-    shortened,
 )
 from service.imports.rules.values import read_email, read_lines, read_moment, read_text
 from service.labels import reason_of_suppression, scope_of_suppression
 from service.models import SuppressionReason, SuppressionScope
+from service.spreadsheets.tables import (
+    BrokenCell,
+    Cell,
+    RawRow,
+    Table,
+    Unreadable,
+    count_names,
+    is_blank,
+    normalized,
+)
 
 
 class Column(StrEnum):
@@ -83,6 +80,7 @@ NAMES = {
     "huella": Column.hash,
 }
 SHOWN = "email, reason / motivo, scope / alcance, date / fecha, note / nota"
+COLUMN_NAMES = NAMES.keys() | DATES_OF_TOOLS.keys() | OF_MAILCHIMP
 IGNORED = frozenset({"source", "by"})  # of our export: an import has a source of its own
 
 
@@ -101,12 +99,6 @@ class Header:
         return self.names[place] if place < len(self.names) else ""
 
 
-def count_columns(cells: Iterable[object]) -> int:
-    """Return how many of `cells` name a column of such a list."""
-    known = NAMES.keys() | DATES_OF_TOOLS.keys() | OF_MAILCHIMP
-    return sum(isinstance(cell, str) and normalized(cell) in known for cell in cells)
-
-
 def find_header(
     rows: Iterator[RawRow], problems: Problems, warnings: Problems
 ) -> tuple[Header, Iterator[RawRow]]:
@@ -114,9 +106,9 @@ def find_header(
 
     Raises Unreadable when there is no header.
     """
-    best, below = find_header_row(rows, count_columns)
-    if not count_columns(best.cells):
-        raise Unreadable(_no_header_message(best), best.number)
+    best, below = find_header_row(rows, COLUMN_NAMES)
+    if not count_names(best.cells, COLUMN_NAMES):
+        raise _no_header(best)
     names = header_names(best)
     keys = [normalized(name) for name in names]
     columns: dict[Column, int] = {}
@@ -155,15 +147,13 @@ def _check_header(header: Header, keys: list[str], problems: Problems, warnings:
         warnings.add(Problem(reason, header.line, typed=shortened(", ".join(unknown))))
 
 
-def _no_header_message(row: RawRow) -> str:
-    first = next((shortened(cell) for cell in row.cells if cell is not None), "")
-    return str(
-        _(
-            "The first line has to name the columns, and it begins with “%(first)s”. Needed is "
-            "“email”; known are %(columns)s.",
-            first=first,
-            columns=SHOWN,
-        )
+def _no_header(row: RawRow) -> Unreadable:
+    return Unreadable(
+        "The first line has to name the columns, and it begins with “%(first)s”. Needed is "
+        "“email”; known are %(columns)s.",
+        row.number,
+        first=next((shortened(cell) for cell in row.cells if cell is not None), ""),
+        columns=SHOWN,
     )
 
 
@@ -272,7 +262,7 @@ class RowReader:
             return None
         try:
             if isinstance(cell, BrokenCell):
-                raise BadValue(cell.reason)
+                raise BadValue(_(cell.reason))
             return reader(cell)
         except BadValue as error:
             self._add(row, place, cell, error.reason)
@@ -335,28 +325,18 @@ class Reading:
     warnings: Problems = field(default_factory=Problems)
 
 
-def read_file(
-    path: Path, zone: tzinfo, at: datetime, progress: Progress = without_progress
+def read(
+    table: Table, zone: tzinfo, at: datetime, progress: Progress = without_progress
 ) -> Reading:
-    """Return the content of the list at `path`; see `read`."""
-    size = path.stat().st_size
-    if size > MOST_BYTES:
-        reading = Reading()
-        reading.problems.add(Problem(too_large(size)))
-        return reading
-    return read(path.read_bytes(), zone, at, progress)
-
-
-def read(data: bytes, zone: tzinfo, at: datetime, progress: Progress = without_progress) -> Reading:
-    """Return the content of the list in `data`.
+    """Return the content of the list in `table`; `progress` wraps its rows, given their number.
 
     Days are days in `zone`, and none may be after `at`, which is now.
     """
     reading = Reading()
     try:
-        _read_table(table_of(data, count_columns), reading, zone, at, progress)
-    except Unreadable as error:
-        reading.problems.add(error.problem)
+        _read_table(table, reading, zone, at, progress)
+    except Unreadable as why:
+        reading.problems.add(problem_of(why))
     if not reading.entries and not reading.problems:
         reading.problems.add(Problem(_("There is no address below the header.")))
     return reading

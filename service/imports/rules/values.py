@@ -10,10 +10,10 @@ from functools import lru_cache
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext as _
 
-from service.imports.rules.columns import normalized
-from service.imports.rules.tables import BadValue, Cell, Percent
+from service.imports.rules.problems import BadValue
 from service.labels import label
 from service.models import Reason
+from service.spreadsheets.tables import Cell, Percent, normalized
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2100, 12, 31)
 FIRST_SERIAL, LAST_SERIAL = 10_000, 73_050  # Excel's numbers of days in 1927 and 2099

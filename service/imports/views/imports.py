@@ -16,9 +16,9 @@ from service.extensions import db
 from service.imports import actions as imports
 from service.imports import queries
 from service.imports.actions import Plan
-from service.imports.actions.uploads import Upload
-from service.imports.rules import MOST_BYTES, Reading, read_file, too_large
-from service.imports.rules.columns import SPANISH, Column
+from service.imports.actions.uploads import Upload, table_of
+from service.imports.rules import MOST_BYTES, Reading, read, too_large
+from service.imports.rules.columns import NAMES, SPANISH, Column
 from service.imports.views import uploads
 from service.models import Role
 from service.web.access import current_member, requires
@@ -56,8 +56,8 @@ def index() -> str:
 @blueprint.post("")
 @requires(Role.member)
 def upload() -> Page:
-    """Keep the file and redirect to its preview."""
-    return uploads.keep(UploadForm(), _ask, MOST_BYTES, too_large)
+    """Read the file, keep its table and redirect to its preview."""
+    return uploads.keep(UploadForm(), _ask, NAMES, MOST_BYTES, too_large)
 
 
 @blueprint.get("/example.csv")
@@ -112,8 +112,9 @@ def confirm(key: str) -> Page:
 
 def _read(kept: Upload) -> Reading:
     references = queries.references()
-    db.session.rollback()  # others may write while the file is read
-    return read_file(kept.path, references)
+    db.session.rollback()  # others may write while the rows are read
+    with table_of(kept) as table:
+        return read(table, references)
 
 
 def _column_names() -> dict[Column, str]:

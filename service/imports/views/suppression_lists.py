@@ -9,7 +9,7 @@ from service.clock import now
 from service.current import company
 from service.extensions import db
 from service.imports.actions import suppressions as lists
-from service.imports.actions.uploads import Upload
+from service.imports.actions.uploads import Upload, table_of
 from service.imports.rules import suppressions as reading
 from service.imports.views import uploads
 from service.models import Role
@@ -30,8 +30,10 @@ def index() -> str:
 @blueprint.post("")
 @requires(Role.member)
 def upload() -> Page:
-    """Keep the file and redirect to its preview."""
-    return uploads.keep(UploadForm(), _ask, reading.MOST_BYTES, reading.too_large)
+    """Read the file, keep its table and redirect to its preview."""
+    return uploads.keep(
+        UploadForm(), _ask, reading.COLUMN_NAMES, reading.MOST_BYTES, reading.too_large
+    )
 
 
 @blueprint.get("/<key>")
@@ -72,8 +74,9 @@ def confirm(key: str) -> Page:
 
 def _read(kept: Upload) -> reading.Reading:
     zone = company().zone
-    db.session.rollback()  # others may write while the file is read
-    return reading.read_file(kept.path, zone, now())
+    db.session.rollback()  # others may write while the rows are read
+    with table_of(kept) as table:
+        return reading.read(table, zone, now())
 
 
 def _ask(form: UploadForm) -> str:

@@ -1,8 +1,9 @@
 """Keep, find and carry out an uploaded list: what the pages of both kinds of list share."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from flask import flash, redirect, url_for
@@ -20,12 +21,17 @@ from service.imports.actions.uploads import Upload
 
 Page = str | tuple[str, int] | Response
 Done = TypeVar("Done", Plan, ListPlan)
+reading = Lock()  # one at a time, so that lists hold no more than one thread of the server
 
 
 def keep(
-    form: FlaskForm, ask: Callable[[Any], str], most_bytes: int, too_large: Callable[[int], str]
+    form: FlaskForm,
+    ask: Callable[[Any], str],
+    columns: Iterable[str],
+    most_bytes: int,
+    too_large: Callable[[int], str],
 ) -> Page:
-    """Keep the file of `form` and redirect to its preview, or `ask` again with what is wrong."""
+    """Keep the list of `form` and redirect to its preview, or `ask` again with what is wrong."""
     if not form.validate():
         return ask(form), 422
     file = form["file"].data
@@ -35,7 +41,14 @@ def keep(
         form["file"].errors = [too_large(size)]
         return ask(form), 413
     name = Path(file.filename.replace("\\", "/")).name
-    kept = uploads.keep(_directory(), file.stream, name, now())
+    db.session.rollback()  # others may write while the file is read
+    if not reading.acquire(blocking=False):
+        form["file"].errors = [_("Another list is being read just now. Try again in a minute.")]
+        return ask(form), 503
+    try:
+        kept = uploads.keep(_directory(), file.stream, name, now(), columns)
+    finally:
+        reading.release()
     return redirect(url_for(".show", key=kept.key), 303)
 
 

@@ -4,54 +4,68 @@ openpyxl reads it; whichever error it raises on a damaged file becomes one messa
 """
 
 import io
-import logging
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice, zip_longest
 from typing import Any
 
-import openpyxl
-from flask_babel import gettext as _
+from openpyxl.reader.excel import ExcelReader
 from openpyxl.workbook import Workbook
 
-from service.imports.rules.columns import HEADER_WITHIN, CountColumns, count_columns
-from service.imports.rules.tables import BrokenCell, Cell, Percent, RawRow, Table, Unreadable
+from service.spreadsheets.archives import CappedArchive, too_much
+from service.spreadsheets.tables import (
+    HEADER_WITHIN,
+    BrokenCell,
+    Cell,
+    Percent,
+    RawRow,
+    Table,
+    Unreadable,
+    count_names,
+    row_of,
+)
 
-log = logging.getLogger(__name__)
 warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
 
-WIDEST = 64  # columns; a client list has fewer
+MOST_SHEETS = 100
 LONGEST = 1_048_576  # rows, Excel's own limit
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s>]")
+_OUT_OF_MEMORY = 1  # expat's code
 
 
-def read_workbook(data: bytes, count: CountColumns = count_columns) -> Table:
+def read_workbook(data: bytes, names: Collection[str]) -> Table:
     """Return the table on the one sheet that has a list; raises Unreadable for none or several."""
     values = _opened(data, data_only=True)
     sheets = [sheet for sheet in values.worksheets if sheet.sheet_state == "visible"]
-    filled = [sheet for sheet in sheets if _looks_like_a_list(sheet, count) is not None]
+    if len(sheets) > MOST_SHEETS:
+        raise Unreadable(
+            "This workbook has %(count)s sheets. Leave only the one with the list in it.",
+            count=f"{len(sheets):,}",
+        )
+    looks = [(sheet, _looks_like_a_list(sheet, names)) for sheet in sheets]
+    filled = [sheet for sheet, look in looks if look is not None]
     if not filled:
-        raise Unreadable(_("The file is empty."))
-    lists = [sheet for sheet in filled if _looks_like_a_list(sheet, count)] or filled[:1]
+        raise Unreadable("The file is empty.")
+    lists = [sheet for sheet, look in looks if look] or filled[:1]
     if len(lists) > 1:
         raise Unreadable(
-            _(
-                "The sheets %(sheets)s each hold a list. Leave one of them in the workbook, or "
-                "save each as a workbook of its own.",
-                sheets=", ".join(f"“{sheet.title}”" for sheet in lists),
-            )
+            "The sheets %(sheets)s each hold a list. Leave one of them in the workbook, or "
+            "save each as a workbook of its own.",
+            sheets=", ".join(f"“{sheet.title}”" for sheet in lists),
         )
     sheet = lists[0]
-    length = sheet.max_row or 0
+    length = min(sheet.max_row or 0, LONGEST)
     left_out = tuple(str(other.title) for other in filled if other is not sheet)
     return Table(_raw_rows(data, sheet), length, left_out, values.epoch)
 
 
-def damaged_message() -> str:
-    """Return the message that a workbook cannot be opened."""
-    return str(_("The workbook is damaged and cannot be read. Save it again in Excel and retry."))
+def damaged(line: int | None = None) -> Unreadable:
+    """Return the error that a workbook cannot be opened."""
+    return Unreadable(
+        "The workbook is damaged and cannot be read. Save it again in Excel and retry.", line
+    )
 
 
 @contextmanager
@@ -59,22 +73,27 @@ def _damage_as_unreadable(line: int | None = None) -> Iterator[None]:
     """Turn any error of openpyxl, zipfile or expat into Unreadable."""
     try:
         yield
+    except (Unreadable, MemoryError):
+        raise
     except Exception as error:  # each of them has its own errors, and documents few
-        log.warning("workbook_damaged error=%r", error)
-        raise Unreadable(damaged_message(), line) from error
+        if getattr(error, "code", None) == _OUT_OF_MEMORY:
+            raise too_much() from error
+        raise damaged(line) from error
 
 
 def _opened(data: bytes, *, data_only: bool) -> Workbook:
     with _damage_as_unreadable():
-        return openpyxl.load_workbook(
-            io.BytesIO(data), read_only=True, data_only=data_only, keep_links=False
-        )
+        file = io.BytesIO(data)
+        reader = ExcelReader(file, read_only=True, data_only=data_only, keep_links=False)
+        reader.archive = CappedArchive(file)
+        reader.read()
+        return reader.wb
 
 
 def _rows(sheet: Any) -> Iterator[Sequence[Any]]:
     """Yield every row of `sheet`, ignoring the dimensions that the file declares."""
     sheet.reset_dimensions()
-    rows = sheet.iter_rows(max_col=WIDEST)
+    rows = sheet.iter_rows()
     for number in range(1, LONGEST + 1):
         with _damage_as_unreadable(number):
             row = next(rows, None)
@@ -83,13 +102,13 @@ def _rows(sheet: Any) -> Iterator[Sequence[Any]]:
         yield row
 
 
-def _looks_like_a_list(sheet: Any, count: CountColumns) -> bool | None:
+def _looks_like_a_list(sheet: Any, names: Collection[str]) -> bool | None:
     """Return whether the first rows hold a header; None when they are empty."""
     is_filled = False
     for row in islice(_rows(sheet), HEADER_WITHIN):
         values = [cell.value for cell in row]
         is_filled = is_filled or any(value is not None for value in values)
-        if count(values) > 1:
+        if count_names(values, names) > 1:
             return True
     return False if is_filled else None
 
@@ -101,10 +120,9 @@ def _raw_rows(data: bytes, sheet: Any) -> Iterator[RawRow]:
             cells = [_computed(cell, formula) for cell, formula in zip(row, typed, strict=False)]
         else:
             cells = [None if cell.value is None else _cell(cell) for cell in row]
-        while cells and cells[-1] is None:
-            cells.pop()
-        if cells:
-            yield RawRow(number, cells)
+        raw = row_of(number, cells)
+        if raw is not None:
+            yield raw
 
 
 def _formulas(data: bytes, sheet: Any) -> Iterator[Sequence[Any]]:
@@ -133,17 +151,15 @@ def _computed(cell: Any, formula: Any) -> Cell:
     typed = str(getattr(formula.value, "text", formula.value))
     return BrokenCell(
         typed,
-        _(
-            "This formula has no computed value. Open the workbook in Excel and save it, or paste "
-            "the values over the formulas."
-        ),
+        "This formula has no computed value. Open the workbook in Excel and save it, or paste "
+        "the values over the formulas.",
     )
 
 
 def _cell(cell: Any) -> Cell:
     value: Cell = cell.value
     if cell.data_type == "e" and isinstance(value, str):
-        return BrokenCell(value, _("The cell shows an error of Excel. Put it right there first."))
+        return BrokenCell(value, "The cell shows an error of Excel. Put it right there first.")
     if isinstance(value, str) and "_x000D_" in value:
         return value.replace("_x000D_\n", "\n").replace("_x000D_", "\n")
     if isinstance(value, int | float) and value and "%" in (cell.number_format or ""):

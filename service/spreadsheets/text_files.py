@@ -4,14 +4,18 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from itertools import islice
 
-from flask_babel import gettext as _
-
-from service.imports.rules.columns import HEADER_WITHIN, CountColumns, count_columns
-from service.imports.rules.tables import RawRow, Table, Unreadable
+from service.spreadsheets.tables import (
+    HEADER_WITHIN,
+    RawRow,
+    Table,
+    Unreadable,
+    count_names,
+    row_of,
+)
 
 DELIMITERS = (";", ",", "\t")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # a hint that Excel writes
@@ -34,7 +38,7 @@ def decode(data: bytes) -> str:
     nul = text.find("\0")
     if nul >= 0:
         raise Unreadable(
-            _("The file is damaged or is no text: there is a NUL character in it."),
+            "The file is damaged or is no text: there is a NUL character in it.",
             text.count("\n", 0, nul) + 1,
         )
     return text
@@ -54,10 +58,8 @@ def _decode_windows(data: bytes) -> str:
         return data.decode("cp1252")
     except UnicodeDecodeError as error:
         raise Unreadable(
-            _(
-                "This is no readable text from here on. Save the list as “CSV UTF-8” or as an "
-                "“Excel workbook (.xlsx)”, and import that."
-            ),
+            "This is no readable text from here on. Save the list as “CSV UTF-8” or as an "
+            "“Excel workbook (.xlsx)”, and import that.",
             _line_at(data, error.start),
         ) from None
 
@@ -67,7 +69,7 @@ def _decode_utf_16(data: bytes, encoding: str) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError:
         raise Unreadable(
-            _("The file is damaged: it begins as UTF-16 text and does not end as such.")
+            "The file is damaged: it begins as UTF-16 text and does not end as such."
         ) from None
 
 
@@ -89,25 +91,25 @@ def _mixed_encodings(data: bytes, bad: int) -> Unreadable:
     line = _line_at(data, bad)
     utf_8 = WESTERN_UTF_8.search(data)
     if utf_8 is None:
-        message = _(
+        return Unreadable(
             "The file says that it is UTF-8, but this line is not. Save the list as “CSV UTF-8” "
-            "or as an “Excel workbook (.xlsx)”, and import that."
+            "or as an “Excel workbook (.xlsx)”, and import that.",
+            line,
         )
-        return Unreadable(message, line)
-    message = _(
+    return Unreadable(
         "Two encodings are mixed: line %(utf8)s is UTF-8 and this one is Windows-1252, so its "
         "accents would be lost. Save the list as “CSV UTF-8” or as an “Excel workbook (.xlsx)”, "
         "check this line, and import that.",
+        line,
         utf8=_line_at(data, utf_8.start()),
     )
-    return Unreadable(message, line)
 
 
 def _line_at(data: bytes, position: int) -> int:
     return data.count(b"\n", 0, position) + 1
 
 
-def read_delimited(text: str, count: CountColumns = count_columns) -> Table:
+def read_delimited(text: str, names: Collection[str]) -> Table:
     """Return the table in `text`; its rows raise Unreadable where a quotation is broken."""
     skipped = 0
     hint = _SEPARATOR_LINE.match(text)
@@ -115,24 +117,24 @@ def read_delimited(text: str, count: CountColumns = count_columns) -> Table:
         delimiter, skipped = hint[1], 1
         text = text[hint.end() :]
     else:
-        delimiter = find_delimiter(text, count)
+        delimiter = find_delimiter(text, names)
     return Table(_rows(text, delimiter, skipped), length=text.count("\n") + text.count("\r") + 1)
 
 
-def find_delimiter(text: str, count: CountColumns = count_columns) -> str:
+def find_delimiter(text: str, names: Collection[str]) -> str:
     """Return the delimiter with which the header names the most columns.
 
     Counting the characters would fail: a Spanish list has more decimal commas than semicolons.
     """
-    return max(DELIMITERS, key=lambda delimiter: _column_count(text, delimiter, count))
+    return max(DELIMITERS, key=lambda delimiter: _column_count(text, delimiter, names))
 
 
-def _column_count(text: str, delimiter: str, count: CountColumns) -> int:
+def _column_count(text: str, delimiter: str, names: Collection[str]) -> int:
     best = 0
     reader = csv.reader(io.StringIO(text[:65_536], newline=""), delimiter=delimiter)
     with suppress(csv.Error):
         for cells in islice(reader, HEADER_WITHIN):
-            best = max(best, count(cells))
+            best = max(best, count_names(cells, names))
     return best
 
 
@@ -145,19 +147,23 @@ def _rows(text: str, delimiter: str, skipped: int) -> Iterator[RawRow]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise Unreadable(_csv_error_message(error), number) from None
-        if cells:
-            yield RawRow(number, list(cells))
+            raise _broken_quotation(error, number) from None
+        row = row_of(number, list(cells))
+        if row is not None:
+            yield row
 
 
-def _csv_error_message(error: csv.Error) -> str:
+def _broken_quotation(error: csv.Error, line: int) -> Unreadable:
     if "unexpected end" in str(error):
-        return str(_("A quotation mark opens here and has no end, so the rest cannot be read."))
-    if "field limit" in str(error):
-        return str(_("A cell is too long; perhaps a quotation mark that opens here has no end."))
-    return str(
-        _(
-            "A text in quotation marks goes on after the closing one. Write quotation marks inside "
-            "a text twice, as Excel does."
+        return Unreadable(
+            "A quotation mark opens here and has no end, so the rest cannot be read.", line
         )
+    if "field limit" in str(error):
+        return Unreadable(
+            "A cell is too long; perhaps a quotation mark that opens here has no end.", line
+        )
+    return Unreadable(
+        "A text in quotation marks goes on after the closing one. Write quotation marks inside "
+        "a text twice, as Excel does.",
+        line,
     )
