@@ -23,7 +23,7 @@ from service.app import create_app
 from service.config import Settings
 from service.extensions import db
 from service.imports import actions as imports
-from service.imports import queries
+from service.imports import jobs, queries
 from service.imports.rules import read
 from service.imports.rules.columns import NAMES
 from service.models import Client, Contact, Departure
@@ -118,8 +118,7 @@ def imported(path: Path) -> None:
     db.session.rollback()
     with table_in(path, NAMES) as table:
         reading = read(table, known)
-    imports.carry_out(reading)
-    db.session.commit()
+    jobs.carry_out(lambda: imports.stage(reading), imports.publish)
 
 
 def poured(path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, current_app
 from flask_babel import Babel
@@ -10,12 +12,13 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as BoundSession
 from flask_wtf import CSRFProtect
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, Engine, MetaData
 from sqlalchemy.orm import DeclarativeBase
 
 # Seconds. Redis carries hints and counts, so a request waits for it no longer than nobody notices:
@@ -88,12 +91,41 @@ class WakeUpQueue:
             return 0
 
 
-db = SQLAlchemy(model_class=Base)
+class Session(BoundSession):
+    """A session that can be kept on one connection."""
+
+    kept: Connection | None = None
+
+    def get_bind(self, *args: Any, **more: Any) -> Engine | Connection:
+        """Return the connection that the session is kept on, or else its engine."""
+        return self.kept or super().get_bind(*args, **more)
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": Session})
 migrate = Migrate()
 babel = Babel()
 csrf = CSRFProtect()
 limiter = Limiter(get_remote_address, storage_options=REDIS_PATIENCE)
 queue = WakeUpQueue()
+
+
+@contextmanager
+def one_connection() -> Iterator[None]:
+    """Keep the session on one connection, so that temporary tables outlive a transaction.
+
+    They end with the block. A transaction that is open before it is rolled back.
+    """
+    db.session.rollback()
+    session = cast(Session, db.session())
+    with db.engine.connect() as connection:
+        session.kept = connection
+        try:
+            yield
+        finally:
+            session.rollback()
+            session.kept = None
+            connection.invalidate()  # closed, not given back: the tables are gone
+
 
 if TYPE_CHECKING:
     Model = Base

@@ -22,7 +22,7 @@ from service.exports import FORMATS
 from service.exports.files import opened, progress
 from service.extensions import db
 from service.imports import actions as imports
-from service.imports import queries
+from service.imports import jobs, queries
 from service.imports.actions import Plan
 from service.imports.actions import suppressions as lists
 from service.imports.rules import MOST_BYTES, Problem, Problems, read, too_large
@@ -78,15 +78,15 @@ def import_clients(file: Path, dry_run: bool, since: date | None) -> None:
             click.echo(f"  {end}  {start.client}  {start.service}  {start.contact} <{start.email}>")
         click.echo(_("Nothing was changed: this was a rehearsal."))
         return
+    source = _("import: %(file)s", file=file.name)
     try:
-        source = _("import: %(file)s", file=file.name)
-        done = imports.carry_out(reading, protocol_since=since, source=source)
+        staged = jobs.carry_out(
+            lambda: imports.stage(reading, protocol_since=since, source=source), imports.publish
+        )
     except Refused as refusal:
-        db.session.rollback()
         _end_if_refused(file, reading.problems)
         raise click.ClickException(str(refusal)) from None
-    db.session.commit()
-    _print_plan(file, done)
+    _print_plan(file, staged.plan)
 
 
 def _with_progress_bar(rows: Iterator[RawRow], length: int) -> Iterator[RawRow]:
@@ -189,13 +189,11 @@ def import_suppressions(file: Path, dry_run: bool) -> None:
         click.echo(_("Nothing was changed: this was a rehearsal."))
         return
     try:
-        done = lists.carry_out(reading, file=file.name)
+        staged = jobs.carry_out(lambda: lists.stage(reading, file=file.name), lists.publish)
     except Refused as refusal:
-        db.session.rollback()
         _end_if_refused(file, reading.problems)
         raise click.ClickException(str(refusal)) from None
-    db.session.commit()
-    _print_list_plan(file, done)
+    _print_list_plan(file, staged.plan)
 
 
 @suppressions_group.command()

@@ -51,6 +51,7 @@ def find_existing(drafts: Drafts) -> None:
         query = select(Departure).where(Departure.client_id.in_(ids)).order_by(Departure.id)
         departures.extend(db.session.scalars(query))
     match(drafts.departures, departures)
+    drafts.recorded = (len(departures), max((row.id for row in departures), default=0))
 
 
 def opted_out(contacts: Iterable[ContactDraft]) -> set[str]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from service.clock import today
+from service.extensions import db
 from service.imports import actions as imports
 from service.imports import queries
 from service.imports.rules import read
@@ -22,7 +23,15 @@ def a_day(ago: int) -> str:
 
 def imported(text: str | bytes, **options):
     """Import a list and return what it came to."""
-    return imports.carry_out(read(table_of(text), queries.references()), **options)
+    return carried_out(read(table_of(text), queries.references()), **options)
+
+
+def carried_out(reading, **options):
+    """Import what was read, in one transaction that is left open, and return what it came to."""
+    staged = imports.stage(reading, **options)
+    imports.publish(staged)
+    db.session.expire_all()
+    return staged.plan
 
 
 def planned(text: str | bytes, **options):

@@ -9,10 +9,10 @@ from sqlalchemy import event
 
 from service.clock import today
 from service.extensions import db
-from service.imports import actions as imports
 from service.imports import queries
 from service.imports.rules import read
 from service.spreadsheets.tables import Table
+from tests.imports.carrying import carried_out
 from tests.imports.lists import HEADER, table_of
 
 TODAY = today("Europe/Madrid")
@@ -43,16 +43,16 @@ def statements() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("round_", ["new", "same", "changed"])
 def test_no_query_is_asked_once_a_row(session, round_):
-    def carried_out(length: int) -> int:
+    def count(length: int) -> int:
         if round_ != "new":
-            imports.carry_out(read(a_list(length, str(TODAY)), queries.references()))
+            carried_out(read(a_list(length, str(TODAY)), queries.references()))
         end_on = str(TODAY + timedelta(days=9)) if round_ == "changed" else str(TODAY)
         phone = "601" if round_ == "changed" else "600"
         reading = read(a_list(length, end_on, phone), queries.references())
         session.expunge_all()
         with statements() as asked:
-            imports.carry_out(reading)
+            carried_out(reading)
         session.rollback()
         return len(asked)
 
-    assert carried_out(200) <= carried_out(10)
+    assert count(200) <= count(10)

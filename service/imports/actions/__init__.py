@@ -1,9 +1,10 @@
 """Import a client list: whole or not at all, twice the same as once.
 
-`plan` computes what the list changes and only reads; `carry_out` does it, and flushes.
+`plan` computes what the list changes and only reads; `stage` makes its rows ready, and `publish`
+makes them real.
 """
 
 from service.imports.actions.plans import Count, Plan, Start, plan
-from service.imports.actions.writing import carry_out
+from service.imports.actions.writing import Staged, publish, stage
 
-__all__ = ["Count", "Plan", "Start", "carry_out", "plan"]
+__all__ = ["Count", "Plan", "Staged", "Start", "plan", "publish", "stage"]

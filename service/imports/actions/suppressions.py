@@ -1,7 +1,7 @@
 """Import a list of addresses that get no mail: whole or not at all, twice the same as once.
 
-`plan` computes what the list changes and only reads; `carry_out` does it, and flushes. The
-addresses need not be those of contacts.
+`plan` computes what the list changes and only reads; `stage` makes its rows ready, and `publish`
+makes them real. The addresses need not be those of contacts.
 """
 
 from collections import Counter
@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, select
 
 from service.clock import now
-from service.database import insert_into
 from service.errors import Refused
 from service.extensions import db
+from service.imports.actions.staging import OF_SUPPRESSIONS, Stage
 from service.imports.queries import batches
 from service.imports.rules.suppressions import Entry, Reading
 from service.mail.policy import suppressions
+from service.mail.policy.suppressions import email_key
 from service.models import (
     Contact,
     Suppression,
@@ -26,10 +27,8 @@ from service.models import (
     SuppressionReason,
     TeamMember,
 )
-from service.tokens import new_public_id
 
 SOURCE = "import"
-ONE_IMPORT = 4_712_027  # key of the advisory lock on PostgreSQL; SQLite has one writer anyway
 
 Key = tuple[str, str, str]  # address_hash, scope, reason
 
@@ -89,24 +88,37 @@ def plan(reading: Reading, *, file: str = "", by: TeamMember | None = None) -> P
     return found
 
 
-def carry_out(reading: Reading, *, file: str = "", by: TeamMember | None = None) -> Plan:
-    """Import the list and return what it changed. Imports wait for each other.
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """An import that is ready to be published."""
 
-    Raises Refused, with nothing changed, when something in the list is wrong.
+    plan: Plan
+    stage: Stage
+
+
+def stage(reading: Reading, *, file: str = "", by: TeamMember | None = None) -> Staged:
+    """Plan the import of a list and make its rows ready; nobody else sees anything of them.
+
+    Raises Refused when something in the list is wrong.
     """
-    if db.engine.dialect.name == "postgresql":
-        db.session.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": ONE_IMPORT})
-    done = plan(reading, file=file, by=by)
-    if done.is_refused:
+    found = plan(reading, file=file, by=by)
+    if found.is_refused:
         raise Refused(_("Nothing was imported: something in the list has to be put right first."))
-    adding = insert_into(Suppression, db.engine)
-    adding = adding.on_conflict_do_nothing(index_elements=suppressions.KEY)
-    for rows in batches(done.rows):
-        db.session.execute(adding, [{"public_id": new_public_id(), **row} for row in rows])
-        changes = [suppressions.change_of(row) for row in rows]
-        db.session.execute(insert(SuppressionChange), changes)
-        suppressions.take_back(row["address"] for row in rows if row["address"])
-    return done
+    rows = Stage(OF_SUPPRESSIONS)
+    rows.add(Suppression, found.rows)
+    rows.add(SuppressionChange, [suppressions.change_of(row) for row in found.rows])
+    return Staged(found, rows)
+
+
+def publish(staged: Staged) -> None:
+    """Make the rows real, all of them, in the transaction of the caller.
+
+    What came on the list meanwhile stays as it is.
+    """
+    staged.stage.publish_new(SuppressionChange, unless=(Suppression, suppressions.KEY))
+    staged.stage.publish_new(Suppression, unless=(Suppression, suppressions.KEY))
+    addresses = (row["address"] for row in staged.plan.rows if row["address"])
+    suppressions.take_back(suppressions.held().intersection(map(email_key, addresses)))
 
 
 def _existing_keys(hashes: Iterable[str]) -> set[Key]:

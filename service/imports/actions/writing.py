@@ -1,27 +1,35 @@
-"""Carry out a plan: insert new rows in bulk, update changed ones, begin protocols. Flushes."""
+"""Carry out a plan in two steps: `stage` makes its rows ready, `publish` makes them real.
 
-from collections.abc import Sequence
+Between them the caller commits, on one connection, what is nothing but temporary tables. Planning
+and writing the rows takes seconds, and SQLite has one writer: so the transaction in which all of
+the list appears at once consists of a few statements. What was planned is checked in it again, as
+far as somebody else may have changed it meanwhile.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, exists, func, select, text, update
 
 from service.clients.actions import bases
 from service.clock import now, today
 from service.current import company
 from service.departures.actions import departures
 from service.departures.actions.departures import Facts
-from service.errors import Conflict, Refused
+from service.errors import Refused
 from service.events import actions as events
 from service.extensions import db
 from service.imports.actions.plans import Plan, plan, service_of
+from service.imports.actions.staging import CLIENTS, OF_CLIENTS, Stage, Stale, ids_of
 from service.imports.queries import batches
 from service.imports.rules import Reading
-from service.imports.rules.drafts import ClientDraft, ContactDraft, DepartureDraft
+from service.imports.rules.drafts import ClientDraft, ContactDraft, DepartureDraft, Drafts
 from service.models import (
     Client,
+    Consent,
     Contact,
     Departure,
     DepartureReason,
@@ -29,72 +37,203 @@ from service.models import (
     EnrolmentState,
     Event,
     EventKind,
-    Protocol,
+    MailState,
+    OutboxMessage,
+    Suppression,
     TeamMember,
 )
 from service.models.protocols import fitting
 from service.protocols.actions import enrolments
+from service.protocols.actions.progress import revive_selected
 from service.protocols.queries import protocols
 from service.tokens import new_public_id
+from service.yearly import key_of
 
 SOURCE = "import"
 APART = {"reasons", "responsible_id"}  # no fields of Facts: rows of their own, and an id
 ONE_IMPORT = 4_712_026  # key of the advisory lock on PostgreSQL; SQLite has one writer anyway
 
 
-def carry_out(
+@dataclass(slots=True)
+class Staged:
+    """An import that is ready to be published: what it changes, and what it was planned upon."""
+
+    plan: Plan
+    stage: Stage
+    recorded: tuple[int, int]  # see Drafts
+    last_consent: int = 0
+    last_suppression: int = 0
+    in_touch: set[str] = field(default_factory=set)  # addresses that the list turns on again
+
+
+def stage(
     reading: Reading,
     *,
     protocol_since: date | None = None,
     by: TeamMember | None = None,
     source: str = "",
-) -> Plan:
-    """Import a list and return what it changed; `source` is kept as the origin of new contacts.
+) -> Staged:
+    """Plan the import of a list and make its rows ready; nobody else sees anything of them.
 
-    Imports wait for each other, so that the second of the same list changes nothing. Raises
-    Refused, with nothing changed, when the list has problems; Conflict when it cannot be written.
+    `source` is kept as the origin of new contacts. Raises Refused when the list has problems.
+    """
+    last_consent = db.session.scalar(select(func.max(Consent.id))) or 0
+    last_suppression = db.session.scalar(select(func.max(Suppression.id))) or 0
+    found = plan(reading, protocol_since=protocol_since)
+    if found.is_refused:
+        raise Refused(_("Nothing was imported: something in the list has to be put right first."))
+    in_touch = {
+        contact.key
+        for contact in found.drafts.contacts.values()
+        if contact.values.get("keep_in_touch")
+        and not (contact.existing and contact.existing.keep_in_touch)
+    }
+    rows = Stage(OF_CLIENTS)
+    _Rows(found.drafts, rows, by, source).make()
+    return Staged(found, rows, found.drafts.recorded, last_consent, last_suppression, in_touch)
+
+
+def publish(staged: Staged) -> None:
+    """Make the rows real, all of them, in the transaction of the caller, and flush.
+
+    Raises Stale or IntegrityError, and the caller has to roll back, when somebody changed meanwhile
+    what the list was compared with.
     """
     if db.engine.dialect.name == "postgresql":
         db.session.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": ONE_IMPORT})
-    done = plan(reading, protocol_since=protocol_since)
-    if done.is_refused:
-        raise Refused(_("Nothing was imported: something in the list has to be put right first."))
-    try:
-        _write(done, by, source)
-        db.session.flush()
-    except IntegrityError as error:
-        raise Conflict(
-            _("Somebody changed the same clients meanwhile. Nothing was imported; try it again.")
-        ) from error
-    return done
-
-
-def _write(done: Plan, by: TeamMember | None, source: str) -> None:
-    drafts = done.drafts
-    ids = _insert_clients([draft for draft in drafts.clients.values() if draft.existing is None])
-    ids |= {draft.key: draft.existing.id for draft in drafts.clients.values() if draft.existing}
-    contacts = [draft for draft in drafts.contacts.values() if draft.existing is None]
-    contact_ids = _insert_contacts(contacts, ids, source)
-    changing: list[ClientDraft | ContactDraft] = [
-        *drafts.clients.values(),
-        *drafts.contacts.values(),
-    ]
-    for changed in changing:
-        if changed.existing is not None:
-            for name, value in changed.changes_of(changed.existing).items():
-                setattr(changed.existing, name, value)
-    _insert_departures(
-        [draft for draft in drafts.departures if draft.existing is None], ids, contact_ids, by
+    _check(staged)
+    rows = staged.stage
+    for model in (Client, Contact, Departure):
+        rows.publish_new(model)
+        rows.publish_changes(model)
+    others = ids_of(Departure, "has_other_reasons")
+    db.session.execute(
+        delete(DepartureReason)
+        .where(DepartureReason.departure_id.in_(others))
+        .execution_options(synchronize_session=False)
     )
-    _update_departures([draft for draft in drafts.departures if draft.existing is not None], by)
-    moved = {draft.contact.client.key for draft in drafts.departures}
-    bases.recount(ids[key] for key in moved | {draft.client.key for draft in contacts})
+    _begin_again()
+    rows.publish_new(DepartureReason)
+    rows.publish_new(Event)
+    rows.publish_new(Enrolment)
+    revive_selected(ids_of(Departure))
+    bases.recount_selected(
+        select(Client.id)
+        .join(CLIENTS, CLIENTS.c.client == Client.public_id)
+        .where(CLIENTS.c.is_moved)
+    )
+    _delete_early_mails()
 
 
-def _insert_clients(drafts: Sequence[ClientDraft]) -> dict[str, int]:
-    rows = [
-        {
-            "name_key": draft.key,
+def _check(staged: Staged) -> None:
+    """Raise Stale when the plan would be another one now.
+
+    Clients and contacts that others added are found by their unique keys, rows that are gone by
+    the number of those that are changed.
+    """
+    of_list = (
+        select(func.count(), func.coalesce(func.max(Departure.id), 0))
+        .select_from(CLIENTS)
+        .join(Client, Client.public_id == CLIENTS.c.client)
+        .join(Departure, Departure.client_id == Client.id)
+    )
+    if tuple(db.session.execute(of_list).one()) != staged.recorded:
+        raise Stale
+    if not staged.in_touch:
+        return
+    consents = (
+        select(Contact.email_key)
+        .join(Consent, Consent.contact_id == Contact.id)
+        .where(Consent.id > staged.last_consent)
+    )
+    addresses = select(Suppression.address).where(Suppression.id > staged.last_suppression)
+    said = {*db.session.scalars(consents), *db.session.scalars(addresses)}
+    if not staged.in_touch.isdisjoint(address.casefold() for address in said if address):
+        raise Stale
+
+
+def _begin_again() -> None:
+    """Begin protocols that had ended or were history, and make due what a moved date has made late.
+
+    As enrolments.resume and departures.change do for one.
+    """
+    moment = now()
+    begun = {"state": EnrolmentState.active, "enrolled_at": moment, "next_at": moment}
+    for mark, values in (("begins", begun), ("has_moved", {"enrolled_at": moment})):
+        db.session.execute(
+            update(Enrolment)
+            .where(Enrolment.departure_id.in_(ids_of(Departure, mark)))
+            .values(values)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _delete_early_mails() -> None:
+    """Have mails that wait, and whose new day is later, written anew then; they are few."""
+    waits = exists().where(
+        OutboxMessage.departure_id == Departure.id,
+        OutboxMessage.step.is_not(None),
+        OutboxMessage.state == MailState.queued,
+    )
+    query = select(Departure).where(Departure.id.in_(ids_of(Departure)), waits)
+    found = db.session.scalars(query.execution_options(populate_existing=True)).all()
+    for some in batches(found):
+        enrolments.recount_all(some)
+    db.session.flush()
+
+
+class _Rows:
+    """Makes the rows of a plan ready."""
+
+    def __init__(self, drafts: Drafts, rows: Stage, by: TeamMember | None, source: str) -> None:
+        self.drafts, self.rows, self.by, self.source = drafts, rows, by, source
+        self.day, self.language = today(company().time_zone), company().language
+        self.first = self.day - departures.HISTORY_AFTER
+        self.choices = protocols.choices()
+        self.events: list[dict[str, Any]] = []
+        self.reasons: list[dict[str, Any]] = []
+        self.enrolments: list[dict[str, Any]] = []
+        self.left_on: dict[str, date] = {}  # by key of the client: the latest end
+        # By key of the client, and by id() of a contact's draft.
+        self.client_ids = {
+            draft.key: draft.existing.public_id if draft.existing else new_public_id()
+            for draft in drafts.clients.values()
+        }
+        self.contact_ids = {
+            id(draft): draft.existing.public_id if draft.existing else new_public_id()
+            for draft in drafts.contacts.values()
+        }
+
+    def make(self) -> None:
+        """Fill the temporary tables."""
+        drafts = self.drafts
+        new_contacts = [draft for draft in drafts.contacts.values() if draft.existing is None]
+        self.rows.add(
+            Client,
+            [
+                self._client(draft.key) | draft.values
+                for draft in drafts.clients.values()
+                if draft.existing is None
+            ],
+        )
+        self.rows.change(Client, _changes(drafts.clients.values()))
+        self.rows.change(Contact, _changes(drafts.contacts.values()))
+        new = [draft for draft in drafts.departures if draft.existing is None]
+        self.rows.add(Departure, [self._departure(draft) for draft in new])
+        self.rows.add(Contact, [self._contact(draft) | draft.values for draft in new_contacts])
+        moved = self._change_departures()
+        self.rows.add(DepartureReason, self.reasons)
+        self.rows.add(Event, self.events)
+        self.rows.add(Enrolment, self.enrolments)
+        moved |= {draft.contact.client.key for draft in new}
+        moved |= {draft.client.key for draft in new_contacts}
+        moved &= {key for key, draft in drafts.clients.items() if draft.existing}
+        self.rows.name_clients({id_: key in moved for key, id_ in self.client_ids.items()})
+
+    def _client(self, key: str) -> dict[str, Any]:
+        return {
+            "public_id": self.client_ids[key],
+            "name_key": key,
             "group": "",
             "service": "",
             "started_on": None,
@@ -103,160 +242,112 @@ def _insert_clients(drafts: Sequence[ClientDraft]) -> dict[str, int]:
             "margin": None,
             "responsible_id": None,
             "notes": "",
-            **draft.values,
         }
-        for draft in drafts
-    ]
-    ids = _insert_with_ids(Client, rows)
-    return {draft.key: id_ for draft, id_ in zip(drafts, ids, strict=True)}
 
-
-def _insert_contacts(
-    drafts: Sequence[ContactDraft], client_ids: dict[str, int], source: str
-) -> dict[int, int]:
-    """Insert new contacts and return their ids by the id() of their draft."""
-    language = company().language
-    rows = [
-        {
-            "client_id": client_ids[draft.client.key],
+    def _contact(self, draft: ContactDraft) -> dict[str, Any]:
+        left_on = self.left_on.get(draft.client.key)  # of a client that is known it is counted anew
+        return {
+            "public_id": self.contact_ids[id(draft)],
+            "client": self.client_ids[draft.client.key],
             "email_key": draft.key,
-            "language": language,
+            "language": self.language,
             "phone": "",
             "keep_in_touch": True,
-            "source": source[:100],
-            **draft.values,
+            "source": self.source[:100],
+            "left_on": left_on,
+            "basis": bases.basis_of(left_on),
         }
-        for draft in drafts
-    ]
-    ids = _insert_with_ids(Contact, rows)
-    return {id(draft): id_ for draft, id_ in zip(drafts, ids, strict=True)}
 
-
-def _insert_departures(
-    drafts: Sequence[DepartureDraft],
-    client_ids: dict[str, int],
-    contact_ids: dict[int, int],
-    by: TeamMember | None,
-) -> None:
-    """Insert new departures with reasons, events and enrolments, one statement for each table."""
-    rows, day = [], today(company().time_zone)
-    for draft in drafts:
-        contact = draft.contact
-        client_id = client_ids[contact.client.key]
-        contact_id = contact.existing.id if contact.existing else contact_ids[id(contact)]
+    def _departure(self, draft: DepartureDraft) -> dict[str, Any]:
+        """Return the row of a new departure; note its reasons, event and enrolment."""
+        public_id, client = new_public_id(), draft.contact.client.key
         values = {name: value for name, value in draft.values.items() if name not in APART}
         facts = Facts(**{**values, "service": service_of(draft), "source": SOURCE})
-        rows.append(
-            {
-                "client_id": client_id,
-                "contact_id": contact_id,
-                "responsible_id": draft.values.get("responsible_id"),
-                **departures.columns_of(facts, by, day, is_history=draft.is_history),
-            }
-        )
-    ids = _insert_with_ids(Departure, rows)
-    pairs = list(zip(drafts, ids, strict=True))
-    reasons = [
-        {"departure_id": id_, "reason": reason}
-        for draft, id_ in pairs
-        for reason in sorted(draft.values.get("reasons", ()))
-    ]
-    _insert_rows(DepartureReason, reasons)
-    _insert_rows(Event, [events.row(id_, EventKind.recorded, by, SOURCE) for id_ in ids])
-    choices = protocols.choices()
-    new = [
-        _new_enrolment(id_, fitting(choices, service_of(draft), draft.values.get("reasons", ())))
-        for draft, id_ in pairs
-        if draft.starts
-    ]
-    _insert_rows(Enrolment, new)
-
-
-def _update_departures(drafts: Sequence[DepartureDraft], by: TeamMember | None) -> None:
-    """Update departures that differ from the list, and begin the protocols that it asks for."""
-    touched: dict[int, tuple[Departure, list[str]]] = {}
-    begun: list[Departure] = []
-    for draft in drafts:
-        departure = draft.existing
-        if departure is None:
-            continue
-        changes = draft.changes_of(departure)
-        for name, value in changes.items():
-            setattr(departure, name, value)
-        if changes:
-            touched[departure.id] = (departure, list(changes))
+        self._note_reasons(public_id, draft)
+        self._note_event(public_id, EventKind.recorded, SOURCE)
         if draft.starts:
-            departure.is_history = False
-            begun.append(departure)
-    changed = [
-        events.row(id_, EventKind.changed, by, ",".join(names))
-        for id_, (_row, names) in touched.items()
-    ]
-    resumed = [events.row(departure.id, EventKind.protocol_resumed, by) for departure in begun]
-    _insert_rows(Event, changed + resumed)
-    _begin(begun)
-    _make_due_now([row for row, names in touched.values() if {"end_on", "notice_on"} & set(names)])
-    for ids in batches(touched):
-        enrolments.recount_all([touched[id_][0] for id_ in ids])
+            self._note_enrolment(public_id, service_of(draft), draft.values.get("reasons", ()))
+        columns = departures.columns_of(facts, self.by, self.day, is_history=draft.is_history)
+        left_on = columns["end_on"] or columns["notice_on"]
+        self.left_on[client] = max(left_on, self.left_on.get(client, left_on))
+        return {
+            "public_id": public_id,
+            "client": self.client_ids[client],
+            "contact": self.contact_ids[id(draft.contact)],
+            "responsible_id": draft.values.get("responsible_id"),
+            **columns,
+        }
+
+    def _change_departures(self) -> set[str]:
+        """Add changes of known departures; return the keys of clients whose days moved."""
+        changed, moved = [], set()
+        begun = [row.existing.id for row in self.drafts.departures if row.existing and row.starts]
+        enrolled = _enrolled(begun)
+        for draft in self.drafts.departures:
+            row = draft.existing
+            if row is None:
+                continue
+            values = draft.changes_of(row)
+            if not values and not draft.starts:
+                continue
+            names, has_moved = list(values), bool({"end_on", "notice_on"} & set(values))
+            if values:
+                self._note_event(row.public_id, EventKind.changed, ",".join(names))
+            if has_moved:
+                moved.add(draft.contact.client.key)
+            if "reasons" in values:
+                self._note_reasons(row.public_id, draft)
+            if draft.starts:
+                self._note_event(row.public_id, EventKind.protocol_resumed)
+                if row.id not in enrolled:
+                    reasons = values.get("reasons", row.reasons)
+                    self._note_enrolment(row.public_id, values.get("service", row.service), reasons)
+                values["is_history"] = False
+            end_on = values.get("end_on", row.end_on)
+            changed.append(
+                {
+                    "id": row.id,
+                    "has_other_reasons": values.pop("reasons", None) is not None,
+                    "begins": draft.starts,
+                    "has_moved": has_moved and (end_on is None or end_on >= self.first),
+                    **values,
+                }
+            )
+        self.rows.change(Departure, changed)
+        return moved
+
+    def _note_reasons(self, public_id: str, draft: DepartureDraft) -> None:
+        self.reasons += [
+            {"departure": public_id, "reason": reason}
+            for reason in sorted(draft.values.get("reasons", ()))
+        ]
+
+    def _note_event(self, public_id: str, kind: EventKind, detail: str = "") -> None:
+        event = events.row(0, kind, self.by, detail)
+        del event["departure_id"]
+        self.events.append({"departure": public_id, **event})
+
+    def _note_enrolment(self, public_id: str, service: str, reasons: Any) -> None:
+        protocol = fitting(self.choices, service, reasons)
+        self.enrolments.append({"departure": public_id, **enrolments.beginning(protocol)})
 
 
-def _begin(begun: Sequence[Departure]) -> None:
-    """Begin the protocol of departures that were history, as enrolments.resume does for one."""
-    running = _enrolments(begun)
-    for enrolment in running.values():
-        enrolment.state, enrolment.next_at = EnrolmentState.active, now()
-        enrolment.enrolled_at = now()
-    choices = protocols.choices()
-    fresh = [
-        _new_enrolment(row.id, fitting(choices, row.service, row.reasons))
-        for row in begun
-        if row.id not in running
-    ]
-    _insert_rows(Enrolment, fresh)
+def _changes(drafts: Iterable[ClientDraft | ContactDraft]) -> list[dict[str, Any]]:
+    """Return what the list changes of each known client or contact, with its id."""
+    changed = []
+    for draft in drafts:
+        values = draft.changes_of(draft.existing) if draft.existing else {}
+        if "started_on" in values:
+            values["started_day"] = key_of(values["started_on"])
+        if draft.existing and values:
+            changed.append({"id": draft.existing.id, **values})
+    return changed
 
 
-def _make_due_now(moved: Sequence[Departure]) -> None:
-    """Make mails due now whose new day has passed, as departures.change does for one."""
-    first = today(company().time_zone) - departures.HISTORY_AFTER
-    recent = [row for row in moved if row.end_on is None or row.end_on >= first]
-    for enrolment in _enrolments(recent).values():
-        enrolment.enrolled_at = now()
-
-
-def _enrolments(rows: Sequence[Departure]) -> dict[int, Enrolment]:
-    """Return the enrolments by departure id, locked so that the clock waits."""
-    found: dict[int, Enrolment] = {}
-    for ids in batches(row.id for row in rows):
-        query = select(Enrolment).where(Enrolment.departure_id.in_(ids)).with_for_update()
-        found |= {enrolment.departure_id: enrolment for enrolment in db.session.scalars(query)}
+def _enrolled(departure_ids: Sequence[int]) -> set[int]:
+    """Return those departures that are on a protocol already."""
+    found: set[int] = set()
+    for ids in batches(departure_ids):
+        query = select(Enrolment.departure_id).where(Enrolment.departure_id.in_(ids))
+        found.update(db.session.scalars(query))
     return found
-
-
-def _new_enrolment(departure_id: int, protocol: Protocol | None) -> dict[str, Any]:
-    return {"departure_id": departure_id, **enrolments.beginning(protocol)}
-
-
-def _insert_with_ids(
-    table: type[Client | Contact | Departure], rows: list[dict[str, Any]]
-) -> list[int]:
-    """Insert rows and return their ids in the same order.
-
-    The ids are selected by public id afterwards: on SQLite, RETURNING in order inserts row by row.
-    """
-    public_ids = [new_public_id() for _row in rows]
-    _insert_rows(
-        table, [{"public_id": id_, **row} for id_, row in zip(public_ids, rows, strict=True)]
-    )
-    ids: dict[str, int] = {}
-    for some in batches(public_ids):
-        found = db.session.execute(
-            select(table.public_id, table.id).where(table.public_id.in_(some))
-        )
-        ids.update((public_id, id_) for public_id, id_ in found)
-    return [ids[public_id] for public_id in public_ids]
-
-
-def _insert_rows(table: type[Any], rows: list[dict[str, Any]]) -> None:
-    """Insert rows, if there are any."""
-    if rows:
-        db.session.execute(insert(table), rows)

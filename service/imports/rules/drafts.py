@@ -96,6 +96,7 @@ class Drafts:
     clients: dict[str, ClientDraft] = field(default_factory=dict)
     contacts: dict[tuple[str, str], ContactDraft] = field(default_factory=dict)
     departures: list[DepartureDraft] = field(default_factory=list)
+    recorded: tuple[int, int] = (0, 0)  # departures of these clients: how many, the last id
 
 
 def draft(rows: Iterable[Row], responsibles: Mapping[str, int]) -> Drafts:

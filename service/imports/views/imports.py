@@ -98,13 +98,15 @@ def confirm(key: str) -> Page:
         return _gone()
     since, me = form.since.data, current_member()
     source = _("import: %(file)s", file=kept.name)
-    done = uploads.carry_out(
+    staged = uploads.carry_out(
         kept,
-        lambda: imports.carry_out(_read(kept), protocol_since=since, by=me, source=source),
+        lambda: imports.stage(_read(kept), protocol_since=since, by=me, source=source),
+        imports.publish,
         form.shown.data,
     )
-    if done is None:
+    if staged is None:
         return redirect(url_for(".show", key=key, since=since), 303)
+    done = staged.plan
     flash(_done_message(done), "success")
     where = "departures.index" if done.departures.created else "clients.index"
     return redirect(url_for(where), 303)

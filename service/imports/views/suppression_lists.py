@@ -58,15 +58,16 @@ def confirm(key: str) -> Page:
     form = ConfirmForm()
     if kept is None or not form.validate():
         return _gone()
-    done = uploads.carry_out(
+    staged = uploads.carry_out(
         kept,
-        lambda: lists.carry_out(_read(kept), file=kept.name, by=current_member()),
+        lambda: lists.stage(_read(kept), file=kept.name, by=current_member()),
+        lists.publish,
         form.shown.data,
     )
-    if done is None:
+    if staged is None:
         return redirect(url_for(".show", key=key), 303)
     message = ngettext(
-        "%(num)d entry is new on the list.", "%(num)d are new on the list.", len(done.rows)
+        "%(num)d entry is new on the list.", "%(num)d are new on the list.", len(staged.plan.rows)
     )
     flash(message, "success")
     return redirect(url_for("suppressions.index"), 303)

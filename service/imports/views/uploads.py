@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import flash, redirect, url_for
 from flask_babel import gettext as _
@@ -13,14 +13,14 @@ from werkzeug.wrappers import Response
 
 from service.clock import now
 from service.current import settings
-from service.errors import Conflict, Refused
+from service.errors import Refused
 from service.extensions import db
-from service.imports.actions import Plan, uploads
-from service.imports.actions.suppressions import Plan as ListPlan
+from service.imports import jobs
+from service.imports.actions import uploads
 from service.imports.actions.uploads import Upload
+from service.imports.jobs import Staged
 
 Page = str | tuple[str, int] | Response
-Done = TypeVar("Done", Plan, ListPlan)
 reading = Lock()  # one at a time, so that lists hold no more than one thread of the server
 
 
@@ -57,17 +57,17 @@ def find(key: str) -> Upload | None:
     return uploads.find(_directory(), key, now())
 
 
-def carry_out(kept: Upload, act: Callable[[], Done], shown: str | None) -> Done | None:
-    """Commit what `act` does if it is what was shown; else flash why not and return None."""
+def carry_out(
+    kept: Upload, stage: Callable[[], Staged], publish: Callable[[Staged], None], shown: str | None
+) -> Staged | None:
+    """Carry out an import if it is what was shown; else flash why not and return None."""
     try:
-        done = act()
-        if done.summary != shown:
-            raise Conflict(_("Something changed since you looked. This is how it stands now."))
+        done = jobs.carry_out(stage, publish, shown or "")
     except Refused as refusal:
-        db.session.rollback()
         flash(str(refusal), "warning")
         return None
-    db.session.commit()
+    except FileNotFoundError:  # somebody who pressed at the same moment was faster
+        return None
     uploads.drop(kept)
     return done
 

@@ -113,6 +113,14 @@ def put_in(row: Mapping[str, Any], **logged: Any) -> bool:
     return True
 
 
+def held() -> set[str]:
+    """Return the keys of the addresses to whom a mail is being sent just now; they are few."""
+    mails = select(Contact.email_key, TeamMember.email).select_from(OutboxMessage)
+    mails = mails.outerjoin(OutboxMessage.contact).outerjoin(OutboxMessage.member)
+    found = db.session.execute(mails.where(rarely(OutboxMessage.state == MailState.sending)))
+    return {email_key(address) for row in found for address in row if address}
+
+
 def take_back(emails: Iterable[str]) -> None:
     """Give back the mails to `emails` that a worker holds and has not begun to hand over.
 
