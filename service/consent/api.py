@@ -18,6 +18,7 @@ from service.web.problems import Fault, Problem
 blueprint = access.api_blueprint("suppressions", __name__)
 
 PER_PAGE, MOST_PER_PAGE = 50, 100
+LONGEST_ADDRESS = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
 
 
 @blueprint.get("/suppressions")
@@ -75,7 +76,7 @@ def lift(public_id: str) -> Done:
 def _of_one(query: dict[str, str]) -> Response:
     """Return the suppressions of one address, found by its hash, so of an erased one too."""
     faults = [Fault(name, "Leave it out beside email.") for name in query if name != "email"]
-    if "@" not in query["email"]:
+    if "@" not in query["email"] or len(query["email"]) > LONGEST_ADDRESS:
         faults.append(Fault("email", "Write the whole address, with + as %2B."))
     if faults:
         raise Problem(422, bodies.WRONG, faults)
