@@ -12,15 +12,16 @@ from service.models import (
     Outcome,
     RateBucket,
 )
-from tests.browser.test_provider_pages import CORPUS, enter
+from tests.browser.test_provider_pages import enter
 from tests.builders import a_company, a_departure, a_member, added
+from tests.hostile import SCRIPTS
 from tests.live import PHONE, axe_violations, too_small_for_a_thumb, wider_than_its_window
 from tests.mail.rows import a_failing_server, a_row, ago
 
 # What a page looks like does not depend on the database.
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
-WORDS = " ".join((*CORPUS, "x" * 300))
+WORDS = " ".join((*SCRIPTS, "x" * 300))
 
 
 def hostile_mails() -> list[str]:

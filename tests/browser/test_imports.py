@@ -8,8 +8,9 @@ from sqlalchemy import func, select
 
 from service.clock import today
 from service.models import Client
-from tests.browser.test_provider_pages import CORPUS, enter
+from tests.browser.test_provider_pages import enter
 from tests.builders import a_company, a_member
+from tests.hostile import SCRIPTS
 from tests.imports.lists import DATA, HEADER, WHO
 from tests.live import DESK, PHONE, axe_violations
 
@@ -95,7 +96,7 @@ def test_every_state_of_the_preview_is_accessible(window_of, live, tmp_path, lan
 def test_what_a_list_says_never_runs(window_of, live, tmp_path):
     page, ran = window_of(size=DESK), []
     page.expose_function("ran", lambda: ran.append(page.url))
-    quoted = [text.replace('"', '""') for text in CORPUS]
+    quoted = [text.replace('"', '""') for text in SCRIPTS]
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
     good.write_text(
         f"{HEADER};servicio;fin\n"
@@ -107,7 +108,7 @@ def test_what_a_list_says_never_runs(window_of, live, tmp_path):
     for file in (bad, good):
         page.goto(f"{live.url}/imports")
         page.locator("#file").set_input_files(
-            {"name": f"{CORPUS[0]}.csv", "mimeType": "text/csv", "buffer": file.read_bytes()}
+            {"name": f"{SCRIPTS[0]}.csv", "mimeType": "text/csv", "buffer": file.read_bytes()}
         )
         page.locator("form[data-drop] button").click()
         page.wait_for_url("**/imports/*")

@@ -7,8 +7,9 @@ from PIL import Image
 
 from service.extensions import db
 from service.newsletters.actions import images, newsletters
-from tests.browser.test_provider_pages import CORPUS, enter
+from tests.browser.test_provider_pages import enter
 from tests.builders import a_company, a_contact, a_member
+from tests.hostile import SCRIPTS
 from tests.live import DESK, PHONE, axe_violations, too_small_for_a_thumb, wider_than_its_window
 
 # What a page looks like does not depend on the database.
@@ -20,13 +21,13 @@ def test_a_newsletter_is_written_aimed_and_looked_at(
     live, browser, client, session, language, size
 ):
     a_company(language=language)
-    a_contact(name=CORPUS[1])
+    a_contact(name=SCRIPTS[1])
     member = a_member(language=language)
-    newsletter = newsletters.create(CORPUS[0], member)
+    newsletter = newsletters.create(SCRIPTS[0], member)
     made = io.BytesIO()
     Image.new("RGB", (60, 30), "green").save(made, "PNG")
-    image = images.add(newsletter, made.getvalue(), "x.png", CORPUS[2])
-    body = f"Hola.\n\n![x](/media/newsletters/{image.public_id})\n\n" + "\n\n".join(CORPUS)
+    image = images.add(newsletter, made.getvalue(), "x.png", SCRIPTS[2])
+    body = f"Hola.\n\n![x](/media/newsletters/{image.public_id})\n\n" + "\n\n".join(SCRIPTS)
     newsletter.texts = {"es": {"subject": "Novedades", "body": body}}
     newsletter.audience = {"who": "all"}
     home = f"/newsletters/{newsletter.public_id}"

@@ -8,6 +8,7 @@ from urllib.request import Request, urlopen
 import pytest
 from sqlalchemy import select
 
+from service.clock import now
 from service.extensions import db
 from service.mail import links, outbox
 from service.mail.kinds import RULES
@@ -61,7 +62,8 @@ def links_of_every_mail(home: str) -> set[str]:
     silent = an_invitation(departure=a_departure(responsible=responsible)).departure
     answered = a_response(invitation=an_invitation(departure=a_departure())).departure
     an_invitation(departure=answered, kind=InvitationKind.testimonial)
-    added(Testimonial(departure=answered, quote="Bien.", edited_quote="B.", language="es"))
+    edited = {"quote": "Bien.", "edited_quote": "B.", "edit_sent_at": now()}
+    added(Testimonial(departure=answered, language="es", **edited))
     found = {links.talk(answered.contact)}
     for kind in TO_CLIENTS:
         departure = answered if kind.startswith(ABOUT_AN_ANSWER) else silent

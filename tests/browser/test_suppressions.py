@@ -5,8 +5,9 @@ import pytest
 from service.extensions import db
 from service.mail.policy import suppressions
 from service.models import SuppressionReason
-from tests.browser.test_provider_pages import CORPUS, enter
+from tests.browser.test_provider_pages import enter
 from tests.builders import a_company, a_member
+from tests.hostile import SCRIPTS
 from tests.live import DESK, PHONE, axe_violations, too_small_for_a_thumb, wider_than_its_window
 
 # What a page looks like does not depend on the database.
@@ -19,13 +20,13 @@ def test_an_address_and_its_log_fit_are_accessible_and_run_nothing(
     app, live, browser, client, session
 ):
     a_company(language="en")
-    said = "\n".join(CORPUS)
-    row = suppressions.add(LONG, SuppressionReason.complaint, source=CORPUS[0][:40], detail=said)
+    said = "\n".join(SCRIPTS)
+    row = suppressions.add(LONG, SuppressionReason.complaint, source=SCRIPTS[0][:40], detail=said)
     lifted = suppressions.add(LONG, SuppressionReason.by_provider)
     suppressions.lift(lifted, said, source="provider")
     member = a_member(language="en")
     db.session.commit()
-    addresses = ("/suppressions", f"/suppressions?q={CORPUS[0]}", f"/suppressions/{row.public_id}")
+    addresses = ("/suppressions", f"/suppressions?q={SCRIPTS[0]}", f"/suppressions/{row.public_id}")
     session.rollback()  # the server has the database to itself
     ran: list[str] = []
     wrong: list[str] = []

@@ -4,15 +4,16 @@ import pytest
 
 from service.extensions import db
 from service.models import MailText
-from tests.browser.test_provider_pages import CORPUS, enter
+from tests.browser.test_provider_pages import enter
 from tests.builders import a_company, a_contact, a_departure, a_member, added
+from tests.hostile import SCRIPTS
 from tests.live import PHONE, axe_violations, too_small_for_a_thumb, wider_than_its_window
 
 # What a page looks like does not depend on the database.
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 HOSTILE = "\n\n".join(
-    (*CORPUS, "[a](javascript:ran())", '![a](x"onerror="ran())', "<https://a.example/'><b>")
+    (*SCRIPTS, "[a](javascript:ran())", '![a](x"onerror="ran())', "<https://a.example/'><b>")
 )
 
 
