@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from service import current
+from service import current, pictures
 from service.clock import now
 from service.company import rules
 from service.extensions import db
@@ -22,10 +22,11 @@ def save(values: Mapping[str, Any]) -> Company:
     return company
 
 
-def set_logo(company: Company, picture: bytes) -> None:
-    """Save `picture` as the logo; raises Refused when browsers do not all show its format."""
-    company.logo_type = rules.media_type(picture)
-    company.logo = rules.without_metadata(picture)
+def set_logo(company: Company, file: bytes) -> None:
+    """Save the picture in `file`, written anew, as the logo; raises Refused with the way out."""
+    rules.check(file)
+    picture = pictures.written_anew(file, is_drawing=True)
+    company.logo, company.logo_type = picture.octets, picture.media_type
     company.logo_version = secrets.token_urlsafe(8)
     db.session.flush()
 
