@@ -7,10 +7,12 @@ from flask_babel import gettext as _
 
 from service.clients.actions import samples
 from service.clock import now, today
+from service.database import reading
 from service.departures.queries import returns
 from service.departures.queries.filters import DepartureFilters, first_of
 from service.departures.views.filters import ALL_TIME, MONTHS, chosen, name_of, periods, rows_of
 from service.exports import FORMATS
+from service.extensions import db
 from service.models import Role
 from service.results.queries import churn, export, figures
 from service.statistics import NetPromoterScore
@@ -110,15 +112,18 @@ def churn_by_month() -> str:
     )
 
 
-@blueprint.get("/matrix.<kind>", endpoint="export")
-@requires(Role.viewer)
+@blueprint.post("/matrix.<kind>", endpoint="export")
+@requires(Role.member)
 def download(kind: str) -> Response:
     """Send the export of the filtered departures; it is complete before its first byte is sent."""
     if kind not in FORMATS:
         abort(404)
     _form, filters = chosen()
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
-    FORMATS[kind].write(export.matrix(filters, current_company().zone, select_language()), file)
+    db.session.rollback()
+    with reading():  # others may write meanwhile
+        FORMATS[kind].write(export.matrix(filters, current_company().zone, select_language()), file)
+        db.session.rollback()
     file.seek(0)
     day = today(current_company().time_zone).isoformat()
     response = send_file(

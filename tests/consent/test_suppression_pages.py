@@ -214,19 +214,21 @@ def test_what_lifting_would_mean_is_said_first(page, reason, warning):
     assert warning in page.get(f"/suppressions/{row.public_id}").text
 
 
-def test_a_viewer_reads_and_exports_and_changes_nothing(page_of):
+def test_a_viewer_reads_and_neither_exports_nor_changes_anything(page_of):
     viewer = page_of(Role.viewer)
     row = suppressed()
     shown = viewer.get(f"/suppressions/{row.public_id}").text
     assert "Let mails go again" not in shown
     assert "/suppressions/new" not in viewer.get("/suppressions").text
-    assert viewer.get("/suppressions/export.csv", buffered=True).status_code == 200
+    assert "/suppressions/export.csv" not in viewer.get("/suppressions").text
+    assert viewer.post("/suppressions/export.csv").status_code == 403
     assert viewer.post(f"/suppressions/{row.public_id}/lift", data={"why": "x"}).status_code == 403
 
 
 def test_the_export_is_a_file_that_is_not_kept(page):
     suppressed()
-    answer = page.get("/suppressions/export.csv", buffered=True)
+    assert page.get("/suppressions/export.csv").status_code == 404, "no link can fetch it"
+    answer = page.post("/suppressions/export.csv", buffered=True)
     (line,) = csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig")))
     assert (line["email"], line["reason"]) == (ANA, "unsubscribed")
     assert answer.headers["Cache-Control"] == "no-store"

@@ -37,6 +37,12 @@ def member(client, session):
     return logged_in(client, a_member(role=Role.viewer, language="en"))
 
 
+@pytest.fixture
+def exporter(client, session):
+    a_company(language="en")
+    return logged_in(client, a_member(role=Role.member, language="en"))
+
+
 def answered(end_on=NOVEMBER, *, name=None, service="SEO", guessed=(), **answer):
     contact = a_contact(client=a_client(**({"name": name} if name else {})))
     departure = a_departure(end_on=end_on, service=service, reasons=set(guessed), contact=contact)
@@ -168,27 +174,39 @@ def statements(app):
     return count
 
 
-def test_the_matrix_can_be_downloaded_as_csv(member, session):
+def test_the_matrix_can_be_downloaded_as_csv(exporter, session):
     answered(name="Peña, S.L.", comment="=1+1")
     session.commit()
-    with member.get("/results/matrix.csv") as answer:
+    with exporter.post("/results/matrix.csv") as answer:
         assert answer.headers["Content-Disposition"].endswith("departures-2026-11-22.csv")
         rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
     assert (rows[0]["Client"], rows[0]["Comment"]) == ("Peña, S.L.", "'=1+1")
 
 
-def test_the_matrix_can_be_downloaded_for_excel(member, session):
+def test_the_matrix_can_be_downloaded_for_excel(exporter, session):
     answered(name="Peña, S.L.")
     answered(date(2024, 1, 1))
     session.commit()
-    with member.get("/results/matrix.xlsx") as answer:
+    with exporter.post("/results/matrix.xlsx") as answer:
         sheet = load_workbook(io.BytesIO(answer.data)).active
     assert sheet.max_row == 2, "the export has the filters of the page"
     assert sheet.cell(2, 1).value == "Peña, S.L."
 
 
-def test_no_other_file_is_offered(member):
-    assert member.get("/results/matrix.pdf").status_code == 404
+def test_no_other_file_is_offered(exporter):
+    assert exporter.post("/results/matrix.pdf").status_code == 404
+
+
+def test_a_viewer_gets_no_export_and_is_offered_none(member, session):
+    answered()
+    session.commit()
+    assert "matrix." not in member.get("/results").text
+    assert member.post("/results/matrix.csv").status_code == 403
+
+
+def test_an_export_is_no_page_to_be_opened(exporter):
+    assert 'action="/results/matrix.csv?' in exporter.get("/results").text
+    assert exporter.get("/results/matrix.csv").status_code == 405
 
 
 def test_churn_is_shown_by_month(member, session):

@@ -125,9 +125,9 @@ MATRIX: dict[str, Role | None] = {
     "recoveries.show": Role.viewer,
     "returns.index": Role.viewer,
     "results.churn_by_month": Role.viewer,
-    "results.export": Role.viewer,
+    "results.export": Role.member,
     "results.index": Role.viewer,
-    "suppressions.export": Role.viewer,
+    "suppressions.export": Role.member,
     "suppressions.index": Role.viewer,
     "suppressions.show": Role.viewer,
     "settings.index": Role.viewer,  # leads those who are no owner to their own profile

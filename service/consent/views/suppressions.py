@@ -23,6 +23,7 @@ from forms.suppressions import AddForm, LiftForm
 from service.clock import today
 from service.consent import queries as suppressions
 from service.consent.actions import suppressions as actions
+from service.database import reading
 from service.errors import Refused
 from service.exports import FORMATS
 from service.extensions import db
@@ -112,13 +113,16 @@ def index() -> str:
     )
 
 
-@blueprint.get("/export.csv")
-@requires(Role.viewer)
+@blueprint.post("/export.csv")
+@requires(Role.member)
 def export() -> Response:
     """Send the whole list as a file, which is complete before its first byte is sent."""
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
-    company = current_company()
-    FORMATS["csv"].write(suppressions.table(company.zone), file)
+    db.session.rollback()
+    with reading():  # others may write meanwhile
+        company = current_company()
+        FORMATS["csv"].write(suppressions.table(company.zone), file)
+        db.session.rollback()
     file.seek(0)
     name = _("no-mail")
     response = send_file(
