@@ -3,7 +3,7 @@
 import http.client
 import io
 from html import unescape
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -123,3 +123,23 @@ def test_the_web_server_answers_before_the_body_is_sent(live, path, megabytes, s
     answer = connection.getresponse()
     assert (answer.status, answer.headers["Location"]) == (status, location)
     connection.close()
+
+
+def test_a_form_that_is_large_and_slow_is_read_when_it_has_arrived(live):
+    place = urlsplit(live.url).netloc
+    slow, other = (http.client.HTTPConnection(place, timeout=20) for _each in range(2))
+    slow.request("GET", "/login")
+    page = slow.getresponse()
+    proof = proof_in(page.read().decode())
+    body = urlencode({"csrf_token": proof, "email": "a" * 200_000, "password": "b"}).encode()
+    slow.putrequest("POST", "/login")
+    slow.putheader("Cookie", page.headers["Set-Cookie"].partition(";")[0])
+    slow.putheader("Content-Type", FORM)
+    slow.putheader("Content-Length", str(len(body)))
+    slow.endheaders(body[:100_000])
+    other.request("POST", "/login", urlencode({"email": "a"}), {"Content-Type": FORM})
+    assert other.getresponse().status == 400  # no proof; it did not wait for the slow one
+    slow.send(body[100_000:])
+    assert slow.getresponse().status == 422
+    slow.close()
+    other.close()
