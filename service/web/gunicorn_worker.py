@@ -39,6 +39,7 @@ SEND_BUFFER = 512 * 1024  # so that a page leaves its thread also when its clien
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_CHUNK = re.compile(rb"([0-9a-f]{1,15})[ \t]*(?:;.*)?", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -135,11 +136,11 @@ class Connection(TConn):
     def _find_end_of_chunks(self) -> bool:
         """Find the end of a chunked body (RFC 9112, section 7.1). Raises Refused."""
         while (line_end := self.received.find(b"\r\n", self.chunk_at)) >= 0:
-            try:
-                length = int(self.received[self.chunk_at : line_end].partition(b";")[0], 16)
-            except ValueError:
+            line = _CHUNK.fullmatch(self.received, self.chunk_at, line_end)
+            if not line:
                 self.size = len(self.received)  # gunicorn says what is wrong with it
                 return True
+            length = int(line[1], 16)
             if not length:
                 end = self.received.find(b"\r\n\r\n", line_end)
                 self.size = end + 4 if end >= 0 else None

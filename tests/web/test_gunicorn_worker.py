@@ -181,6 +181,7 @@ def test_a_chunked_body_is_put_together(port):
     [
         (POST + b"Transfer-Encoding: chunked\r\n\r\nffffff\r\n" + b"a" * 70_000, 411),
         (POST + b"Transfer-Encoding: chunked\r\n\r\nmany\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n  -8\r\n", 400),
         (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
         (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000, 431),
         (b"hello\r\n\r\n", 400),
