@@ -48,6 +48,7 @@ from service.web import (
     metrics,
     navigation,
     problems,
+    security_txt,
     theme,
 )
 
@@ -100,6 +101,7 @@ PUBLIC = (
     feeds,
     health,
     metrics,
+    security_txt,
     logos,
     inbound,
 )

@@ -18,6 +18,7 @@ MATRIX: dict[str, Role | None] = {
     "health.healthz": ANYONE,
     "health.readyz": ANYONE,
     "metrics.show": ANYONE,  # by METRICS_TOKEN, or from this machine alone
+    "security_txt.show": ANYONE,
     "logos.show": ANYONE,
     "feeds.as_html": ANYONE,
     "feeds.as_json": ANYONE,
