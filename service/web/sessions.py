@@ -65,12 +65,12 @@ def secret() -> str | None:
     return found if isinstance(found, str) else None
 
 
-def enter(login: LoginSession, fresh_secret: str) -> None:
+def enter(login: LoginSession, member: TeamMember, fresh_secret: str) -> None:
     """Give this browser the session `login`; nothing of the cookie before it remains."""
     session.clear()
     session.permanent = True
     session[KEY] = fresh_secret
-    g.login, g.member = login, login.member
+    g.login, g.member = login, member
     g.pop("csrf_token", None)  # made for the cookie that was cleared
 
 
