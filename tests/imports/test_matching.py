@@ -5,10 +5,20 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from service.departures.actions import departures
-from service.models import Departure, Enrolment, Event, EventKind, Stage
-from tests.builders import a_client, a_contact, a_departure, a_member
+from service.models import (
+    Departure,
+    Enrolment,
+    Event,
+    EventKind,
+    MailKind,
+    OutboxMessage,
+    Reason,
+    Stage,
+)
+from tests.builders import a_client, a_company, a_contact, a_departure, a_member
 from tests.imports.carrying import COLUMNS, TODAY, a_day, imported, the
 from tests.imports.lists import HEADER, WHO
+from tests.rounds import a_round
 
 
 def test_a_new_end_date_moves_the_departure_and_asks_its_protocol_again(session):
@@ -24,6 +34,26 @@ def test_a_new_end_date_moves_the_departure_and_asks_its_protocol_again(session)
     assert the(session, Enrolment).next_at is not None
     kinds = session.scalars(select(Event.kind).order_by(Event.id)).all()
     assert kinds == [EventKind.recorded, EventKind.changed]
+
+
+def test_a_mail_that_waits_and_has_become_early_is_written_anew_on_its_new_day(session):
+    a_company()
+    text = f"{HEADER};servicio;aviso;fin;motivos\n{WHO};SEO;{a_day(9)};"
+    imported(f"{text}{a_day(2)};price\n")
+    session.commit()
+    a_round()
+    written = set(session.scalars(select(OutboxMessage.kind)))
+    assert MailKind.survey_invitation in written
+
+    imported(f"{text}{a_day(-20)};other|in_house\n")
+    session.commit()
+
+    assert MailKind.survey_invitation not in set(session.scalars(select(OutboxMessage.kind)))
+    assert the(session, Departure).reasons == {Reason.other, Reason.in_house}
+    a_round()
+    assert set(session.scalars(select(OutboxMessage.kind))) <= written - {
+        MailKind.survey_invitation
+    }
 
 
 def test_a_moved_end_of_a_departure_under_way_is_no_second_departure(session):

@@ -14,9 +14,11 @@ from service.clock import today
 from service.imports.actions import uploads
 from service.imports.rules import too_large
 from service.imports.views import imports as page_module
+from service.imports.views import uploads as views
 from service.models import Client, Contact, Departure, Enrolment, Event, Role
 from tests.builders import a_company, a_member, logged_in
 from tests.imports.lists import DATA, HEADER, WHO
+from tests.imports.test_hostile_files import formats
 
 TODAY = today("Europe/Madrid")
 
@@ -241,3 +243,21 @@ def test_an_upload_needs_its_form(browser_of):
     del browser.environ_base["HTTP_X_CSRFTOKEN"]
 
     assert browser.post("/imports", data={"file": (io.BytesIO(b"x"), "x.csv")}).status_code == 400
+
+
+def test_one_list_is_read_at_a_time_and_the_next_is_asked_to_wait(browser_of):
+    browser = browser_of()
+
+    with views.reading:  # another thread of the server reads one
+        answer = browser.post("/imports", data={"file": (io.BytesIO(b"x"), "list.csv")})
+
+    assert (answer.status_code, "Try again in a minute" in answer.text) == (503, True)
+
+
+def test_a_workbook_made_to_eat_the_machine_is_refused_on_the_page(browser_of):
+    browser = browser_of("es")
+    address = uploaded(browser, formats(), "clientes.xlsx")
+
+    preview = browser.get(address)
+
+    assert (preview.status_code, "guárdala como CSV" in preview.text) == (422, True)
