@@ -53,6 +53,10 @@ class Bulkhead:
             del self._since[me]
             connection.exec_driver_sql("PRAGMA busy_timeout=10000")
 
+    def get_on(self) -> None:
+        """Note that whoever holds the lock gets on, and is nearly done: waiting is not in vain."""
+        self._got_on_at = time.monotonic()
+
     def _gives_up(self, began: float) -> bool:
         now, waits = time.monotonic(), list(self._since.copy().values())
         stands_still = now - max(min(waits), self._got_on_at)

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
+from service.bulkhead import bulkhead
 from service.clock import now, today
 from service.consent.actions import preferences
 from service.database import reading as only_reading
@@ -93,6 +95,34 @@ def test_a_client_answers_while_a_list_is_compared_and_nobody_sees_a_part_of_it(
     assert seen == [303, [1, 1]]
     assert how_many(session, Client, Contact, Departure, Event) == [51, 51, 51, 51]
     assert how_many(session, Enrolment) == [50]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the one with one writer
+def test_who_waits_while_a_long_list_appears_is_not_refused(app, client, session, monkeypatch):
+    a_company()
+    link = mailed_link(an_invitation(departure=a_departure(), closes_at=now() + timedelta(days=9)))
+    session.commit()
+    monkeypatch.setattr(bulkhead, "places", 2)  # as in a web server of four threads
+    monkeypatch.setattr(staging, "AT_ONCE", 25)
+    answers, get_on = [], bulkhead.get_on
+
+    def answer() -> int:
+        with app.app_context():
+            status = send(client, link, score="9").status_code
+            db.session.remove()
+            return status
+
+    with ThreadPoolExecutor(1) as another_thread:
+
+        def get_on_slowly() -> None:
+            answers or answers.append(another_thread.submit(answer))
+            time.sleep(0.3)
+            get_on()
+
+        monkeypatch.setattr(bulkhead, "get_on", get_on_slowly)
+        jobs.carry_out(lambda: staged(LEAVING), imports.publish)
+
+    assert answers[0].result() == 303
 
 
 def test_a_list_whose_import_is_killed_leaves_nothing_and_can_be_imported(

@@ -11,6 +11,7 @@ from typing import Any, cast
 from sqlalchemy import (
     Boolean,
     Column,
+    CursorResult,
     Integer,
     MetaData,
     Select,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable, DropTable
 
+from service.bulkhead import bulkhead
 from service.extensions import Model, db
 from service.models import (
     Client,
@@ -36,6 +38,7 @@ from service.models import (
     SuppressionChange,
 )
 
+AT_ONCE = 5_000  # rows of one statement: those who wait for the lock see that it gets on
 _METADATA = MetaData()
 _PARENTS = {"client": Client, "contact": Contact, "departure": Departure}
 
@@ -165,12 +168,17 @@ class Stage:
         if unless:
             other, key = cast(Table, unless[0].__table__).alias(), unless[1]
             rows = rows.where(~exists().where(*(other.c[name] == staged.c[name] for name in key)))
-        done = db.session.execute(
-            insert(target).from_select(list(values), rows, include_defaults=False),
-            execution_options={"preserve_rowcount": True},
-        )
-        if not unless:
-            _check(done, self._new[model])
+        place, count = staged.c.position, 0
+        for first in range(0, self._new[model], AT_ONCE):
+            some = rows.where(place > first, place <= first + AT_ONCE)
+            done = db.session.execute(
+                insert(target).from_select(list(values), some, include_defaults=False),
+                execution_options={"preserve_rowcount": True},
+            )
+            count += cast(CursorResult[Any], done).rowcount
+            bulkhead.get_on()
+        if not unless and count != self._new[model]:
+            raise Stale
 
     def publish_changes(self, model: type[Model]) -> None:
         """Update the changed rows; raises Stale when one is gone."""
@@ -185,7 +193,9 @@ class Stage:
                 .values(values)
                 .where(target.c.id == changed.c.id, changed.c.names == names)
             )
-            _check(done, count)
+            if cast(CursorResult[Any], done).rowcount != count:
+                raise Stale
+            bulkhead.get_on()
 
 
 def ids_of(model: type[Model], mark: str = "") -> Select[Any]:
@@ -193,8 +203,3 @@ def ids_of(model: type[Model], mark: str = "") -> Select[Any]:
     changed = CHANGED[model]
     query = select(changed.c.id)
     return query.where(changed.c[mark].is_(True)) if mark else query
-
-
-def _check(done: Any, count: int) -> None:
-    if done.rowcount != count:
-        raise Stale
