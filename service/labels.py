@@ -6,6 +6,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from service.models.clients import Basis
+from service.models.data_exports import ExportedData
 from service.models.departures import Reason, Stage
 from service.models.inbound import InboundKind, InboundSource
 from service.models.newsletters import IssueState, NewsletterState
@@ -25,6 +26,8 @@ LABELS: dict[StrEnum, Any] = {
     Reason.values_fit: _l("Values or fit"),
     Reason.ended_by_us: _l("We ended it"),
     Reason.other: _l("Other"),
+    ExportedData.departures: _l("Departures"),
+    ExportedData.suppressions: _l("Who gets no mail"),
     Stage.notice: _l("Notice"),
     Stage.conversation: _l("Conversation"),
     Stage.handover: _l("Handover"),

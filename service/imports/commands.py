@@ -31,8 +31,10 @@ from service.imports.rules.columns import NAMES
 from service.imports.rules.problems import BadValue
 from service.imports.rules.values import read_date
 from service.labels import reason_of_suppression
+from service.models import ExportedData
 from service.spreadsheets.extraction import table_in
 from service.spreadsheets.tables import RawRow
+from service.team.actions import exports
 
 
 @click.group("clients")
@@ -210,6 +212,8 @@ def export(out: Path | None) -> None:
     """
     with opened(out) as file, progress(table(company().zone), "Addresses") as watched_table:
         FORMATS["csv"].write(watched_table, file)
+        exports.record(ExportedData.suppressions, "csv", watched_table.count, None)
+        db.session.commit()
 
 
 def _print_list_plan(file: Path, found: lists.Plan) -> None:

@@ -4,6 +4,7 @@ from service.models.api_tokens import ApiAnswer, ApiScope, ApiToken
 from service.models.audiences import Audience
 from service.models.clients import Basis, Client, Consent, ConsentPurpose, Contact
 from service.models.companies import Company
+from service.models.data_exports import DataExport, ExportedData
 from service.models.departures import (
     QUALITY_REASONS,
     Departure,
@@ -92,6 +93,7 @@ __all__ = [
     "Consent",
     "ConsentPurpose",
     "Contact",
+    "DataExport",
     "DayPart",
     "Departure",
     "DepartureReason",
@@ -100,6 +102,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Evidence",
+    "ExportedData",
     "Greeting",
     "InboundArrival",
     "InboundKind",

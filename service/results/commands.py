@@ -11,7 +11,10 @@ from service import current
 from service.departures.queries.filters import DepartureFilters
 from service.exports import FORMATS
 from service.exports.files import opened, progress
+from service.extensions import db
+from service.models import ExportedData
 from service.results.queries.export import matrix
+from service.team.actions import exports
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -46,11 +49,20 @@ def export(
     if out is None and kind != "csv" and sys.stdout.isatty():
         raise click.UsageError("a workbook is no text: say where to write it, with --out FILE")
     filters = DepartureFilters(_day(since), _day(until), service)
+    chosen = {"since": filters.since, "until": filters.until, "service": service}
     company = current.company()
     with force_locale(company.language), opened(out) as file:
         table = matrix(filters, company.zone, company.language)
         with progress(table, "Departures") as watched:
             FORMATS[kind].write(watched, file)
+        exports.record(
+            ExportedData.departures,
+            kind,
+            table.count,
+            None,
+            filters={k: str(v) for k, v in chosen.items() if v},
+        )
+        db.session.commit()
 
 
 def _day(moment: datetime | None) -> date | None:

@@ -13,9 +13,10 @@ from service.departures.queries.filters import DepartureFilters, first_of
 from service.departures.views.filters import ALL_TIME, MONTHS, chosen, name_of, periods, rows_of
 from service.exports import FORMATS
 from service.extensions import db
-from service.models import Role
+from service.models import ExportedData, Role
 from service.results.queries import churn, export, figures
 from service.statistics import NetPromoterScore
+from service.team.actions import exports
 from service.today.queries.today import tasks
 from service.web.access import current_member, requires
 from service.web.dates import month_letter, number
@@ -122,8 +123,12 @@ def download(kind: str) -> Response:
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
     db.session.rollback()
     with reading():  # others may write meanwhile
-        FORMATS[kind].write(export.matrix(filters, current_company().zone, select_language()), file)
+        table = export.matrix(filters, current_company().zone, select_language())
+        FORMATS[kind].write(table, file)
         db.session.rollback()
+    what, member = ExportedData.departures, current_member()
+    exports.record(what, kind, table.count, member, filters=rows_of(filters))
+    db.session.commit()
     file.seek(0)
     day = today(current_company().time_zone).isoformat()
     response = send_file(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import joinedload
 
 from service.clock import now
 from service.extensions import db
-from service.models import ApiToken, LoginSession, TeamMember
+from service.models import ApiToken, DataExport, LoginSession, TeamMember
 
 SHOWN = 200  # a company has a handful; of many revoked ones the oldest are left out
 
@@ -26,6 +26,12 @@ def api_tokens() -> Sequence[ApiToken]:
 def find_api_token(public_id: str) -> ApiToken | None:
     """Return the token, or None."""
     return db.session.scalar(select(ApiToken).where(ApiToken.public_id == public_id))
+
+
+def exports() -> Sequence[DataExport]:
+    """Return the newest exports of data of persons, the last one first."""
+    newest = select(DataExport).order_by(DataExport.at.desc(), DataExport.id.desc())
+    return db.session.scalars(newest.limit(SHOWN)).all()
 
 
 def people_choices(also: TeamMember | None = None) -> list[tuple[str, str]]:

@@ -254,6 +254,7 @@ MATRIX: dict[str, Role | None] = {
     "questions.switch": Role.owner,
     "members.change": Role.owner,
     "members.deactivate": Role.owner,
+    "members.exports": Role.owner,
     "members.index": Role.owner,
     "members.invite": Role.owner,
     "members.reactivate": Role.owner,

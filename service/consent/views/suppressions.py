@@ -33,7 +33,8 @@ from service.labels import (
     source_of_suppression,
     why_suppressed,
 )
-from service.models import Role, Suppression, SuppressionReason, SuppressionScope
+from service.models import ExportedData, Role, Suppression, SuppressionReason, SuppressionScope
+from service.team.actions import exports
 from service.web.access import current_member, requires
 from service.web.lists import searched
 from service.web.theme import current_company
@@ -121,8 +122,11 @@ def export() -> Response:
     db.session.rollback()
     with reading():  # others may write meanwhile
         company = current_company()
-        FORMATS["csv"].write(suppressions.table(company.zone), file)
+        table = suppressions.table(company.zone)
+        FORMATS["csv"].write(table, file)
         db.session.rollback()
+    exports.record(ExportedData.suppressions, "csv", table.count, current_member())
+    db.session.commit()
     file.seek(0)
     name = _("no-mail")
     response = send_file(

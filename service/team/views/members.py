@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 from forms.team import InviteForm, PasswordChangeForm, ProfileForm, TeamMemberForm
 from service.errors import Refused
 from service.extensions import db
+from service.labels import label
 from service.mail import links
 from service.models import PasswordLink, Role, TeamMember
 from service.team import queries
@@ -40,6 +41,15 @@ def index() -> Page:
         team=members.team(),
         role_name=role_name,
         fresh_link=session.pop("fresh_link", None),
+    )
+
+
+@blueprint.get("/providers/exports")
+@requires(Role.owner)
+def exports() -> Page:
+    """Show who took data of persons out of the service."""
+    return render_template(
+        "provider/team/members/exports.html", exports=queries.exports(), label=label
     )
 
 
