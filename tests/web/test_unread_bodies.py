@@ -7,7 +7,9 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from service.extensions import db
 from service.models import Role
+from service.team.actions import sessions
 from service.web.access import MOST_TYPED
 from service.web.headers import LARGEST_FORM, LARGEST_OF_API, LARGEST_UPLOAD, MEGABYTE
 from tests.builders import a_company, a_member, logged_in
@@ -94,7 +96,8 @@ def test_what_was_typed_comes_back_although_the_forms_proof_is_still_good(client
     member = a_member()
     logged_in(client, member)
     proof = proof_in(client.get("/profile").text)
-    member.session_version += 1
+    sessions.end_all(member)
+    db.session.commit()
     logged_out = {"name": "Marta Ruiz Díaz", "language": "es", "csrf_token": proof}
     answer = client.post("/profile", data=logged_out, headers=OURS)
     assert answer.status_code == 400
