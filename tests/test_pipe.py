@@ -137,4 +137,5 @@ def test_it_starts_without_the_application():
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
 
-    assert said.stdout.splitlines() == ["[]", "['service', 'service.config', 'service.pipe']"]
+    light = ["service", "service.config", "service.pipe", "service.private_files"]
+    assert said.stdout.splitlines() == ["[]", str(light)]

@@ -142,6 +142,7 @@ def test_its_text_begins_built_in_is_edited_goes_out_and_is_restored(page):
         mail = render(db.session.query(OutboxMessage).one())
     assert mail.subject == "Para Ana"
     assert decoded(mail.text).startswith("Van 2 ")
+    builders.logged_in(page, builders.a_member(role=Role.member))  # the clock ended the session
     given_up = send(page, "/greetings/anniversary/text/restore?language=es", {})
     assert "Van {{ years }}." in html.unescape(given_up.text)
     assert db.session.query(MailText).count() == 0
