@@ -46,10 +46,12 @@ OF_PEOPLE = {
     "consents": {"wording"},
     "contacts": {"name", "phone", "source"},
     "conversations": {"message", "phone", "suits", "note"},
+    "data_exports": {"who"},
     "departures": {"service", "notes"},
     "events": {"detail"},
     "greetings": {"name"},
     "inbound_mails": {"sender", "subject", "excerpt", "status_code"},
+    "login_sessions": {"browser", "system"},
     "mail_texts": {"subject", "body"},
     "newsletter_images": {"name", "words"},
     "newsletter_links": {"address"},
@@ -71,6 +73,7 @@ OURS = {
     *("reasons", "password_hash", "calendar_key", "token_hash", "ending", "started_day", "place"),
     *("recurrence", "first_at", "address_hash", "source", "fingerprint", "location", "birthday"),
     *("media_type", "wording_version", "channel", "step", "lease_owner", "message_id", "digest"),
+    "format",
 }
 TABLES_OF_OURS = {"breakers", "leases", "ramp_ups", "rate_buckets", "login_attempts", "api_answers"}
 
