@@ -16,17 +16,13 @@ from openpyxl import load_workbook
 from playwright.sync_api import Page, Route
 from sqlalchemy import Enum, String, Table, select, update
 
-from service.clients.actions import samples
 from service.clock import now, today
-from service.extensions import db, limiter
+from service.extensions import db
 from service.mail.rendering import messages, rendering
-from service.models import OutboxMessage, Protocol
-from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
-from tests.browser.test_scanners import links_of_every_mail
-from tests.builders import a_company, a_protocol, a_question, a_talk_request
+from service.models import OutboxMessage
 from tests.hostile import SCRIPTS
 from tests.live import DESK
-from tests.web.walk import Target, Visitor
+from tests.web.walk import Target, Visitor, fill, unhindered
 
 # What a page looks like does not depend on the database.
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -131,35 +127,16 @@ def some_values(table: Table) -> Iterator[tuple[str, object]]:
 
 @pytest.fixture
 def visitor(app, client, monkeypatch) -> Visitor:
-    """An owner of an install in which everybody else has been hostile."""
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    monkeypatch.setattr(limiter, "enabled", False)
-    a_company()
-    return Visitor(client)
-
-
-def rows_in_every_table(visitor: Visitor) -> set[str]:
-    """Fill the database; return the paths that the mails in it lead to."""
-    a_question()
-    a_talk_request()
-    a_protocol(steps=BUILT_INS[DEFAULT])
-    samples.create("es", visitor.member_id)
-    paths = {urlsplit(link).path for link in links_of_every_mail("http://localhost")}
-    a_row_in_each_table()
-    return paths
+    return unhindered(client, monkeypatch)
 
 
 @pytest.fixture
 def pages(visitor) -> list[Target]:
     """The pages and forms that the owner and clients come to, every word in them hostile."""
-    paths = rows_in_every_table(visitor)
-    protocol = db.session.scalars(select(Protocol.public_id)).first()
-    paths |= {f"/protocols/{protocol}{page}" for page in ("", "/rules", "/steps/new")}
+    start = fill(visitor)
+    a_row_in_each_table()
     fill_with(WORDS)
-    for rule in visitor.client.application.url_map.iter_rules():
-        if not rule.arguments and "GET" in rule.methods:
-            paths.add(rule.rule)
-    return visitor.walk([Target("GET", path) for path in sorted(paths)])
+    return visitor.walk(start)
 
 
 @dataclass
@@ -241,7 +218,8 @@ def refusals(visitor: Visitor, forms: list[Target]) -> Iterator[tuple[str, str]]
 
 
 def test_a_cell_of_an_export_is_never_a_formula(visitor):
-    rows_in_every_table(visitor)
+    fill(visitor)
+    a_row_in_each_table()
     fill_with("=HYPERLINK(0)")
     for path in ("/results/matrix.csv?period=all", "/suppressions/export.csv"):
         text = visitor.client.post(path, buffered=True).text

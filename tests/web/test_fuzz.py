@@ -6,19 +6,15 @@ spoils one address or form of those. A few are made here on each run; ten thousa
 
 from io import BytesIO
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.clients.actions import samples
-from service.extensions import db, limiter
-from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
+from service.extensions import db
 from tests import hostile
-from tests.browser.test_scanners import links_of_every_mail
-from tests.builders import a_company, a_protocol, a_question, a_talk_request
-from tests.web.walk import Target, Visitor
+from tests.web.walk import Target, Visitor, fill, unhindered
 
 A_FEW = 200
 TEN_THOUSAND = 10_000
@@ -76,27 +72,15 @@ def spoilt(draw: st.DrawFn, targets: list[Target]) -> dict[str, Any]:
 
 @pytest.fixture
 def visitor(app, client, monkeypatch) -> Visitor:
-    """An owner whom neither a limit nor a form's proof keeps from anything."""
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    monkeypatch.setattr(limiter, "enabled", False)
-    a_company()
-    return Visitor(client)
+    return unhindered(client, monkeypatch)
 
 
 def targets_of(visitor: Visitor) -> list[Target]:
-    """Return what an owner and clients come to, and what no page leads to: feeds, webhooks."""
-    a_question()
-    a_talk_request()
-    samples.create("es", visitor.member_id)
-    protocol = a_protocol(steps=BUILT_INS[DEFAULT]).public_id
-    start = [Target("GET", urlsplit(link).path) for link in links_of_every_mail("http://localhost")]
-    start += [
-        Target("GET", f"/protocols/{protocol}{page}") for page in ("", "/rules", "/steps/new")
-    ]
-    db.session.commit()
+    """Return what an owner and clients come to, and what no page leads to: the webhooks."""
+    start = fill(visitor)
     for rule in visitor.client.application.url_map.iter_rules():
-        if not rule.arguments:
-            start += [Target(method, rule.rule) for method in rule.methods & {"GET", "POST"}]
+        if not rule.arguments and "POST" in (rule.methods or ()):
+            start.append(Target("POST", rule.rule))
     return visitor.walk(start, most=2)
 
 

@@ -4,13 +4,24 @@ from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
+import pytest
 from flask.testing import FlaskClient
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
-from service.extensions import db
+from service.clients.actions import samples
+from service.extensions import db, limiter
 from service.models import Role
-from tests.builders import a_member, logged_in
+from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
+from tests.browser.test_scanners import links_of_every_mail
+from tests.builders import (
+    a_company,
+    a_member,
+    a_protocol,
+    a_question,
+    a_talk_request,
+    logged_in,
+)
 
 
 @dataclass(frozen=True)
@@ -101,3 +112,26 @@ class Visitor:
                     page = Page(target.path, answer.text)
                     waiting += page.forms() + [Target("GET", link) for link in page.links if link]
         return list(kept)
+
+
+def unhindered(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> Visitor:
+    """Return an owner whom neither a limit nor a form's proof keeps from anything."""
+    monkeypatch.setitem(client.application.config, "WTF_CSRF_ENABLED", False)
+    monkeypatch.setattr(limiter, "enabled", False)
+    a_company()
+    return Visitor(client)
+
+
+def fill(visitor: Visitor) -> list[Target]:
+    """Fill the database; return where a walk begins: links in mails, and pages without an id."""
+    a_question()
+    a_talk_request()
+    samples.create("es", visitor.member_id)
+    protocol = a_protocol(steps=BUILT_INS[DEFAULT]).public_id
+    paths = {urlsplit(link).path for link in links_of_every_mail("http://localhost")}
+    paths |= {f"/protocols/{protocol}{page}" for page in ("", "/rules", "/steps/new")}
+    for rule in visitor.client.application.url_map.iter_rules():
+        if not rule.arguments and "GET" in (rule.methods or ()):
+            paths.add(rule.rule)
+    db.session.commit()
+    return [Target("GET", path) for path in sorted(paths)]
