@@ -10,8 +10,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from service.clock import now
 from service.extensions import db
 from service.mail.sql import from_now
-from service.models import LoginAttempt, LoginSession, PasswordRequest
-from service.team.actions import attempts, members
+from service.models import DataExport, LoginAttempt, LoginSession, PasswordRequest
+from service.team.actions import attempts, exports, members
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +45,14 @@ def expired_waits() -> ColumnElement[bool]:
     return or_(
         exists().where(LoginSession.expires_at <= from_now()),
         exists().where(LoginAttempt.at <= from_now(-attempts.KEPT)),
+        exists().where(DataExport.at <= from_now(-exports.KEPT)),
     )
 
 
 def forget_expired() -> None:
-    """Delete the sessions that nobody can use any more, and attempts that count for nothing."""
+    """Delete what is over: sessions, attempts that count for nothing, rows of old exports."""
     moment = now()
     db.session.execute(delete(LoginSession).where(LoginSession.expires_at <= moment))
     db.session.execute(delete(LoginAttempt).where(LoginAttempt.at <= moment - attempts.KEPT))
+    db.session.execute(delete(DataExport).where(DataExport.at <= moment - exports.KEPT))
     db.session.commit()

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from service import scheduler
 from service.clock import now
 from service.extensions import db
 from service.models import DataExport, ExportedData, Role
@@ -52,6 +53,7 @@ def test_after_two_years_an_export_is_forgotten(app, session):
     exports.record(ExportedData.suppressions, "csv", 3, None)
     session.flush()
     session.scalars(select(DataExport)).one().at = now() - timedelta(days=731)
-    session.flush()
     exports.record(ExportedData.suppressions, "csv", 4, None)
+    session.commit()
+    scheduler.tick()
     assert [row.rows for row in session.scalars(select(DataExport))] == [4]

@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from sqlalchemy import delete
-
-from service.clock import now
 from service.extensions import db
 from service.models import DataExport, ExportedData, TeamMember
 
@@ -20,7 +17,6 @@ def record(
     filters: Mapping[str, str] | None = None,
 ) -> None:
     """Record an export of `rows` rows as a file of `kind`; without `by`, on the command line."""
-    db.session.execute(delete(DataExport).where(DataExport.at < now() - KEPT))
     db.session.add(
         DataExport(
             what=what,
