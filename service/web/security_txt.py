@@ -1,6 +1,6 @@
 """Where to report a hole: /.well-known/security.txt (RFC 9116)."""
 
-from datetime import time, timedelta
+from datetime import timedelta
 
 from flask import Blueprint, Response, abort
 
@@ -17,14 +17,14 @@ PATH = "/.well-known/security.txt"
 
 @blueprint.get(PATH)
 def show() -> Response:
-    """Return the address that clients can answer to, too; 404 until there is a real one."""
+    """Return the address that mails come from as the contact; 404 until it is a real one."""
     address = sender_address(company())
     if address.endswith("@localhost"):
         abort(404)
     day = (now() + GOOD_FOR).date()
     lines = (
         f"Contact: mailto:{address}",
-        f"Expires: {day.isoformat()}T{time.min.isoformat()}Z",
+        f"Expires: {day.isoformat()}T00:00:00Z",
         f"Preferred-Languages: {', '.join(LANGUAGES)}",
         f"Canonical: {settings().base_url}{PATH}",
     )

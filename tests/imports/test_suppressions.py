@@ -261,7 +261,7 @@ def test_a_long_list_needs_few_statements(session):
     event.remove(db.engine, "before_cursor_execute", count)
 
     assert len(done.rows) == how_many(Suppression) == 6_000
-    assert len(asked) < 20  # whatever the list: two more for each 5,000 rows (imports/jobs.py)
+    assert len(asked) < 20  # whatever the list: two more for each 5,000 rows (staging.AT_ONCE)
 
 
 def exported() -> bytes:
