@@ -12,14 +12,15 @@ from wtforms import (
     ColorField,
     Field,
     RadioField,
+    SelectField,
     StringField,
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import DataRequired
+from wtforms.validators import DataRequired, InputRequired
 
 from forms.addresses import ADDRESS_OR_NONE
-from forms.fields import CountField, HourField, ZoneField
+from forms.fields import CountField, HourField, LinesField, ZoneField
 from forms.texts import at_most, tidied
 
 
@@ -56,15 +57,26 @@ class SettingsForm(FlaskForm):
     time_zone = ZoneField(_l("Time zone"), [DataRequired(_l("Choose a time zone."))], [tidied])
     language = RadioField(_l("Language, when a person's own is not known"))
     sender_email = StringField(_l("Mails are sent from"), ADDRESS_OR_NONE, [tidied])
-    quiet_from = HourField(_l("Quiet hours from"))
-    quiet_until = HourField(_l("Quiet hours until"))
+    business_days = LinesField(_l("Working days"))
+    business_from = HourField(
+        _l("From what time"), [InputRequired(_l("Write a time such as 9:00."))]
+    )
+    business_until = HourField(
+        _l("Until what time"), [InputRequired(_l("Write a time such as 19:00."))]
+    )
+    holiday_country = SelectField(_l("Public holidays of"))
+    holiday_region = SelectField(_l("Region"), validate_choice=False)
     daily_cap = CountField(_l("Mails a day to one person, at most"), low=1, high=50)
     basis_months = CountField(_l("Months without a sign of life, at most"), low=1, high=120)
 
     def company_values(self) -> dict[str, Any]:
         """Return what the company is to become, by column."""
         apart = {"logo", "remove_logo", "csrf_token"}
-        return {name: value for name, value in self.data.items() if name not in apart}
+        values = {name: value for name, value in self.data.items() if name not in apart}
+        values["business_days"] = "".join(sorted(self.business_days.data or ()))
+        regions = {value for value, *_rest in self.holiday_region.iter_choices()}
+        values["holiday_region"] = next((r for r in regions if r == self.holiday_region.data), "")
+        return values
 
     def validate_accent(self, field: Field) -> None:
         """A colour is what the colour field of a browser sends."""
@@ -83,15 +95,13 @@ class SettingsForm(FlaskForm):
         if not is_good or parts.username is not None or re.search(r"\s", field.data):
             raise ValidationError(str(_l("Write it as https://www.company.com.")))
 
-    def validate_quiet_from(self, field: Field) -> None:
-        """Quiet hours have a beginning if they have an end."""
-        _is_there_with(field, self.quiet_until)
+    def validate_business_days(self, field: Field) -> None:
+        """There is a day on which mails may go."""
+        if not field.data:
+            raise ValidationError(str(_l("Choose a day at least: without one no mail ever goes.")))
 
-    def validate_quiet_until(self, field: Field) -> None:
-        """Quiet hours have an end if they have a beginning."""
-        _is_there_with(field, self.quiet_from)
-
-
-def _is_there_with(field: Field, other: Field) -> None:
-    if field.data is None and not field.errors and other.data is not None:
-        raise ValidationError(str(_l("Write both times, or leave both empty.")))
+    def validate_business_until(self, field: Field) -> None:
+        """The hours end on the day on which they begin."""
+        begins, ends = self.business_from.data, field.data
+        if begins is not None and ends is not None and ends <= begins:
+            raise ValidationError(str(_l("The end has to come after the beginning.")))

@@ -127,9 +127,21 @@ def why_not(reason: SkipReason) -> str:
     return str(WHY_NOT[reason])
 
 
+WEEKDAYS: tuple[Any, ...] = (
+    _l("Monday"),
+    _l("Tuesday"),
+    _l("Wednesday"),
+    _l("Thursday"),
+    _l("Friday"),
+    _l("Saturday"),
+    _l("Sunday"),
+)
+
 # Why a mail that is due goes later: one sentence each, read beside the moment when it goes.
 WHY_LATER: dict[WaitReason, Any] = {
     WaitReason.quiet_hours: _l("These are quiet hours for them; it goes when they are over."),
+    WaitReason.business_hours: _l("It waits for your business hours, by their clock."),
+    WaitReason.one_a_day: _l("One mail of the farewell a day: another one goes to them before."),
     WaitReason.daily_cap: _l("They have had as many mails today as one person may get."),
     WaitReason.ramp_up: _l("A new sender sends only so many mails a day, and these were sent."),
     WaitReason.paused: _l("Its mails were paused."),

@@ -26,7 +26,7 @@ from service.deliveries.queries import forecast
 from service.extensions import db, queue
 from service.imports.actions import uploads
 from service.mail.delivery import delivery, health, sweeper
-from service.mail.policy import conditions, quiet_hours
+from service.mail.policy import business_hours, conditions
 from service.models import (
     Contact,
     MailKind,
@@ -69,7 +69,7 @@ class Foreseen:
     client: str
     due_at: datetime
     reason: SkipReason | None
-    wait: quiet_hours.Wait | None
+    wait: business_hours.Wait | None
 
 
 def tick(holder: str = HOLDER, is_stopping: Callable[[], bool] = lambda: False) -> Tally | None:
@@ -254,7 +254,7 @@ def _foresee(written: Sequence[int], at: datetime) -> list[Foreseen]:
     rows = sorted(conditions.rows_of(sorted(ids)), key=lambda row: (row.due_at, row.id))
     going = [row for row in rows if row.state is MailState.queued]
     reasons = conditions.reasons(going, at)
-    waits = quiet_hours.waits([row for row in going if row.id not in reasons], at)
+    waits = business_hours.waits([row for row in going if row.id not in reasons], at)
     return [
         _foreseen(row, row.skip_reason or reasons.get(row.id), waits.get(row.id)) for row in rows
     ]
@@ -266,12 +266,12 @@ def _of_the_future(mail: forecast.ComingMail) -> Foreseen:
     client = mail.contact.client.name if mail.contact else ""
     due_at = item.due_at if item else mail.mail.due_at if mail.mail else mail.at
     is_later = mail.reason is None and mail.at > max(due_at, now())
-    wait = quiet_hours.Wait(mail.at, WaitReason.quiet_hours) if is_later else None
+    wait = business_hours.Wait(mail.at, WaitReason.business_hours) if is_later else None
     return Foreseen(mail.kind, to, client, due_at, mail.reason, wait)
 
 
 def _foreseen(
-    row: OutboxMessage, reason: SkipReason | None, wait: quiet_hours.Wait | None
+    row: OutboxMessage, reason: SkipReason | None, wait: business_hours.Wait | None
 ) -> Foreseen:
     reader: Contact | TeamMember | None = row.contact or row.member
     to = f"{reader.name} <{reader.email}>" if reader else "?"

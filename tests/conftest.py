@@ -17,6 +17,7 @@ from service.app import create_app
 from service.config import Settings
 from service.database import only_reading
 from service.extensions import db, limiter, queue
+from tests import any_hour
 from tests.mailboxes import Mailbox
 from tests.processes import MEMORY, has_room, private_directory
 
@@ -24,6 +25,8 @@ from tests.processes import MEMORY, has_room, private_directory
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
+
+any_hour.by_default()
 
 pytest_plugins = [
     "tests.servers",
@@ -149,11 +152,19 @@ def session(app: Flask) -> Session:
 
 
 class Browser(FlaskClient):
-    """Each request begins with an empty `g`, as in a server, yet shares the test's context."""
+    """Each request begins with an empty `g`, as in a server, yet shares the test's context.
+
+    A transaction in which it only read ends with it, as in a server: after what is written behind
+    the answer, SQLite would let the test write nothing in it.
+    """
 
     def open(self, *args: object, **kwargs: object):
+        was_begun = db.session().in_transaction()
         vars(g._get_current_object()).clear()
-        return super().open(*args, **kwargs)
+        answer = super().open(*args, **kwargs)
+        if only_reading.get() and not was_begun:
+            db.session.rollback()
+        return answer
 
 
 @pytest.fixture

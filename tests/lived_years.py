@@ -16,7 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 import time_machine
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from service import scheduler, tasks
 from service.clock import now
@@ -24,6 +24,7 @@ from service.departures.actions import departures, recoveries
 from service.departures.actions.departures import Facts
 from service.extensions import db
 from service.mail.decision import Decision
+from service.mail.delivery import leases, prepared
 from service.mail.policy import suppressions
 from service.models import (
     Contact,
@@ -95,7 +96,10 @@ class Year:
         self.numbers_of: dict[int, int] = {}  # each life's number, by its departure's id
         self.ids: dict[int, int] = {}  # and the other way round
         self.protocols: dict[tuple[Row, ...], int] = {}
-        builders.a_company(time_zone=world.zone.key)
+        office = {"business_from": years.NINE, "business_until": years.NINETEEN}
+        builders.a_company(
+            time_zone=world.zone.key, business_days="01234", holiday_country="ES", **office
+        )
         self.by = builders.a_member().id
         for rows in {life.rows: None for life in world.lives}:
             self.protocols[rows] = builders.a_protocol(steps=tuple(map(a_step, rows))).id
@@ -143,11 +147,19 @@ class Year:
         """When the clock ticks next: never while it is down."""
         active = Enrolment.state == EnrolmentState.active
         asked_at = db.session.scalar(select(func.min(Enrolment.next_at)).where(active))
+        is_waiting = OutboxMessage.state == MailState.queued
+        due_at = db.session.scalar(select(func.min(OutboxMessage.due_at)).where(is_waiting))
         db.session.rollback()
-        return self.world.up(max(asked_at, now())) if asked_at else years.END
+        moments = [moment for moment in (asked_at, due_at) if moment]
+        return self.world.up(max(min(moments), now())) if moments else years.END
 
     def work(self) -> None:
-        """Be the worker who was woken: hand over what is due. People answer it later."""
+        """Be the worker who was woken: hand over what is due. People answer it later.
+
+        The worker is down when the clock is: whoever woke it would send what waits for the clock.
+        """
+        if self.world.up(now()) > now():
+            return
         while due := self.hints.pop("service.tasks.advance", []):
             tasks.advance(due)
         ids = self.hints.pop("service.tasks.deliver", [])
@@ -169,11 +181,12 @@ class Year:
         db.session.rollback()
 
     def mark_as_sent(self) -> None:
-        is_due = (OutboxMessage.state == MailState.queued, OutboxMessage.due_at <= now())
-        message_id = "<" + OutboxMessage.public_id + "@marked.example>"  # reminders refer to it
-        sent = {"state": MailState.sent, "ended_at": now(), "message_id": message_id}
-        db.session.execute(update(OutboxMessage).where(*is_due).values(sent))
-        db.session.commit()
+        """Decide about what is due as a sender does, and mark what may go as sent."""
+        sent = {"state": MailState.sent, "ended_at": now(), **leases.FREE}
+        with leases.leasing() as held:
+            while ids := held.take(200):
+                for draft in prepared.draft(held, ids):
+                    held.note(draft.row_id, sent)
 
     def arrived(self, step: str, life: Life) -> None:
         """Let the client do what the mail asks for, some days later."""

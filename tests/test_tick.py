@@ -74,19 +74,21 @@ def test_a_dry_run_tells_what_then_happens(tick, a_farewell):
 
 def test_a_dry_run_tells_what_goes_only_later_and_why(tick, a_farewell):
     company = db.session.get_one(Company, 1)
-    company.quiet_from, company.quiet_until = time(12), time(16)
+    company.business_from, company.business_until = time(16), time(20)
     company.daily_cap = 1
     db.session.commit()
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
         assert tick("--dry-run").output.splitlines()[1] == (
             "2026-11-21 10:00 | Survey | Ana <ana@ruy.example> | Bodegas Ruy | waits until "
-            "2026-11-21 16:00: These are quiet hours for them; it goes when they are over."
+            "2026-11-21 16:00: It waits for your business hours, by their clock."
         )
     twin = builders.a_contact(name="Ana", email="ana@ruy.example")
     with time_machine.travel("2026-11-21T17:00:00Z", tick=False):
         departures.record(twin, Facts(service="SEO", end_on=date(2026, 11, 20)))
         db.session.commit()
-        assert "| waits until 2026-11-22 18:00: They have had as many" in tick("--dry-run").output
+        assert (
+            "| waits until 2026-11-22 18:00: One mail of the farewell" in tick("--dry-run").output
+        )
 
 
 def test_a_round_writes_what_is_due_once(tick, a_farewell):

@@ -7,12 +7,30 @@ from bisect import bisect_right
 from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from random import Random
 from zoneinfo import ZoneInfo
 
 FIRST, LAST = date(2027, 1, 11), date(2027, 10, 10)  # when departures are recorded
 END = datetime(2028, 5, 1, tzinfo=UTC)
 NINE, TEN, NIGHT, EVENING = time(9), time(10), time(2, 30), time(20, 15)
+NINETEEN = time(19)
+HOLIDAYS = {  # of all of Spain, as they fall on the calendar
+    date(2027, 1, 1),
+    date(2027, 1, 6),
+    date(2027, 3, 26),
+    date(2027, 5, 1),
+    date(2027, 8, 15),
+    date(2027, 10, 12),
+    date(2027, 11, 1),
+    date(2027, 12, 6),
+    date(2027, 12, 8),
+    date(2027, 12, 25),
+    date(2028, 1, 1),
+    date(2028, 1, 6),
+    date(2028, 4, 14),
+    date(2028, 5, 1),
+}
 OWED = {"thank_you", "survey_invitation", "closing_letter"}
 UNSTOPPABLE = {"thank_you", "closing_letter"}
 NEEDS = {
@@ -92,12 +110,34 @@ class Life:
 
 
 @dataclass
+class Waiting:
+    """A mail that is written and has not gone: claimed next at `at`, put off `since` then."""
+
+    row: Row
+    at: datetime
+    since: datetime
+    number: int
+    first_due: datetime
+    ends_at: datetime = END
+
+
+@dataclass
 class World:
-    """The zone of the company, when its clock is down, and its farewells."""
+    """The zone of the company, its free days, when its clock is down, and its farewells."""
 
     zone: ZoneInfo
     downtimes: list[tuple[datetime, datetime]]
     lives: list[Life] = field(default_factory=list)
+
+    def permitted(self, moment: datetime) -> datetime:
+        """The first moment from then on at which a mail may go: Monday to Friday, nine to seven."""
+        local = moment.astimezone(self.zone)
+        day, is_over = local.date(), local.time() >= NINETEEN
+        if _is_free(day) or is_over:
+            day += timedelta(days=1)
+            while _is_free(day):
+                day += timedelta(days=1)
+        return max(moment, self.local(day, NINE))
 
     def up(self, moment: datetime) -> datetime:
         """When the clock comes to what is due at `moment`."""
@@ -111,18 +151,18 @@ class World:
         return moment.astimezone(self.zone).date()
 
 
-def a_world(random: Random, count: int, zone: str) -> World:
-    """A year of `count` departures, with downtimes of hours to ten days, some on the DST nights."""
+def a_world(random: Random, departures: int, zone: str) -> World:
+    """A year of so many departures, with downtimes of hours to ten days, some on the DST nights."""
     gaps, begin = [], datetime(2027, 1, 20, 3, 7, tzinfo=UTC)
     while begin < END - timedelta(days=40):
         gaps.append((begin, begin + timedelta(hours=random.choice([2, 5, 9, 30, 100, 240]))))
         begin = gaps[-1][1] + timedelta(days=random.randint(9, 45), hours=random.randint(0, 23))
     world = World(ZoneInfo(zone), gaps)
     protocols = [DEFAULT, SHORT, *(_own(random) for _each in range(4))]
-    sittings = [_sitting(random) for _each in range(count // 4)]
+    sittings = [_sitting(random) for _each in range(departures // 4)]
     world.lives = [
         _life(number, random, random.choice(protocols), random.choice(sittings))
-        for number in range(count)
+        for number in range(departures)
     ]
     return world
 
@@ -196,25 +236,102 @@ def plan(world: World) -> list[Entry]:
 
 def fates(life: Life, world: World) -> list[Entry]:
     """What must become of each step: those that never come to a decision are left out."""
-    sent: dict[str, datetime] = {}
-    found: list[Entry] = []
-    waiting = {row.name: row for row in life.rows}
-    while waiting:
-        ready = [
-            (moment, row)
-            for row in waiting.values()
-            if (moment := _decided(row, life, world, sent))
+    return _Course(life, world).run()
+
+
+class _Course:
+    """One life as it takes its course: what is not written yet, what waits, and what went."""
+
+    def __init__(self, life: Life, world: World) -> None:
+        self.life, self.world = life, world
+        self.unwritten = {row.name: row for row in life.rows}
+        self.waiting: dict[str, Waiting] = {}
+        self.put_back: set[str] = set()  # written once, and taken back by a pause
+        self.sent: dict[str, datetime] = {}
+        self.found: list[Entry] = []
+        self.numbers = count()
+
+    def run(self) -> list[Entry]:
+        """Go from one decision to the next: what waits comes before what is written then."""
+        while ready := [*self._to_be_claimed(), *self._to_be_written()]:
+            moment, is_fresh, _number, name, due = min(ready)
+            if is_fresh:
+                self._claim(self._written(self.unwritten.pop(name), due, moment), moment)
+            elif not self._is_interrupted(mail := self.waiting.pop(name), moment):
+                self._claim(mail, moment)
+        return self.found
+
+    def _to_be_written(self) -> list[tuple[datetime, int, int, str, datetime]]:
+        found = []
+        for name, row in self.unwritten.items():
+            number, is_anew = self.life.rows.index(row), name in self.put_back
+            decided = _decided(row, self.life, self.world, self.sent, is_anew=is_anew)
+            if decided:
+                found.append((decided[0], 1, number, name, decided[1]))
+        return found
+
+    def _to_be_claimed(self) -> list[tuple[datetime, int, int, str, datetime]]:
+        return [
+            (self.world.up(mail.at), 0, mail.number, name, mail.at)
+            for name, mail in self.waiting.items()
         ]
-        if not ready:
-            break
-        (moment, due), row = min(ready, key=lambda pair: pair[0][0])
-        del waiting[row.name]
-        reason = _reason(row, life, world, sent, due, moment)
-        if not reason:
-            sent[row.name] = moment
-        state = "skipped" if reason else "sent"
-        found.append(Entry(life.number, row.name, state, on_the_wall(moment, world), reason))
-    return found
+
+    def _written(self, row: Row, due: datetime, moment: datetime) -> Waiting:
+        ends_at = self.world.permitted(due) + timedelta(days=row.stale)
+        return Waiting(row, due, moment, next(self.numbers), due, ends_at)
+
+    def _is_interrupted(self, mail: Waiting, moment: datetime) -> bool:
+        """Whether a stop, a pause or the end came between, while it waited."""
+        came = _interruption(self.life, mail.since, moment)
+        if came is None:
+            return False
+        if came[1] != "paused":
+            self._end(mail.row, "skipped", *came)
+        elif self.life.held and self.life.held[1]:
+            self.unwritten[mail.row.name] = mail.row
+            self.put_back.add(mail.row.name)
+        return True
+
+    def _claim(self, mail: Waiting, moment: datetime) -> None:
+        """Send it, skip it, or put it off."""
+        if moment >= END:
+            return
+        if reason := _reason(mail.row, self.life, self.sent, mail.ends_at, moment):
+            self._end(mail.row, "skipped", moment, reason)
+            return
+        until = self._permitted(mail, moment)
+        if until == moment:
+            self.sent[mail.row.name] = moment
+            self._end(mail.row, "sent", moment)
+            return
+        lasts = mail.ends_at - self.world.permitted(mail.at)
+        mail.ends_at = max(mail.ends_at, until + lasts)
+        mail.at, mail.since = until, moment
+        self.waiting[mail.row.name] = mail
+
+    def _permitted(self, mail: Waiting, moment: datetime) -> datetime:
+        """When it may go: in hours, and on a day on which no other went."""
+        world, until = self.world, self.world.permitted(moment)
+        day = world.day(moment)
+        if until > moment or day not in {world.day(at) for at in self.sent.values()}:
+            return until
+        own = mail.first_due.astimezone(world.zone).time()
+        return world.permitted(world.local(day + timedelta(days=1), own))
+
+    def _end(self, row: Row, state: str, at: datetime, reason: str = "") -> None:
+        entry = Entry(self.life.number, row.name, state, on_the_wall(at, self.world), reason)
+        self.found.append(entry)
+
+
+def _interruption(life: Life, since: datetime, until: datetime) -> tuple[datetime, str] | None:
+    """What came between while a mail waited: a stop, a pause, or the end of the departure."""
+    breaks = []
+    if life.held and since < life.held[0] <= until:
+        is_stopped = life.held[2] == "stopped"
+        breaks.append((life.held[0], "protocol_stopped" if is_stopped else "paused"))
+    if life.over and since < life.over[0] <= until:
+        breaks.append(life.over)
+    return min(breaks, default=None)
 
 
 def on_the_wall(moment: datetime, world: World) -> str:
@@ -222,17 +339,24 @@ def on_the_wall(moment: datetime, world: World) -> str:
     return moment.astimezone(world.zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
+def _is_free(day: date) -> bool:
+    return day.weekday() > 4 or day in HOLIDAYS
+
+
 def _decided(
-    row: Row, life: Life, world: World, sent: dict[str, datetime]
+    row: Row, life: Life, world: World, sent: dict[str, datetime], *, is_anew: bool
 ) -> tuple[datetime, datetime] | None:
-    """When the clock decides about a step, and when it was due; None if it never does."""
+    """When the clock decides about a step, and when it was due; None if it never does.
+
+    One that was written and taken back by a pause is decided anew when that is over.
+    """
     base, known_at = _base(row, life, world, sent)
     if base is None or known_at is None:
         return None
     began = life.recorded_at
     due = _due(row, base, began, world)
     moment = world.up(max(due, began, known_at))
-    if life.held and moment > life.held[0]:
+    if life.held and (is_anew or moment > life.held[0]):
         resumed = life.held[1]
         if resumed is None or (life.over and life.over[0] < resumed):
             return None
@@ -293,7 +417,7 @@ def _praised(life: Life, sent: dict[str, datetime]) -> datetime | None:
 
 
 def _reason(
-    row: Row, life: Life, world: World, sent: dict[str, datetime], due: datetime, at: datetime
+    row: Row, life: Life, sent: dict[str, datetime], ends_at: datetime, at: datetime
 ) -> str:
     """Why it does not go; empty when it does."""
     answered, praised = _answered(life, sent), _praised(life, sent)
@@ -313,7 +437,7 @@ def _reason(
     for question in (*NEEDS.get(row.kind, ()), *row.asks):
         if says_no[question]:
             return says_no[question]
-    if at >= due + timedelta(days=row.stale):
+    if at >= ends_at:
         return "expired"
     is_unwanted = life.unsubscribed_at is not None and life.unsubscribed_at <= at
     return "suppressed" if is_unwanted and row.kind not in UNSTOPPABLE else ""

@@ -4,15 +4,19 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import format_date, get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.settings import SettingsForm
+from service import public_holidays
+from service.clock import today
 from service.colours import DARK, INK, LIGHT, PAPER, Palette, contrast, palette
 from service.company import actions, rules
 from service.current import company, settings
 from service.errors import Refused
 from service.extensions import db
+from service.labels import WEEKDAYS
 from service.models import Company, Role
 from service.web.access import current_member, requires
 from service.web.names import LANGUAGE_NAMES, time_zones
@@ -90,6 +94,11 @@ def _form_of(found: Company) -> SettingsForm:
     form = SettingsForm(obj=found)
     form.time_zone.zones = time_zones() | {found.time_zone}
     form.language.choices = list(LANGUAGE_NAMES.items())
+    form.business_days.choices = [(str(day), str(words)) for day, words in enumerate(WEEKDAYS)]
+    none = ("", _("None: only the days above count"))
+    form.holiday_country.choices = [none, *public_holidays.country_names(get_locale().language)]
+    regions = public_holidays.region_names(form.holiday_country.data or "")
+    form.holiday_region.choices = [("", _("The whole country")), *regions]
     return form
 
 
@@ -115,8 +124,20 @@ def _show(form: SettingsForm, found: Company, code: int = 200) -> tuple[str, int
         default_sender=parseaddr(settings().mail_default_sender)[1],
         lost_file=file.filename if file else None,
         is_first_time=not found.is_set_up,
+        next_holidays=_next_holidays(found),
     )
     return page, code
+
+
+def _next_holidays(found: Company) -> str:
+    """Return the next three public holidays with their days, as a list in words."""
+    named = public_holidays.coming(
+        found.holiday_country,
+        found.holiday_region,
+        today(found.time_zone),
+        get_locale().language,
+    )
+    return "; ".join(f"{format_date(day, 'full')}: {name}" for day, name in named)
 
 
 def _foreign_domain(sender: str) -> str | None:

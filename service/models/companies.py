@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnDefault, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service import public_holidays
+from service.business_hours import BusinessHours
 from service.extensions import Model
 from service.models.types import CreatedAt, Moment, PrimaryKey
-from service.quiet_hours import QuietHours
 
 DEFAULT_ACCENT = "#0f6b5c"
 DAILY_CAP = 4
@@ -33,8 +34,11 @@ class Company(Model):
     time_zone: Mapped[str] = mapped_column(String(64))
     language: Mapped[str] = mapped_column(String(5))
     sender_email: Mapped[str] = mapped_column(String(254), default="")  # empty: MAIL_DEFAULT_SENDER
-    quiet_from: Mapped[time | None]  # local time of day; both or none
-    quiet_until: Mapped[time | None]
+    business_days: Mapped[str] = mapped_column(String(7), default="01234")  # 0 is Monday
+    business_from: Mapped[time] = mapped_column(default=time(9))  # by the reader's clock
+    business_until: Mapped[time] = mapped_column(default=time(19))
+    holiday_country: Mapped[str] = mapped_column(String(2), default="")  # public_holidays.py
+    holiday_region: Mapped[str] = mapped_column(String(20), default="")
     daily_cap: Mapped[int] = mapped_column(default=DAILY_CAP)  # mails a day that nobody asked for
     basis_months: Mapped[int] = mapped_column(default=BASIS_MONTHS)  # mail/policy/legal_basis.py
     created_at: Mapped[CreatedAt]
@@ -48,7 +52,9 @@ class Company(Model):
             for column in cls.__table__.columns
             if isinstance(column.default, ColumnDefault) and column.default.is_scalar
         }
-        return cls(id=1, time_zone=time_zone, language=language, **defaults)
+        country = public_holidays.country_of(time_zone)
+        known = {"time_zone": time_zone, "language": language, "holiday_country": country}
+        return cls(id=1, **defaults | known)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -56,9 +62,15 @@ class Company(Model):
         return ZoneInfo(self.time_zone)
 
     @property
-    def quiet_hours(self) -> QuietHours:
-        """The local times of day of a recipient between which mails that can wait do so."""
-        return QuietHours(self.quiet_from, self.quiet_until)
+    def business_hours(self) -> BusinessHours:
+        """The days and times at which mails reach clients that answer no press of theirs."""
+        return BusinessHours(
+            frozenset(map(int, self.business_days)),
+            self.business_from,
+            self.business_until,
+            self.holiday_country,
+            self.holiday_region,
+        )
 
     @property
     def lacks_postal_address(self) -> bool:

@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.business_hours import BusinessHours
 from service.clock import local_moment, now
 from service.extensions import Model
 from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
@@ -73,36 +74,49 @@ class Greeting(Model):
         """Where its texts are kept."""
         return f"greeting:{self.public_id}"
 
-    def due_days(self, at: datetime, zone: str) -> list[tuple[date, datetime]]:
+    def due_days(
+        self, at: datetime, zone: str, hours: BusinessHours
+    ) -> list[tuple[date, datetime]]:
         """Return the days whose mails are to be written at `at`, each with its moment.
 
-        Days that passed unseen are left out once they are LATE ago. A `done_on` in the future is
-        what a clock wrote that was wrong; the outbox's keys keep those mails from coming twice.
+        Days that passed unseen are left out once they are LATE ago. A `done_on` too far in the
+        future is what a clock wrote that was wrong; the outbox's keys keep those mails from coming
+        twice.
         """
-        today = at.astimezone(ZoneInfo(zone)).date()
-        done_on = self.done_on if self.done_on and self.done_on <= today else date.min
-        moments = [(day, local_moment(day, self.at, zone)) for day in days_until(today, 4)]
+        last = last_greeted_on(at.astimezone(ZoneInfo(zone)).date(), hours)
+        done_on = self.done_on if self.done_on and self.done_on <= last else date.min
+        moments = [(day, self.due_at(day, zone, hours)) for day in days_until(last, 14)]
         return [
             (day, moment)
             for day, moment in moments
             if day > done_on and moment <= at < moment + LATE and self.may_come_on(day)
         ]
 
+    def due_at(self, day: date, zone: str, hours: BusinessHours) -> datetime:
+        """Return when the mails for `day` are due: on the last working day up to it."""
+        return local_moment(hours.last_working(day), hours.time_within(self.at), zone)
+
     def may_come_on(self, day: date) -> bool:
         """Say whether `day` can be its day: of a season's always known, of others by the person."""
         return self.day_key is None or self.day_key in keys_on(day)
 
-    def last_passed(self, at: datetime, zone: str) -> date:
-        """Return the last day whose hour has come by `at`: who switches it on then is too late."""
+    def last_passed(self, at: datetime, zone: str, hours: BusinessHours) -> date:
+        """Return the last day whose mails are due by `at`: who switches it on then is too late."""
         today = at.astimezone(ZoneInfo(zone)).date()
-        passed = local_moment(today, self.at, zone) <= at
-        return today if passed else today - timedelta(days=1)
+        if self.due_at(today, zone, hours) <= at:
+            return last_greeted_on(today, hours)
+        return today - timedelta(days=1)
 
     def next_day(self, after: date) -> date | None:
         """Return a season's next day after `after`."""
         if self.day_key is None:
             return None
         return next_on(self.day_key, after)
+
+
+def last_greeted_on(day: date, hours: BusinessHours) -> date:
+    """Return the last of the days whose greetings go by the end of `day`: free ones follow it."""
+    return hours.next_working(day + timedelta(days=1)) - timedelta(days=1)
 
 
 def built_in(occasion: Occasion) -> Greeting:

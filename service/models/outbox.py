@@ -127,7 +127,9 @@ class SkipReason(StrEnum):
 class WaitReason(StrEnum):
     """Why a mail that is due goes later; each has a sentence that the provider reads."""
 
-    quiet_hours = "quiet_hours"
+    quiet_hours = "quiet_hours"  # of rows older than the business hours
+    business_hours = "business_hours"
+    one_a_day = "one_a_day"  # another mail of a farewell goes to them on that day
     daily_cap = "daily_cap"
     ramp_up = "ramp_up"  # a new sender's mails of a day were used up (MAIL_RAMP_UP)
     paused = "paused"

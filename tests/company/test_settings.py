@@ -1,13 +1,18 @@
 """The settings page, and the logo as it is served."""
 
 import io
+import subprocess
+import sys
 from datetime import time
 
 import pytest
+import time_machine
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from development.environment import ROOT
 from forms.settings import SettingsForm
+from service.business_hours import BusinessHours
 from service.current import company
 from service.extensions import db
 from service.models import Company
@@ -39,8 +44,11 @@ FILLED = {
     "signature": "Estudio Norte\n983 000 000",
     "language": "en",
     "time_zone": "Atlantic/Canary",
-    "quiet_from": "21:00",
-    "quiet_until": "08:30",
+    "business_days": ["0", "1", "2", "3", "5"],
+    "business_from": "08:30",
+    "business_until": "21:00",
+    "holiday_country": "ES",
+    "holiday_region": "CN",
     "daily_cap": "2",
 }
 
@@ -68,7 +76,9 @@ def test_everything_that_is_filled_in_is_kept(client, owner):
     assert kept.website == "https://estudionorte.example"
     assert kept.postal_address == "Calle Mayor 1\n47001 Valladolid"
     assert (kept.time_zone, kept.sender_email) == ("Atlantic/Canary", FILLED["sender_email"])
-    assert (kept.quiet_from, kept.quiet_until) == (time(21), time(8, 30))
+    assert kept.business_hours == BusinessHours(
+        frozenset({0, 1, 2, 3, 5}), time(8, 30), time(21), "ES", "CN"
+    )
     assert kept.daily_cap == 2
     again = client.get("/settings").text
     assert "47001 Valladolid" in again
@@ -114,10 +124,15 @@ def test_the_name_is_all_that_is_needed_to_begin(client, owner):
         {"sender_email": "hola@norte.example, todos@norte.example"},
         {"sender_email": "hola@norte.example\nBcc: todos@norte.example"},
         {"signature": "x" * 1001},
-        {"quiet_from": ""},
-        {"quiet_until": ""},
-        {"quiet_from": "25:00"},
-        {"quiet_until": "late"},
+        {"business_days": []},
+        {"business_days": ["7"]},
+        {"business_from": ""},
+        {"business_until": ""},
+        {"business_from": "25:00"},
+        {"business_until": "late"},
+        {"business_from": "19:00", "business_until": "09:00"},
+        {"business_from": "09:00", "business_until": "09:00"},
+        {"holiday_country": "XX"},
         {"daily_cap": "0"},
         {"daily_cap": "-1"},
         {"daily_cap": "2.5"},
@@ -136,25 +151,48 @@ def test_a_mistake_is_named_and_what_was_typed_stays(client, owner, wrong):
 
 
 def test_a_time_that_cannot_be_read_stays_as_it_was_typed(client, owner):
-    answer = save(client, quiet_from="nine at night", daily_cap="lots").text
+    answer = save(client, business_from="nine at night", daily_cap="lots").text
     assert 'value="nine at night"' in answer
     assert 'value="lots"' in answer
     assert "Write a time such as 21:00." in answer
     assert "Write a number from 1 to 50." in answer
-    assert "Write both times" not in answer
 
 
 @pytest.mark.parametrize("typed", ["21:00", "21.00", "21h00", "21", "21 h", "21:00:00"])
 def test_a_time_of_day_is_read_as_people_write_it(client, owner, typed):
-    save(client, quiet_from=typed)
-    assert company().quiet_from == time(21)
+    save(client, business_until=typed)
+    assert company().business_until == time(21)
 
 
-def test_quiet_hours_can_be_taken_back_and_are_none_to_begin_with(client, owner):
-    assert 'type="time" value=""' in client.get("/settings").text
+def test_a_company_in_madrid_begins_with_office_hours_and_the_holidays_of_spain():
+    code = """
+from service.models import Company
+from service.business_hours import BusinessHours
+hours = Company.unsaved("Europe/Madrid", "es").business_hours
+assert hours == BusinessHours(country="ES"), hours
+"""  # in a process of its own: in this one mails go at any hour
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_a_country_offers_its_regions_and_another_one_takes_them_back(client, owner):
     save(client)
-    assert save(client, quiet_from="", quiet_until="").status_code == 303
-    assert (company().quiet_from, company().quiet_until) == (None, None)
+    page = client.get("/settings").text
+    assert '<option selected value="CN">Canarias</option>' in page
+    save(client, holiday_country="PT")
+    assert (company().holiday_country, company().holiday_region) == ("PT", "")
+
+
+@pytest.mark.parametrize("region", ["", "XX", "CN"])
+def test_a_region_that_the_country_has_not_is_the_whole_country(client, owner, region):
+    assert save(client, holiday_country="PT", holiday_region=region).status_code == 303
+    assert company().holiday_region == ""
+
+
+def test_the_next_holidays_are_named_so_that_a_wrong_region_is_seen(client, owner):
+    save(client)
+    with time_machine.travel("2026-12-01T12:00:00Z"):
+        page = client.get("/settings").text
+    assert "Tuesday, December 8, 2026: Immaculate Conception" in page
 
 
 def test_a_sender_of_another_domain_is_said_to_be_risky(client, owner):

@@ -116,14 +116,14 @@ def test_a_dead_address_gets_nothing_and_what_follows_it_has_no_day(a_farewell):
     assert {why for _step, _at, why in foretold[1:]} == {SkipReason.suppressed}
 
 
-def test_quiet_hours_move_what_goes(a_farewell):
-    builders.db.session.get(forecast.current.company().__class__, 1).quiet_from = time(8)
-    builders.db.session.get(forecast.current.company().__class__, 1).quiet_until = time(16)
+def test_business_hours_move_what_goes(a_farewell):
+    builders.db.session.get(forecast.current.company().__class__, 1).business_from = time(16)
+    builders.db.session.get(forecast.current.company().__class__, 1).business_until = time(20)
     db.session.commit()
     with time_machine.travel(RECORDED, tick=False):
         line = forecast.coming_mails(now(), A_YEAR_ON)[0]
         assert f"{line.at:%H:%M}" == "15:00"
-        assert any("quiet hours" in sentence for sentence in forecast.why(line, Known()))
+        assert any("business hours" in sentence for sentence in forecast.why(line, Known()))
 
 
 def test_each_line_says_what_decides_it(app, a_farewell):

@@ -79,9 +79,9 @@ def test_what_comes_is_what_then_happens(departure):
     assert [(mail.step, mail.due_at) for mail in mails()] == foretold[:2]
 
 
-def test_what_comes_is_told_for_when_the_quiet_hours_are_over_and_then_goes(departure):
+def test_what_comes_is_told_for_when_the_hours_begin_and_then_goes(departure):
     company = db.session.get_one(Company, 1)
-    company.quiet_from, company.quiet_until = time(20), time(9, 30)
+    company.business_from, company.business_until = time(9, 30), time(20)
     with time_machine.travel("2026-11-19T12:00:00Z", tick=False):
         foretold = [item.at for item in timeline.of(departure) if item.is_going]
         assert foretold[0] == datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
@@ -91,23 +91,22 @@ def test_what_comes_is_told_for_when_the_quiet_hours_are_over_and_then_goes(depa
     with time_machine.travel("2026-11-20T12:00:00Z", tick=False):
         progress.advance_one(departure)
         db.session.commit()
-        quiet = ("Thank-you", "waiting to go", str(WHY_LATER[WaitReason.quiet_hours]))
-        assert told(departure)[1] == quiet  # before a worker has asked …
+        later = ("Thank-you", "waiting to go", str(WHY_LATER[WaitReason.business_hours]))
+        assert told(departure)[1] == later  # before a worker has asked …
         delivery.deliver([mail.id for mail in mails()])
-        assert told(departure)[1] == quiet  # … and after
+        assert told(departure)[1] == later  # … and after
         waiting = timeline.of(departure)[1]
         assert (waiting.at, waiting.is_coming) == (mails()[0].due_at, True)
         assert waiting.at == foretold[0]
 
 
 def test_a_mail_that_waits_for_tomorrow_says_that_today_was_enough(departure):
-    db.session.get_one(Company, 1).daily_cap = 1
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
         progress.advance_one(departure)
         mails()[0].kind = MailKind.survey_reminder_1
         mails()[0].state, mails()[0].ended_at = MailState.sent, datetime.now(UTC)
         db.session.flush()
-        why = str(WHY_LATER[WaitReason.daily_cap])
+        why = str(WHY_LATER[WaitReason.one_a_day])
         assert told(departure)[2] == ("Survey", "waiting to go", why)
         tomorrow = datetime(2026, 11, 22, 9, tzinfo=UTC)
         assert timeline.of(departure)[2].at == tomorrow

@@ -20,7 +20,10 @@ from service.models import Company, MailKind
 from tests.mail.mails import ALL
 
 CHOICES = {
-    MailKind.greeting: {"occasion": ("season", "anniversary", "birthday")},
+    MailKind.greeting: {
+        "occasion": ("season", "anniversary", "birthday"),
+        "is_on_the_day": ("", "yes"),
+    },
     MailKind.thank_you: {"ends_later": ("", "yes")},
     MailKind.testimonial_request: {"why_left": ("", "in_house", "budget", "needs")},
     MailKind.newsletter: {"is_page": ("", "yes"), "is_counted": ("", "yes")},

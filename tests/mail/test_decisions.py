@@ -122,11 +122,11 @@ def test_a_wait_that_goes_on_is_one_wait():
     hour = timedelta(hours=1)
     once = Decision().waiting(WaitReason.paused, NOON, NOON + hour)
     twice = once.waiting(WaitReason.paused, NOON + hour, NOON + 2 * hour)
-    other = twice.waiting(WaitReason.quiet_hours, NOON + 2 * hour, NOON + 3 * hour)
-    later = other.waiting(WaitReason.quiet_hours, NOON + 9 * hour, NOON + 10 * hour)
+    other = twice.waiting(WaitReason.business_hours, NOON + 2 * hour, NOON + 3 * hour)
+    later = other.waiting(WaitReason.business_hours, NOON + 9 * hour, NOON + 10 * hour)
 
     assert twice.waits == (Waited(WaitReason.paused, NOON, NOON + 2 * hour),)
-    assert [wait.why for wait in later.waits] == ["paused", "quiet_hours", "quiet_hours"]
+    assert [wait.why for wait in later.waits] == ["paused", "business_hours", "business_hours"]
 
 
 def test_a_no_is_written_down_with_when_and_how_it_was_said(session):
@@ -206,9 +206,9 @@ def test_what_expires_is_written_down_with_until_when_it_could_go(session, mailb
     assert decided(row).refused == Skip(SkipReason.expired, at=fresh(row).expires_at)
 
 
-def test_quiet_hours_and_a_full_day_are_written_down_in_order(session, mailbox):
+def test_business_hours_and_a_full_day_are_written_down_in_order(session, mailbox):
     with time_machine.travel("2026-11-21T22:30:00Z", tick=False) as clock:
-        builders.a_company(quiet_from=time(22), quiet_until=time(8), daily_cap=1)
+        builders.a_company(business_from=time(8), business_until=time(22), daily_cap=1)
         contact = builders.a_contact()
         row = a_mail(MailKind.own_text, contact=contact, expires_at=None)
         deliver(row)
@@ -219,7 +219,7 @@ def test_quiet_hours_and_a_full_day_are_written_down_in_order(session, mailbox):
         clock.move_to(morning + timedelta(minutes=5))
         deliver(row)
 
-        assert [wait.why for wait in decided(row).waits] == ["quiet_hours", "daily_cap"]
+        assert [wait.why for wait in decided(row).waits] == ["business_hours", "daily_cap"]
         assert decided(row).waits[0].until == morning
         assert decided(row).waits[1].until == fresh(row).due_at
         assert decided(row).due < morning
@@ -227,7 +227,7 @@ def test_quiet_hours_and_a_full_day_are_written_down_in_order(session, mailbox):
 
 def test_mails_that_wait_are_put_off_in_one_statement(session, mailbox):
     with time_machine.travel("2026-11-21T22:30:00Z", tick=False):
-        builders.a_company(quiet_from=time(22), quiet_until=time(8))
+        builders.a_company(business_from=time(8), business_until=time(22))
         rows = [a_mail() for _ in range(5)]
         ids = [row.id for row in rows]
         db.session.commit()

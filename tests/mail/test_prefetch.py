@@ -14,7 +14,7 @@ from service.mail.policy import conditions
 from service.models import MailKind, MailState
 from tests.builders import a_company, a_contact, a_response, an_invitation
 from tests.mail.deliveries import a_mail, mails, speaking_to, state_of
-from tests.mail.test_quiet_hours import an_asked, at  # noqa: F401
+from tests.mail.test_business_hours import an_asked, at  # noqa: F401
 
 
 def a_prefetch_queue(held: leases.Leases, ids: list[int], goes_on: bool = False) -> PrefetchQueue:

@@ -22,7 +22,7 @@ from service.models import MailKind, MailState
 from tests.builders import a_company, a_contact, a_response, an_invitation
 from tests.mail.deliveries import a_mail, mails, speaking_to, state_of
 from tests.mail.scripted_server import ScriptedServer
-from tests.mail.test_quiet_hours import an_asked, at  # noqa: F401
+from tests.mail.test_business_hours import an_asked, at  # noqa: F401
 from tests.mail.test_shutdown import owners_of_the_queued, states
 from tests.mail.test_workers import message_ids, wait_for
 from tests.mail.workers import a_worker, jobs_of

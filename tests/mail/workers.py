@@ -7,13 +7,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from service.config import Settings
-from tests import forked
+from tests import any_hour, forked
 from tests.processes import private_directory
 
 
 @contextmanager
 def a_worker(settings: Settings, mail_port: int) -> Iterator[forked.Forked]:
-    """Run `worker.py` on the servers of `settings`, sending to `mail_port`."""
+    """Run `worker.py` on the servers of `settings`, sending to `mail_port` at any hour."""
+    any_hour.save()
     environment = {
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,

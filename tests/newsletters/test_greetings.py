@@ -172,7 +172,8 @@ def test_an_anniversary_says_how_many_years_it_is(session, started_on, day, year
         builders.a_contact(language="en", client=builders.a_client(started_on=started_on))
         db.session.commit()
     assert tick_at(f"{day}T12:00:00Z").written == 1
-    mail = render(mails()[0])
+    with time_machine.travel(f"{day}T12:00:00Z", tick=False):
+        mail = render(mails()[0])
     assert mail.subject == f"We began {years} ago"
     assert f"On a day like today, {years} ago" in decoded(mail.text)
 

@@ -86,9 +86,11 @@ def the_mail(step: str) -> OutboxMessage:
 
 
 def written(departure, clock, at: str, step: str) -> OutboxMessage:
-    """Let the clock write what is due at a moment; return the step's mail."""
+    """Let the clock write what is due at a moment; return the step's mail, which goes next."""
     clock.move_to(at)
-    progress.advance_one(departure)
+    for mail in progress.advance_one(departure):
+        if mail.step != step and mail.state is MailState.queued:
+            gone(mail, ended_at=mail.due_at)
     return the_mail(step)
 
 
@@ -230,9 +232,9 @@ def test_who_skipped_or_sent_by_hand_is_named(departure, clock, marta):
     assert "Counts from" not in told  # a person overruled the calendar
 
 
-def test_quiet_hours_that_moved_a_mail_are_told(departure, clock, mailbox):
+def test_hours_that_moved_a_mail_are_told(departure, clock, mailbox):
     company = db.session.get_one(Company, 1)
-    company.quiet_from, company.quiet_until = time(8), time(16)
+    company.business_from, company.business_until = time(16), time(20)
     mail = written(departure, clock, SURVEY, "survey_invitation")
     db.session.commit()
     delivery.deliver([mail.id])
@@ -241,7 +243,7 @@ def test_quiet_hours_that_moved_a_mail_are_told(departure, clock, mailbox):
     db.session.refresh(mail)
 
     assert mail.state is MailState.sent
-    told = "These were quiet hours for them, so it waited until Nov 21, 2026, 4:00 PM."
+    told = "It was not business hours where they are, so it waited until Nov 21, 2026, 4:00 PM."
     assert told in why(mail)
     assert "as many mails" not in why(mail)
 
@@ -392,11 +394,11 @@ def test_every_reason_has_an_answer(departure, clock, reason):
 
 def test_what_waits_says_what_asked_for_it_and_until_when(departure, clock, mailbox):
     company = db.session.get_one(Company, 1)
-    company.quiet_from, company.quiet_until = time(8), time(16)
+    company.business_from, company.business_until = time(16), time(20)
     told = why(delivered(written(departure, clock, SURVEY, "survey_invitation")))
 
     assert told.startswith("Why is Ana to get this?\nStep “Survey” of the protocol")
-    assert "These are quiet hours for them; it goes when they are over. (Nov 21, 2026" in told
+    assert "It waits for your business hours, by their clock. (Nov 21, 2026" in told
     assert told.endswith("It is written and waits for its time.")
 
 

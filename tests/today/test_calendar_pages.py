@@ -29,7 +29,7 @@ def day():
 
 @pytest.fixture
 def me(session):
-    builders.a_company(language="en")
+    builders.a_company(language="en", business_days="01234")
     me = builders.a_member(name="Marta", language="en", role=Role.viewer)
     me.calendar_key = "a-key-of-marta"
     session.commit()

@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from service import current
-from service.clock import local_moment, now
+from service.clock import now
 from service.extensions import db
 from service.labels import label, why_not
-from service.mail.policy import quiet_hours
+from service.mail.policy import business_hours
 from service.mail.sql import among
 from service.models import (
     OPEN_STATES,
@@ -130,8 +130,8 @@ def why(coming: ComingMail, known: reasons.Known) -> list[str]:
     if coming.foretold is not None:
         return reasons.why_planned(*coming.foretold)
     if coming.mail is not None:
-        quiet = reasons.quiet_until(max(coming.mail.due_at, now()), coming.at)
-        return [*reasons.why(coming.mail, known), *quiet]
+        later = reasons.goes_later(max(coming.mail.due_at, now()), coming.at)
+        return [*reasons.why(coming.mail, known), *later]
     if coming.newsletter is not None:
         return [_("It is scheduled, to those who fit its audience then and may get news.")]
     sentences = [_("It is their day: each year anew, to those who may get greetings then.")]
@@ -208,9 +208,7 @@ def of_the_outbox(at: datetime, until: datetime, query: Query) -> Iterator[Comin
     company = current.company()
     for mail in db.session.scalars(mails):
         if mail.contact is not None:
-            goes_at = quiet_hours.quiet_until(
-                mail.kind, mail.contact, max(mail.due_at, at), company
-            )
+            goes_at = business_hours.permitted_at_of(mail, max(mail.due_at, at), company)
             yield ComingMail(goes_at, mail.kind, None, mail.contact, mail.departure, mail=mail)
 
 
@@ -220,7 +218,8 @@ def of_greetings(at: datetime, until: datetime, query: Query) -> Iterator[Coming
         return
     for greeting in db.session.scalars(select(Greeting).where(Greeting.is_on)).all():
         # a handful of greetings, each with its own question about all contacts
-        after = greeting.last_passed(at, current.company().time_zone)
+        company = current.company()
+        after = greeting.last_passed(at, company.time_zone, company.business_hours)
         if greeting.occasion is Occasion.season:
             yield from _season(greeting, at, until, query)
         else:
@@ -263,7 +262,7 @@ def _season(
     day = greetings.next_day(greeting, at)
     if day is None or query.is_about_some:
         return
-    moment = local_moment(day, greeting.at, current.company().time_zone)
+    moment = _greeted_at(greeting, day)
     going = greetings.summary(greeting, at).going
     if moment <= until and going:
         yield ComingMail(moment, MailKind.greeting, greeting=greeting, people=going)
@@ -283,10 +282,16 @@ def _of_each(
     for contact in db.session.scalars(rows):
         key = contact.birthday if is_birthday else contact.client.started_day
         day = next_on(key, after) if key else None
-        moment = local_moment(day, greeting.at, current.company().time_zone) if day else None
+        moment = _greeted_at(greeting, day) if day else None
         if moment is not None and moment <= until:
             reason = reasons[contact.id]
             yield ComingMail(moment, MailKind.greeting, reason, contact, greeting=greeting)
+
+
+def _greeted_at(greeting: Greeting, day: date) -> datetime:
+    """Return when the mails of `greeting` for `day` are due."""
+    company = current.company()
+    return greeting.due_at(day, company.time_zone, company.business_hours)
 
 
 def _of_departures(query: Query) -> list[ColumnElement[bool]]:

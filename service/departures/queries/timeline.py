@@ -17,7 +17,7 @@ from service.consent import queries as suppressions
 from service.events import rules as event_rules
 from service.extensions import db
 from service.labels import label, why_later, why_not
-from service.mail.policy import quiet_hours
+from service.mail.policy import business_hours
 from service.models import (
     Contact,
     Departure,
@@ -93,7 +93,7 @@ def of(departure: Departure) -> list[Item]:
     )
     past = [_item_of(event) for event in events if not _is_shown(event, situation)]
     mails = _mails(departure)
-    waits = quiet_hours.waits([mail for mail in mails if mail.state is MailState.queued], now())
+    waits = business_hours.waits([mail for mail in mails if mail.state is MailState.queued], now())
     known = reasons.known_of(mails)
     for mail in mails:
         item = _mailed(mail, situation, waits.get(mail.id))
@@ -167,7 +167,7 @@ def _is_shown(event: Event, situation: Situation) -> bool:
     return mail.skip_reason is SkipReason.by_provider
 
 
-def _mailed(mail: OutboxMessage, situation: Situation, wait: quiet_hours.Wait | None) -> Item:
+def _mailed(mail: OutboxMessage, situation: Situation, wait: business_hours.Wait | None) -> Item:
     more: dict[str, Any] = {"step": mail.step if situation.step(mail.step) else None, "mail": mail}
     what, tag = _called(mail, situation), label(mail.state)
     if mail.state is MailState.sent:

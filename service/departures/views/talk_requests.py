@@ -16,7 +16,6 @@ from service.labels import channel_name, day_part_name, talk_request_state
 from service.models import Role, TalkRequest, TalkRequestState
 from service.web.access import current_member, requires
 from service.web.theme import current_company
-from service.workdays import late_at
 
 blueprint = Blueprint("talk_requests", __name__, url_prefix="/conversations")
 
@@ -29,7 +28,8 @@ TONES = {TalkRequestState.open: "wait", TalkRequestState.declined: ""}
 @blueprint.app_template_global()
 def talk_request_labels(row: TalkRequest) -> dict[str, str]:
     """Return the state of a talk request, its tone, how and when they would like to talk."""
-    late_since = late_at(row.asked_at, current_company().time_zone)
+    ours = current_company()
+    late_since = ours.business_hours.late_at(row.asked_at, ours.time_zone)
     is_late = row.state is TalkRequestState.open and now() > late_since
     day_part = day_part_name(row.day_part) if row.day_part else ""
     return {

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select
 
-from service.current import settings
+from service.current import company, settings
 from service.extensions import db
 from service.mail.delivery import breaker, worker_starts
 from service.mail.delivery.worker_starts import FailedStarts
@@ -199,17 +199,31 @@ def due(at: Any) -> Conditions:
 
 
 def oldest_due_at(at: datetime) -> datetime | None:
-    """Return when the oldest due mail at `at` was due; one index look-up per priority."""
+    """Return since when the oldest due mail at `at` could have gone, None when none is due.
+
+    What keeps business hours counts from the first of them (by the company's clock), so that a
+    night or a long weekend is no trouble. One index look-up per priority.
+    """
     firsts = [
-        select(func.min(OutboxMessage.due_at).label("due_at")).where(
-            OutboxMessage.state == MailState.queued, OutboxMessage.priority == priority
-        )
+        select(func.min(OutboxMessage.due_at))
+        .where(OutboxMessage.state == MailState.queued, OutboxMessage.priority == priority)
+        .scalar_subquery()
         for priority in Priority
     ]
-    oldest: datetime | None = db.session.scalar(
-        select(func.min(union_all(*firsts).subquery().c.due_at))
-    )
-    return oldest if oldest is not None and oldest <= at else None
+    found = zip(Priority, db.session.execute(select(*firsts)).one(), strict=True)
+    moments = {
+        priority: _permitted_at(priority, due_at)
+        for priority, due_at in found
+        if due_at is not None and due_at <= at
+    }
+    return min((moment for moment in moments.values() if moment <= at), default=None)
+
+
+def _permitted_at(priority: Priority, due_at: datetime) -> datetime:
+    if priority is Priority.urgent:
+        return due_at
+    ours = company()
+    return ours.business_hours.permitted_at(due_at, ours.time_zone)
 
 
 def server(at: datetime) -> Server:

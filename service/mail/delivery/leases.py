@@ -22,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal,
     select,
     update,
 )
@@ -33,6 +34,7 @@ from service.extensions import db
 from service.mail import sql
 from service.mail.decision import Decision, each_of
 from service.models import MailState, OutboxMessage, Priority
+from service.models.types import UtcDateTime
 
 FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None, "handing_over_at": None}
 # Plain SQL over the table: a mark per mail is the hot path, and the ORM would double its price.
@@ -261,14 +263,19 @@ class Leases:
         ids: Sequence[int],
         due_at: datetime | None = None,
         decisions: Mapping[int, Decision] | None = None,
+        expiries: Mapping[int, datetime] | None = None,
     ) -> None:
         """Give rows back as if they had not been claimed; with `due_at` they are due then.
 
-        `decisions` say why they wait, by id, of all rows or of none.
+        `decisions` say why they wait, by id, of all rows or of none; `expiries` are the new ones
+        of those that may go for longer.
         """
         changes = {"state": MailState.queued, **FREE, **({"due_at": due_at} if due_at else {})}
         if decisions:
             changes["decision"] = each_of(decisions)
+        if expiries:
+            ends = {row_id: literal(at, UtcDateTime()) for row_id, at in expiries.items()}
+            changes["expires_at"] = case(ends, value=_OUTBOX.c.id, else_=_OUTBOX.c.expires_at)
         if ids:
             ours = (_OUTBOX.c.state == MailState.sending, _OUTBOX.c.lease_owner == self.owner)
             self._count(update(_OUTBOX).where(_OUTBOX.c.id.in_(ids), *ours).values(**changes))

@@ -21,7 +21,7 @@ from service.mail.delivery import outcomes
 from service.mail.delivery.leases import Leases
 from service.mail.delivery.session import Envelope
 from service.mail.kinds import RULES
-from service.mail.policy import conditions, quiet_hours
+from service.mail.policy import business_hours, conditions
 from service.mail.rendering import lint, messages, rendering
 from service.mail.rendering.context import Unwritable
 from service.mail.rendering.headers import BadHeader
@@ -86,7 +86,7 @@ def draft(leases: Leases, ids: Sequence[int]) -> list[Draft]:
         rows = conditions.rows_of(ids)
         refused, moment = conditions.refused_of(rows, now()), now()
         left = [row for row in rows if row.id not in refused]
-        waits = quiet_hours.waits(left, moment, together=ids)
+        waits = business_hours.waits(left, moment, together=ids)
         contexts = load([row for row in left if row.id not in waits])
     for row in rows:
         if row.id in refused:
@@ -96,9 +96,10 @@ def draft(leases: Leases, ids: Sequence[int]) -> list[Draft]:
         for row in left
         if (wait := waits.get(row.id))
     }
-    for until, row_ids in quiet_hours.by_moment(waits).items():
+    for until, row_ids in business_hours.by_moment(waits).items():
         log.info("mails_postponed count=%s until=%s", len(row_ids), until)
-        leases.release(row_ids, until, {row_id: decisions[row_id] for row_id in row_ids})
+        expiries = {row_id: at for row_id in row_ids if (at := waits[row_id].expires_at)}
+        leases.release(row_ids, until, {row_id: decisions[row_id] for row_id in row_ids}, expiries)
     return [Draft(context, facts) for context in contexts]
 
 

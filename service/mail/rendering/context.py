@@ -21,6 +21,7 @@ from flask_babel import (
 from service.clock import today
 from service.labels import channel_name, day_part_name, label
 from service.mail import links
+from service.mail.decision import Decision
 from service.mail.rendering import placeholders
 from service.mail.rendering.custom_texts import Text
 from service.mail.rendering.related_rows import MailContext
@@ -119,7 +120,11 @@ def _add_client_side(
         values["edited_quote"] = quoted(context.testimonial.edited_quote, QUOTE_OCTETS)
     if row.kind is MailKind.greeting:
         start = contact.client.started_on
-        day = row.due_at.astimezone(company.zone).date() if row.due_at else today(company.time_zone)
+        present = today(company.time_zone)
+        due_on = row.due_at.astimezone(company.zone).date() if row.due_at else present
+        day = Decision.of(row.decision).day or due_on
+        if day == present:
+            choices["is_on_the_day"] = "yes"  # on a free day it goes before, after an outage later
         choices["occasion"] = (row.context or {}).get("occasion", Occasion.season)
         values["years"] = years_in_words(years_since(start, day) if start else 0, row.language)
 

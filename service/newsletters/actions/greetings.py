@@ -108,9 +108,9 @@ def write_due(at: datetime) -> Iterator[dict[int, MailState]]:
     Whoever asks may commit after each: a day that breaks off is gone through again, and keys keep
     anybody from being greeted twice in a year.
     """
-    zone = company().time_zone
+    ours = company()
     for greeting in db.session.scalars(select(Greeting).where(Greeting.is_on)).all():
-        for day, due_at in greeting.due_days(at, zone):
+        for day, due_at in greeting.due_days(at, ours.time_zone, ours.business_hours):
             yield from _write(greeting, day, due_at)
             _have_done(greeting, day)
             yield {}
@@ -168,7 +168,8 @@ def _put(greeting: Greeting, plan: Plan) -> None:
 
 
 def _begin_after_now(greeting: Greeting) -> None:
-    greeting.done_on = greeting.last_passed(now(), company().time_zone)
+    ours = company()
+    greeting.done_on = greeting.last_passed(now(), ours.time_zone, ours.business_hours)
 
 
 def _keep(greeting: Greeting) -> None:

@@ -70,7 +70,7 @@ def summary(greeting: Greeting, at: datetime) -> Summary:
 def next_day(greeting: Greeting, at: datetime) -> date | None:
     """Return the next day on which it goes to somebody whom it is for; None when there is none."""
     company = current.company()
-    after = greeting.last_passed(at, company.time_zone)
+    after = greeting.last_passed(at, company.time_zone, company.business_hours)
     if greeting.occasion is Occasion.season:
         return greeting.next_day(after)
     key = Client.started_day

@@ -186,6 +186,8 @@ def _schedule_page(row: Newsletter, form: ScheduleForm, *, is_chosen: bool) -> s
     reach = audiences.reach(row.readers)
     goes_now = form.how.data == "now"
     moments = _first_moments(form) if is_chosen else []
+    ours = current_company()
+    hours, zone = ours.business_hours, ours.time_zone
     return render_template(
         "provider/newsletters/schedule.html",
         row=row,
@@ -195,7 +197,8 @@ def _schedule_page(row: Newsletter, form: ScheduleForm, *, is_chosen: bool) -> s
         is_ready=is_chosen and reach.getting and row.languages and not row.is_active,
         goes_now=goes_now,
         moments=[] if goes_now and len(moments) == 1 else moments,
-        zone=current_company().time_zone.split("/")[-1].replace("_", " "),
+        is_outside_hours=any(hours.permitted_at(one, zone) != one for one in moments),
+        zone=zone.split("/")[-1].replace("_", " "),
     )
 
 

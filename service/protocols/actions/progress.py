@@ -190,7 +190,7 @@ def _row(owed: Owed, suppressed: suppressions.Found) -> outbox.Row:
         step=step.name,
         cycle=situation.cycles.get(step.name, 0),
         due_at=owed.due_at,
-        expires_at=owed.due_at + step.lasts,
+        expires_at=situation.permitted_at(owed.due_at) + step.lasts,
         departure=departure,
         sender=departure.responsible,
         reply_to=sent(situation, step.under) if step.under else None,

@@ -14,12 +14,10 @@ from sqlalchemy.orm import joinedload
 
 from service import current
 from service.clock import now
-from service.current import company
 from service.extensions import db
 from service.mail import outbox
-from service.mail.policy import quiet_hours, suppressions
+from service.mail.policy import suppressions
 from service.models import (
-    Company,
     Departure,
     Enrolment,
     EnrolmentState,
@@ -27,7 +25,12 @@ from service.models import (
 )
 from service.models.steps import Step
 from service.protocols.queries import situations
-from service.protocols.rules.forecasts import Forecast, foretell
+from service.protocols.rules.forecasts import (
+    Forecast,
+    days_taken,
+    foretell,
+    with_waiting_mails_gone,
+)
 from service.protocols.rules.plans import Planned, plan
 from service.protocols.rules.situations import Situation
 
@@ -45,25 +48,30 @@ class Coming:
 def foretold(situation: Situation) -> list[Planned]:
     """Return the steps of a departure that are to come, as things are now, in step order.
 
-    The outbox's reasons (a dead address, an opt-out) and quiet hours are taken into account; the
-    daily cap is not, since what else the contact will have got that day is not known.
+    The outbox's reasons (a dead address, an opt-out), business hours and the one mail a day are
+    taken into account; the daily cap is not, since what else the contact will have got that day is
+    not known.
     """
-    unwanted = suppressions.find_all([situation.departure.contact.email])
-    return [
-        item if item.reason else _as_it_goes(item, situation.departure, unwanted)
-        for item in plan(situation, now())
-    ]
+    departure, moment = situation.departure, now()
+    contact, items = departure.contact, []
+    unwanted = suppressions.find_all([contact.email])
+    for item in plan(situation, moment):
+        gate = outbox.why_not(item.step.kind, contact, departure, item.step.name, unwanted)
+        items.append(replace(item, reason=item.reason or gate))
+    return _as_they_go(items, situation, moment)
 
 
-def _as_it_goes(item: Planned, departure: Departure, unwanted: suppressions.Found) -> Planned:
-    """Return a step with the reason of the outbox, or the end of quiet hours."""
-    kind, contact = item.step.kind, departure.contact
-    reason = outbox.why_not(kind, contact, departure, item.step.name, unwanted)
-    if reason is not None or item.due_at is None:
-        return replace(item, reason=reason)
-    asked_at = max(item.due_at, now())
-    goes_at = quiet_hours.quiet_until(kind, contact, asked_at, company())
-    return replace(item, due_at=goes_at if goes_at > asked_at else item.due_at)
+def _as_they_go(items: Sequence[Planned], situation: Situation, at: datetime) -> list[Planned]:
+    """Return the steps with the moments at which those that go may, in the order of `items`."""
+    taken = days_taken(with_waiting_mails_gone(situation, at))
+    moments: dict[str, datetime] = {}
+    going = [(item.due_at, item.step.name) for item in items if item.due_at and not item.reason]
+    for due_at, name in sorted(going, key=lambda pair: pair[0]):
+        asked_at = max(due_at, at)
+        goes_at = situation.permitted_at(asked_at, taken)
+        taken.add(situation.readers_day_of(goes_at))
+        moments[name] = goes_at if goes_at > asked_at else due_at
+    return [replace(item, due_at=moments.get(item.step.name, item.due_at)) for item in items]
 
 
 def coming(
@@ -73,13 +81,13 @@ def coming(
 
     `conditions` narrow the departures, joined to their enrolments and clients.
     """
-    company, last = current.company(), 0
+    _held, last = current.company(), 0  # held, so that the gate finds it in the session
     while found := _chunk(last, until, conditions):
         last = found[-1].id
         departures = [enrolment.departure for enrolment in found]
         unwanted = suppressions.find_all([each.contact.email for each in departures])
         for situation in situations.of_all(departures).values():
-            forecasts = _foretold(situation, at, until, unwanted, company)
+            forecasts = _foretold(situation, at, until, unwanted)
             if forecasts:
                 yield Coming(situation, forecasts)
 
@@ -89,7 +97,6 @@ def _foretold(
     at: datetime,
     until: datetime,
     unwanted: suppressions.Found,
-    company: Company,
 ) -> list[Forecast]:
     departure = situation.departure
     contact = departure.contact
@@ -97,10 +104,7 @@ def _foretold(
     def gate(step: Step, moment: datetime) -> SkipReason | None:
         return outbox.why_not(step.kind, contact, departure, step.name, unwanted, moment)
 
-    def hours(step: Step, moment: datetime) -> datetime:
-        return quiet_hours.quiet_until(step.kind, contact, moment, company)
-
-    return foretell(situation, at, until, gate, hours)
+    return foretell(situation, at, until, gate)
 
 
 def _chunk(

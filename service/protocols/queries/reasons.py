@@ -7,9 +7,11 @@ team members, issues of newsletters, and what was noted with a suppression that 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
@@ -162,7 +164,7 @@ def why_planned(situation: Situation, item: Forecast) -> list[str]:
         sentences.append(str(_("This takes it that the mail before goes on its day.")))
     if item.reason is not None:
         return [*sentences, why_not(item.reason)]
-    sentences += quiet_until(max(item.due_at, now()), item.goes_at)
+    sentences += goes_later(max(item.due_at, now()), item.goes_at, item.waits_for)
     for condition in decision.conditions:
         mark = "" if unmet(condition, situation, item.due_at) else "✓ "
         sentences.append(mark + condition_in_words(condition))
@@ -172,11 +174,13 @@ def why_planned(situation: Situation, item: Forecast) -> list[str]:
     return [*sentences, str(gate)]
 
 
-def quiet_until(due_at: datetime, goes_at: datetime) -> list[str]:
-    """Say that a mail to come waits for the end of quiet hours, in a list, if it does."""
+def goes_later(
+    due_at: datetime, goes_at: datetime, why: WaitReason = WaitReason.business_hours
+) -> list[str]:
+    """Say that a mail to come goes later than it is due, and why, in a list, if it does."""
     if goes_at - due_at < timedelta(minutes=1):
         return []
-    return [_later(WaitReason.quiet_hours, goes_at)]
+    return [_later(why, goes_at)]
 
 
 def _later(why: WaitReason, until: datetime) -> str:
@@ -191,6 +195,18 @@ def _skip_of(mail: OutboxMessage, decision: Decision) -> Skip:
     reason = mail.skip_reason or SkipReason.by_provider
     kept = decision.refused
     return kept if kept is not None and kept.reason is reason else Skip(reason)
+
+
+# What is said of a wait when it is over; of the others what is said while they last.
+WAITED: dict[WaitReason, Any] = {
+    WaitReason.quiet_hours: _l("These were quiet hours for them, so it waited until %(moment)s."),
+    WaitReason.business_hours: _l(
+        "It was not business hours where they are, so it waited until %(moment)s."
+    ),
+    WaitReason.one_a_day: _l(
+        "Another mail of the farewell went to them that day, so it waited until %(moment)s."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,14 +277,9 @@ class _Told:
 
     def _waited(self, why: WaitReason, until: datetime) -> str:
         is_over = self.mail.state not in OPEN_STATES or until <= now()
-        if why is not WaitReason.quiet_hours or not is_over:
+        if why not in WAITED or not is_over:
             return _later(why, until)
-        return str(
-            _(
-                "These were quiet hours for them, so it waited until %(moment)s.",
-                moment=moment_in_words(until),
-            )
-        )
+        return str(WAITED[why]) % {"moment": moment_in_words(until)}
 
     def _conditions(self) -> Iterator[str]:
         """Say which conditions held: all, or those before the one that did not."""

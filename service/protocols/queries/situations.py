@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 from service.current import company
 from service.extensions import db
 from service.mail.decision import Skip
+from service.mail.policy.business_hours import zone_of
 from service.mail.sql import among
 from service.models import (
     Departure,
@@ -75,7 +76,7 @@ def of_all(departures: Sequence[Departure]) -> dict[int, Situation]:
 def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
     """Return the situations without the mails that were written: enough for the conditions."""
     ids = [departure.id for departure in departures]
-    zone = company().time_zone
+    ours = company()
     known = _known_of(ids)
     protocols = _protocols_of(row.enrolment for row in known.values() if row.enrolment)
     found = {}
@@ -86,12 +87,14 @@ def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
         found[departure.id] = Situation(
             departure,
             enrolment,
-            zone,
+            ours.time_zone,
             steps,
             response=known[departure.id].response,
             recovery=known[departure.id].recovery,
             testimonial_at=known[departure.id].testimonial_at,
             followed=followed,
+            hours=ours.business_hours,
+            reader_zone=zone_of(departure.contact, ours),
         )
     invitations = select(Invitation).where(among(Invitation.departure_id, ids))
     for row in db.session.scalars(invitations.execution_options(populate_existing=True)):

@@ -12,7 +12,7 @@ from flask_babel import format_date, format_time, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from service.labels import label
+from service.labels import WEEKDAYS, label
 from service.models.protocols import Protocol
 from service.models.steps import EVERY_DAY, Anchor, Condition, Step, Unit
 
@@ -105,15 +105,6 @@ UNITS: dict[Unit, Any] = {
     Unit.weeks: _l("weeks"),
     Unit.months: _l("months"),
 }
-WEEKDAYS: tuple[Any, ...] = (
-    _l("Monday"),
-    _l("Tuesday"),
-    _l("Wednesday"),
-    _l("Thursday"),
-    _l("Friday"),
-    _l("Saturday"),
-    _l("Sunday"),
-)
 
 
 def delay_in_words(step: Step) -> str:

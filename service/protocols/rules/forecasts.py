@@ -6,23 +6,29 @@ situation in which the mails before it have gone.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
-from service.models.outbox import OPEN_STATES, MailState, OutboxMessage, SkipReason
+from service.models.outbox import (
+    OPEN_STATES,
+    MailState,
+    OutboxMessage,
+    SkipReason,
+    WaitReason,
+)
 from service.models.steps import Anchor, Step
 from service.models.surveys import Invitation
 from service.protocols.rules.plans import Planned, plan, planned
 from service.protocols.rules.situations import Situation
 
 Gate = Callable[[Step, datetime], SkipReason | None]  # why the outbox would not take the mail then
-Hours = Callable[[Step, datetime], datetime]  # from when on it may reach its reader
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """One step to come, decided at `due_at`: it goes at `goes_at`, or not, for `reason`.
 
-    `is_assumed`: it counts from a mail that is yet to go.
+    `waits_for` is why it goes later than it is due, if it does. `is_assumed`: it counts from a
+    mail that is yet to go.
     """
 
     step: Step
@@ -30,27 +36,28 @@ class Forecast:
     goes_at: datetime
     reason: SkipReason | None
     is_assumed: bool = False
+    waits_for: WaitReason = WaitReason.business_hours
 
 
-def foretell(
-    situation: Situation, at: datetime, until: datetime, gate: Gate, hours: Hours
-) -> list[Forecast]:
+def foretell(situation: Situation, at: datetime, until: datetime, gate: Gate) -> list[Forecast]:
     """Return the steps that come due by `until` as seen from `at`, in order of time.
 
-    Steps that wait for an answer or for a person have no day and are left out. The situation is
-    not changed.
+    They go in business hours, one on a day of the contact's. Steps that wait for an answer or for
+    a person have no day and are left out. The situation is not changed.
     """
-    moved = _with_waiting_mails_gone(situation, at)
+    moved = with_waiting_mails_gone(situation, at)
     found: list[Forecast] = []
     moment, pending = at, _due(moved, at)
     while pending and (due_at := pending[0].due_at) is not None and due_at <= until:
         moment = max(moment, due_at)
         item = planned(pending[0].step, moved, moment)
         reason = item.reason or gate(item.step, moment)
-        goes_at = moment if reason else hours(item.step, moment)
-        found.append(
-            Forecast(item.step, due_at, goes_at, reason, _is_assumed(item.step, situation))
-        )
+        permitted_at = moment if reason else moved.permitted_at(moment)
+        goes_at = moment if reason else moved.permitted_at(moment, days_taken(moved))
+        is_later = goes_at > permitted_at
+        waits_for = WaitReason.one_a_day if is_later else WaitReason.business_hours
+        is_assumed = _is_assumed(item.step, situation)
+        found.append(Forecast(item.step, due_at, goes_at, reason, is_assumed, waits_for))
         _decide(moved, item.step, goes_at, reason)
         pending = _due(moved, moment) if _is_waited_for(item.step, moved) else pending[1:]
     return found
@@ -62,12 +69,25 @@ def _due(situation: Situation, at: datetime) -> list[Planned]:
     return sorted(items, key=lambda item: item.due_at or at)
 
 
-def _with_waiting_mails_gone(situation: Situation, at: datetime) -> Situation:
-    mails = {
-        name: _gone(max(mail.due_at, at)) if mail.state in OPEN_STATES else mail
-        for name, mail in situation.mails.items()
+def with_waiting_mails_gone(situation: Situation, at: datetime) -> Situation:
+    """Return the situation in which the mails that are written have gone, each on its day."""
+    mails = {name: mail for name, mail in situation.mails.items() if mail.state not in OPEN_STATES}
+    moved = replace(situation, mails=mails, invitations=dict(situation.invitations))
+    waiting = [(mail.due_at, name) for name, mail in situation.mails.items() if name not in mails]
+    for due_at, name in sorted(waiting, key=lambda pair: pair[0]):
+        moment, is_by_hand = max(due_at, at), situation.mails[name].context.get("by_hand")
+        goes_at = moment if is_by_hand else moved.permitted_at(moment, days_taken(moved))
+        mails[name] = _gone(goes_at)
+    return moved
+
+
+def days_taken(situation: Situation) -> set[date]:
+    """Return the contact's days on which a mail of the farewell went."""
+    return {
+        situation.readers_day_of(mail.ended_at)
+        for mail in situation.mails.values()
+        if mail.state is MailState.sent and mail.ended_at is not None
     }
-    return replace(situation, mails=mails, invitations=dict(situation.invitations))
 
 
 def _decide(situation: Situation, step: Step, goes_at: datetime, reason: SkipReason | None) -> None:

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 
 from service.clock import local_moment
 from service.models.departures import EnrolmentState, Stage
-from service.models.outbox import MailState, OutboxMessage, SkipReason
+from service.models.outbox import OPEN_STATES, MailState, OutboxMessage, SkipReason
 from service.models.steps import Anchor, Step
 from service.models.surveys import InvitationKind
 from service.protocols.rules.situations import Situation, unmet
@@ -62,13 +62,19 @@ def ask_again_at(
             moments.append(item.due_at)
         elif item.is_waiting and _may_happen(item.step, situation):
             moments.append(_next_time(item.step.at, situation, at))
+    if not moments and _has_mails_that_wait(situation):
+        return at + timedelta(days=1)
     return min(moments, default=None)
 
 
 def is_finished(situation: Situation, at: datetime, known: Sequence[Planned] | None = None) -> bool:
-    """Say whether no step can come any more; `known` is the plan, if the caller has it."""
+    """Say whether no step can come any more, and no mail that is written waits to go.
+
+    `known` is the plan, if the caller has it.
+    """
     to_come = plan(situation, at) if known is None else known
-    return all(item.due_at is None and not item.is_waiting for item in to_come)
+    comes_nothing = all(item.due_at is None and not item.is_waiting for item in to_come)
+    return comes_nothing and not _has_mails_that_wait(situation)
 
 
 def why_over(situation: Situation) -> SkipReason | None:
@@ -137,7 +143,8 @@ def planned(step: Step, situation: Situation, at: datetime) -> Planned:
         return Planned(step, reason=anchor)
     due_at = due_at_of(step, anchor, situation)
     reason = why_not(step, situation, at)
-    if reason is None and at >= due_at + step.lasts:
+    is_old = at >= due_at + step.lasts and at >= situation.permitted_at(due_at) + step.lasts
+    if reason is None and is_old:
         reason = SkipReason.expired
     return Planned(step, due_at, reason)
 
@@ -213,6 +220,10 @@ def _next_time(clock_time: time, situation: Situation, at: datetime) -> datetime
     today = situation.day_of(at)
     moment = local_moment(today, clock_time, situation.zone)
     return moment if moment > at else local_moment(today + timedelta(1), clock_time, situation.zone)
+
+
+def _has_mails_that_wait(situation: Situation) -> bool:
+    return any(mail.state in OPEN_STATES for mail in situation.mails.values())
 
 
 def _may_happen(step: Step, situation: Situation) -> bool:

@@ -3,12 +3,13 @@
 Each condition has a reason of its own, which says why the mail does not go when it does not hold.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from service.business_hours import AT_ANY_HOUR, BusinessHours
 from service.models.departures import Departure, Enrolment, EventKind, Reason
 from service.models.outbox import OutboxMessage, SkipReason
 from service.models.steps import Condition, Step
@@ -33,6 +34,7 @@ class Situation:
     """What decides about the steps of one departure.
 
     `mails` holds the latest row of each step; `steps` are those of its protocol now, in order.
+    `zone` is the company's, in which steps are counted; `reader_zone` is the contact's, if known.
     """
 
     departure: Departure
@@ -46,6 +48,8 @@ class Situation:
     recovery: Recovery | None = None
     testimonial_at: datetime | None = None  # when one was written, if one was
     followed: Followed = Followed()
+    hours: BusinessHours = AT_ANY_HOUR
+    reader_zone: str = ""
 
     @property
     def answered_at(self) -> datetime | None:
@@ -59,6 +63,17 @@ class Situation:
     def day_of(self, moment: datetime) -> date:
         """Return the day that `moment` falls on in the company's time zone."""
         return moment.astimezone(ZoneInfo(self.zone)).date()
+
+    def permitted_at(self, at: datetime, taken: Collection[date] = frozenset()) -> datetime:
+        """Return the first moment from `at` on at which a mail may reach the contact.
+
+        It is none of the contact's days `taken`.
+        """
+        return self.hours.permitted_at(at, self.reader_zone or self.zone, taken)
+
+    def readers_day_of(self, moment: datetime) -> date:
+        """Return the day that `moment` falls on where the contact is."""
+        return moment.astimezone(ZoneInfo(self.reader_zone or self.zone)).date()
 
     def is_closed(self, kind: InvitationKind, at: datetime) -> bool:
         """Say whether there was a link of `kind` that has closed."""

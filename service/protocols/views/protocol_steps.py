@@ -16,12 +16,12 @@ from werkzeug.wrappers import Response
 from forms.protocols import StepForm
 from service.errors import Conflict
 from service.extensions import db
-from service.labels import label
+from service.labels import WEEKDAYS, label
 from service.models import MailKind, Protocol, Role
 from service.models.steps import EVERY_DAY, NATURES, Anchor, Condition, Step, Unit
 from service.protocols.actions import editing
 from service.protocols.queries.changes import impact
-from service.protocols.rules.descriptions import ANCHORS, CONDITIONS, UNITS, WEEKDAYS, step_name
+from service.protocols.rules.descriptions import ANCHORS, CONDITIONS, UNITS, step_name
 from service.protocols.rules.step_checks import check
 from service.protocols.views.protocols import the_protocol
 from service.tokens import new_public_id

@@ -36,7 +36,6 @@ from service.models import (
     TalkRequestState,
     TeamMember,
 )
-from service.workdays import after
 
 BACK = timedelta(days=60)  # how far back; calendars drop what is no longer in the feed
 MOST = 1000  # of each kind
@@ -132,6 +131,7 @@ def _recoveries(member_id: int | None) -> Iterable[Entry]:
         Recovery, Recovery.departure_id == Departure.id
     )
     rows = query.where(Recovery.closed_at.is_(None)).order_by(Recovery.opened_at.desc())
+    hours = company().business_hours
     for departure, client, contact, opened_at in db.session.execute(rows):
         yield Entry(
             EntryKind.recovery,
@@ -145,7 +145,7 @@ def _recoveries(member_id: int | None) -> Iterable[Entry]:
                 )
             ),
             links.departure(departure),
-            after(_day(opened_at), RECOVERY_WITHIN),
+            hours.working_days_after(_day(opened_at), RECOVERY_WITHIN),
             opened_at,
             departure_id=departure.id,
         )

@@ -32,7 +32,6 @@ from service.models import (
     Testimonial,
     TestimonialState,
 )
-from service.workdays import late_at
 
 MOST = 6  # of each kind; the page links to the rest
 NEWS = timedelta(days=7)  # how long an answer is news
@@ -54,7 +53,7 @@ class Kind(StrEnum):
 # How long each may wait before it is late. An apology that comes after days is none.
 PATIENCE = {
     Kind.call: timedelta(hours=1),  # from the moment that was agreed
-    Kind.talk: timedelta(days=1),  # a working day: see late_at
+    Kind.talk: timedelta(days=1),  # a working day: see BusinessHours.late_at
     Kind.reply: timedelta(days=2),
     Kind.recovery: timedelta(days=2),
     Kind.testimonial: timedelta(days=7),
@@ -214,10 +213,13 @@ def _end_dates() -> list[Task]:
 
 
 def _talks() -> list[Task]:
-    zone = company().time_zone
+    ours = company()
     query = _talk_requests(TalkRequest.asked_at).where(TalkRequest.state == TalkRequestState.open)
     tasks = [Task(Kind.talk, *row) for row in _rows(query.order_by(TalkRequest.asked_at))]
-    return [replace(task, late_at=late_at(task.at, zone)) for task in tasks]
+    return [
+        replace(task, late_at=ours.business_hours.late_at(task.at, ours.time_zone))
+        for task in tasks
+    ]
 
 
 def _calls(now: datetime) -> list[Task]:

@@ -1,4 +1,4 @@
-"""What is due and goes only later: quiet hours, and so many mails a day to one address."""
+"""What is due and goes only later: business hours, and so many mails a day to one address."""
 
 from datetime import UTC, datetime, time, timedelta
 from threading import Thread
@@ -6,18 +6,39 @@ from threading import Thread
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from service.clock import now
 from service.extensions import db
+from service.mail import outbox
+from service.mail.decision import Decision, as_json
 from service.mail.delivery import prepared
-from service.mail.policy import quiet_hours
-from service.models import Contact, MailKind, MailState, OutboxMessage, SkipReason, WaitReason
-from tests.builders import a_company, a_contact, a_departure, a_member, a_response, an_invitation
+from service.mail.kinds import RULES
+from service.mail.policy import business_hours
+from service.models import (
+    Contact,
+    Enrolment,
+    MailKind,
+    MailState,
+    OutboxMessage,
+    Priority,
+    SkipReason,
+    WaitReason,
+)
+from tests.builders import (
+    a_company,
+    a_contact,
+    a_departure,
+    a_member,
+    a_response,
+    added,
+    an_invitation,
+)
 from tests.mail.deliveries import a_mail, a_sender_that_dies, deliver, fresh, speaking_to, state_of
 
 ASKED = MailKind.survey_invitation
-NIGHT = {"quiet_from": time(21), "quiet_until": time(8)}
+DAYTIME = {"business_from": time(8), "business_until": time(21)}
+OFFICE = {"business_days": "01234", "business_from": time(9), "business_until": time(19)}
 EVENING = "2026-11-25T21:30:00Z"  # half past ten in Madrid
 NOON = "2026-11-25T11:00:00Z"
 
@@ -50,8 +71,8 @@ def got(mailbox) -> int:
     return len(mailbox.messages())
 
 
-def test_a_mail_in_the_quiet_hours_goes_when_they_are_over(session, mailbox, at):
-    a_company(**NIGHT)
+def test_a_mail_outside_the_business_hours_goes_when_they_begin(session, mailbox, at):
+    a_company(**DAYTIME)
     at(EVENING)
     row = a_mail()
     deliver(row)
@@ -63,8 +84,8 @@ def test_a_mail_in_the_quiet_hours_goes_when_they_are_over(session, mailbox, at)
     assert (state_of(row), got(mailbox)) == (MailState.sent, 1)
 
 
-def test_the_quiet_hours_are_those_of_the_contact_when_their_zone_is_known(session, mailbox, at):
-    a_company(**NIGHT)
+def test_the_hours_are_those_of_the_contact_when_their_zone_is_known(session, mailbox, at):
+    a_company(**DAYTIME)
     at("2026-11-25T09:30:00Z")
     early = a_mail(contact=a_contact(time_zone="America/Bogota"))
     deliver(early, a_mail(contact=a_contact(time_zone="Asia/Tokyo")), a_mail())
@@ -73,25 +94,25 @@ def test_the_quiet_hours_are_those_of_the_contact_when_their_zone_is_known(sessi
 
 
 def test_a_zone_that_this_machine_does_not_know_counts_as_not_known(session, mailbox, at):
-    a_company(**NIGHT)
+    a_company(**DAYTIME)
     deliver(a_mail(contact=a_contact(time_zone="Europe/Nowhere")))
     assert got(mailbox) == 1
 
 
 def test_what_somebody_waits_for_and_what_a_person_sends_goes_at_once(session, mailbox, at):
-    a_company(**NIGHT)
+    a_company(**DAYTIME)
     at(EVENING)
     rows = [
         a_mail(MailKind.survey_resume, departure=a_response().departure),
         a_mail(context={"by_hand": True}),
         a_mail(MailKind.test_mail, to=a_member(), departure=None),
     ]
-    assert quiet_hours.waits(rows, now()) == {}
+    assert business_hours.waits(rows, now()) == {}
     deliver(*rows)
     assert got(mailbox) == 3
 
 
-def test_without_quiet_hours_the_night_is_as_good_as_the_day(session, mailbox, at):
+def test_without_an_end_of_the_day_the_night_is_as_good_as_the_day(session, mailbox, at):
     at(EVENING)
     deliver(a_mail())
     assert got(mailbox) == 1
@@ -110,13 +131,13 @@ def test_who_has_had_enough_for_today_gets_the_rest_tomorrow_at_its_own_time(ses
     assert (state_of(rows[2]), got(mailbox)) == (MailState.sent, 3)
 
 
-def test_tomorrow_begins_when_the_quiet_hours_are_over(session, at):
-    a_company(daily_cap=1, **NIGHT)
+def test_tomorrow_begins_with_the_business_hours(session, at):
+    a_company(daily_cap=1, **DAYTIME)
     contact = someone(time_zone="America/Bogota")
     at("2026-11-25T13:00:00Z")
     rows = [an_asked(contact, due_at=utc("2026-11-25T03:00")) for _ in range(2)]
     deliver(*rows)
-    assert fresh(rows[1]).due_at == utc("2026-11-27T13:00")  # 22:00 of the 26th is quiet again
+    assert fresh(rows[1]).due_at == utc("2026-11-27T13:00")  # 22:00 of the 26th is late again
 
 
 def test_one_address_is_one_person_at_however_many_clients(session, mailbox, at):
@@ -158,10 +179,10 @@ def test_a_mail_that_did_not_arrive_takes_nobodys_place_and_one_that_may_have_do
     refused, row = an_asked(contact), an_asked(contact)
     with speaking_to(body="554 not like this"):
         deliver(refused)
-    assert quiet_hours.waits([fresh(row)], now()) == {}
+    assert business_hours.waits([fresh(row)], now()) == {}
     fresh(refused).state = MailState.uncertain
     db.session.flush()
-    assert quiet_hours.waits([fresh(row)], now())[row.id].why is WaitReason.daily_cap
+    assert business_hours.waits([fresh(row)], now())[row.id].why is WaitReason.daily_cap
 
 
 def test_rows_in_other_hands_make_a_mail_wait_some_minutes_and_not_a_day(session, mailbox, at):
@@ -214,7 +235,7 @@ def test_rows_further_back_in_a_claim_do_not_take_the_place_of_those_before_them
 
 
 def test_what_waits_until_its_time_has_passed_expires_with_that_reason(session, mailbox, at):
-    a_company(**NIGHT)
+    a_company(**DAYTIME)
     at(EVENING)
     row = a_mail(expires_at=now() + timedelta(hours=2))
     deliver(row)
@@ -224,7 +245,7 @@ def test_what_waits_until_its_time_has_passed_expires_with_that_reason(session, 
 
 
 def test_a_whole_claim_is_decided_in_two_queries(session, at):
-    a_company(daily_cap=1, **NIGHT)
+    a_company(daily_cap=1, **DAYTIME)
     rows = [an_asked(someone(time_zone=zone)) for zone in ("UTC", None, "Asia/Tokyo") * 5]
     rows = [fresh(row) for row in rows]
     for row in rows:
@@ -236,7 +257,105 @@ def test_a_whole_claim_is_decided_in_two_queries(session, at):
 
     event.listen(db.engine, "before_cursor_execute", ask)
     try:
-        assert len(quiet_hours.waits(rows, now())) == 14
+        assert len(business_hours.waits(rows, now())) == 14
     finally:
         event.remove(db.engine, "before_cursor_execute", ask)
     assert len(asked) <= 2, asked
+
+
+def of_a_farewell(contact: Contact, **more) -> list[OutboxMessage]:
+    """Three late mails of one farewell, written in the order of its protocol."""
+    departure = a_departure(contact=contact, responsible=a_member())
+    added(Enrolment(departure=departure))
+    kinds = (MailKind.thank_you, MailKind.closing_letter, MailKind.survey_invitation)
+    an_invitation(departure=departure)
+    return [
+        a_mail(kind, departure=departure, step=kind.value, **{"due_at": now(), **more})
+        for kind in kinds
+    ]
+
+
+def test_what_is_late_goes_one_a_working_day_in_the_order_of_the_protocol(session, mailbox, at):
+    a_company(**OFFICE)
+    at("2026-11-29T01:41:00Z")  # a Sunday night in Madrid
+    rows = of_a_farewell(someone())
+    days = []
+    for _day in range(4):
+        deliver(*reversed(rows))
+        days.append([state_of(row).value for row in rows])
+        waiting = [fresh(row).due_at for row in rows if state_of(row) is MailState.queued]
+        if waiting:
+            at(min(waiting))
+    assert days == [
+        ["queued", "queued", "queued"],
+        ["sent", "queued", "queued"],
+        ["sent", "sent", "queued"],
+        ["sent", "sent", "sent"],
+    ]
+    ended = [fresh(row).ended_at for row in rows]
+    assert ended == [utc(f"2026-{day}T08:00") for day in ("11-30", "12-01", "12-02")]
+
+
+def test_one_a_day_is_one_to_an_address_whichever_departure_it_is_about(session, mailbox, at):
+    first = of_a_farewell(someone())[0]
+    second = of_a_farewell(someone(email="ANA@daz.example"))[0]
+    deliver(first, second)
+    assert (state_of(first), state_of(second)) == (MailState.sent, MailState.queued)
+    assert Decision.of(fresh(second).decision).waits[-1].why is WaitReason.one_a_day
+
+
+def test_what_a_member_sends_now_goes_beside_another_and_takes_the_day(session, mailbox, at):
+    thanks, letter, survey = of_a_farewell(someone())
+    deliver(thanks)
+    letter = fresh(letter)
+    letter.context = {"by_hand": True}
+    db.session.commit()
+    deliver(letter, survey)
+    assert [state_of(row).value for row in (thanks, letter, survey)] == ["sent", "sent", "queued"]
+
+
+def test_waiting_for_its_turn_takes_nothing_off_the_time_that_a_mail_has(session, mailbox, at):
+    a_company(**OFFICE)
+    at("2026-11-27T09:00:00Z")  # a Friday
+    rows = of_a_farewell(someone(), expires_at=now() + timedelta(days=2))
+    for _day in range(3):
+        deliver(*rows)
+        waiting = [fresh(row).due_at for row in rows if state_of(row) is MailState.queued]
+        if waiting:
+            at(min(waiting))
+    assert [state_of(row) for row in rows] == [MailState.sent] * 3  # the last one on Tuesday
+
+
+def test_a_newsletter_goes_at_the_time_that_was_chosen_and_later_only_in_hours(session, at):
+    company = a_company(**OFFICE)
+    at("2026-11-29T01:41:00Z")
+    outbox.write_issue(
+        MailKind.newsletter, {a_contact().id: "es"}, subject="issue:7", due_at=now(), issue_id=7
+    )
+    row = db.session.scalars(select(OutboxMessage)).one()
+    assert business_hours.permitted_at_of(row, now(), company) == now()
+    waited = Decision().waiting(WaitReason.ramp_up, now(), now())
+    row.decision = as_json(waited)
+    assert business_hours.permitted_at_of(row, now(), company) == utc("2026-11-30T08:00")
+
+
+@pytest.mark.parametrize("kind", [k for k, r in RULES.items() if r.priority is not Priority.urgent])
+def test_every_kind_that_answers_no_press_of_the_reader_keeps_the_hours(session, at, kind):
+    company, contact = a_company(**OFFICE), a_contact()
+    night = utc("2026-11-29T01:41")
+    monday = utc("2026-11-30T08:00")
+    assert business_hours.permitted_at(kind, contact, night, company) == monday
+
+
+def test_a_setting_that_changes_while_mails_wait_counts_at_the_next_claim(session, mailbox, at):
+    company = a_company(**OFFICE)
+    at("2026-11-27T20:00:00Z")
+    row = a_mail()
+    deliver(row)
+    monday = fresh(row).due_at
+    company.business_days = "1234"  # Mondays off from now on
+    db.session.commit()
+    at(monday)
+    deliver(row)
+    assert state_of(row) is MailState.queued
+    assert fresh(row).due_at == monday + timedelta(days=1)
