@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LANGUAGES = ("es", "en")
+_NOWHERE = (".localhost", ".localdomain", ".local", ".invalid")  # never of the Internet (RFC 6761)
 LONGEST_LOCAL = 24  # a plus and 39 characters of signature follow; 64 are allowed (RFC 5321)
 
 
@@ -122,7 +124,7 @@ class Settings:
             mail_use_ssl=_flag(env, "MAIL_USE_SSL"),
             mail_username=env.get("MAIL_USERNAME") or None,
             mail_password=env.get("MAIL_PASSWORD") or None,
-            mail_default_sender=env.get("MAIL_DEFAULT_SENDER") or "hasta-luego@localhost",
+            mail_default_sender=_sender(env, production == "production"),
             mail_rate=_rate(env, "MAIL_RATE"),
             mail_timeout=float(_number(env, "MAIL_TIMEOUT", 30, 1, 300)),
             mail_connections=_number(env, "MAIL_CONNECTIONS", 1, 1, 50),
@@ -205,6 +207,17 @@ def _address(env: Mapping[str, str], name: str) -> str | None:
     if text and len(text.partition("@")[0]) > LONGEST_LOCAL:
         raise SettingError(name, f"use at most {LONGEST_LOCAL} characters before the @")
     return text or None
+
+
+def _sender(env: Mapping[str, str], production: bool) -> str:
+    """Return the sender's address; in production one of a domain that mails can be sent from."""
+    text = env.get("MAIL_DEFAULT_SENDER") or "hasta-luego@localhost"
+    local, _at, domain = parseaddr(text)[1].rpartition("@")
+    is_real = local and re.fullmatch(r"([^\s.\[\]]+\.)+[^\W\d][^\s.\[\]]+", domain)
+    if production and (not is_real or domain.lower().endswith(_NOWHERE)):
+        why = f"{text!r} is nobody's address; in production set one of your own domain"
+        raise SettingError("MAIL_DEFAULT_SENDER", f"{why}, such as adios@example.com")
+    return text
 
 
 def _login(env: Mapping[str, str], name: str) -> str | None:

@@ -12,6 +12,7 @@ from tests.settings.names import setting_names
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "a key for the tests only"
+IN_PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": KEY}
 
 
 def read(tmp_path: Path, **env: str) -> Settings:
@@ -80,8 +81,34 @@ def test_an_empty_value_counts_as_none(tmp_path, name):
 def test_production_refuses_to_start_without_a_secret_key(tmp_path):
     with pytest.raises(SettingError, match=r"^SECRET_KEY: "):
         read(tmp_path, ENVIRONMENT="production")
-    assert read(tmp_path, ENVIRONMENT="production", SECRET_KEY=KEY).secret_keys == (KEY,)
+    sender = {"MAIL_DEFAULT_SENDER": "adios@norte.example"}
+    assert read(tmp_path, **IN_PRODUCTION, **sender).secret_keys == (KEY,)
     assert not (tmp_path / "secret_key").exists()
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "",  # hasta-luego@localhost
+        "hasta-luego@localhost",
+        "Adiós <adios@server>",
+        "adios@server.local",
+        "adios@192.168.1.2",
+        "adios@[192.168.1.2]",
+        "norte.example",
+        "@norte.example",
+        "adios@norte..example",
+    ],
+)
+def test_production_refuses_to_start_with_a_sender_to_whom_nobody_can_write(tmp_path, sender):
+    with pytest.raises(SettingError, match=r"^MAIL_DEFAULT_SENDER: .*adios@example\.com$"):
+        read(tmp_path, **IN_PRODUCTION, MAIL_DEFAULT_SENDER=sender)
+    assert read(tmp_path, MAIL_DEFAULT_SENDER=sender).mail_default_sender  # to develop, any will do
+
+
+@pytest.mark.parametrize("sender", ["Estudio Ñandú <hola@ñandú.example>", "a@b.c.co"])
+def test_production_sends_from_any_address_of_a_domain(tmp_path, sender):
+    assert read(tmp_path, **IN_PRODUCTION, MAIL_DEFAULT_SENDER=sender).mail_default_sender == sender
 
 
 def test_a_key_is_made_once_and_only_its_owner_reads_it(tmp_path):

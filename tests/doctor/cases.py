@@ -37,6 +37,7 @@ def a_case(*, selector: str | None = None, sender: str = SENDER, **environment: 
     """A case under the settings in `environment`, by their names."""
     named = {name: str(value) for name, value in environment.items()}
     base = {"SECRET_KEY": "a key for the tests only", "BASE_URL": "https://adios.norte.es"}
+    base["MAIL_DEFAULT_SENDER"] = SENDER
     settings = Settings.from_environment({**base, "MAIL_SERVER": "mail.norte.es", **named})
     return Case(
         settings=settings,
