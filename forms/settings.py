@@ -35,6 +35,11 @@ def in_lower_case(text: str | None) -> str | None:
     return text.lower() if text else text
 
 
+def member_or_none(typed: Any) -> int | None:
+    """Return the id of the member that was chosen; None of nobody."""
+    return int(typed) if typed else None
+
+
 class SettingsForm(FlaskForm):
     """The company, how its mails look and who sends them.
 
@@ -66,6 +71,9 @@ class SettingsForm(FlaskForm):
     )
     holiday_country = SelectField(_l("Public holidays of"))
     holiday_region = SelectField(_l("Region"), validate_choice=False)
+    default_responsible_id = SelectField(
+        _l("Who answers when nobody is named"), coerce=member_or_none
+    )
     daily_cap = CountField(_l("Mails a day to one person, at most"), low=1, high=50)
     basis_months = CountField(_l("Months without a sign of life, at most"), low=1, high=120)
 

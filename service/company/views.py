@@ -1,6 +1,6 @@
 """The company's settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parseaddr
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.settings import SettingsForm
-from service import public_holidays
+from service import public_holidays, responsibles
 from service.clock import today
 from service.colours import DARK, INK, LIGHT, PAPER, Palette, contrast, palette
 from service.company import actions, rules
@@ -17,7 +17,7 @@ from service.current import company, settings
 from service.errors import Refused
 from service.extensions import db
 from service.labels import WEEKDAYS
-from service.models import Company, Role
+from service.models import Company, Role, TeamMember
 from service.web.access import current_member, requires
 from service.web.names import LANGUAGE_NAMES, time_zones
 
@@ -99,7 +99,26 @@ def _form_of(found: Company) -> SettingsForm:
     form.holiday_country.choices = [none, *public_holidays.country_names(get_locale().language)]
     regions = public_holidays.region_names(form.holiday_country.data or "")
     form.holiday_region.choices = [("", _("The whole country")), *regions]
+    form.default_responsible_id.choices = _who_may_answer(found)
     return form
+
+
+def _who_may_answer(found: Company) -> list[tuple[int | str, str]]:
+    """Return the members to choose from, and the one who is chosen even when they left."""
+    people = responsibles.load(found)
+    owner = replace(people, chosen=None).default
+    nobody = _("The first owner: %(name)s", name=owner.name) if owner else _("The first owner")
+    choices: list[tuple[int | str, str]] = [("", nobody)]
+    choices += [(one.id, one.name) for one in people.active.values()]
+    if left := _who_left(found):
+        choices.append((left.id, left.name))
+    return choices
+
+
+def _who_left(found: Company) -> TeamMember | None:
+    """Return the member who was chosen to answer and has no login any more."""
+    chosen = db.session.get(TeamMember, found.default_responsible_id or 0)
+    return chosen if chosen and not chosen.is_active else None
 
 
 def _save_logo(saved: Company, form: SettingsForm) -> None:
@@ -122,6 +141,8 @@ def _show(form: SettingsForm, found: Company, code: int = 200) -> tuple[str, int
         zones=sorted(time_zones()),
         foreign_domain=_foreign_domain(form.sender_email.data or ""),
         default_sender=parseaddr(settings().mail_default_sender)[1],
+        who_left=_who_left(found),
+        who_answers=responsibles.load(found).default,
         lost_file=file.filename if file else None,
         is_first_time=not found.is_set_up,
         next_holidays=_next_holidays(found),

@@ -4,7 +4,7 @@ A row is inserted in the transaction of the event that causes it, and its key ma
 mail that is written twice is sent once. After the commit the workers are woken. Opens no socket.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Required, TypedDict, Unpack
@@ -55,7 +55,6 @@ class Facts(TypedDict, total=False):
     due_at: datetime | None  # in UTC; now when not given
     expires_at: datetime | None
     departure: Departure | None
-    sender: TeamMember | None
     reply_to: OutboxMessage | None
     context: Mapping[str, Any] | None  # ids, never personal text; of an alert, the figures
     decision: Decision  # what asked for it; when not given, what `subject` names …
@@ -72,7 +71,7 @@ def row(kind: MailKind, to: Contact | TeamMember, **facts: Unpack[Facts]) -> Row
     moment, is_contact = now(), isinstance(to, Contact)
     due_at, expires_at = facts.get("due_at") or moment, facts.get("expires_at")
     step, departure = facts.get("step", ""), facts.get("departure")
-    sender, reply_to = facts.get("sender"), facts.get("reply_to")
+    reply_to = facts.get("reply_to")
     refused, unwanted = facts.get("refused"), facts.get("suppressed")
     reason = refused.reason if refused else why_not(kind, to, departure, step, unwanted)
     if reason is not None and refused is None:
@@ -83,7 +82,6 @@ def row(kind: MailKind, to: Contact | TeamMember, **facts: Unpack[Facts]) -> Row
         "key": key(to, kind, facts["subject"], step, facts.get("cycle", 0)),
         "contact_id": to.id if is_contact else None,
         "provider_id": None if is_contact else to.id,
-        "sender_id": sender.id if sender else None,
         "departure_id": departure.id if departure else None,
         "reply_to_message_id": reply_to.id if reply_to else None,
         "context": dict(facts.get("context") or {}),
@@ -159,23 +157,19 @@ def write_many(
     contacts: Sequence[Contact],
     *,
     skipped: Mapping[int, Skip],
-    signers: Collection[int],
     **facts: Unpack[Facts],
 ) -> dict[int, MailState]:
     """Add the same mail to many contacts, in one statement; return the new rows by their ids.
 
-    `skipped` are those that the caller has decided, by the contact's id. `signers` are the ids of
-    team members who sign mails to the clients that they are responsible for. Load the contacts
-    with their clients.
+    `skipped` are those that the caller has decided, by the contact's id. Load the contacts with
+    their clients.
     """
     _held = company()  # keeps it in the session for every row
     facts["suppressed"] = suppressions.find_all([contact.email for contact in contacts])
     rows = []
     for contact in contacts:
         facts["refused"] = skipped.get(contact.id)
-        signer = contact.client.responsible_id
-        made = row(kind, contact, **facts)
-        rows.append({**made, "sender_id": signer if signer in signers else None})
+        rows.append(row(kind, contact, **facts))
     return add(rows)
 
 

@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, Numeric, String, Text, UniqueConstraint
 from sqlalchemy.engine.default import DefaultExecutionContext
@@ -101,6 +102,13 @@ class Contact(Model):
     created_at: Mapped[CreatedAt]
 
     client: Mapped[Client] = relationship(back_populates="contacts")
+
+    def zone(self, otherwise: str) -> str:
+        """Return the zone in which their days are counted; `otherwise` when it is not known."""
+        try:
+            return ZoneInfo(self.time_zone).key if self.time_zone else otherwise
+        except (KeyError, ValueError, OSError):  # a zone that this machine's tables do not have
+            return otherwise
 
     @property
     def first_name(self) -> str:

@@ -4,7 +4,7 @@ from datetime import time
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnDefault, LargeBinary, String, Text
+from sqlalchemy import ColumnDefault, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service import public_holidays
@@ -40,6 +40,10 @@ class Company(Model):
     holiday_country: Mapped[str] = mapped_column(String(2), default="")  # public_holidays.py
     holiday_region: Mapped[str] = mapped_column(String(20), default="")
     daily_cap: Mapped[int] = mapped_column(default=DAILY_CAP)  # mails a day that nobody asked for
+    # Who answers for clients that name nobody; None: the first owner (service/responsibles.py).
+    default_responsible_id: Mapped[int | None] = mapped_column(
+        ForeignKey("providers.id", ondelete="SET NULL")
+    )
     basis_months: Mapped[int] = mapped_column(default=BASIS_MONTHS)  # mail/policy/legal_basis.py
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[Moment | None]

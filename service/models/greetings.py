@@ -22,6 +22,7 @@ from service.yearly import days_until, keys_on, next_on
 LATE = timedelta(days=2)  # a greeting that comes later than that is better not sent
 TOO_SOON = timedelta(days=30)  # after a departure's end, when a greeting would look automatic
 AT = time(10)
+YEAR_END = "year_end"
 SUGGESTED_DAY = "12-18"
 
 
@@ -117,6 +118,11 @@ class Greeting(Model):
 def last_greeted_on(day: date, hours: BusinessHours) -> date:
     """Return the last of the days whose greetings go by the end of `day`: free ones follow it."""
     return hours.next_working(day + timedelta(days=1)) - timedelta(days=1)
+
+
+def wishes_of(occasion: str, month: int) -> str:
+    """Return what a greeting wishes in a month: a season's, in December, that of the year's end."""
+    return YEAR_END if occasion == Occasion.season and month == 12 else occasion
 
 
 def built_in(occasion: Occasion) -> Greeting:

@@ -158,7 +158,9 @@ class OutboxMessage(Model):
     provider_id: Mapped[int | None] = mapped_column(
         ForeignKey("providers.id", ondelete="CASCADE"), index=True
     )  # … or to a provider
-    sender_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"))
+    sender_id: Mapped[int | None] = mapped_column(
+        ForeignKey("providers.id", ondelete="SET NULL")
+    )  # who signs an issue of a newsletter; in any other row it says nothing
     departure_id: Mapped[int | None] = mapped_column(
         ForeignKey("departures.id", ondelete="CASCADE")
     )

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from service import responsibles
 from service.clock import now
 from service.extensions import db
 from service.models import ApiToken, DataExport, LoginSession, TeamMember
@@ -35,12 +36,18 @@ def exports() -> Sequence[DataExport]:
 
 
 def people_choices(also: TeamMember | None = None) -> list[tuple[str, str]]:
-    """Return the active members, and the one who is responsible already, as choices of a form."""
-    active = select(TeamMember).where(TeamMember.is_active).order_by(TeamMember.name, TeamMember.id)
-    people = list(db.session.scalars(active))
+    """Return the active members, and the one who is responsible already, as choices of a form.
+
+    Nobody is a choice too, and says who answers then.
+    """
+    found = responsibles.load()
+    people = sorted(found.active.values(), key=lambda member: (member.name, member.id))
     if also is not None and also not in people:
         people.append(also)
-    return [("", _("Nobody")), *((str(person.id), person.name) for person in people)]
+    nobody = (
+        _("Nobody: %(name)s answers", name=found.default.name) if found.default else _("Nobody")
+    )
+    return [("", nobody), *((str(person.id), person.name) for person in people)]
 
 
 def sessions(member: TeamMember) -> Sequence[LoginSession]:

@@ -145,7 +145,6 @@ def mail_link(testimonial: Testimonial) -> OutboxMessage | None:
         subject=f"testimonial:{testimonial.id}",
         cycle=int(clock.now().timestamp()) // 3600,
         departure=testimonial.departure,
-        sender=testimonial.departure.responsible,
         context={"testimonial_id": testimonial.id},
     )
 
@@ -203,7 +202,6 @@ def shorten(testimonial: Testimonial, text: str, by: TeamMember) -> OutboxMessag
         subject=f"testimonial:{testimonial.id}",
         cycle=testimonial.version,
         departure=testimonial.departure,
-        sender=testimonial.departure.responsible or by,
         by=by,
         context={"testimonial_id": testimonial.id},
     )

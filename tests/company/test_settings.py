@@ -86,6 +86,30 @@ def test_everything_that_is_filled_in_is_kept(client, owner):
     assert 'value="Atlantic/Canary"' in again
 
 
+def test_who_answers_when_nobody_is_named_is_chosen_among_those_who_can_log_in(client, owner):
+    gone, ana = a_member(name="Gonzalo", is_active=False), a_member(name="Ana")
+    db.session.commit()
+    page = client.get("/settings").text
+    assert "The first owner: Marta Ruiz" in page
+    assert "Gonzalo" not in page
+    assert save(client, default_responsible_id=str(gone.id)).status_code == 422
+    assert save(client, default_responsible_id=str(ana.id)).status_code == 303
+    assert company().default_responsible_id == ana.id
+    assert save(client, default_responsible_id="").status_code == 303
+    assert company().default_responsible_id is None
+
+
+def test_the_settings_say_when_whoever_was_chosen_to_answer_has_left(client, owner):
+    gone = a_member(name="Gonzalo")
+    a_company(default_responsible_id=gone.id)
+    gone.is_active = False
+    db.session.commit()
+    said = "Gonzalo has no login any more, so Marta Ruiz answers instead."
+    assert said in client.get("/settings").text
+    save(client, default_responsible_id="")
+    assert said not in client.get("/settings").text
+
+
 def test_each_field_of_the_settings_is_a_column_but_the_logos(app):
     with app.test_request_context():
         assert set(SettingsForm().company_values()) <= set(Company.__table__.columns.keys())

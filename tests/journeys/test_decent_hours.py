@@ -254,7 +254,7 @@ def test_a_birthday_on_a_sunday_is_wished_on_the_friday_before_it_in_true_words(
         clock.move_to(there("2026-11-27T10:00"))
         a_round()
         (mail,) = mailbox.messages()
-        assert b"These days it is your birthday" in mail.raw
+        assert b"It is your birthday around these days" in mail.raw
         live(clock, timedelta(days=5))
     assert len(mailbox.messages()) == 1
 

@@ -16,6 +16,7 @@ from service.models import (
     InvitationKind,
     IssueState,
     MailKind,
+    MailState,
     Newsletter,
     NewsletterIssue,
     OutboxMessage,
@@ -81,7 +82,7 @@ def an_issue(**more) -> NewsletterIssue:
 
 
 def a_reminder(kind: MailKind, language: str = "es") -> OutboxMessage:
-    """A reminder with the invitation that it is threaded under."""
+    """A reminder with the invitation that it is threaded under, which went three days ago."""
     reminder = a_mail(kind, language)
     reminder.reply_to = added(
         OutboxMessage(
@@ -90,6 +91,8 @@ def a_reminder(kind: MailKind, language: str = "es") -> OutboxMessage:
             language=language,
             contact=reminder.contact,
             due_at=now(),
+            state=MailState.sent,
+            ended_at=now() - timedelta(days=3),
             message_id="<the.invitation@norte.example>",
         )
     )

@@ -10,7 +10,7 @@ from jinja2.meta import find_undeclared_variables
 
 from service.config import LANGUAGES
 from service.mail.kinds import RULES
-from service.mail.rendering import built_in_texts, compiled, placeholders
+from service.mail.rendering import built_in_texts, compiled, facts, placeholders
 from service.mail.rendering.branding import branding_of
 from service.mail.rendering.built_in_texts import built_in, default
 from service.mail.rendering.custom_texts import Text
@@ -20,11 +20,7 @@ from service.models import Company, MailKind
 from tests.mail.mails import ALL
 
 CHOICES = {
-    MailKind.greeting: {
-        "occasion": ("season", "anniversary", "birthday"),
-        "is_on_the_day": ("", "yes"),
-    },
-    MailKind.thank_you: {"ends_later": ("", "yes")},
+    MailKind.greeting: {"occasion": ("season", "year_end", "anniversary", "birthday")},
     MailKind.testimonial_request: {"why_left": ("", "in_house", "budget", "needs")},
     MailKind.newsletter: {"is_page": ("", "yes"), "is_counted": ("", "yes")},
     MailKind.alert_mail_trouble: {"trouble": ("server", "worker", "late", "bounces")},
@@ -33,6 +29,7 @@ CHOICES = {
     MailKind.alert_low_score: {"is_responsible": ("", "yes")},
     MailKind.alert_testimonial: {"is_responsible": ("", "yes")},
 }
+FACTS = ("", "yes")
 INVITATION = MailKind.survey_invitation
 
 
@@ -69,9 +66,15 @@ def values_of(kind: MailKind) -> frozenset[str]:
     return frozenset(one.value for one in placeholders.known(kind).values())
 
 
+def choices_of(kind: MailKind) -> dict[str, tuple[str, ...]]:
+    """What decides between the sentences of `kind`, with all that it can be."""
+    asked = built_in_texts.asked(kind) & facts.NAMES
+    return CHOICES.get(kind, {}) | dict.fromkeys(sorted(asked), FACTS)
+
+
 def texts_of(kind: MailKind, language: str):
     """The text of `kind` for each combination of its choices, with all values or links only."""
-    choices = CHOICES.get(kind, {})
+    choices = choices_of(kind)
     links = frozenset(name for name in values_of(kind) if name.endswith("_url"))
     for chosen in product(*choices.values()):
         pairs = tuple(pair for pair in zip(choices, chosen, strict=True) if pair[1])
@@ -116,7 +119,7 @@ def test_a_built_in_text_speaks_of_nothing_that_its_mail_does_not_have(any_app, 
     environment = any_app.jinja_env
     source = environment.loader.get_source(environment, f"email/{kind}/body.md")[0]
     asked = find_undeclared_variables(environment.parse(source)) - set(environment.globals)
-    given = {"greeting", "fact", "quotation", *CHOICES.get(kind, {})}
+    given = {"greeting", "fact", "quotation", *choices_of(kind)}
     assert asked <= given | set(placeholders.known(kind))
 
 

@@ -322,16 +322,6 @@ def test_one_that_waits_too_long_is_not_sent(session):
     assert list(late.values()) == [SkipReason.expired]
 
 
-def test_who_is_responsible_signs_if_they_still_work_here(session):
-    switched_on()
-    here, gone = builders.a_member(), builders.a_member(is_active=False)
-    for member in (here, gone):
-        builders.a_contact(client=builders.a_client(responsible_id=member.id))
-    db.session.commit()
-    tick_at(DAY)
-    assert [mail.sender_id for mail in mails()] == [here.id, None]
-
-
 def test_a_rehearsal_tells_of_it_and_writes_nothing(session):
     switched_on()
     builders.a_contact(name="Ana", client=builders.a_client(name="Ría"))

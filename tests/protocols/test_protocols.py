@@ -180,13 +180,6 @@ def test_a_reminder_is_threaded_under_the_invitation(session):
     assert reminder.reply_to_message_id == invitation.id
 
 
-def test_mails_go_in_the_name_of_the_responsible(session):
-    marta = builders.a_member()
-    with on("2026-11-21"):
-        recorded(responsible=marta)
-        assert {mail.sender_id for mail in tick()} == {marta.id}
-
-
 def test_a_suppressed_contact_gets_rows_that_say_so_and_no_link(session):
     contact = builders.a_contact()
     suppressions.add(

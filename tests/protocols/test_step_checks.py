@@ -75,6 +75,14 @@ def test_the_built_in_protocols_have_nothing_wrong(code):
         ((replace(OWN, count=-1),), [("own_text-a", "count")]),
         ((replace(OWN, count=1831),), [("own_text-a", "count")]),
         ((replace(OWN, count=61, unit=Unit.months),), [("own_text-a", "count")]),
+        (
+            (SURVEY, REMINDER_1, replace(REMINDER_2, count=3)),  # not later than the first
+            [("survey_reminder_2", "anchor")],
+        ),
+        (
+            (SURVEY, replace(REMINDER_1, count=2, unit=Unit.weeks), REMINDER_2),
+            [("survey_reminder_2", "anchor")],
+        ),
         ((SURVEY, replace(REMINDER_1, count=0)), [("survey_reminder_1", "count")]),
         ((replace(OWN, weekdays=frozenset()),), [("own_text-a", "weekdays")]),
         ((replace(OWN, stale_after=0),), [("own_text-a", "stale_after")]),

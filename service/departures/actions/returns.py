@@ -134,6 +134,5 @@ def _thank(departure: Departure, row: Return, by: TeamMember) -> None:
         due_at=due_at,
         expires_at=due_at + STALE_AFTER,
         departure=departure,
-        sender=departure.responsible,
         by=by,
     )

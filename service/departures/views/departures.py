@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from forms.departures import EditForm, RecordForm
 from forms.talk_requests import EndForm
 from forms.texts import tidied
+from service import responsibles
 from service.clients import queries as clients
 from service.clock import now
 from service.departures.actions import departures as actions
@@ -92,6 +93,7 @@ def record() -> Page:
 def show(public_id: str) -> str:
     """Show everything about a departure."""
     departure = the_departure(public_id)
+    is_named = departure.responsible is not None and departure.responsible.is_active
     situation = situations.of(departure)
     talks = talk_requests.of(departure)
     return render_template(
@@ -115,6 +117,7 @@ def show(public_id: str) -> str:
         came_back=returns.of(departure),
         stages=list(Stage),
         touch=widest(departure.contact, current_company(), now()),
+        stands_in=None if is_named else responsibles.load().of(departure.client.responsible_id),
     )
 
 

@@ -28,7 +28,6 @@ from service.models import (
     NewsletterIssue,
     OutboxMessage,
     SkipReason,
-    TeamMember,
     Testimonial,
     TestimonialState,
 )
@@ -70,9 +69,6 @@ def _introduce(rows: Sequence[OutboxMessage]) -> None:
     if missing := {each.contact_id for each in departures} - contacts.keys():
         query = select(Contact).where(Contact.id.in_(missing)).options(joinedload(Contact.client))
         contacts |= {contact.id: contact for contact in db.session.scalars(query)}
-    responsible = {each.responsible_id for each in departures if each.responsible_id}
-    query_ = select(TeamMember).where(TeamMember.id.in_(responsible))
-    providers = {one.id: one for one in db.session.scalars(query_)} if responsible else {}
     given = defaultdict(list)
     of_these = among(DepartureReason.departure_id, {each.id for each in departures})
     for row in db.session.scalars(select(DepartureReason).where(of_these)):
@@ -82,7 +78,6 @@ def _introduce(rows: Sequence[OutboxMessage]) -> None:
         contact = contacts.get(each.contact_id)
         set_committed_value(each, "contact", contact)
         set_committed_value(each, "client", contact and contact.client)
-        set_committed_value(each, "responsible", providers.get(each.responsible_id or 0))
 
 
 def reasons(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, SkipReason]:
@@ -126,6 +121,8 @@ def _reason(row: OutboxMessage, unwanted: suppressions.Found, at: datetime) -> S
     reader = row.contact or row.member
     if reader is None or (row.member is not None and not row.member.is_active):
         return SkipReason.withdrawn
+    if row.kind is MailKind.welcome_back and row.departure and not row.departure.has_returned:
+        return SkipReason.withdrawn  # the return was undone meanwhile
     return outbox.why_not(row.kind, reader, row.departure, row.step or "", unwanted, at)
 
 

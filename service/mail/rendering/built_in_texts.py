@@ -6,16 +6,23 @@ What it makes has placeholders, and goes the same way as a custom text from ther
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from flask import current_app
 from flask_babel import force_locale, gettext
+from jinja2 import BaseLoader
+from jinja2.meta import find_undeclared_variables
 
 from service.mail.rendering import placeholders
 from service.mail.rendering.custom_texts import Text
 from service.models import MailKind
 
 Choices = tuple[tuple[str, str], ...]
+# The facts that a text holds when it is shown before there is a mail: those of the usual one.
+USUAL = (
+    *("has_ended", "has_answered", "was_asked", "asked_lately", "was_long_ago"),
+    "is_the_day",
+)
 _FIELDS = re.compile(r"(?m)^(subject|preheader|why):")
 
 
@@ -47,13 +54,24 @@ def built_in(kind: MailKind, language: str, values: frozenset[str], choices: Cho
     return Text(front["subject"], body, preheader=front["preheader"], why=front["why"])
 
 
+@lru_cache(maxsize=len(MailKind))
+def asked(kind: MailKind) -> frozenset[str]:
+    """Return the names that the file of `kind` asks for: placeholders, and facts (facts.py)."""
+    environment = current_app.jinja_env
+    loader = cast(BaseLoader, environment.loader)  # Flask's, always there
+    source, *_path = loader.get_source(environment, f"email/{kind}/body.md")
+    return frozenset(find_undeclared_variables(environment.parse(source)))
+
+
 def default(kind: MailKind, language: str, occasion: str = "") -> Text:
     """Return the subject and body that an editor begins with, with all placeholders of `kind`.
 
-    A greeting's text depends on its `occasion`.
+    They say what the mail says in the usual case. A greeting's text depends on its `occasion`.
     """
     values = frozenset(one.value for one in placeholders.of(kind))
-    text = built_in(kind, language, values, (("occasion", occasion),))
+    facts = () if kind is MailKind.thank_you else USUAL  # that one goes before the end, or after
+    choices = (("occasion", occasion), *((fact, "yes") for fact in facts))
+    text = built_in(kind, language, values, choices)
     return Text(text.subject, text.body)
 
 

@@ -18,11 +18,10 @@ from flask_babel import (
     ngettext,
 )
 
-from service.clock import today
+from service.clock import now, today
 from service.labels import channel_name, day_part_name, label
 from service.mail import links
-from service.mail.decision import Decision
-from service.mail.rendering import placeholders
+from service.mail.rendering import facts, placeholders
 from service.mail.rendering.custom_texts import Text
 from service.mail.rendering.related_rows import MailContext
 from service.mail.rendering.sanitize import one_line, quoted
@@ -30,7 +29,6 @@ from service.models import (
     Client,
     Company,
     Contact,
-    Departure,
     MailKind,
     Reason,
     Response,
@@ -38,8 +36,7 @@ from service.models import (
     TeamMember,
     Testimonial,
 )
-from service.models.greetings import Occasion
-from service.yearly import years_since
+from service.models.greetings import Occasion, wishes_of
 
 QUOTE_OCTETS = 1600  # per quotation; three of them, in two parts, encoded, fit below 60 kB
 BUDGET = frozenset({Reason.price, Reason.budget_cut, Reason.cheaper_competitor})
@@ -104,29 +101,26 @@ def _add_client_side(
     row, values, choices = context.row, content.values, content.choices
     values["reader_name"] = one_line(contact.first_name)
     values["preferences_url"] = links.preferences(contact)
-    if context.responsible:
-        values["responsible"] = one_line(context.responsible.name)
-    if context.invitation:
+    if context.signer:
+        values["responsible"] = one_line(context.signer.name)
+    year = today(company.time_zone).year
+    if context.invitation and context.invitation.closes_at > now():
         closing = context.invitation.closes_at.astimezone(company.zone).date()
-        values["closes_day"] = day_in_words(closing, row.language)
+        values["closes_day"] = day_in_words(closing, row.language, year)
     if row.departure and row.departure.end_on:
-        values["end_day"] = day_in_words(row.departure.end_on, row.language)
-        is_later = row.departure.end_on > today(company.time_zone)
-        if row.kind is MailKind.thank_you and is_later:
-            choices["ends_later"] = "yes"
+        values["end_day"] = day_in_words(row.departure.end_on, row.language, year)
+    choices |= dict.fromkeys(facts.of(context, company), "yes")
+    if row.departure and "is_part" in choices:
+        values["service"] = one_line(row.departure.service)
     if row.kind is MailKind.testimonial_request and context.response:
         choices["why_left"] = why_left(context.response.reasons)
     if row.kind is MailKind.testimonial_edit and context.testimonial:
         values["edited_quote"] = quoted(context.testimonial.edited_quote, QUOTE_OCTETS)
     if row.kind is MailKind.greeting:
-        start = contact.client.started_on
-        present = today(company.time_zone)
-        due_on = row.due_at.astimezone(company.zone).date() if row.due_at else present
-        day = Decision.of(row.decision).day or due_on
-        if day == present:
-            choices["is_on_the_day"] = "yes"  # on a free day it goes before, after an outage later
-        choices["occasion"] = (row.context or {}).get("occasion", Occasion.season)
-        values["years"] = years_in_words(years_since(start, day) if start else 0, row.language)
+        years = facts.years_of(contact.client.started_on, today(company.time_zone))
+        occasion = (row.context or {}).get("occasion", Occasion.season)
+        choices["occasion"] = wishes_of(occasion, today(company.time_zone).month)
+        values["years"] = years_in_words(years, row.language)
 
 
 def _add_team_side(
@@ -134,13 +128,13 @@ def _add_team_side(
 ) -> None:
     departure, values = context.row.departure, content.values
     values["reader_name"] = one_line(member.name).partition(" ")[0]
+    if context.responsible is member:
+        content.choices["is_responsible"] = "yes"
     if departure:
         _add_contact(content, departure.contact, departure.client)
-        if departure.responsible is member:
-            content.choices["is_responsible"] = "yes"
     with force_locale(context.row.language):
         if context.talk_request:
-            _add_talk_request(content, context.talk_request, departure, member)
+            _add_talk_request(content, context, context.talk_request)
         if context.row.kind is MailKind.alert_mail_trouble:
             _add_trouble(content, context.row.context, company)
         if context.response:
@@ -184,10 +178,12 @@ def why_left(reasons: set[Reason]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def day_in_words(day: date, language: str) -> str:
-    """Return a day as people say it: "martes 24 de noviembre"."""
+def day_in_words(day: date, language: str, this_year: int) -> str:
+    """Return a day as people say it: "martes 24 de noviembre"; with the year if it is another."""
     with force_locale(language):
-        return str(format_date(day, gettext("EEEE, d MMMM")))
+        if day.year == this_year:
+            return str(format_date(day, gettext("EEEE, d MMMM")))
+        return str(format_date(day, gettext("EEEE, d MMMM y")))
 
 
 @lru_cache(maxsize=256)
@@ -208,16 +204,12 @@ def _add_contact(content: Content, contact: Contact, client: Client) -> None:
     }
 
 
-def _add_talk_request(
-    content: Content, talk_request: TalkRequest, departure: Departure | None, member: TeamMember
-) -> None:
+def _add_talk_request(content: Content, context: MailContext, talk_request: TalkRequest) -> None:
     """Add what a contact says who would like to talk; of them there may be no departure."""
     contact = talk_request.contact
     _add_contact(content, contact, contact.client)
-    if departure is None:
+    if context.row.departure is None:
         content.choices["is_without_departure"] = "yes"
-        if contact.client.responsible_id == member.id:
-            content.choices["is_responsible"] = "yes"
     part = day_part_name(talk_request.day_part) if talk_request.day_part else ""
     content.values |= {
         "message": quoted(talk_request.message, QUOTE_OCTETS),

@@ -79,8 +79,18 @@ ALL = (
     Placeholder("company", "client", _l("The reader’s company")),
     Placeholder("our_name", "our_name", _l("The name of your company")),
     Placeholder("responsible", "responsible", _l("Who signs the mail")),
-    Placeholder("service", "service", _l("The service that ends"), of_departure=True),
-    Placeholder("end_date", "end_day", _l("The day the work together ends"), of_departure=True),
+    Placeholder(
+        "service",
+        "service",
+        _l("The service that ends, or “our work together”"),
+        of_departure=True,
+    ),
+    Placeholder(
+        "end_date",
+        "end_day",
+        _l("The day the work together ends, or “the agreed day” when none is known"),
+        of_departure=True,
+    ),
     Placeholder(
         "answer_until",
         "closes_day",

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sqlalchemy import inspect, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, lazyload
 
+from service import responsibles
 from service.extensions import db
 from service.mail import links
 from service.mail.kinds import RULES
@@ -38,8 +39,19 @@ ABOUT_ANSWERS = frozenset(
         MailKind.survey_resume,
         MailKind.answer_received,
         MailKind.testimonial_request,
+        MailKind.testimonial_reminder,
+        MailKind.door_open,
         MailKind.alert_new_answer,
         MailKind.alert_low_score,
+    }
+)
+# Their sentences say what ends, and when.
+ABOUT_THE_END = frozenset(
+    {
+        MailKind.thank_you,
+        MailKind.survey_invitation,
+        MailKind.closing_letter,
+        MailKind.door_open,
     }
 )
 ABOUT_TESTIMONIALS = frozenset(
@@ -61,14 +73,19 @@ class MailContext:
     like: Departure | None = None  # whose names a test mail shows
     issue: NewsletterIssue | None = None  # of a newsletter
     talk_request: TalkRequest | None = None  # with a contact who would like to talk
+    others: Sequence[Departure] = ()  # the client's other departures, of other services
+    # Of a mail to a contact, who reads what they reply; of one to the team, who looks after the
+    # client, None when nobody is named and the company has chosen no default.
+    responsible: TeamMember | None = None
 
     @property
-    def responsible(self) -> TeamMember | None:
-        """Who signs: the sender that the row names, or else the departure's responsible."""
-        if RULES[self.row.kind].to_team:
+    def signer(self) -> TeamMember | None:
+        """Who signs a mail to a contact: who reads the replies; a newsletter, who is to sign it."""
+        row = self.row
+        if RULES[row.kind].to_team:
             return None
-        departure = self.row.departure
-        return self.row.sender or (departure.responsible if departure else None)
+        is_companys = row.kind is MailKind.newsletter and self.responsible is not row.sender
+        return None if is_companys else self.responsible
 
 
 def load(rows: Sequence[OutboxMessage]) -> list[MailContext]:
@@ -87,6 +104,8 @@ def load(rows: Sequence[OutboxMessage]) -> list[MailContext]:
     _load_links(contexts)
     _load_talk_requests(contexts)
     _load_issues(contexts)
+    _load_others(contexts)
+    _load_responsibles(contexts)
     return contexts
 
 
@@ -100,14 +119,13 @@ def _load_people(rows: Sequence[OutboxMessage]) -> None:
         select(OutboxMessage)
         .where(OutboxMessage.id.in_([row.id for row in rows]))
         .options(
-            joinedload(OutboxMessage.contact),
+            joinedload(OutboxMessage.contact).joinedload(Contact.client),
             joinedload(OutboxMessage.member),
             joinedload(OutboxMessage.sender),
             joinedload(OutboxMessage.reply_to),
             departure.joinedload(Departure.client),
-            departure.joinedload(Departure.contact),
-            departure.joinedload(Departure.responsible),
-            departure.lazyload(Departure.reason_rows),
+            departure.joinedload(Departure.contact).joinedload(Contact.client),
+            departure.selectinload(Departure.reason_rows),
         )
     ).all()
 
@@ -141,9 +159,10 @@ def _load_links(contexts: Sequence[MailContext]) -> None:
         if context.row.kind is MailKind.password_link and "link_id" in extra:
             context.link = db.session.get(PasswordLink, extra["link_id"])
         if context.row.kind is MailKind.test_mail and "like" in extra:
-            people = (Departure.client, Departure.contact, Departure.responsible)
+            people = (Departure.client, Departure.contact)
             options = [joinedload(of) for of in people]
-            context.like = db.session.get(Departure, extra["like"], options=options)
+            context.like = like = db.session.get(Departure, extra["like"], options=options)
+            _read = like and like.responsible  # now, while there is a database to ask
 
 
 def _load_talk_requests(contexts: Sequence[MailContext]) -> None:
@@ -186,6 +205,37 @@ def _load_issues(contexts: Sequence[MailContext]) -> None:
     for context in contexts:
         if context.issue is not None:
             context.custom_text = texts.get((context.issue.id, context.row.language))
+
+
+def _load_others(contexts: Sequence[MailContext]) -> None:
+    """Load the client's other departures for mails that speak of what ends; one query or none."""
+    about = [
+        (context, departure)
+        for context in contexts
+        if context.row.kind in ABOUT_THE_END and (departure := context.row.departure)
+    ]
+    if not about:
+        return
+    ids = {departure.client_id for _context, departure in about}
+    query = select(Departure).where(among(Departure.client_id, ids))
+    found: defaultdict[int, list[Departure]] = defaultdict(list)
+    people = (lazyload(Departure.reason_rows), lazyload(Departure.client))
+    for row in db.session.scalars(query.options(*people)):
+        found[row.client_id].append(row)
+    for context, departure in about:
+        context.others = [one for one in found[departure.client_id] if one is not departure]
+
+
+def _load_responsibles(contexts: Sequence[MailContext]) -> None:
+    """Say who looks after the client of each mail, as things are now: one query for all."""
+    people = responsibles.load()
+    for context in contexts:
+        row, talk_request = context.row, context.talk_request
+        contact = row.contact or (talk_request.contact if talk_request else None)
+        client = row.departure.client if row.departure else contact.client if contact else None
+        named = row.departure.responsible_id if row.departure else row.sender_id
+        find = people.named if RULES[row.kind].to_team else people.of
+        context.responsible = find(named, client.responsible_id if client else None)
 
 
 def _counted_links(issues: Collection[NewsletterIssue]) -> dict[int, Counted]:

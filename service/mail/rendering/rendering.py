@@ -145,8 +145,8 @@ def _sample_for(
 
 
 def _sender_name(context: MailContext, branding: Branding) -> str:
-    if context.responsible:
-        return f"{one_line(context.responsible.name)} ({branding.name})"
+    if context.signer:
+        return f"{one_line(context.signer.name)} ({branding.name})"
     if RULES[context.row.kind].to_team and branding.is_named:
         return f"{PRODUCT} ({branding.name})"
     return branding.name
@@ -164,7 +164,7 @@ def _reply_address(context: MailContext) -> Address | None:
     if context.talk_request:
         contact = context.talk_request.contact
         return one_line(contact.name), headers.checked("Reply-To", contact.email)
-    if context.responsible:
+    if context.responsible and not RULES[context.row.kind].to_team:
         return one_line(context.responsible.name), context.responsible.email
     return None
 

@@ -26,6 +26,7 @@ from service.models import (
     Invitation,
     InvitationKind,
     MailKind,
+    MailState,
     NewsletterIssue,
     OutboxMessage,
     PasswordLink,
@@ -36,10 +37,15 @@ from service.models import (
     Testimonial,
 )
 from service.models.clients import name_key
+from service.yearly import in_year, key_of
 
 Row = TypeVar("Row", bound=Model)
 
 NOWHERE = "sample"  # the id in the links of a preview: no row has it
+DAYS_TO_THE_END = {
+    MailKind.thank_you: timedelta(days=20),
+    MailKind.door_open: timedelta(days=-31),
+}
 NO_MAIL = "A" * 22  # sixteen zero octets: the form of a mail's public id, and no mail has it
 
 
@@ -52,10 +58,11 @@ def sample(
 ) -> MailContext:
     """Return a context for a mail of `kind`, signed by (or to) `sender`.
 
-    It has the names and dates of `like`; its links lead nowhere all the same.
+    It has the names and dates of `like`; its links lead nowhere all the same. Of nobody's, the
+    days are those on which such a mail most often goes.
     """
     with force_locale(language):
-        departure = _departure(sender, company, like, language)
+        departure = _departure(kind, sender, company, like, language)
         row = _whole(
             OutboxMessage,
             public_id=NO_MAIL,
@@ -68,6 +75,16 @@ def sample(
         )
         if kind.value in OF_NO_DEPARTURE:
             row.departure = None
+        if RULES[kind].is_reminder:
+            row.reply_to = _whole(
+                OutboxMessage,
+                key="sample",
+                kind=kind,
+                language=language,
+                due_at=now(),
+                state=MailState.sent,
+                ended_at=now() - timedelta(days=3),
+            )
         if kind is MailKind.alert_mail_trouble:
             row.departure, row.context = None, _trouble()
         if RULES[kind].to_team:
@@ -83,6 +100,7 @@ def sample(
         )
         return MailContext(
             row,
+            responsible=departure.responsible,
             invitation=survey,
             testimonial_invitation=testimonial,
             response=_response(departure, language, failed=kind is MailKind.alert_low_score),
@@ -129,9 +147,12 @@ def _trouble() -> dict[str, Any]:
 
 
 def _departure(
-    responsible: TeamMember, company: Company, like: Departure | None, language: str
+    kind: MailKind, viewer: TeamMember, company: Company, like: Departure | None, language: str
 ) -> Departure:
-    three_years_ago = today(company.time_zone) - timedelta(days=3 * 366)
+    day = today(company.time_zone)
+    end_on = day + DAYS_TO_THE_END.get(kind, timedelta(days=-1))
+    three_years_ago = in_year(key_of(day), day.year - 3)
+    named = like.responsible if like else None
     client_name = like.client.name if like else "Bodegas Ruy Díaz"
     client = _whole(
         Client,
@@ -149,15 +170,17 @@ def _departure(
         email_key="jimena@ruydiaz.example",
         language=language,
         phone="600 000 000",
+        birthday=key_of(day),
+        time_zone=company.time_zone,
     )
     return _whole(
         Departure,
         public_id=NOWHERE,
         client=client,
         contact=contact,
-        responsible=(like and like.responsible) or responsible,
+        responsible=named if named and named.is_active else viewer,
         service=like.service if like else _("Online shop"),
-        end_on=like.end_on if like else today(company.time_zone) - timedelta(days=1),
+        end_on=like.end_on if like else end_on,
     )
 
 
@@ -168,6 +191,7 @@ def _response(departure: Departure, language: str, *, failed: bool) -> Response:
         departure=departure,
         language=language,
         saved_at=now(),
+        submitted_at=now(),
         score=4 if failed else 9,
         satisfaction=2 if failed else 5,
         handover=3 if failed else 5,

@@ -25,7 +25,6 @@ from service.models import (
     MailState,
     MailText,
     Occasion,
-    TeamMember,
 )
 from service.models.greetings import LATE, built_in
 
@@ -145,7 +144,6 @@ def _write(greeting: Greeting, day: date, due_at: datetime) -> Iterator[dict[int
             context=context,
             decision=decision,
             skipped={contact.id: refused(contact, why) for contact, why in found if why},
-            signers=set(db.session.scalars(select(TeamMember.id).where(TeamMember.is_active))),
         )
 
 

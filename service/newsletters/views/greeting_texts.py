@@ -10,9 +10,10 @@ from service.messages.queries import OF_ALL, Place
 from service.messages.views import text_editor
 from service.messages.views.text_editor import EditedText, Page
 from service.models import MailKind, Role
-from service.models.greetings import greeting_label
+from service.models.greetings import greeting_label, wishes_of
 from service.newsletters.views.greetings import the_greeting
 from service.web.access import current_member, requires
+from service.yearly import parts_of
 
 blueprint = Blueprint("greeting_texts", __name__, url_prefix="/greetings/<public_id>/text")
 
@@ -64,6 +65,7 @@ def _edited(public_id: str) -> EditedText:
     language = request.args.get("language") or company().language
     if language not in LANGUAGES:
         abort(404)
+    month = parts_of(greeting.day_key)[0] if greeting.day_key else 0
     return EditedText(
         OF_ALL,
         Place(greeting.place, MailKind.greeting),
@@ -72,5 +74,5 @@ def _edited(public_id: str) -> EditedText:
         template="provider/newsletters/greetings/text.html",
         address={"public_id": greeting.public_id, "language": language},
         may_write=current_member().role.covers(Role.member),
-        occasion=greeting.occasion,
+        occasion=wishes_of(greeting.occasion, month),
     )

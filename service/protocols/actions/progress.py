@@ -192,7 +192,6 @@ def _row(owed: Owed, suppressed: suppressions.Found) -> outbox.Row:
         due_at=owed.due_at,
         expires_at=situation.permitted_at(owed.due_at) + step.lasts,
         departure=departure,
-        sender=departure.responsible,
         reply_to=sent(situation, step.under) if step.under else None,
         context={"by_hand": True} if is_by_hand else None,
         decision=replace(decision, hands=(owed.hand,) if owed.hand else ()),

@@ -5,6 +5,7 @@ What passes here never makes plans.plan loop or raise.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from flask_babel import gettext as _
 
@@ -114,6 +115,14 @@ def _misplaced(step: Step, chain: Sequence[Step] | None, steps: Sequence[Step]) 
             before=label(reminded),
         )
         return str(sentence)
+    first = next((one for one in steps if one.kind is MailKind.survey_reminder_1), None)
+    if step.kind is MailKind.survey_reminder_2 and first and not _is_later(step, first):
+        sentence = _(
+            "“%(mail)s” says that it is the last one: let it go later than “%(before)s”.",
+            mail=label(step.kind),
+            before=label(first.kind),
+        )
+        return str(sentence)
     root = chain[-1].anchor if chain else step.anchor
     if step.kind is MailKind.testimonial_request and root is not Anchor.answer:
         return str(_("A testimonial is asked for after the answer: count it from the answer."))
@@ -121,6 +130,13 @@ def _misplaced(step: Step, chain: Sequence[Step] | None, steps: Sequence[Step]) 
     if step.is_on and step.anchor is Anchor.answer and not asks:
         return str(_("Nobody answers without the survey: add it or switch it on first."))
     return None
+
+
+def _is_later(step: Step, other: Step) -> bool:
+    """Return whether `step` counts more days than `other`, as far as both can be counted."""
+    day = date(2026, 1, 1)  # any
+    can_be_counted = not [*_delay(step, ()), *_delay(other, ())]
+    return not can_be_counted or step.counted_from(day) > other.counted_from(day)
 
 
 def chain_of(step: Step, steps: Sequence[Step]) -> list[Step] | None:

@@ -153,7 +153,6 @@ def mail_link(response: Response) -> bool:
         subject=f"response:{response.id}",
         cycle=int(now().timestamp()) // 3600,
         departure=departure,
-        sender=departure.responsible,
         expires_at=response.invitation.closes_at,
         context={"response_id": response.id},
     )
@@ -187,7 +186,6 @@ def _send(response: Response, wording: str) -> None:
         departure.contact,
         subject=f"response:{response.id}",
         departure=departure,
-        sender=departure.responsible,
         expires_at=response.invitation.closes_at,
         context={"response_id": response.id},
     )

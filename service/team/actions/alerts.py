@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import select
 
+from service import responsibles
 from service.extensions import db
 from service.mail import outbox
-from service.models import Contact, Departure, MailKind, OutboxMessage, Role, TeamMember
+from service.models import Client, Contact, Departure, MailKind, OutboxMessage, Role, TeamMember
 
 
 def alert(
@@ -18,7 +19,7 @@ def alert(
     cycle: int = 0,
     context: Mapping[str, Any] | None = None,
 ) -> list[OutboxMessage]:
-    """Write an alert to the responsible, or to all active owners without one.
+    """Write an alert to who looks after the client, or to all active owners when nobody does.
 
     Returns the new rows; the same `subject` and `cycle` is written once to each person.
     """
@@ -34,26 +35,19 @@ def alert_about(
     cycle: int,
     context: Mapping[str, Any],
 ) -> list[OutboxMessage]:
-    """Write an alert about a contact, who may have no departure: then to the client's responsible.
-
-    Otherwise as `alert`.
-    """
-    if departure is not None:
-        people = people_for(departure)
-    else:
-        people = _or_owners(db.session.get(TeamMember, contact.client.responsible_id or 0))
+    """Write an alert about a contact, of whom there may be no departure; otherwise as `alert`."""
+    people = people_for(departure) if departure is not None else _looking_after(contact.client)
     return _written(people, kind, departure, subject, cycle, context)
 
 
 def people_for(departure: Departure) -> list[TeamMember]:
     """Return who gets alerts about a departure: its responsible, else the active owners."""
-    return _or_owners(departure.responsible)
+    return _looking_after(departure.client, departure.responsible_id)
 
 
-def _or_owners(responsible: TeamMember | None) -> list[TeamMember]:
-    if responsible is not None and responsible.is_active:
-        return [responsible]
-    return owners()
+def _looking_after(client: Client, *named: int | None) -> list[TeamMember]:
+    found = responsibles.load().named(*named, client.responsible_id)
+    return [found] if found else owners()
 
 
 def _written(
