@@ -17,12 +17,16 @@ CLAIMS = {
     "You get this mail once, because one of the services ends.": "part",
     "You get this mail once, because our work together has ended.": "whole ended",
     "You get this mail once, because our work together is ending.": "whole ending",
-    "Our work together on %(service)s has come to an end.": "ended",
+    "Now that our work together on %(service)s has come to an end, "
+    "I want to thank you for counting on us.": "part ended",
+    "Now that our work together on %(service)s is coming to an end, "
+    "I want to thank you for counting on us.": "part ending",
+    "Now that our work together has come to an end, "
+    "I want to thank you for having counted on us.": "whole ended",
+    "Now that our work together is coming to an end, "
+    "I want to thank you for having counted on us.": "whole ending",
     "Our work together on %(service)s is coming to an end.": "ending",
-    "Our work together has come to an end.": "whole ended",
     "Our work together is coming to an end.": "whole ending",
-    "I want to thank you for the time that we have worked together.": "",
-    "I want to thank you for having counted on us.": "their_wish",
     "Until %(day)s nothing changes: the same care, and the same people.": "ahead",
     "If anything would make the change easier for you (a file, some access, a question), "
     "answer this mail: it comes straight to me.": "read_by_the_signer",

@@ -183,7 +183,7 @@ def day_in_words(day: date, language: str, this_year: int) -> str:
     with force_locale(language):
         if day.year == this_year:
             return str(format_date(day, gettext("EEEE, d MMMM")))
-        return str(format_date(day, gettext("EEEE, d MMMM y")))
+        return str(format_date(day, gettext("EEEE, d MMMM yyyy")))
 
 
 @lru_cache(maxsize=256)
