@@ -121,15 +121,7 @@ def permitted_at(
     """
     if RULES[kind].priority is Priority.urgent:
         return at
-    return company.business_hours.permitted_at(at, zone_of(contact, company), taken)
-
-
-def zone_of(contact: Contact, company: Company) -> str:
-    """Return the zone in which the contact's days and hours are counted."""
-    try:
-        return ZoneInfo(contact.time_zone).key if contact.time_zone else company.time_zone
-    except (KeyError, ValueError, OSError):  # a zone that this machine's tables do not have
-        return company.time_zone
+    return company.business_hours.permitted_at(at, contact.zone(company.time_zone), taken)
 
 
 def by_moment(found: Mapping[int, Wait]) -> dict[datetime, list[int]]:
@@ -167,7 +159,7 @@ def _over_the_limits(
     found = {}
     for row, contact in sorted(rows, key=lambda pair: (not _is_by_hand(pair[0]), _order(pair[0]))):
         address, limits = contact.email_key, _limits(row.kind, row.step)
-        begins, ends = _day_of(at, zone_of(contact, company))
+        begins, ends = _day_of(at, contact.zone(company.time_zone))
         for why in () if _is_by_hand(row) else limits:
             counted = [other for other in others[address] if why in other.limits]
             had = sum(other.arrived_within(begins, ends) for other in counted)
@@ -222,7 +214,7 @@ def _others(rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime) -> dict
 
 def _tomorrow(row: OutboxMessage, contact: Contact, at: datetime, company: Company) -> datetime:
     """Return the reader's next working day at the row's time of day, or when its hours begin."""
-    zone = zone_of(contact, company)
+    zone = contact.zone(company.time_zone)
     day = at.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
     first_due_at = Decision.of(row.decision).due or row.due_at
     own = first_due_at.astimezone(ZoneInfo(zone)).time()

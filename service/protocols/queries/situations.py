@@ -11,7 +11,6 @@ from sqlalchemy.orm import joinedload
 from service.current import company
 from service.extensions import db
 from service.mail.decision import Skip
-from service.mail.policy.business_hours import zone_of
 from service.mail.sql import among
 from service.models import (
     Departure,
@@ -94,7 +93,7 @@ def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
             testimonial_at=known[departure.id].testimonial_at,
             followed=followed,
             hours=ours.business_hours,
-            reader_zone=zone_of(departure.contact, ours),
+            reader_zone=departure.contact.zone(ours.time_zone),
         )
     invitations = select(Invitation).where(among(Invitation.departure_id, ids))
     for row in db.session.scalars(invitations.execution_options(populate_existing=True)):
