@@ -21,9 +21,9 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from service import private_files, scheduler
-from service.app import create_app
+from service import private_files, scheduler, tasks  # noqa: F401 - for the jobs, which are forks
 from service.config import SettingError, Settings
+from service.core import create_core
 from service.extensions import db, queue
 from service.mail.delivery import shutdown, warming, worker_starts
 from service.reachability import unreachable
@@ -45,7 +45,7 @@ def main() -> int:
     load_dotenv(".env")  # what the environment says already wins
     try:
         settings = Settings.from_environment()
-        app = create_app(settings)
+        app = create_core(settings)
         private_files.hide_stored(settings)
     except SettingError as error:
         print(error, file=sys.stderr)  # noqa: T201

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LANGUAGES = ("es", "en")
 _NOWHERE = (".localhost", ".localdomain", ".local", ".invalid")  # never of the Internet (RFC 6761)
+LARGEST_MAIL = 1024 * 1024  # octets that are read, and kept, of a mail that came in
 LONGEST_LOCAL = 24  # a plus and 39 characters of signature follow; 64 are allowed (RFC 5321)
 
 

@@ -16,9 +16,8 @@ import psycopg
 from dotenv import load_dotenv
 
 from service import private_files
-from service.config import Settings
+from service.config import LARGEST_MAIL, Settings
 
-LARGEST = 1024 * 1024  # octets that are read, and kept, of one mail
 EX_TEMPFAIL = 75  # sysexits.h: the mail server keeps the mail and brings it again
 PATIENCE = 10  # seconds, for the database to answer or to be free
 INSERT = "INSERT INTO inbound_arrivals (octets, recipients) VALUES ({0}, {0})"
@@ -44,9 +43,9 @@ def main() -> int:
 
 
 def read(stream: BinaryIO) -> bytes:
-    """Return the first LARGEST octets of a mail, having read all of it; raises NoMail."""
-    octets = stream.read(LARGEST)
-    while stream.read(LARGEST):
+    """Return the first LARGEST_MAIL octets of a mail, having read all of it; raises NoMail."""
+    octets = stream.read(LARGEST_MAIL)
+    while stream.read(LARGEST_MAIL):
         pass  # a mail server takes a reader that stops early for a failure
     if not octets.strip():
         raise NoMail

@@ -1,5 +1,6 @@
 """The parts know each other only as ARCHITECTURE.md draws it, and each is laid out alike."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -19,6 +20,18 @@ def test_imports_only_point_down():
     )
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_worker_py_imports_nothing_that_has_pages():
+    """Its start and its memory: it is above the packages, so no contract holds it."""
+    held = CONTRACTS["What worker.py loads has no pages and no commands"]
+    script = ast.parse((ROOT / "worker.py").read_text())
+    origins = [node for node in ast.walk(script) if isinstance(node, ast.ImportFrom)]
+    imported = {f"{each.module}.{alias.name}" for each in origins for alias in each.names}
+    imported |= {each.module for each in origins}
+
+    assert set(held["source_modules"]) <= imported
+    assert not imported & set(held["forbidden_modules"])
 
 
 def test_no_module_stands_outside_the_order():

@@ -1,9 +1,11 @@
 """Private names of libraries are used where a test watches them; Flask is configured once."""
 
 import ast
-import subprocess
-import sys
+import threading
+import time
 from pathlib import Path
+
+import pytest
 
 from development.environment import ROOT
 
@@ -17,16 +19,6 @@ WATCHED = {
 }
 # Public for all the underscore: Werkzeug, SQLAlchemy and Python document them.
 DOCUMENTED = {"_get_current_object", "_mapping", "_exit"}
-
-ALL_THREADS = """
-import threading, time
-from service.app import create_app
-create_app()
-until = time.monotonic() + 30
-while threading.active_count() > 1 and time.monotonic() < until:
-    time.sleep(0.01)
-print(*[type(thread).__name__ for thread in threading.enumerate()])
-"""
 
 
 def private_attributes(path: Path) -> set[str]:
@@ -50,17 +42,14 @@ def test_private_names_of_libraries_are_used_only_where_a_test_watches_them():
     assert all((ROOT / test).exists() for test in WATCHED.values())
 
 
-def test_the_limiters_fallback_keeps_no_timer_running(tmp_path):
-    ran = subprocess.run(
-        [sys.executable, "-c", ALL_THREADS],
-        cwd=ROOT,
-        env={"DATA_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (ran.stdout.strip(), ran.stderr) == ("_MainThread", "")
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_limiters_fallback_keeps_no_timer_running(remade):
+    before = set(threading.enumerate())
+    remade()
+    until = time.monotonic() + 30
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert left == set()
 
 
 def test_flasks_configuration_is_made_of_the_settings_and_nowhere_else():
@@ -70,4 +59,4 @@ def test_flasks_configuration_is_made_of_the_settings_and_nowhere_else():
         for path in CODE
         if ".config[" in path.read_text() or ".config.from" in path.read_text()
     ]
-    assert sorted(configuring) == ["service/app.py", "service/catcher/pages.py"]
+    assert sorted(configuring) == ["service/catcher/pages.py", "service/core.py"]

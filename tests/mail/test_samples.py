@@ -1,11 +1,12 @@
 """A sample is a whole row: whatever the settings ask of a mail, a preview of it can answer."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from sqlalchemy import inspect
 
 from service.config import LANGUAGES
+from service.core import create_core
 from service.extensions import Model, db
 from service.mail import verp
 from service.mail.delivery import warming
@@ -49,10 +50,12 @@ def test_a_sample_lacks_nothing_but_the_ids_that_a_database_gives(session, kind)
 
 
 @pytest.mark.parametrize("named", SETTINGS)
-def test_a_worker_is_warmed_whatever_is_set(remade, named):
-    app = remade(**SETTINGS[named])
-    with app.app_context():
+@pytest.mark.usefixtures("app")
+def test_a_worker_which_has_no_pages_renders_every_kind_whatever_is_set(settings, named):
+    with create_core(replace(settings, **SETTINGS[named])).app_context():
         warming.warm()
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_a_sample_shows_the_headers_that_the_settings_add(remade):

@@ -69,7 +69,8 @@ def receive(
 ) -> InboundMail | None:
     """Record a mail and act on it; return None when it was recorded before.
 
-    `recipients` are those of the envelope, if known. Octets after the first LARGEST are not read.
+    `recipients` are those of the envelope, if known. Octets after the first LARGEST_MAIL are not
+    read.
     """
     incoming = reading.read(octets, recipients)
     finding = find(incoming)

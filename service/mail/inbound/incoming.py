@@ -17,7 +17,7 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import parseaddr
 
-from service.pipe import LARGEST
+from service.config import LARGEST_MAIL
 
 MOST_NESTED = 40
 MOST_BOUNDARIES = 2000
@@ -44,7 +44,7 @@ ADDRESS_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A mail, as far as it can be read; `octets` are the first LARGEST of it."""
+    """A mail, as far as it can be read; `octets` are the first LARGEST_MAIL of it."""
 
     octets: bytes
     message: Message
@@ -93,7 +93,7 @@ class Incoming:
 
 def read(octets: bytes, recipients: tuple[str, ...] = ()) -> Incoming:
     """Return the mail in `octets`, as far as it can be read; raises nothing, whatever they are."""
-    octets = octets[:LARGEST]
+    octets = octets[:LARGEST_MAIL]
     kept = re.sub(rb"\A>?From [^\n]*\n", b"", octets)  # mbox's line, which is no header
     if _is_bearable(kept):
         try:

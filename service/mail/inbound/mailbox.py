@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
 from imap_tools.errors import ImapToolsError
 
-from service.pipe import LARGEST
+from service.config import LARGEST_MAIL
 
 TIMEOUT = 5.0  # seconds, for connecting and for each answer
 MOST_AT_ONCE = 100
@@ -68,12 +68,12 @@ class Inbox:
             return self._box.uids("UNSEEN", charset=None)[:MOST_AT_ONCE]
 
     def fetch(self, uid: str) -> bytes | None:
-        """Return the first LARGEST octets of a mail, without marking it; raises InboxAway.
+        """Return the first LARGEST_MAIL octets of a mail, without marking it; raises InboxAway.
 
         None when the server does not send it: it is gone, or the server cannot read it.
         """
         with _spoken():
-            _status, answer = self._box.client.uid("fetch", uid, f"(BODY.PEEK[]<0.{LARGEST}>)")
+            _status, answer = self._box.client.uid("fetch", uid, f"(BODY.PEEK[]<0.{LARGEST_MAIL}>)")
             parts = [part[1] for part in answer or [] if isinstance(part, tuple)]
             return bytes(parts[0]) if parts else None
 
