@@ -3,6 +3,7 @@
 They are forked from a clean process without an app (multiprocessing's forkserver), with the
 environment and the words that a test gives; all that follows is what an interpreter would run.
 Importing the service anew for each would take most of the time of tests that start many.
+Processes under libfaketime, which has to be there from the first, are forked from a second one.
 """
 
 import ctypes
@@ -13,16 +14,46 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from unittest.mock import patch
 
 from tests.processes import PR_SET_PDEATHSIG
 
 ROOT = Path(__file__).resolve().parent.parent
-LOADED = ("tests.loaded", "gunicorn.app.wsgiapp", "service.web.gunicorn_worker")
+# pytest and this module are what a child unpickles first.
+LOADED = (
+    *("pytest", "tests.forked", "tests.loaded"),
+    *("worker", "gunicorn.app.wsgiapp", "service.web.gunicorn_worker"),
+)
 
 _context = get_context("forkserver")
-_context.set_forkserver_preload(list(LOADED))
+
+
+class Origin(forkserver.ForkServer):
+    """A process with the service loaded, which forks; it begins with what `inherited` names."""
+
+    def __init__(self, *inherited: str) -> None:
+        super().__init__()
+        self._inherited = inherited
+        self.set_forkserver_preload(list(LOADED))
+
+    def fork(self, process: BaseProcess, environment: Mapping[str, str]) -> None:
+        """Start `process`."""
+        with patch.dict(os.environ, {name: environment[name] for name in self._inherited}):
+            self.ensure_running()
+        with patch.object(forkserver, "connect_to_new_process", self.connect_to_new_process):
+            process.start()
+
+
+_by_the_clock = Origin()
+_by_a_moved_clock = (
+    Origin(  # what libfaketime reads when it is loaded; where the time stands: later
+        *("LD_PRELOAD", "PYTHONPATH", "NO_FAKE_STAT"),
+        *("FAKETIME_NO_CACHE", "FAKETIME_DONT_FAKE_MONOTONIC"),
+    )
+)
 
 
 class Forked:
@@ -39,7 +70,8 @@ class Forked:
         self.args = [str(word) for word in words]
         begin = (target, words, dict(environment), str(log), str(folder))
         self._process = _context.Process(target=_run, args=begin)
-        self._process.start()
+        origin = _by_a_moved_clock if "LD_PRELOAD" in environment else _by_the_clock
+        origin.fork(self._process, environment)
         self.pid = self._process.pid or 0
 
     @property

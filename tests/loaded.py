@@ -3,6 +3,7 @@
 Imported by the forkserver alone. Each app of its children finds the templates compiled.
 """
 
+import gc
 import tempfile
 from pathlib import Path
 
@@ -38,3 +39,5 @@ with tempfile.TemporaryDirectory() as home:
         if Path(name).suffix in {".html", ".txt", ".md"} and not name.startswith("catcher/"):
             app.jinja_env.get_template(name)
 del app
+gc.collect()
+gc.freeze()  # no child looks through it for garbage

@@ -2,14 +2,14 @@
 
 import os
 import signal
-import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import time_machine
 
-from tests.processes import missing, start, stop
+from tests import forked
+from tests.processes import missing
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -72,21 +72,13 @@ class Supervised:
 
     def start(self) -> None:
         """Start it."""
-        with self.log.open("ab") as out:
-            self.process = start(
-                [sys.executable, *self.command],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=out,
-                stderr=out,
-            )
+        self.process = forked.start(self.command, self.environment, self.log)
 
     def tend(self) -> None:
         """Start it again when it is dead; remember what it has forked, which may outlive it."""
         if self.process.poll() is None:
             self.orphans |= self.children()
         else:
-            self._sweep(self.process.pid)
             self.start()
 
     def children(self) -> set[int]:
@@ -124,14 +116,7 @@ class Supervised:
     def end(self) -> None:
         """End it with all that it forked."""
         self.kill_children()
-        stop(self.process)
-        self._sweep(self.process.pid)
-
-    @staticmethod
-    def _sweep(pid: int) -> None:
-        """Remove what libfaketime cannot when its process is killed."""
-        for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
-            Path("/dev/shm", name).unlink(missing_ok=True)
+        forked.stop(self.process)
 
 
 def forks_of(pid: int) -> list[int]:
