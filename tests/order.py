@@ -1,9 +1,9 @@
 """Which tests run, and which first.
 
 The slow ones begin: two processes that share the tests end together only when no long one comes
-last. Pages are tested on SQLite alone: what a page says does not depend on the database, and the
-queries behind it have tests of their own, which run on both. `--quick` leaves out what is slow,
-and PostgreSQL.
+last. What a page, a command or a foreign server says does not depend on the database: its tests run
+on SQLite alone, and the queries behind it have tests of their own, which run on both. `--quick`
+leaves out what is slow, and PostgreSQL.
 """
 
 from fnmatch import fnmatch
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# Folders and files whose tests start processes, browsers or servers, or live through a year: the
-# ones that take longest first.
+# Folders and files whose tests start processes, browsers or servers, draw requests at random, or
+# live through a year: the ones that take longest first.
 SLOW = (
     "tests/test_a_year.py",
     "tests/faults",
@@ -28,10 +28,16 @@ SLOW = (
     "tests/mail/test_rendering_in_a_browser.py",
     "tests/mail/test_spam.py",
     "tests/mail/test_postfix.py",
+    "tests/mail/test_horses.py",
+    "tests/test_pipe.py",
+    "tests/web/test_fuzz.py",
+    "tests/api/test_fuzz.py",
     "tests/surveys/test_killed.py",
     "tests/web/test_stops.py",
 )
-PAGES = (
+# What starts one of them anywhere else.
+STARTERS = {"chromium", "web_servers", "postgres_server", "dovecot_server", "postfix_server"}
+ON_SQLITE = (
     "tests/*/test_pages.py",
     "tests/*/test_*_pages.py",
     "tests/api/test_access.py",
@@ -43,11 +49,20 @@ PAGES = (
     "tests/departures/test_talk_request_pages.py",
     "tests/departures/test_timeline.py",
     "tests/doctor/*",
+    "tests/faults/test_redis.py",
+    "tests/faults/test_smtp.py",
+    "tests/imports/test_commands.py",
+    "tests/imports/test_suppression_commands.py",
+    "tests/mail/test_broken_connections.py",
+    "tests/mail/test_custom_texts.py",
     "tests/mail/test_kinds.py",
+    "tests/mail/test_mailbox.py",
     "tests/mail/test_rendering*.py",
     "tests/mail/test_samples.py",
+    "tests/mail/test_shutdown.py",
     "tests/mail/test_verp.py",
     "tests/messages/*",
+    "tests/protocols/test_reasons.py",
     "tests/results/test_commands.py",
     "tests/surveys/test_bad_input.py",
     "tests/surveys/test_questions.py",
@@ -75,11 +90,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     is_quick = config.getoption("--quick")
     kept, left_out = [], []
     for item in items:
-        is_too_slow = is_quick and rank(item) < len(SLOW)
-        is_twice = runs_on_postgresql_too(item) and (is_quick or is_of_a_page(item))
+        is_too_slow = is_quick and is_slow(item)
+        is_twice = runs_on_postgresql_too(item) and is_for_sqlite(item)
         (left_out if is_too_slow or is_twice else kept).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = sorted(kept, key=rank)
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Say whether an item is one of SLOW, runs on PostgreSQL, or starts what they start."""
+    starts = STARTERS & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("slow")
+    return rank(item) < len(SLOW) or kind_of_database(item) == "postgresql" or bool(starts)
 
 
 def rank(item: pytest.Item) -> int:
@@ -88,9 +109,9 @@ def rank(item: pytest.Item) -> int:
     return next(places, len(SLOW))
 
 
-def is_of_a_page(item: pytest.Item) -> bool:
-    """Say whether an item tests a page or a mail as it looks."""
-    return any(fnmatch(path_of(item), pages) for pages in PAGES)
+def is_for_sqlite(item: pytest.Item) -> bool:
+    """Say whether an item tests what does not depend on the database."""
+    return any(fnmatch(path_of(item), place) for place in ON_SQLITE)
 
 
 def path_of(item: pytest.Item) -> str:
@@ -102,8 +123,14 @@ def path_of(item: pytest.Item) -> str:
 
 def runs_on_postgresql_too(item: pytest.Item) -> bool:
     """Say whether an item runs on PostgreSQL and another one, the same, on SQLite."""
-    callspec = getattr(item, "callspec", None)
-    if callspec is None or callspec.params.get("database") != "postgresql":
+    if kind_of_database(item) != "postgresql":
         return False
     marks = item.iter_markers("parametrize")
     return not any(mark.args and mark.args[0] == "database" for mark in marks)
+
+
+def kind_of_database(item: pytest.Item) -> str | None:
+    """Return the kind of database that an item is parametrized with, if it is."""
+    callspec = getattr(item, "callspec", None)
+    kind: str | None = callspec.params.get("database") if callspec else None
+    return kind

@@ -33,6 +33,7 @@ def piped(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_bounce_comes_in_through_the_pipe(bouncing, settings):
     row = a_sent_mail()

@@ -125,6 +125,7 @@ def test_who_waits_while_a_long_list_appears_is_not_refused(app, client, session
     assert answers[0].result() == 303
 
 
+@pytest.mark.slow
 def test_a_list_whose_import_is_killed_leaves_nothing_and_can_be_imported(
     session, settings, tmp_path
 ):

@@ -145,6 +145,7 @@ def test_warming_that_fails_is_logged_and_stops_nothing(app, monkeypatch, caplog
     assert (record.levelname, record.exc_info[0]) == ("ERROR", AttributeError)
 
 
+@pytest.mark.slow
 def test_a_worker_that_redis_lets_only_ping_writes_down_why_it_did_not_come_up(
     settings, session, redis_url, tmp_path
 ):

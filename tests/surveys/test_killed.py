@@ -4,7 +4,6 @@ import http.client
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,9 +18,10 @@ from sqlalchemy.orm import Session
 
 from service.config import Settings
 from service.models import Event, Response
+from tests import forked
 from tests.builders import a_company, an_invitation
-from tests.live import ROOT, environment_of, free_port
-from tests.processes import private_directory, start, wait_until
+from tests.live import environment_of, free_port
+from tests.processes import private_directory, wait_until
 from tests.surveys.survey_links import mailed_link
 
 PEOPLE = 200
@@ -37,15 +37,8 @@ class Mortal:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        with self.log.open("ab") as out:
-            self.process = start(
-                [sys.executable, "-m", "gunicorn", "wsgi:app", "-b", f"127.0.0.1:{self.port}"],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
+        command = ["-m", "gunicorn", "wsgi:app", "-b", f"127.0.0.1:{self.port}"]
+        self.process = forked.start(command, self.environment, self.log)
         address = f"http://127.0.0.1:{self.port}/healthz"
         wait_until(lambda: urlopen(address).close(), self.process, self.log)
 
