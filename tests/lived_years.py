@@ -8,6 +8,7 @@ for: all else is the same. What must come of it is told elsewhere (tests/years.p
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.parser import BytesHeaderParser
@@ -22,6 +23,7 @@ from service import scheduler, tasks
 from service.clock import now
 from service.departures.actions import departures, recoveries
 from service.departures.actions.departures import Facts
+from service.errors import Refused
 from service.extensions import db
 from service.mail.decision import Decision
 from service.mail.delivery import leases, prepared
@@ -224,7 +226,8 @@ class Year:
         departure = self.departure(life)
         if not departure.is_over:
             by = db.session.get_one(TeamMember, self.by)
-            departures.move(departure, to, was=departure.stage, by=by)
+            with suppress(Refused):  # closed later, see put_right()
+                departures.move(departure, to, was=departure.stage, by=by)
 
     def unsubscribe(self, life: Life) -> None:
         suppressions.add(address(life), SuppressionReason.unsubscribed)
@@ -259,6 +262,8 @@ class Year:
         query = select(Recovery).where(Recovery.departure_id == self.ids[life.number])
         by = db.session.get_one(TeamMember, self.by)
         recoveries.close(db.session.scalars(query).one(), is_resolved=True, note="Hecho.", by=by)
+        if life.closed_at and life.closed_at <= now():
+            self.move(life, Stage.closed)
 
     def praise(self, life: Life) -> None:
         row = Testimonial(

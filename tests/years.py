@@ -38,6 +38,7 @@ NEEDS = {
     "survey_reminder_2": ("unanswered",),
     "testimonial_request": ("no_testimonial", "no_recovery"),
     "testimonial_reminder": ("no_testimonial", "no_recovery"),
+    "closing_letter": ("no_recovery",),
     "door_open": ("keep_in_touch", "no_recovery"),
 }
 ALL_WEEK = tuple(range(7))
@@ -247,6 +248,7 @@ class _Course:
         self.unwritten = {row.name: row for row in life.rows}
         self.waiting: dict[str, Waiting] = {}
         self.put_back: set[str] = set()  # written once, and taken back by a pause
+        self.after_repair: set[str] = set()  # skipped once, and owed when what failed is put right
         self.sent: dict[str, datetime] = {}
         self.found: list[Entry] = []
         self.numbers = count()
@@ -264,11 +266,16 @@ class _Course:
     def _to_be_written(self) -> list[tuple[datetime, int, int, str, datetime]]:
         found = []
         for name, row in self.unwritten.items():
-            number, is_anew = self.life.rows.index(row), name in self.put_back
-            decided = _decided(row, self.life, self.world, self.sent, is_anew=is_anew)
+            decided = self._decided(row)
             if decided:
-                found.append((decided[0], 1, number, name, decided[1]))
+                found.append((decided[0], 1, self.life.rows.index(row), name, decided[1]))
         return found
+
+    def _decided(self, row: Row) -> tuple[datetime, datetime] | None:
+        is_anew, put_right = row.name in self.put_back, _put_right(self.life, self.sent)
+        if row.name in self.after_repair and put_right:
+            return _decided_from(put_right, row, self.life, self.world, self.sent, is_anew=is_anew)
+        return _decided(row, self.life, self.world, self.sent, is_anew=is_anew)
 
     def _to_be_claimed(self) -> list[tuple[datetime, int, int, str, datetime]]:
         return [
@@ -297,7 +304,7 @@ class _Course:
         if moment >= END:
             return
         if reason := _reason(mail.row, self.life, self.sent, mail.ends_at, moment):
-            self._end(mail.row, "skipped", moment, reason)
+            self._skip(mail.row, moment, reason)
             return
         until = self._permitted(mail, moment)
         if until == moment:
@@ -308,6 +315,15 @@ class _Course:
         mail.ends_at = max(mail.ends_at, until + lasts)
         mail.at, mail.since = until, moment
         self.waiting[mail.row.name] = mail
+
+    def _skip(self, row: Row, moment: datetime, reason: str) -> None:
+        put_right = _put_right(self.life, self.sent)
+        is_owed_later = reason == "recovery_open" and row.kind == "closing_letter"
+        if is_owed_later and put_right and put_right < END:
+            self.unwritten[row.name] = row
+            self.after_repair.add(row.name)
+        else:
+            self._end(row, "skipped", moment, reason)
 
     def _permitted(self, mail: Waiting, moment: datetime) -> datetime:
         """When it may go: in hours, and on a day on which no other went."""
@@ -350,16 +366,36 @@ def _decided(
 
     One that was written and taken back by a pause is decided anew when that is over.
     """
+    found = _decided_from(life.recorded_at, row, life, world, sent, is_anew=is_anew)
+    failed = _failed(life, sent)
+    if row.kind != "closing_letter" or found is None or failed is None or failed > found[0]:
+        return found
+    put_right = _put_right(life, sent)  # it is owed, so it waits for that
+    if put_right is None:
+        return found
+    return _decided_from(put_right, row, life, world, sent, is_anew=is_anew)
+
+
+def _decided_from(
+    began: datetime,
+    row: Row,
+    life: Life,
+    world: World,
+    sent: dict[str, datetime],
+    *,
+    is_anew: bool,
+) -> tuple[datetime, datetime] | None:
+    """The same of a step that nothing could be decided about before `began`."""
     base, known_at = _base(row, life, world, sent)
     if base is None or known_at is None:
         return None
-    began = life.recorded_at
     due = _due(row, base, began, world)
     moment = world.up(max(due, began, known_at))
     if life.held and (is_anew or moment > life.held[0]):
         resumed = life.held[1]
         if resumed is None or (life.over and life.over[0] < resumed):
             return None
+        resumed = max(resumed, began)
         due = _due(row, base, resumed, world)
         moment = world.up(max(due, resumed, known_at))
     if life.over and moment > life.over[0]:
@@ -376,7 +412,8 @@ def _base(
     if row.anchor == "end":
         return life.end_on, life.recorded_at
     if row.anchor == "closing":
-        return (world.day(life.closed_at), life.closed_at) if life.closed_at else (None, None)
+        closed = _closed(life, sent)
+        return (world.day(closed), closed) if closed else (None, None)
     moment = _answered(life, sent) if row.anchor == "answer" else sent.get(row.after)
     return (world.day(moment), moment) if moment else (None, None)
 
@@ -410,6 +447,24 @@ def _answered(life: Life, sent: dict[str, datetime]) -> datetime | None:
     return sent["survey_invitation"] + life.answers_after
 
 
+def _failed(life: Life, sent: dict[str, datetime]) -> datetime | None:
+    """When they say that something failed, if they do."""
+    return _answered(life, sent) if life.score <= 6 else None
+
+
+def _put_right(life: Life, sent: dict[str, datetime]) -> datetime | None:
+    failed, after = _failed(life, sent), life.recovery_closes_after
+    return failed + after if failed and after is not None else None
+
+
+def _closed(life: Life, sent: dict[str, datetime]) -> datetime | None:
+    """When it is closed: not before what failed until then is put right."""
+    failed, put_right = _failed(life, sent), _put_right(life, sent)
+    if life.closed_at is None or failed is None or failed > life.closed_at:
+        return life.closed_at
+    return max(life.closed_at, put_right) if put_right else None
+
+
 def _praised(life: Life, sent: dict[str, datetime]) -> datetime | None:
     if life.praises_after is None or "testimonial_request" not in sent:
         return None
@@ -421,16 +476,12 @@ def _reason(
 ) -> str:
     """Why it does not go; empty when it does."""
     answered, praised = _answered(life, sent), _praised(life, sent)
-    failed = answered is not None and life.score <= 6 and answered <= at
-    is_put_right = (
-        failed
-        and life.recovery_closes_after is not None
-        and (answered + life.recovery_closes_after <= at)
-    )
+    failed, put_right = _failed(life, sent), _put_right(life, sent)
+    is_open = failed is not None and failed <= at and (put_right is None or put_right > at)
     says_no = {
         "unanswered": "answered" if answered and answered <= at else "",
         "no_testimonial": "testimonial_given" if praised and praised <= at else "",
-        "no_recovery": "recovery_open" if failed and not is_put_right else "",
+        "no_recovery": "recovery_open" if is_open else "",
         "keep_in_touch": "" if life.keep_in_touch else "keep_in_touch_off",
         "no_quality_reason": "quality_reason" if life.has_quality_reason else "",
     }

@@ -96,6 +96,7 @@ def find_contact(public_id: str) -> Contact | None:
 def departures_of(client: Client) -> Sequence[Departure]:
     """Return a client's departures, the latest first."""
     query = select(Departure).where(Departure.client_id == client.id)
+    query = query.options(joinedload(Departure.recovery))
     return db.session.scalars(query.order_by(Departure.notice_on.desc(), Departure.id)).all()
 
 
@@ -134,6 +135,7 @@ def _matches(text: str) -> Any:
 
 def _departures_under_way(ids: Sequence[int]) -> dict[int, Departure]:
     query = select(Departure).where(Departure.client_id.in_(ids), Departure.stage.not_in(STAYING))
+    query = query.options(joinedload(Departure.recovery))
     rows = db.session.scalars(query.order_by(Departure.notice_on, Departure.id))
     return {departure.client_id: departure for departure in rows}
 

@@ -6,8 +6,8 @@ from flask_babel import format_datetime
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from service.labels import label, reason_of_return
-from service.models import Event, EventKind, MailKind, ReturnReason, Stage
+from service.labels import channel_name, label, reason_of_return
+from service.models import Channel, Event, EventKind, MailKind, ReturnReason, Stage
 
 # Field names in "changed" events, as forms call them.
 FIELDS = {
@@ -62,6 +62,7 @@ SENTENCES = {
     EventKind.answer_changed: _l("Changed their answer"),
     EventKind.recovery_opened: _l("Something went wrong: put it right"),
     EventKind.recovery_closed: _l("What went wrong is closed"),
+    EventKind.apology_removed: _l("The apology that was noted has not been made"),
     EventKind.testimonial_submitted: _l("Wrote a testimonial"),
     EventKind.testimonial_edited: _l("Testimonial shortened, waits for their yes"),
     EventKind.testimonial_confirmed: _l("Agreed to the shortened testimonial"),
@@ -82,6 +83,8 @@ def sentence(event: Event) -> str:
     if event.kind is EventKind.stage_changed:
         _was, _sep, to = event.detail.partition(">")
         return str(_("Now: %(stage)s", stage=label(Stage(to)) if to in list(Stage) else to))
+    if event.kind is EventKind.apologised:
+        return str(_("Apology made: %(way)s", way=channel_name(Channel(event.detail))))
     if event.kind in ABOUT_TALKS:
         return _of_talks(event)
     if event.kind in ABOUT_MAILS:

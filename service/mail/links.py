@@ -1,5 +1,6 @@
 """The addresses in mails. They begin with BASE_URL, never with the host of a request."""
 
+import re
 from hashlib import sha256
 from typing import Protocol
 
@@ -117,6 +118,22 @@ def password(link: PasswordLink) -> str:
 def departure(of: Departure) -> str:
     """Return the provider's page of a departure."""
     return _page(f"/departures/{of.public_id}")
+
+
+def recovery(of: Departure) -> str:
+    """Return the provider's page of what went wrong in a departure."""
+    return _page(f"/recoveries/{of.public_id}")
+
+
+def contact(of: Contact) -> str:
+    """Return the provider's page that changes a contact."""
+    return _page(f"/clients/contacts/{of.public_id}")
+
+
+def telephone(number: str) -> str:
+    """Return the link that calls `number` (RFC 3966); empty for what is no number."""
+    digits = re.sub(r"[^0-9+]", "", number)
+    return f"tel:{digits}" if re.fullmatch(r"\+?[0-9]{3,20}", digits) else ""
 
 
 def moderation(of: Testimonial) -> str:

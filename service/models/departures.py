@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import ForeignKey, Index, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -13,6 +13,9 @@ from service.extensions import Model
 from service.models.clients import Client, Contact
 from service.models.team import TeamMember
 from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
+
+if TYPE_CHECKING:
+    from service.models.surveys import Recovery
 
 
 class Stage(StrEnum):
@@ -107,6 +110,7 @@ class Departure(Model):
     reason_rows: Mapped[list["DepartureReason"]] = relationship(
         cascade="all, delete-orphan", lazy="selectin"
     )
+    recovery: Mapped["Recovery | None"] = relationship("Recovery", viewonly=True)
 
     @property
     def reasons(self) -> set[Reason]:
@@ -195,6 +199,8 @@ class EventKind(StrEnum):
     answer_changed = "answer_changed"
     recovery_opened = "recovery_opened"
     recovery_closed = "recovery_closed"
+    apologised = "apologised"
+    apology_removed = "apology_removed"
     testimonial_submitted = "testimonial_submitted"
     testimonial_edited = "testimonial_edited"
     testimonial_confirmed = "testimonial_confirmed"

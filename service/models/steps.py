@@ -64,7 +64,8 @@ class Nature:
     """What comes with a kind of mail, wherever a protocol puts it.
 
     `reminds_of` is the kind whose mail it is threaded under, so it is counted from that step.
-    `is_owed`: recorded late, it goes at once; any other one whose day had passed goes no more.
+    `is_owed`: recorded late, it goes at once, and what an open recovery held back goes once that is
+    closed; any other one whose day had passed goes no more.
     `is_once`: a protocol has one step of it at most, under its own name in every protocol, so that
     nobody gets it twice by changing from one protocol to another.
     """
@@ -89,7 +90,7 @@ NATURES: dict[MailKind, Nature] = {
     MailKind.testimonial_reminder: Nature(
         (*_PRAISED, Condition.testimonial_open), reminds_of=MailKind.testimonial_request
     ),
-    MailKind.closing_letter: Nature(is_owed=True),
+    MailKind.closing_letter: Nature((Condition.no_recovery,), is_owed=True),
     MailKind.door_open: Nature(_IN_TOUCH, is_once=False),
     MailKind.own_text: Nature(is_once=False),
 }

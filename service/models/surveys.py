@@ -1,6 +1,6 @@
 """The survey: invitations (whether a link is good), responses and answers, own questions."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.extensions import Model
 from service.models.departures import Departure, Reason, rows_for
+from service.models.talk_requests import Channel
+from service.models.team import TeamMember
 from service.models.types import CreatedAt, Moment, PrimaryKey, PublicId, text_enum
 
 
@@ -181,7 +183,10 @@ class Answer(Model):
 
 
 class Recovery(Model):
-    """What is done when something failed; while one is open no testimonial is asked for."""
+    """What is done when something failed, and how the apology was made.
+
+    While it is open no testimonial is asked for, and no closing letter and no door-open mail goes.
+    """
 
     __tablename__ = "recoveries"
 
@@ -196,5 +201,18 @@ class Recovery(Model):
     )
     is_resolved: Mapped[bool | None]
     note: Mapped[str] = mapped_column(Text, default="")
+    apologised_on: Mapped[date | None]
+    apologised_by_id: Mapped[int | None] = mapped_column(
+        ForeignKey("providers.id", ondelete="SET NULL")
+    )
+    apology_way: Mapped[Channel | None] = mapped_column(text_enum(Channel, 20))  # never email
+    apology_why: Mapped[str] = mapped_column(Text, default="")  # why by call
+    apology_note: Mapped[str] = mapped_column(Text, default="")
 
     departure: Mapped[Departure] = relationship()
+    apologised_by: Mapped[TeamMember | None] = relationship(foreign_keys=[apologised_by_id])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be put right."""
+        return self.closed_at is None

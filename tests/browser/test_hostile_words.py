@@ -55,7 +55,7 @@ OF_PEOPLE = {
     "outbox": {"server_words", "outcome_words"},
     "protocols": {"name"},
     "providers": {"name"},
-    "recoveries": {"note"},
+    "recoveries": {"note", "apology_why", "apology_note"},
     "responses": {"valued_most", "to_improve", "comment"},
     "returns": {"service", "note"},
     "suppression_changes": {"why"},

@@ -258,10 +258,13 @@ def test_who_moves_it_second_is_told(page):
     departure = enrolled()
     there = f"/departures/{departure.public_id}"
     send(page, f"{there}/stage", {"stage": "handover", "was": "notice"}, page=there)
-    send(page, f"{there}/stage", {"stage": "retained", "was": "notice"}, page=there)
+    values = {"stage": "retained", "was": "notice"}
+    answer = send(page, f"{there}/stage", values, page=there)
 
     assert the_only(Departure).stage is Stage.handover
-    assert "Somebody of your team was faster" in page.get(there).text
+    assert answer.status_code == 409
+    assert "Somebody of your team was faster" in answer.text
+    assert '<option value="retained" selected>' in answer.text
 
 
 def test_a_client_who_stays_gets_no_farewell_and_one_who_goes_after_all_does(page):

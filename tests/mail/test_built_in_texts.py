@@ -96,13 +96,18 @@ def test_a_sentence_changed_in_its_file_changes_html_text_and_the_editors_defaul
         assert "Thank you," not in said
 
 
+_ADDRESS = re.compile(" \\([^ ]+_url[^ ]*\\)")  # where a link in the text leads
+
+
 @pytest.mark.parametrize(("kind", "language"), ALL)
 def test_no_built_in_text_is_markup_by_accident(kind, language):
     for text in texts_of(kind, language):
         for part in parts(text, kind):
-            assert set(re.findall(r"</?(\w+)", str(part.html))) <= {"p", "br"}, part.html
+            meant = {"p", "br"} | ({"a"} if "](" in text.body else set())
+            assert set(re.findall(r"</?(\w+)", str(part.html))) <= meant, part.html
             plain = unescape(re.sub("<[^>]*>", "", str(part.html)))
-            assert plain.split() == part.text.split() or part.what in {"button", "quotation"}
+            said = _ADDRESS.sub("", part.text)
+            assert plain.split() == said.split() or part.what in {"button", "quotation"}
 
 
 @pytest.mark.parametrize(("kind", "language"), ALL)

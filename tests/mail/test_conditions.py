@@ -101,8 +101,10 @@ def test_a_closed_survey_is_not_reminded_of(departure):
     assert reason_after(row) is SkipReason.closed
 
 
-def test_no_testimonial_is_asked_for_while_a_recovery_is_open(departure):
-    row = a_step("testimonial_request", departure)
+@pytest.mark.parametrize("name", ["testimonial_request", "closing_letter", "door_open-1m"])
+def test_none_of_these_leaves_while_a_recovery_is_open(departure, name):
+    kind = MailKind(name.partition("-")[0])
+    row = a_mail(kind, departure=departure, step=name)
     a_response(invitation=an_invitation_of(departure))
     added(Recovery(departure_id=departure.id))
     assert reason_after(row) is SkipReason.recovery_open

@@ -48,6 +48,7 @@ def test_every_sentence_of_the_text_stands_in_the_html(every_mail, kind, languag
             or "abre este enlace" in line
         ):
             continue  # the numbers of the scale are links in the HTML alone
+        line = re.sub(r" \((http|tel:)\S+\)", "", line)  # where a link leads is in the HTML's link
         for piece in re.split(r": | · |:$", re.sub("^(- |> ?)", "", line)):
             assert piece.strip() in html, piece
 
@@ -132,6 +133,28 @@ def test_a_team_member_reads_an_alert_in_their_own_language_and_the_answer_as_it
     assert "> Tardasteis\n> mucho" in text_of(mail)
     assert "Tardasteis<br>" in html_of(mail)
     assert "Customer service" in text_of(mail)
+
+
+def test_a_low_score_asks_for_an_apology_face_to_face_and_leads_to_the_recovery(app):
+    row = a_mail(MailKind.alert_low_score, "en", contact=a_contact(phone="+34 (600) 000-001"))
+    mail, page = received(row), f"http://localhost/recoveries/{row.departure.public_id}"
+    said = " ".join(text_of(mail).split())
+    assert "you apologise soon, face to face. If they are far, by video; a call is second" in said
+    assert "Never by mail, and without a “but”." in said
+    assert page in said
+    assert f'href="{page}"' in html_of(mail)
+    assert 'href="tel:+34600000001"' in html_of(mail)
+    assert "+34 (600) 000-001" in said
+
+
+@pytest.mark.parametrize("phone", ["", "ask Ana"])
+def test_an_alert_says_where_to_add_a_telephone_that_is_not_known(app, phone):
+    row = a_mail(MailKind.alert_low_score, "en", contact=a_contact(phone=phone))
+    mail = received(row)
+    assert "tel:" not in html_of(mail)
+    assert phone in text_of(mail)
+    add = f"http://localhost/clients/contacts/{row.departure.contact.public_id}"
+    assert (add in text_of(mail)) == (not phone)
 
 
 def test_an_owner_is_told_when_nobody_is_responsible(app):

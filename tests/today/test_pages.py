@@ -67,7 +67,7 @@ def test_steps_that_are_done_say_so(page):
 
 
 def test_the_steps_go_when_the_first_departure_is_there(page):
-    a_departure()
+    a_departure(stage=Stage.closed)
     shown = page()
     assert "Three steps" not in shown
     assert "Nothing waits for you" in shown
@@ -94,6 +94,18 @@ def test_an_open_recovery_waits_for_its_responsible_and_is_late_after_two_days(p
 def test_a_closed_recovery_waits_for_nobody(page):
     added(Recovery(departure=a_departure(), closed_at=now()))
     assert "Put it right" not in page()
+
+
+def test_what_has_ended_and_is_not_closed_is_said_once(page):
+    ended = a_departure_of("Bodegas", end_on=today("Europe/Madrid") - timedelta(days=15))
+    added(Recovery(departure=a_departure_of("Óptica")))
+    shown = page()
+    assert shown.count("<strong>Bodegas</strong> has left: close the departure.") == 1
+    assert "ended, still open: the closing" in shown
+    assert f"/departures/{ended.public_id}" in shown
+    assert "1 late" in shown
+    assert shown.count("<strong>Óptica</strong>") == 1
+    assert "ended, still open: what went wrong, the closing" in shown
 
 
 def test_what_is_a_colleagues_stands_apart(page):
@@ -157,7 +169,7 @@ def test_new_answers_are_shown_for_a_week(page):
 
 
 def test_farewells_under_way_are_counted_when_nothing_waits(page):
-    added(Enrolment(departure=a_departure()))
+    added(Enrolment(departure=a_departure(stage=Stage.closed)))
     assert "1 farewell is under way" in page()
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import joinedload
 
 from service.clients.actions import bases
 from service.clock import now, today
 from service.current import company
+from service.departures.rules import in_words, open_things
 from service.errors import Conflict, Refused
 from service.events.actions import record_event
 from service.extensions import db
@@ -77,8 +79,8 @@ def record(
     """Record a departure and put it on `protocol`, or on the first one whose rules fit.
 
     What ended more than 30 days ago is history, closed and without mail, unless `is_history`
-    says otherwise. Without `sends_mails` its protocol begins stopped. Raises Refused when the end
-    lies before the notice.
+    says otherwise; nothing can be open in it yet. Without `sends_mails` its protocol begins
+    stopped. Raises Refused when the end lies before the notice.
     """
     is_history = is_long_ago(facts.end_on) if is_history is None else is_history
     columns = columns_of(facts, by, today(company().time_zone), is_history=is_history)
@@ -175,13 +177,19 @@ def change(
     return True
 
 
-def move(departure: Departure, to: Stage, *, was: Stage, by: TeamMember) -> None:
+def move(
+    departure: Departure, to: Stage, *, was: Stage, by: TeamMember, is_undo: bool = False
+) -> None:
     """Move a departure from the stage `was` to another; raises Conflict when it is not in `was`.
 
     A client who stays or comes back gets no farewell mails; moving on from there resumes them.
+    Raises Refused when it is to be closed while something is open in it, unless that only undoes
+    what was done to a closed one.
     """
     if to is was:
         return
+    if to is Stage.closed and not is_undo:
+        _check_nothing_open(departure)
     moved = db.session.execute(
         update(Departure)
         .where(Departure.id == departure.id, Departure.stage == was)
@@ -202,6 +210,25 @@ def move(departure: Departure, to: Stage, *, was: Stage, by: TeamMember) -> None
     elif to in LINE:
         revive(enrolment)  # a step may count from what has begun
     db.session.flush()
+
+
+def _check_nothing_open(departure: Departure) -> None:
+    """Raise Refused when something is open; until the transaction ends nothing can be opened."""
+    _hold(departure)
+    # Two statements: on PostgreSQL the one that waits for the lock sees what was before it waited.
+    db.session.scalars(
+        select(Departure)
+        .where(Departure.id == departure.id)
+        .options(joinedload(Departure.recovery))
+        .execution_options(populate_existing=True)
+    ).one()
+    if found := open_things(departure):
+        raise Refused(
+            _(
+                "It cannot be closed while something is open in it: %(things)s.",
+                things=in_words(found),
+            )
+        )
 
 
 def _date(departure: Departure, to: Stage) -> None:

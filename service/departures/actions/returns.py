@@ -88,7 +88,8 @@ def take_back(departure: Departure, to: Stage | None = None, *, by: TeamMember) 
     _hold(departure)
     row = of(departure)
     before = row.was if row else Stage.closed
-    departures.move(departure, to or before, was=Stage.returned, by=by)
+    to = to or before
+    departures.move(departure, to, was=Stage.returned, by=by, is_undo=to is before)
     if row is not None:
         db.session.delete(row)
     moment = now()

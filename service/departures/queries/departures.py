@@ -84,8 +84,13 @@ class Row:
     departure: Departure
     score: int | None
     answered_at: datetime | None
-    needs_recovery: bool
     next_at: datetime | None
+
+    @property
+    def needs_recovery(self) -> bool:
+        """Whether something that went wrong is still to be put right."""
+        recovery = self.departure.recovery
+        return recovery is not None and recovery.is_open
 
 
 def page(query: Query) -> Page[Row]:
@@ -98,7 +103,6 @@ def page(query: Query) -> Page[Row]:
             Departure,
             Response.score,
             Response.submitted_at,
-            Recovery.id.is_not(None) & Recovery.closed_at.is_(None),
             Enrolment.next_at,
         ),
         query,
@@ -107,6 +111,7 @@ def page(query: Query) -> Page[Row]:
         contains_eager(Departure.client),
         contains_eager(Departure.contact),
         contains_eager(Departure.responsible),
+        contains_eager(Departure.recovery),
     ).order_by(*_order(query.sort))
     rows = db.session.execute(cut(statement, number)).all()
     return Page([Row(*row) for row in rows], count, number)

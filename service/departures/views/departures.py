@@ -11,11 +11,11 @@ from forms.talk_requests import EndForm
 from forms.texts import tidied
 from service import responsibles
 from service.clients import queries as clients
-from service.clock import now
+from service.clock import now, today
 from service.departures.actions import departures as actions
 from service.departures.actions import returns
 from service.departures.queries import departures, talk_requests, timeline
-from service.departures.rules import mail_controls
+from service.departures.rules import OpenThing, mail_controls, open_things, stages_for, standing
 from service.departures.views import forms
 from service.departures.views.talk_requests import plan_form_of
 from service.errors import Conflict, Refused
@@ -92,7 +92,17 @@ def record() -> Page:
 @requires(Role.viewer)
 def show(public_id: str) -> str:
     """Show everything about a departure."""
-    departure = the_departure(public_id)
+    return _page(the_departure(public_id))
+
+
+@blueprint.app_template_filter("standing")
+def standing_now(departure: Departure) -> str:
+    """Return what to add to the stage of a departure today, so that it says what is so."""
+    return standing(departure, today(current_company().time_zone))
+
+
+def _page(departure: Departure, *, wanted: Stage | None = None) -> str:
+    """Return the departure's page, with the stage `wanted` chosen, to which it could not move."""
     is_named = departure.responsible is not None and departure.responsible.is_active
     situation = situations.of(departure)
     talks = talk_requests.of(departure)
@@ -115,7 +125,9 @@ def show(public_id: str) -> str:
         plan_form=plan_form_of(talks[0]) if talks else None,
         end_form=EndForm(formdata=None),
         came_back=returns.of(departure),
-        stages=list(Stage),
+        stages=[one for one in Stage if one is wanted or one in stages_for(departure)],
+        stage=wanted or departure.stage,
+        to_settle=_to_settle(departure),
         touch=widest(departure.contact, current_company(), now()),
         stands_in=None if is_named else responsibles.load().of(departure.client.responsible_id),
     )
@@ -156,7 +168,7 @@ def change(public_id: str) -> Page:
 
 @blueprint.post("/<public_id>/stage")
 @requires(Role.member)
-def move(public_id: str) -> Response:
+def move(public_id: str) -> Page:
     """Move it to another stage."""
     departure = the_departure(public_id)
     try:
@@ -169,10 +181,10 @@ def move(public_id: str) -> Response:
         )  # a form asks what led to it
     me = current_member()
     if was is Stage.returned and to is not was:
-        do(lambda: returns.take_back(departure, to, by=me), _moved(to))
+        is_done = do(lambda: returns.take_back(departure, to, by=me), _moved(to))
     else:
-        do(lambda: actions.move(departure, to, was=was, by=me), _moved(to))
-    return _to(departure)
+        is_done = do(lambda: actions.move(departure, to, was=was, by=me), _moved(to))
+    return _to(departure) if is_done else (_page(the_departure(public_id), wanted=to), 409)
 
 
 @blueprint.post("/<public_id>/delete")
@@ -210,6 +222,13 @@ def _query() -> departures.Query:
         sort=words.get("sort", "-notice_on"),
         page=words.get("page", 1, type=int),
     )
+
+
+def _to_settle(departure: Departure) -> list[tuple[str, str]]:
+    """Return what keeps it from being closed: what to do, and where."""
+    ways = {OpenThing.recovery: (_("Put right what went wrong"), "recoveries.show")}
+    found = [ways[thing] for thing in open_things(departure)]
+    return [(words, url_for(endpoint, public_id=departure.public_id)) for words, endpoint in found]
 
 
 def _record_page(form: RecordForm) -> str:

@@ -54,7 +54,7 @@ LINK = {
     MailKind.testimonial_link: "quote_url",
     MailKind.testimonial_edit: "quote_url",
     MailKind.alert_new_answer: "departure_url",
-    MailKind.alert_low_score: "departure_url",
+    MailKind.alert_low_score: "recovery_url",
     MailKind.alert_testimonial: "moderation_url",
     MailKind.alert_door_open: "talk_request_url",
     MailKind.alert_mail_trouble: "deliveries_url",
@@ -153,6 +153,7 @@ def _main_link(context: MailContext) -> str:
         "answer_url": (context.response, links.answer),
         "testimonial_url": (context.testimonial_invitation, links.testimonial),
         "departure_url": (context.row.departure, links.departure),
+        "recovery_url": (context.row.departure, links.recovery),
         "talk_request_url": (context.talk_request, links.talk_request),
         "quote_url": (context.testimonial, links.quote),
         "moderation_url": (context.testimonial, links.moderation),
@@ -201,6 +202,8 @@ def _add_contact(content: Content, contact: Contact, client: Client) -> None:
         "contact": one_line(contact.name),
         "contact_phone": one_line(contact.phone),
         "contact_email": one_line(contact.email),
+        "contact_url": links.contact(contact),
+        "phone_url": links.telephone(contact.phone),
     }
 
 

@@ -172,7 +172,10 @@ _TEAM_WORDS = (
     *("since", "count", "of", "server_words"),
     *("expires", "sender"),
 )
-_TEAM_PAGES = ("departure", "talk_request", "moderation", "deliveries", "password", "previews")
+_TEAM_PAGES = (
+    *("departure", "recovery", "contact", "phone", "talk_request"),
+    *("moderation", "deliveries", "password", "previews"),
+)
 _TEAM_QUOTATIONS = ("message", "valued_most", "to_improve", "comment", "quote")
 TO_TEAM = (
     Placeholder("first_name", "reader_name"),

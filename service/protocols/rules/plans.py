@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from service.clock import local_moment
 from service.models.departures import EnrolmentState, Stage
 from service.models.outbox import OPEN_STATES, MailState, OutboxMessage, SkipReason
-from service.models.steps import Anchor, Step
+from service.models.steps import Anchor, Condition, Step
 from service.models.surveys import InvitationKind
 from service.protocols.rules.situations import Situation, unmet
 
@@ -150,15 +150,23 @@ def planned(step: Step, situation: Situation, at: datetime) -> Planned:
 
 
 def due_at_of(step: Step, anchor: date, situation: Situation) -> datetime:
-    """Return when the step is due; what was owed when the departure was recorded is due then."""
+    """Return when the step is due; one that was owed already when it could first go is due then."""
     day = step.day_after(anchor)
-    enrolled_at = situation.enrolment.enrolled_at if situation.enrolment else None
-    if step.nature.is_owed and step.anchor.is_date and enrolled_at:
-        enrolled_on = situation.day_of(enrolled_at)
-        if day <= enrolled_on and step.next_allowed(enrolled_on) == enrolled_on:
-            return enrolled_at
-        day = max(day, step.next_allowed(enrolled_on))
+    since = _may_go_since(step, situation)
+    if step.nature.is_owed and step.anchor.is_date and since:
+        first_on = situation.day_of(since)
+        if day <= first_on and step.next_allowed(first_on) == first_on:
+            return since
+        day = max(day, step.next_allowed(first_on))
     return local_moment(day, step.at, situation.zone)
+
+
+def _may_go_since(step: Step, situation: Situation) -> datetime | None:
+    """Return when the departure was put on its protocol, or what failed was put right after it."""
+    moments = [situation.enrolment.enrolled_at] if situation.enrolment else []
+    if situation.recovery and Condition.no_recovery in step.nature.needs:
+        moments += [situation.recovery.closed_at] if situation.recovery.closed_at else []
+    return max(moments, default=None)
 
 
 def anchor_of(step: Step, situation: Situation, at: datetime) -> date | SkipReason | None:

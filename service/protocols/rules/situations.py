@@ -83,7 +83,7 @@ class Situation:
     @property
     def has_open_recovery(self) -> bool:
         """Whether something that went wrong has not been put right yet."""
-        return self.recovery is not None and self.recovery.closed_at is None
+        return self.recovery is not None and self.recovery.is_open
 
 
 class _Question(NamedTuple):

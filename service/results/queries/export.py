@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 from sqlalchemy import Row, Select, and_, func, select
-from sqlalchemy.orm import lazyload
+from sqlalchemy.orm import aliased, lazyload
 
 from service.departures.queries.filters import DepartureFilters
 from service.exports.tables import Cell, Table
 from service.extensions import db
-from service.labels import label, reason_of_return
+from service.labels import channel_name, label, reason_of_return
 from service.models import (
     Answer,
+    Channel,
     Client,
     Contact,
     Departure,
@@ -46,6 +47,7 @@ from service.models import (
 BETWEEN = " | "  # between several reasons in one cell, as an import reads them
 CHUNK = 1000  # departures read at a time
 RowSelect = Select[*tuple[Any, ...]]
+_apologiser = aliased(TeamMember)
 
 
 def matrix(filters: DepartureFilters, zone: ZoneInfo, language: str) -> Table:
@@ -73,6 +75,7 @@ class ExportRow:
     invited_at: datetime | None
     response: Response | None
     recovery: Recovery | None
+    apologised_by: str | None
     testimonial: Testimonial | None
     came_back: Return | None
     guessed: list[Reason]  # reasons that the team gave
@@ -151,6 +154,11 @@ def columns(questions: list[Question], language: str) -> list[Column]:
         Column(_("Recovery closed at"), lambda row: row.local(row.recovered("closed_at"))),
         Column(_("Resolved"), lambda row: texts.yes_or_no(row.recovered("is_resolved"))),
         Column(_("What was done"), lambda row: row.recovered("note")),
+        Column(_("Apologised on"), lambda row: row.recovered("apologised_on")),
+        Column(_("Apologised by"), lambda row: row.apologised_by),
+        Column(_("Way of the apology"), lambda row: texts.way(row.recovered("apology_way"))),
+        Column(_("Why by call"), lambda row: row.recovered("apology_why")),
+        Column(_("What was said"), lambda row: row.recovered("apology_note")),
         Column(_("Testimonial"), lambda row: texts.state(row.testimonial)),
         Column(_("Quote"), lambda row: _quote(row.testimonial)),
         Column(_("Came back on"), lambda row: row.returned("returned_on")),
@@ -169,6 +177,7 @@ class _Texts:
         self.names = {member: label(member) for member in (*Reason, *Stage)}
         self.mails = {kind: label(kind) for kind in MailKind}
         self.back_by = {reason: reason_of_return(reason) for reason in ReturnReason}
+        self.ways = {way: channel_name(way) for way in Channel}
         self.yes, self.no = str(_("yes")), str(_("no"))
         self.states = {
             TestimonialState.submitted: str(_("to be read")),
@@ -182,6 +191,9 @@ class _Texts:
 
     def back(self, reason: ReturnReason | None) -> str | None:
         return self.back_by[reason] if reason else None
+
+    def way(self, way: Channel | None) -> str | None:
+        return self.ways[way] if way else None
 
     def mail(self, kind: MailKind | None) -> str | None:
         return self.mails[kind] if kind else None
@@ -235,6 +247,7 @@ def _chunk(filters: DepartureFilters, after: int) -> RowSelect:
             Invitation.created_at,
             Response,
             Recovery,
+            _apologiser.email,
             Testimonial,
             Return,
         )
@@ -244,6 +257,7 @@ def _chunk(filters: DepartureFilters, after: int) -> RowSelect:
         .outerjoin(Invitation, and_(Invitation.departure_id == Departure.id, is_survey))
         .outerjoin(Response, and_(Response.departure_id == Departure.id, is_sent))
         .outerjoin(Recovery, Recovery.departure_id == Departure.id)
+        .outerjoin(_apologiser, _apologiser.id == Recovery.apologised_by_id)
         .outerjoin(Testimonial, Testimonial.departure_id == Departure.id)
         .outerjoin(Return, Return.departure_id == Departure.id)
         .where(Departure.id > after, *filters.conditions)
@@ -274,7 +288,7 @@ def _with_lists(rows: Sequence[Row[*tuple[Any, ...]]], zone: ZoneInfo) -> Iterat
     )
     for row in rows:
         departure, client, contact, email, invited_at, response, *followed = row
-        recovery, testimonial, came_back = followed
+        recovery, apologised_by, testimonial, came_back = followed
         number = departure.id
         yield ExportRow(
             departure,
@@ -284,6 +298,7 @@ def _with_lists(rows: Sequence[Row[*tuple[Any, ...]]], zone: ZoneInfo) -> Iterat
             invited_at,
             response,
             recovery,
+            apologised_by,
             testimonial,
             came_back,
             guessed=[reason for (reason,) in guessed[number]],

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from service.clients.actions import bases
 from service.clock import now
 from service.consent.actions import consents
+from service.departures.actions import recoveries
 from service.errors import Conflict
 from service.extensions import db
 from service.mail import outbox
@@ -30,7 +31,6 @@ from service.models import (
     InvitationKind,
     MailKind,
     Reason,
-    Recovery,
     Response,
 )
 from service.protocols.actions.progress import HELD
@@ -231,13 +231,7 @@ def _invite_to_testimonial(departure: Departure) -> None:
 
 def _open_recovery(response: Response) -> None:
     """Open or reopen the departure's recovery, and alert the responsible at once."""
-    recovery = db.session.scalar(
-        select(Recovery).where(Recovery.departure_id == response.departure_id)
-    )
-    if recovery is None:
-        db.session.add(Recovery(departure=response.departure))
-    elif recovery.closed_at is not None:
-        recovery.closed_at = recovery.is_resolved = None
+    recoveries.open_in(response.departure)
     _record_event(response, EventKind.recovery_opened)
     _alert(MailKind.alert_low_score, response)
 

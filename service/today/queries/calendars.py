@@ -139,12 +139,12 @@ def _recoveries(member_id: int | None) -> Iterable[Entry]:
             str(_("Put it right: %(client)s", client=one_line(client))),
             str(
                 _(
-                    "Call %(name)s. Nobody set a day, so it is two working days after they said "
-                    "what failed.",
+                    "Apologise to %(name)s face to face; by video when they are far. Nobody set a "
+                    "day, so it is two working days after they said what failed.",
                     name=_first(contact),
                 )
             ),
-            links.departure(departure),
+            links.recovery(departure),
             hours.working_days_after(_day(opened_at), RECOVERY_WITHIN),
             opened_at,
             departure_id=departure.id,

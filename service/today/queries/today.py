@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy.orm import contains_eager, joinedload
 
 from service.clients import queries as clients
 from service.clock import local_moment
@@ -47,6 +48,7 @@ class Kind(StrEnum):
     reply = "reply"  # somebody answered a mail, and the next ones wait
     recovery = "recovery"  # something failed
     testimonial = "testimonial"  # one waits to be read
+    closing = "closing"  # a departure has ended, and nobody closed it
     end_date = "end_date"  # a departure does not say when it ends
 
 
@@ -57,6 +59,7 @@ PATIENCE = {
     Kind.reply: timedelta(days=2),
     Kind.recovery: timedelta(days=2),
     Kind.testimonial: timedelta(days=7),
+    Kind.closing: timedelta(days=14),
     Kind.end_date: timedelta(days=45),
 }
 
@@ -75,6 +78,7 @@ class Task:
     score: int | None = None
     is_paused: bool = False  # the farewell mails wait for it
     late_at: datetime | None = None  # where working days decide
+    departure: Departure | None = None  # where more of it is told
 
     def is_late(self, now: datetime) -> bool:
         """Whether it has waited longer than it should."""
@@ -114,7 +118,8 @@ class Today:
 
 def tasks(now: datetime) -> list[Task]:
     """Return what waits for a person at `now`, late things first, then the most pressing kind."""
-    found = [*_calls(now), *_talks(), *_replies(), *_recoveries(), *_testimonials(), *_end_dates()]
+    found = [*_calls(now), *_talks(), *_replies(), *_recoveries(), *_testimonials()]
+    found += [*_closings(now), *_end_dates()]
     order = list(Kind)
     found.sort(key=lambda task: (not task.is_late(now), order.index(task.kind), task.at))
     return found
@@ -170,13 +175,35 @@ def _about(public_id: Any, at: Any, *more: Any) -> Select[*tuple[Any, ...]]:
 
 def _recoveries() -> list[Task]:
     query = (
-        _about(Departure.public_id, Recovery.opened_at, Response.score)
+        _about(Departure.public_id, Recovery.opened_at, Response.score, Departure)
         .join(Recovery, Recovery.departure_id == Departure.id)
         .outerjoin(Response, Response.departure_id == Departure.id)
         .where(Recovery.closed_at.is_(None))
         .order_by(Recovery.opened_at)
+        .options(
+            contains_eager(Departure.contact),
+            contains_eager(Departure.recovery).joinedload(Recovery.apologised_by),
+        )
     )
-    return [Task(Kind.recovery, *row) for row in db.session.execute(query)]
+    rows = ((row[:-1], row[-1]) for row in _rows(query))
+    return [replace(Task(Kind.recovery, *row), departure=of) for row, of in rows]
+
+
+def _closings(now: datetime) -> list[Task]:
+    """Return the departures whose end has passed; with a recovery open, that comes first."""
+    is_failing = exists().where(Recovery.departure_id == Departure.id, Recovery.closed_at.is_(None))
+    query = (
+        _about(Departure.public_id, Departure.end_on, Departure)
+        .where(
+            Departure.stage.in_(UNDER_WAY),
+            Departure.end_on < now.astimezone(company().zone).date(),
+            ~is_failing,
+        )
+        .order_by(Departure.end_on)
+        .options(joinedload(Departure.recovery))
+    )
+    tasks = [replace(Task(Kind.closing, *row[:-1]), departure=row[-1]) for row in _rows(query)]
+    return [replace(task, at=datetime.combine(task.at, NOON, UTC)) for task in tasks]
 
 
 def _replies() -> list[Task]:

@@ -8,7 +8,9 @@ from flask_babel import gettext as _
 
 from service.clients.actions import samples
 from service.clock import now
-from service.models import Role
+from service.clock import today as today_in
+from service.departures.rules import standing
+from service.models import Contact, Role
 from service.today.queries.today import Kind, Task, Today, today
 from service.web.access import current_member, requires
 from service.web.theme import current_company
@@ -38,6 +40,8 @@ class Row:
     url: str
     is_late: bool
     is_to_come: bool
+    contact: Contact | None = None  # whom to apologise to, while nobody did
+    standing: str = ""  # of the departure, where its stage does not say all
 
 
 @blueprint.get("/")
@@ -59,13 +63,23 @@ def index() -> str:
 def row(task: Task, at: datetime) -> Row:
     """Return a task as the page shows it at `at`."""
     action, url = action_of(task)
-    return Row(task, sentence_of(task), action, url, task.is_late(at), task.at > at)
+    found = Row(task, sentence_of(task), action, url, task.is_late(at), task.at > at)
+    departure = task.departure
+    if departure is None:
+        return found
+    recovery = departure.recovery
+    is_owed = recovery is not None and recovery.is_open and recovery.apology_way is None
+    return replace(
+        found,
+        contact=departure.contact if is_owed else None,
+        standing=standing(departure, today_in(current_company().time_zone)),
+    )
 
 
 def sentence_of(task: Task) -> str:
     """Return what there is to do, as a sentence about its client."""
-    if task.kind is Kind.recovery and task.score is not None:
-        return str(_("gave a %(score)s: find out what failed", score=task.score))
+    if task.kind is Kind.recovery:
+        return _sentence_of_recovery(task)
     if task.kind is Kind.reply and not task.is_paused:
         return str(_("replied: read what %(name)s says", name=task.contact))
     sentences = {
@@ -74,11 +88,26 @@ def sentence_of(task: Task) -> str:
         Kind.reply: _(
             "replied, and the mails wait for you: read what %(name)s says", name=task.contact
         ),
-        Kind.recovery: _("was let down: find out what failed"),
+        Kind.closing: _("has left: close the departure"),
         Kind.testimonial: _("wrote a testimonial: read it"),
         Kind.end_date: _("leaves, and nobody wrote down when"),
     }
     return str(sentences[task.kind])
+
+
+def _sentence_of_recovery(task: Task) -> str:
+    """Return what comes next: the apology, or once it is made what was promised in it."""
+    recovery = task.departure.recovery if task.departure else None
+    if recovery is not None and recovery.apology_way is not None:
+        if recovery.apologised_by is None:
+            return str(_("has had an apology: put it right, then close it"))
+        name = recovery.apologised_by.name
+        return str(_("has had an apology by %(name)s: put it right, then close it", name=name))
+    if task.score is not None:
+        return str(
+            _("gave a %(score)s: apologise face to face, find out what failed", score=task.score)
+        )
+    return str(_("was let down: apologise face to face, find out what failed"))
 
 
 def action_of(task: Task) -> tuple[str, str]:
@@ -88,6 +117,7 @@ def action_of(task: Task) -> tuple[str, str]:
         Kind.talk: (_("Answer them"), "talk_requests.show"),
         Kind.reply: (_("Read the reply"), "inbound_mails.show"),
         Kind.recovery: (_("Put it right"), "recoveries.show"),
+        Kind.closing: (_("See the departure"), "departures.show"),
         Kind.testimonial: (_("Read it"), "testimonials.show"),
         Kind.end_date: (_("Add the end date"), "departures.edit"),
     }
