@@ -12,7 +12,7 @@ from service.consent.views import consents, suppressions
 from service.deliveries import public as inbound
 from service.deliveries.views import deliveries, forecast, inbound_mails
 from service.departures import public as talk
-from service.departures.views import departures, recoveries, returns, steps, talk_requests
+from service.departures.views import acts, departures, recoveries, returns, steps, talk_requests
 from service.doctor import views as doctor
 from service.imports.views import imports, suppression_lists
 from service.messages.views import mails, texts
@@ -57,6 +57,7 @@ PROVIDER = (
     today,
     results,
     departures,
+    acts,
     steps,
     clients,
     consents,

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from service.models.acts import ActKind
 from service.models.clients import Basis
 from service.models.data_exports import ExportedData
 from service.models.departures import Reason, Stage
@@ -16,6 +17,11 @@ from service.models.suppressions import SuppressionReason, SuppressionScope
 from service.models.talk_requests import Channel, DayPart, TalkRequestState
 
 LABELS: dict[StrEnum, Any] = {
+    ActKind.recorded: _l("Recorded"),
+    ActKind.imported: _l("Imported"),
+    ActKind.moved: _l("Moved to another stage"),
+    ActKind.put_on: _l("Put on another protocol"),
+    ActKind.resumed: _l("The farewell mails go on"),
     Reason.customer_service: _l("Customer service"),
     Reason.deliverable_quality: _l("Quality of the deliverable"),
     Reason.price: _l("Price"),
@@ -58,6 +64,7 @@ LABELS: dict[StrEnum, Any] = {
     MailKind.newsletter: _l("Newsletter"),
     MailKind.greeting: _l("Greeting"),
     MailState.queued: _l("waiting to go"),
+    MailState.held: _l("held back"),
     MailState.sending: _l("on its way"),
     MailState.sent: _l("sent"),
     MailState.uncertain: _l("uncertain"),
@@ -119,6 +126,7 @@ WHY_NOT: dict[SkipReason, Any] = {
     SkipReason.by_provider: _l("Somebody of your team skipped it."),
     SkipReason.ended_by_us: _l("We ended it, so we do not ask."),
     SkipReason.step_gone: _l("The protocol does not have this step any more."),
+    SkipReason.held_too_long: _l("It was held back, and nobody let it go in time."),
 }
 
 

@@ -23,6 +23,7 @@ from service.current import settings
 from service.deliveries import jobs as receiving
 from service.deliveries.actions import troubles
 from service.deliveries.queries import forecast
+from service.departures.actions import acts
 from service.extensions import db, queue
 from service.imports.actions import uploads
 from service.mail.delivery import delivery, health, sweeper
@@ -37,7 +38,7 @@ from service.models import (
     WaitReason,
 )
 from service.newsletters.actions import greetings, issues
-from service.protocols.actions import progress
+from service.protocols.actions import held, progress
 from service.team import jobs as team
 
 LEASE = timedelta(seconds=60)
@@ -145,6 +146,12 @@ def _work(
         db.session.commit()
     if waiting.expired:
         team.forget_expired()
+    if waiting.held:
+        held.expire()
+        db.session.commit()
+    if waiting.acts:
+        acts.forget_old()
+        db.session.commit()
     if waiting.greetings:
         _greet_all(holder, is_stopping, tally, errors)
     if waiting.issues:
@@ -171,6 +178,8 @@ def _question(_engine: Engine) -> Any:
         sweeper.waits().label("leases"),
         answers.waits().label("answers"),
         team.expired_waits().label("expired"),
+        held.waits().label("held"),
+        acts.waits().label("acts"),
         progress.waits().label("enrolments"),
         greetings.waits().label("greetings"),
         issues.waits().label("issues"),

@@ -5,6 +5,11 @@ import re
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+# What the buttons of a panel add to the form that it came from: the mails of an act were seen, and
+# leave after its hour; or the first one leaves now.
+SEEN = {"panel": "yes"}
+NOW = {"panel": "now"}
+
 
 def proof_in(html: str) -> str:
     """Return the CSRF token that a page carries."""

@@ -1,13 +1,14 @@
 """The sentences for the events of a timeline. Reads nothing."""
 
 from datetime import datetime
+from typing import Any
 
 from flask_babel import format_datetime
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from service.labels import channel_name, label, reason_of_return
-from service.models import Channel, Event, EventKind, MailKind, ReturnReason, Stage
+from service.models import ActKind, Channel, Event, EventKind, MailKind, ReturnReason, Stage
 
 # Field names in "changed" events, as forms call them.
 FIELDS = {
@@ -73,6 +74,13 @@ SENTENCES = {
     EventKind.auto_replied: _l("Automatic answer"),
     EventKind.note: _l("Note"),
 }
+UNDONE: dict[str, Any] = {
+    ActKind.recorded: _l("Taken back: the recording"),
+    ActKind.imported: _l("Taken back: what an import changed"),
+    ActKind.moved: _l("Taken back: the change of stage"),
+    ActKind.put_on: _l("Taken back: the change of protocol"),
+    ActKind.resumed: _l("Taken back: letting the farewell mails go on"),
+}
 
 
 def sentence(event: Event) -> str:
@@ -85,6 +93,8 @@ def sentence(event: Event) -> str:
         return str(_("Now: %(stage)s", stage=label(Stage(to)) if to in list(Stage) else to))
     if event.kind is EventKind.apologised:
         return str(_("Apology made: %(way)s", way=channel_name(Channel(event.detail))))
+    if event.kind is EventKind.undone:
+        return str(UNDONE.get(event.detail, _("Taken back")))
     if event.kind in ABOUT_TALKS:
         return _of_talks(event)
     if event.kind in ABOUT_MAILS:

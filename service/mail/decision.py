@@ -34,6 +34,8 @@ class Did(StrEnum):
     sent_again = "sent_again"
     sent_after_all = "sent_after_all"
     said_it_arrived = "said_it_arrived"
+    held = "held"
+    released = "released"
 
 
 @dataclass(frozen=True, slots=True)

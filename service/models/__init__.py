@@ -1,5 +1,6 @@
 """The tables, and questions about one row. Nothing here does I/O."""
 
+from service.models.acts import Act, ActKind
 from service.models.api_tokens import ApiAnswer, ApiScope, ApiToken
 from service.models.audiences import Audience
 from service.models.clients import Basis, Client, Consent, ConsentPurpose, Contact
@@ -79,6 +80,8 @@ __all__ = [
     "OPEN_ISSUES",
     "OPEN_STATES",
     "QUALITY_REASONS",
+    "Act",
+    "ActKind",
     "Answer",
     "ApiAnswer",
     "ApiScope",

@@ -1,7 +1,7 @@
 """Departures (bajas): a client's leaving, from the notice to the close, and its reasons."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -153,7 +153,11 @@ class EnrolmentState(StrEnum):
 
 
 class Enrolment(Model):
-    """A departure's place in its protocol. `next_at` is when to ask again what is due."""
+    """A departure's place in its protocol. `next_at` is when to ask again what is due.
+
+    Nothing is asked, and so nothing written, before `not_before`: what somebody did can be undone
+    until then.
+    """
 
     __tablename__ = "enrolments"
     __table_args__ = (Index("ix_enrolments_state_next_at", "state", "next_at"),)
@@ -170,8 +174,13 @@ class Enrolment(Model):
     )  # None: the built-in default
     enrolled_at: Mapped[CreatedAt]
     next_at: Mapped[Moment | None]
+    not_before: Mapped[Moment | None]
 
     departure: Mapped[Departure] = relationship()
+
+    def earliest(self, at: datetime) -> datetime:
+        """Return `at`, or `not_before` when that is later."""
+        return max(at, self.not_before) if self.not_before else at
 
 
 class EventKind(StrEnum):
@@ -186,6 +195,7 @@ class EventKind(StrEnum):
     protocol_stopped = "protocol_stopped"
     protocol_resumed = "protocol_resumed"
     protocol_changed = "protocol_changed"
+    undone = "undone"  # an act, within its hour
     wants_to_talk = "wants_to_talk"
     talk_planned = "talk_planned"
     talk_held = "talk_held"

@@ -56,6 +56,9 @@ class MailState(StrEnum):
     """What we did with a mail."""
 
     queued = "queued"
+    held = (
+        "held"  # a person held it back; it waits for one until expires_at, and never goes by itself
+    )
     sending = "sending"
     sent = "sent"
     uncertain = "uncertain"  # SMTP did not say whether it took it
@@ -73,10 +76,13 @@ class Priority(IntEnum):
 
 
 OPEN_STATES = (MailState.queued, MailState.sending)
-END_STATES = tuple(state for state in MailState if state not in OPEN_STATES)
+END_STATES = tuple(
+    state for state in MailState if state not in OPEN_STATES and state is not MailState.held
+)
 # What a person can decide about a mail in each state; in any other it is nothing.
 DECISIONS = {
     MailState.queued: frozenset({"cancel"}),
+    MailState.held: frozenset({"release", "send", "drop"}),
     MailState.failed: frozenset({"retry"}),
     MailState.uncertain: frozenset({"resolve", "retry"}),
     MailState.cancelled: frozenset({"restore"}),
@@ -122,6 +128,7 @@ class SkipReason(StrEnum):
     by_provider = "by_provider"
     ended_by_us = "ended_by_us"
     step_gone = "step_gone"  # the protocol has it no more, or it is switched off
+    held_too_long = "held_too_long"
 
 
 class WaitReason(StrEnum):
@@ -208,8 +215,16 @@ class OutboxMessage(Model):
         return self.state is MailState.uncertain
 
     @property
+    def is_held(self) -> bool:
+        """Whether it waits for a person to let it go."""
+        return self.state is MailState.held
+
+    @property
     def decisions(self) -> frozenset[str]:
-        """What a person can decide about it: cancel, retry, resolve (it arrived) or restore."""
+        """What a person can decide about it: cancel, retry, resolve (it arrived) or restore.
+
+        About one that is held: release, send (now) or drop.
+        """
         return DECISIONS.get(self.state, frozenset())
 
 

@@ -9,6 +9,7 @@ from flask_babel import (
     format_date,
     format_datetime,
     format_decimal,
+    format_time,
     format_timedelta,
     get_locale,
     gettext,
@@ -28,6 +29,7 @@ def register(app: Flask) -> None:
         exactly=exactly,
         shortly=shortly,
         at_length=at_length,
+        clock_time=clock_time,
         number=number,
         signed=signed,
         percent=percent,
@@ -80,6 +82,11 @@ def at_length(moment: datetime | date) -> str:
     """Return the day as people say it: "martes 24 de noviembre", without the year."""
     day = _local(moment).date() if isinstance(moment, datetime) else moment
     return str(format_date(day, gettext("EEEE, d MMMM")))
+
+
+def clock_time(moment: datetime) -> str:
+    """Return the time of day as the reader writes it: "9:00"."""
+    return str(format_time(moment, "short"))
 
 
 def number(value: float | Decimal, decimals: int = 0) -> str:

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -13,10 +14,11 @@ import pytest
 import time_machine
 
 from service import scheduler, tasks
+from service.extensions import db
 from service.models import Role
 from service.protocols import jobs as advancing
 from tests import builders
-from tests.pages import send
+from tests.pages import SEEN, send
 
 ROOT = Path(__file__).parents[2]
 SERVICE = f"{ROOT / 'service'}/"
@@ -65,15 +67,20 @@ def traced() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-@time_machine.travel("2026-11-30T11:00:00Z")  # a Monday, when mails may go
 def test_a_departure_goes_from_its_form_to_the_mail_server_as_architecture_says(
     session, client, mailbox
 ):
+    with time_machine.travel("2026-11-30T11:00:00Z") as clock:  # a Monday, when mails may go
+        a_departure_goes(client, mailbox, clock)
+
+
+def a_departure_goes(client, mailbox, clock):
     builders.a_company(language="en")
     browser = builders.logged_in(client, builders.a_member(role=Role.member, language="en"))
-    session.commit()
+    db.session.commit()
     with traced() as calls:
-        assert send(browser, "/departures/new", FORM).status_code == 303
+        assert send(browser, "/departures/new", FORM | SEEN).status_code == 303
+        clock.shift(timedelta(hours=1))  # until then it can be undone
         scheduler.tick()
         tasks.advance(advancing.left())
         tasks.deliver([])

@@ -12,7 +12,7 @@ from service.protocols.actions import progress
 from tests import builders
 from tests.deliveries.test_inbound import a_sent_mail
 from tests.mail.coming_in import answer, dsn, verp_of
-from tests.pages import send
+from tests.pages import SEEN, send
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_the_mails_go_on_from_the_reply_and_from_the_departure(page, reply):
     resume = f"/departures/{departure.public_id}/protocol/resume"
     assert resume in page.get(there).text
     assert "Ana Ruy replied" in page.get(f"/departures/{departure.public_id}").text
-    send(page, resume, page=there)
+    send(page, resume, SEEN, page=there)
 
     db.session.expire_all()
     assert progress.locked(departure).enrolment.state is EnrolmentState.active

@@ -29,7 +29,7 @@ from service.models import (
 from service.models.departures import Enrolment
 from tests import builders
 from tests.explaining import asked
-from tests.pages import send
+from tests.pages import SEEN, send
 
 TODAY = today("Europe/Madrid")
 TYPED = {
@@ -56,8 +56,15 @@ def page(client, marta):
 
 
 def typed(**more):
-    """What somebody types into the form."""
-    return {**TYPED, "notice_on": TODAY.isoformat(), "sends_mails": "y", "responsible": "", **more}
+    """What somebody types into the form, and the press on the panel that follows."""
+    return {
+        **TYPED,
+        **SEEN,
+        "notice_on": TODAY.isoformat(),
+        "sends_mails": "y",
+        "responsible": "",
+        **more,
+    }
 
 
 def the_only(model):
@@ -181,7 +188,7 @@ def test_what_ended_long_ago_is_history_until_the_mails_are_started(page):
 
     assert the_only(Departure).is_history
     assert "Recorded as history" in page.get(answer.location).text
-    send(page, f"{answer.location}/protocol/resume", page=answer.location)
+    send(page, f"{answer.location}/protocol/resume", SEEN, page=answer.location)
     assert the_only(Enrolment).state is EnrolmentState.active
 
 
@@ -257,7 +264,7 @@ def test_who_saves_second_is_told_and_keeps_what_they_typed(page, marta):
 def test_who_moves_it_second_is_told(page):
     departure = enrolled()
     there = f"/departures/{departure.public_id}"
-    send(page, f"{there}/stage", {"stage": "handover", "was": "notice"}, page=there)
+    send(page, f"{there}/stage", {"stage": "handover", "was": "notice", **SEEN}, page=there)
     values = {"stage": "retained", "was": "notice"}
     answer = send(page, f"{there}/stage", values, page=there)
 
@@ -274,7 +281,7 @@ def test_a_client_who_stays_gets_no_farewell_and_one_who_goes_after_all_does(pag
     assert the_only(Enrolment).state is EnrolmentState.stopped
     assert "They stayed after all." in page.get(there).text
 
-    send(page, f"{there}/stage", {"stage": "notice", "was": "retained"}, page=there)
+    send(page, f"{there}/stage", {"stage": "notice", "was": "retained", **SEEN}, page=there)
     assert the_only(Enrolment).state is EnrolmentState.active
 
 

@@ -28,7 +28,7 @@ from service.models import (
 from service.protocols.actions import progress
 from tests import builders
 from tests.mail.mails import in_octets, parsed, text_of
-from tests.pages import send
+from tests.pages import SEEN, send
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_sample_is_never_thanked(page, departure):
 
 def test_undone_it_stands_where_it_stood_and_no_thanks_go(page, departure):
     back(page, departure)
-    send(page, path(departure) + "/undo", page=f"/departures/{departure.public_id}")
+    send(page, path(departure) + "/undo", SEEN, page=f"/departures/{departure.public_id}")
     db.session.refresh(departure)
     assert departure.stage is Stage.notice
     assert the_return() is None
@@ -150,14 +150,14 @@ def test_undone_too_late_says_that_the_thanks_had_gone(page, departure):
     thanks()[0].state = MailState.sent
     db.session.commit()
     there = f"/departures/{departure.public_id}"
-    send(page, path(departure) + "/undo", page=there)
+    send(page, path(departure) + "/undo", SEEN, page=there)
     assert "the thanks had gone already" in page.get(there).text
     assert [mail.state for mail in thanks()] == [MailState.sent]
 
 
 def test_back_again_after_an_undo_is_thanked_again(page, departure):
     back(page, departure)
-    send(page, path(departure) + "/undo", page=f"/departures/{departure.public_id}")
+    send(page, path(departure) + "/undo", SEEN, page=f"/departures/{departure.public_id}")
     db.session.refresh(departure)
     back(page, departure)
     assert sorted(mail.state for mail in thanks()) == [MailState.cancelled, MailState.queued]
@@ -174,7 +174,7 @@ def test_the_list_of_stages_asks_what_led_to_it_and_changes_nothing_yet(page, de
 def test_the_list_of_stages_takes_a_return_back_too(page, departure):
     back(page, departure)
     there = f"/departures/{departure.public_id}"
-    send(page, f"{there}/stage", {"stage": "handover", "was": "returned"}, page=there)
+    send(page, f"{there}/stage", {"stage": "handover", "was": "returned", **SEEN}, page=there)
     db.session.refresh(departure)
     assert departure.stage is Stage.handover
     assert the_return() is None
@@ -265,7 +265,7 @@ def test_a_return_of_which_nothing_is_known_can_be_filled_in(page, departure):
     assert "Nobody has written down yet" in page.get(there).text
     back(page, departure, sends_thanks=None)
     assert the_return().reason is ReturnReason.our_contact
-    send(page, path(departure) + "/undo", page=there)
+    send(page, path(departure) + "/undo", SEEN, page=there)
     db.session.refresh(departure)
     assert departure.stage is Stage.closed
 
@@ -274,7 +274,7 @@ def test_a_second_undo_is_told_and_changes_nothing(page, departure):
     back(page, departure)
     there = f"/departures/{departure.public_id}"
     for _ in range(2):
-        send(page, path(departure) + "/undo", page=there)
+        send(page, path(departure) + "/undo", SEEN, page=there)
     db.session.refresh(departure)
     assert departure.stage is Stage.notice
     assert "was faster" in page.get(there).text

@@ -14,6 +14,7 @@ from service.models import Enrolment, EnrolmentState, Protocol, Role
 from service.protocols.queries import protocols
 from service.protocols.rules.built_ins import BUILT_INS
 from tests.builders import a_company, a_contact, a_member, a_protocol, logged_in
+from tests.pages import SEEN
 
 WAS = r'name="was"[^>]*value="(\w+)"'
 
@@ -157,6 +158,7 @@ def test_a_departure_is_recorded_on_the_protocol_chosen_or_on_what_the_rules_say
         "service": "Web",
         "notice_on": str(datetime.now(UTC).date()),
         "sends_mails": "y",
+        **SEEN,
     }
     member.post("/departures/new", data=typed | {"protocol": whole.public_id})
     assert enrolment(session).protocol_id == whole.id
@@ -171,7 +173,7 @@ def test_a_departure_is_put_on_another_paused_and_let_go_on(member, session):
     address = f"/departures/{departure.public_id}"
     whole = named(session, "")
     page = member.post(
-        f"{address}/protocol", data={"protocol": whole.public_id}, follow_redirects=True
+        f"{address}/protocol", data={"protocol": whole.public_id, **SEEN}, follow_redirects=True
     ).text
     assert "Put on another protocol: The whole farewell" in page
     assert enrolment(session).protocol_id == whole.id
@@ -181,7 +183,7 @@ def test_a_departure_is_put_on_another_paused_and_let_go_on(member, session):
     assert "Marta Ruiz paused the farewell mails" in page
     assert "Farewell mails paused" in page
     assert enrolment(session).state is EnrolmentState.paused
-    member.post(f"{address}/protocol/resume")
+    member.post(f"{address}/protocol/resume", data=SEEN)
     assert enrolment(session).state is EnrolmentState.active
     member.post(f"{address}/protocol/pause")
     member.post(f"{address}/protocol/stop")

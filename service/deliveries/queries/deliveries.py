@@ -73,6 +73,7 @@ def _to_go(tab: str, *states: MailState, is_due: bool = False) -> Kept:
 
 LISTS = {
     "troubled": _of_states("troubled", MailState.failed, MailState.uncertain),
+    "held": _to_go("held", MailState.held),
     "due": _to_go("due", MailState.queued, is_due=True),
     "waiting": _to_go("waiting", MailState.queued, MailState.sending),
     "sent": _of_states("sent", MailState.sent),
@@ -173,6 +174,7 @@ def counts(query: Query) -> dict[str, int]:
         "troubled": [state.in_((MailState.failed, MailState.uncertain))],
         "due": health.due(query.moment),
         "waiting": [state.in_((MailState.queued, MailState.sending))],
+        "held": [state == MailState.held],
         "sent": [state == MailState.sent],
         "back": [outcome.in_(health.CAME_BACK)],
         "skipped": [state.in_((MailState.skipped, MailState.cancelled))],

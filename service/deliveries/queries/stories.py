@@ -78,6 +78,8 @@ def _to_come(mail: OutboxMessage, at: datetime) -> list[Item]:
     if mail.state is MailState.sending:
         why = _("A worker is at it; if it ends before it is done, another takes over.")
         return [Item(mail.lease_until, "mail", _("On its way"), why, is_coming=True)]
+    if mail.is_held:
+        return [Item(mail.expires_at, "calendar", _("Does not go after this"), is_coming=True)]
     if mail.state is not MailState.queued:
         return []
     if mail.due_at <= at:

@@ -25,6 +25,7 @@ from service.models import (
     Role,
     TeamMember,
 )
+from service.protocols.actions import held
 from service.protocols.queries import reasons
 from service.web.access import current_member, requires, way_back
 from service.web.acts import do
@@ -47,7 +48,7 @@ class Shown:
     tries: int  # shown unless 0
     note: str  # why it did not go
     quoted: str  # the server's answer, when there is no note
-    doubt: str  # what it means that it is uncertain, if it is
+    doubt: str  # what it means that it is uncertain, or held, if it is
     question: str
     because: list[str]
 
@@ -84,10 +85,16 @@ def _shown(mail: OutboxMessage, query: Query, known: reasons.Known) -> Shown:
         tries=0 if is_sent and mail.attempts == 1 else mail.attempts,
         note=reasons.why_in_short(mail),
         quoted=mail.outcome_words or ("" if is_sent else reasons.server_said(mail)),
-        doubt=reasons.in_doubt() if mail.is_uncertain else "",
+        doubt=_doubt(mail),
         question=reasons.question(mail),
         because=reasons.why(mail, known),
     )
+
+
+def _doubt(mail: OutboxMessage) -> str:
+    if mail.is_held:
+        return reasons.held_until(mail)
+    return reasons.in_doubt() if mail.is_uncertain else ""
 
 
 @blueprint.get("/<public_id>")
@@ -134,6 +141,27 @@ def send_all_again() -> Response:
 def cancel(public_id: str) -> Response:
     """Cancel a mail that waits."""
     return _do(public_id, actions.cancel, _("It will not go. You can still send it after all."))
+
+
+@blueprint.post("/<public_id>/release")
+@requires(Role.member)
+def release(public_id: str) -> Response:
+    """Let a held mail go on its day, or in the next hours in which mails go."""
+    return _do(public_id, held.release, _("It is not held any more: it goes when it is its time."))
+
+
+@blueprint.post("/<public_id>/now")
+@requires(Role.member)
+def send_held(public_id: str) -> Response:
+    """Send a held mail at once."""
+    return _do(public_id, held.send_now, _("It is on its way."))
+
+
+@blueprint.post("/<public_id>/drop")
+@requires(Role.member)
+def drop(public_id: str) -> Response:
+    """Leave a held mail out."""
+    return _do(public_id, held.drop, _("Skipped. You can put it back as long as you like."))
 
 
 @blueprint.post("/<public_id>/arrived")

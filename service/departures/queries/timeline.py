@@ -187,6 +187,9 @@ def _mailed(mail: OutboxMessage, situation: Situation, wait: business_hours.Wait
         why = reasons.in_doubt()
         can = frozenset({"resolve", "retry"})
         return Item(mail.ended_at, "mail", what, why, "late", tag, can=can, **more)
+    if mail.is_held:
+        why, can, more["is_coming"] = reasons.held_until(mail), mail.decisions, True
+        return Item(mail.due_at, "mail", what, why, "wait", tag, can=can - {"send"}, **more)
     if wait is not None and wait.until >= mail.due_at:
         why, more["is_coming"] = why_later(wait.why), True
         return Item(wait.until, "mail", what, why, "wait", tag, **more)

@@ -12,14 +12,16 @@ from forms.texts import tidied
 from service import responsibles
 from service.clients import queries as clients
 from service.clock import now, today
+from service.departures.actions import acts, returns
 from service.departures.actions import departures as actions
-from service.departures.actions import returns
+from service.departures.queries import acts as done
 from service.departures.queries import departures, talk_requests, timeline
 from service.departures.rules import OpenThing, mail_controls, open_things, stages_for, standing
-from service.departures.views import forms
+from service.departures.views import forms, panels
 from service.departures.views.talk_requests import plan_form_of
 from service.errors import Conflict, Refused
 from service.extensions import db
+from service.labels import label
 from service.mail.policy.legal_basis import widest
 from service.models import Departure, Role, Stage
 from service.protocols.queries import protocols, situations
@@ -45,7 +47,7 @@ def index() -> str:
         found=departures.page(query),
         services=clients.services(),
         reasons=reason_choices(),
-        stages=list(Stage),
+        imports=done.imports(),
     )
 
 
@@ -60,25 +62,38 @@ def new() -> str:
 @blueprint.post("/new")
 @requires(Role.member)
 def record() -> Page:
-    """Record the departure and show what will be sent."""
+    """Show which mails will be sent, and record the departure once that was seen."""
     form = forms.record_form()
     if not form.validate():
         return _record_page(form), 422
-    facts = forms.facts_from(form)
+    if panels.wants_form():
+        return _record_page(form)
+    facts, made = forms.facts_from(form), forms.Made(form)
     contact = forms.contact_from(form)
     twin = actions.twin(contact.client, facts)
     if twin is not None:
         db.session.rollback()
         flash(_("This departure is already recorded; here it is."), "warning")
         return _to(twin)
-    try:
-        departure = actions.record(
+    choice = panels.chosen()
+
+    def record() -> Departure:
+        return acts.record(
             contact,
             facts,
             by=current_member(),
             sends_mails=form.sends_mails.data,
             protocol=forms.protocol_from(form),
+            made=made.by(contact),
+            choice=choice or acts.NOTHING,
         )
+
+    try:
+        if choice is None:
+            title = _("Record the departure of %(client)s", client=contact.client.name)
+            panel = panels.foreseen(record)
+            return panels.ask(panel, title, _("Record it"), url_for(".index"), has_form=True)
+        departure = record()
     except Refused as refusal:
         db.session.rollback()
         form.end_on.errors = [str(refusal)]
@@ -128,6 +143,8 @@ def _page(departure: Departure, *, wanted: Stage | None = None) -> str:
         stages=[one for one in Stage if one is wanted or one in stages_for(departure)],
         stage=wanted or departure.stage,
         to_settle=_to_settle(departure),
+        act=done.last_of(departure),
+        nothing_before=done.nothing_before(situation),
         touch=widest(departure.contact, current_company(), now()),
         stands_in=None if is_named else responsibles.load().of(departure.client.responsible_id),
     )
@@ -169,7 +186,7 @@ def change(public_id: str) -> Page:
 @blueprint.post("/<public_id>/stage")
 @requires(Role.member)
 def move(public_id: str) -> Page:
-    """Move it to another stage."""
+    """Move it to another stage, once the mails that go then were seen."""
     departure = the_departure(public_id)
     try:
         to, was = Stage(request.form.get("stage", "")), Stage(request.form.get("was", ""))
@@ -179,11 +196,12 @@ def move(public_id: str) -> Page:
         return redirect(
             url_for("returns.new", public_id=public_id), 303
         )  # a form asks what led to it
-    me = current_member()
-    if was is Stage.returned and to is not was:
-        is_done = do(lambda: returns.take_back(departure, to, by=me), _moved(to))
-    else:
-        is_done = do(lambda: actions.move(departure, to, was=was, by=me), _moved(to))
+    choice, here = panels.chosen(), url_for(".show", public_id=public_id)
+    if choice is None and to in actions.LINE and to is not was:
+        title = _("Move to: %(stage)s", stage=label(to))
+        asked = panels.ask_first(lambda: _move(departure, to, was), title, _("Move"), here)
+        return asked or (_page(the_departure(public_id), wanted=to), 409)
+    is_done = do(lambda: _move(departure, to, was, choice or acts.NOTHING), _moved(to))
     return _to(departure) if is_done else (_page(the_departure(public_id), wanted=to), 409)
 
 
@@ -257,6 +275,13 @@ def _what_comes(departure: Departure) -> str:
     elif not any(item.is_going for item in timeline.coming(situations.of(departure))):
         said = _("Recorded. No mail goes out.")
     return str(said)
+
+
+def _move(
+    departure: Departure, to: Stage, was: Stage, choice: acts.Choice = acts.NOTHING
+) -> Departure:
+    acts.move(departure, to, was=was, by=current_member(), choice=choice)
+    return departure
 
 
 def _moved(to: Stage) -> str:

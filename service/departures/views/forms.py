@@ -76,6 +76,20 @@ def edit_form(departure: Departure) -> EditForm:
     return form
 
 
+class Made:
+    """Which client and contact a form adds: what was there before it did is noted first."""
+
+    def __init__(self, form: RecordForm) -> None:
+        self.client = clients.find(form.client.data or "")
+        self.contacts = {one.id for one in self.client.contacts} if self.client else set()
+
+    def by(self, contact: Contact) -> dict[str, int]:
+        """Return the ids of the client and the contact that were not there before."""
+        db.session.flush()
+        made = {} if self.client else {"client": contact.client_id}
+        return made if contact.id in self.contacts else {**made, "contact": contact.id}
+
+
 def contact_from(form: RecordForm) -> Contact:
     """Return the person who gets the mails; adds client and contact when they are new."""
     client = clients.find_or_add(form.client.data or "", service=form.service.data or "")

@@ -10,9 +10,11 @@ from werkzeug.wrappers import Response
 from forms.returns import ReturnForm
 from service.clients import queries as clients
 from service.clock import today
+from service.departures.actions import acts
 from service.departures.actions import returns as actions
 from service.departures.actions.returns import Facts
 from service.departures.queries import returns, talk_requests
+from service.departures.views import panels
 from service.departures.views.departures import the_departure
 from service.departures.views.filters import chosen, name_of, periods, rows_of
 from service.errors import Conflict
@@ -104,11 +106,22 @@ def record(public_id: str) -> Page:
 
 @blueprint.post("/departures/<public_id>/return/undo")
 @requires(Role.member)
-def undo(public_id: str) -> Response:
-    """Take it back: they have not come back after all."""
-    departure = the_departure(public_id)
+def undo(public_id: str) -> Page:
+    """Take it back, once the mails that go then were seen: they have not come back after all."""
+    departure, choice = the_departure(public_id), panels.chosen()
+    row, me = actions.of(departure), current_member()
+    to = row.was if row else Stage.closed
+
+    def take_back() -> Departure:
+        acts.move(departure, to, was=Stage.returned, by=me)
+        return departure
+
+    if choice is None:
+        title, here = _("They have not come back"), url_for("departures.show", public_id=public_id)
+        asked = panels.ask_first(take_back, title, _("Take it back"), here)
+        return asked or _to(departure)
     try:
-        is_unsaid = actions.take_back(departure, by=current_member())
+        is_unsaid = acts.move(departure, to, was=Stage.returned, by=me, choice=choice)
     except Conflict as conflict:
         db.session.rollback()
         flash(str(conflict), "warning")

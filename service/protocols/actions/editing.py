@@ -32,7 +32,7 @@ from service.models import (
 )
 from service.models.steps import Step
 from service.protocols.actions import enrolments
-from service.protocols.actions.progress import CHUNK
+from service.protocols.actions.progress import CHUNK, soonest
 from service.protocols.queries import protocols as queries
 from service.protocols.queries.protocols import has_waiting_mail, is_in_it
 from service.protocols.rules.built_ins import BUILT_INS
@@ -150,7 +150,7 @@ def ask_again(protocol: Protocol) -> None:
     db.session.execute(
         update(Enrolment)
         .where(of_it, Enrolment.state == EnrolmentState.active)
-        .values(next_at=now())
+        .values(next_at=soonest())
     )
     query = (
         select(Enrolment.departure_id)

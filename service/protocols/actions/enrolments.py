@@ -4,6 +4,7 @@ Flushes, except enrol().
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
@@ -100,7 +101,7 @@ def halt(
     reason: SkipReason,
     by: TeamMember | None,
 ) -> None:
-    """Stop an enrolment and skip, for `reason`, the mails that are written and not claimed."""
+    """Stop an enrolment and skip, for `reason`, the mails that are held, or wait unclaimed."""
     refused = Skip(reason, at=now(), by=by.id if by else None)
     if enrolment is not None:
         enrolment.state, enrolment.next_at = EnrolmentState.stopped, None
@@ -109,7 +110,7 @@ def halt(
         .where(
             OutboxMessage.departure_id == departure.id,
             OutboxMessage.step.is_not(None),
-            OutboxMessage.state == MailState.queued,
+            OutboxMessage.state.in_((MailState.queued, MailState.held)),
         )
         .values(
             state=MailState.skipped,
@@ -162,7 +163,7 @@ def resume(departure: Departure, by: TeamMember | None) -> Enrolment:
         _end_pause(departure, by)
     departure.is_history = False
     enrolment.enrolled_at = now()
-    enrolment.state, enrolment.next_at = EnrolmentState.active, now()
+    enrolment.state, enrolment.next_at = EnrolmentState.active, enrolment.earliest(now())
     record_event(departure, EventKind.protocol_resumed, by)
     db.session.flush()
     return enrolment
@@ -189,6 +190,40 @@ def _end_pause(departure: Departure, by: TeamMember | None) -> None:
         )
         .values(looked_at=now(), looked_by_id=by.id if by else None)
     )
+
+
+def wait_until(departure: Departure, moment: datetime) -> None:
+    """Let no mail of the protocol go before `moment`, neither one to come nor one that waits.
+
+    What somebody sent by hand goes.
+    """
+    situation = locked(departure)
+    if situation.enrolment is None:
+        return
+    situation.enrolment.not_before = situation.enrolment.earliest(moment)
+    if situation.enrolment.next_at is not None:
+        situation.enrolment.next_at = situation.enrolment.earliest(situation.enrolment.next_at)
+    waiting = [mail.id for mail in situation.mails.values() if not mail.context.get("by_hand")]
+    db.session.execute(
+        update(OutboxMessage)
+        .where(
+            OutboxMessage.id.in_(waiting),
+            OutboxMessage.state == MailState.queued,
+            OutboxMessage.due_at < moment,
+        )
+        .values(due_at=moment)
+        .execution_options(synchronize_session="fetch")
+    )
+    db.session.flush()
+
+
+def wait_no_more(departure: Departure) -> None:
+    """Let the mails of the protocol go when they are due again."""
+    enrolment = locked(departure).enrolment
+    if enrolment is not None:
+        enrolment.not_before = None
+        revive(enrolment)
+        db.session.flush()
 
 
 def recount(departure: Departure) -> None:

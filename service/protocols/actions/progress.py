@@ -9,7 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    case,
+    exists,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from service.clock import now
 from service.current import company
@@ -63,7 +73,8 @@ class Owed:
     situation: Situation
     due_at: datetime
     refused: Skip | None = None
-    hand: Hand | None = None  # of who sends or skips it by hand
+    hand: Hand | None = None  # of who sends, skips or holds it by hand
+    held_until: datetime | None = None  # when nobody has let it go by then, it never goes
 
 
 def waits() -> ColumnElement[bool]:
@@ -103,11 +114,14 @@ def advance(enrolments: Sequence[int], at: datetime | None = None) -> list[Outbo
 
 
 def advance_one(departure: Departure) -> list[OutboxMessage]:
-    """Write what is due for one departure now; nothing unless its enrolment is active."""
-    enrolment = locked(departure).enrolment
+    """Write what is due for one departure now; nothing unless its enrolment is active.
+
+    Nothing either within the hour in which it can be undone.
+    """
+    enrolment, at = locked(departure).enrolment, now()
     if enrolment is None or enrolment.state is not EnrolmentState.active:
         return []
-    return advance([enrolment.id])
+    return advance([enrolment.id], at) if enrolment.earliest(at) == at else []
 
 
 def _owed(situation: Situation, at: datetime) -> list[Owed]:
@@ -129,7 +143,8 @@ def _set_next(situation: Situation, at: datetime) -> None:
         return
     to_come = plan(situation, at)
     moment = ask_again_at(situation, at, to_come)
-    situation.enrolment.next_at = max(moment, at + SETTLING) if moment else None
+    soonest = situation.enrolment.earliest(at + SETTLING)
+    situation.enrolment.next_at = max(moment, soonest) if moment else None
     if is_finished(situation, at, to_come):
         situation.enrolment.state = EnrolmentState.finished
 
@@ -183,7 +198,7 @@ def _row(owed: Owed, suppressed: suppressions.Found) -> outbox.Row:
     step, situation, departure = owed.step, owed.situation, owed.situation.departure
     is_by_hand = owed.hand is not None and owed.hand.did is Did.sent
     decision = of_step(step, situation, owed.due_at, now(), is_by_hand=is_by_hand)
-    return outbox.row(
+    row = outbox.row(
         step.kind,
         departure.contact,
         subject=f"departure:{departure.id}",
@@ -198,12 +213,21 @@ def _row(owed: Owed, suppressed: suppressions.Found) -> outbox.Row:
         refused=owed.refused,
         suppressed=suppressed,
     )
+    if owed.held_until is None or row["state"] is not MailState.queued:
+        return row
+    return {**row, "state": MailState.held, "expires_at": owed.held_until}
 
 
 def sent(situation: Situation, name: str) -> OutboxMessage | None:
     """Return the mail of the step `name` if it went."""
     mail = situation.mails.get(name)
     return mail if mail is not None and mail.state is MailState.sent else None
+
+
+def invite(situation: Situation, step: Step) -> None:
+    """Open the invitation that the mail of `step` links to, if it links to one."""
+    if step.invites_to and (fresh := _invite(situation, step.invites_to)):
+        db.session.execute(insert(Invitation), fresh)
 
 
 def _invite(situation: Situation, kind: InvitationKind) -> list[dict[str, Any]]:
@@ -226,12 +250,18 @@ def revive_selected(departure_ids: Select[Any]) -> None:
     db.session.execute(
         update(Enrolment)
         .where(Enrolment.departure_id.in_(departure_ids), Enrolment.state.not_in(HELD))
-        .values(state=EnrolmentState.active, next_at=now())
+        .values(state=EnrolmentState.active, next_at=soonest())
         .execution_options(synchronize_session=False)
     )
 
 
+def soonest() -> ColumnElement[Any]:
+    """Return the SQL value of `next_at` that makes due: now, or `not_before` when that is later."""
+    moment, not_before = literal(now(), UtcDateTime()), Enrolment.not_before
+    return case((not_before > moment, not_before), else_=moment)
+
+
 def revive(enrolment: Enrolment | None) -> None:
-    """Make an enrolment due now, unless it is stopped or paused."""
+    """Make an enrolment due now, or at its `not_before`, unless it is stopped or paused."""
     if enrolment is not None and enrolment.state not in HELD:
-        enrolment.state, enrolment.next_at = EnrolmentState.active, now()
+        enrolment.state, enrolment.next_at = EnrolmentState.active, enrolment.earliest(now())

@@ -18,6 +18,7 @@ from service.extensions import db
 from service.mail import outbox
 from service.mail.policy import suppressions
 from service.models import (
+    OPEN_STATES,
     Departure,
     Enrolment,
     EnrolmentState,
@@ -52,13 +53,29 @@ def foretold(situation: Situation) -> list[Planned]:
     taken into account; the daily cap is not, since what else the contact will have got that day is
     not known.
     """
-    departure, moment = situation.departure, now()
+    departure, moment = situation.departure, earliest(situation)
     contact, items = departure.contact, []
     unwanted = suppressions.find_all([contact.email])
-    for item in plan(situation, moment):
+    for item in plan(situation, now()):
         gate = outbox.why_not(item.step.kind, contact, departure, item.step.name, unwanted)
         items.append(replace(item, reason=item.reason or gate))
     return _as_they_go(items, situation, moment)
+
+
+def earliest(situation: Situation) -> datetime:
+    """Return the first moment from now on at which the protocol may write a mail."""
+    enrolment = situation.enrolment
+    return enrolment.earliest(now()) if enrolment else now()
+
+
+def waiting(situation: Situation) -> dict[str, datetime]:
+    """Return when the mails that are written and wait go, as things are now, by their steps."""
+    gone = with_waiting_mails_gone(situation, earliest(situation))
+    return {
+        name: gone.mails[name].ended_at or mail.due_at
+        for name, mail in situation.mails.items()
+        if mail.state in OPEN_STATES
+    }
 
 
 def _as_they_go(items: Sequence[Planned], situation: Situation, at: datetime) -> list[Planned]:
@@ -104,7 +121,8 @@ def _foretold(
     def gate(step: Step, moment: datetime) -> SkipReason | None:
         return outbox.why_not(step.kind, contact, departure, step.name, unwanted, moment)
 
-    return foretell(situation, at, until, gate)
+    enrolment = situation.enrolment
+    return foretell(situation, enrolment.earliest(at) if enrolment else at, until, gate)
 
 
 def _chunk(

@@ -115,7 +115,7 @@ def _notes(public_ids: set[str]) -> dict[str, str]:
 def question(mail: OutboxMessage) -> str:
     """Return what why() answers: why the reader is to get it, got it, or why not."""
     name = mail.contact.first_name if mail.contact else mail.member.name if mail.member else "?"
-    if mail.state in OPEN_STATES:
+    if mail.state in OPEN_STATES or mail.is_held:
         return str(_("Why is %(name)s to get this?", name=name))
     may_have_it = mail.state in (MailState.sent, MailState.uncertain) and mail.outcome not in BACK
     if may_have_it:
@@ -129,6 +129,8 @@ def why(mail: OutboxMessage, known: Known) -> list[str]:
     if mail.state in OPEN_STATES:
         waits = _("It is written and waits for its time.")
         return [*told.asked_for(), str(waits), *told.looked_after()]
+    if mail.is_held:
+        return [*told.asked_for(), held_until(mail), *told.looked_after()]
     return [*told.asked_for(), *told.decided(), *told.looked_after()]
 
 
@@ -138,6 +140,14 @@ def why_in_short(mail: OutboxMessage) -> str:
         return ""
     skip = _skip_of(mail, Decision.of(mail.decision))
     return why_suppressed(skip.why) if skip.why else why_not(skip.reason)
+
+
+def held_until(mail: OutboxMessage) -> str:
+    """Return by when somebody has to decide about a held mail."""
+    until = moment_in_words(mail.expires_at or mail.due_at)
+    return str(
+        _("It waits for one of you to let it go; after %(moment)s it never goes.", moment=until)
+    )
 
 
 def in_doubt() -> str:
@@ -261,8 +271,13 @@ class _Told:
         """Say who decided about it after it had failed, or when nobody knew."""
         kept = (Did.sent_again, Did.sent_after_all, Did.said_it_arrived)
         for hand in self.decision.hands:
-            if hand.did in kept and (name := self.known.name(hand.by)):
-                moment = moment_in_words(hand.at)
+            name, moment = self.known.name(hand.by), moment_in_words(hand.at)
+            if hand.did is Did.held:
+                by = _("by %(name)s", name=name) if name else _("on the command line")
+                yield _("It was held back on %(moment)s, %(by)s.", moment=moment, by=by)
+            elif hand.did is Did.released:
+                yield _("%(name)s let it go on %(moment)s.", name=name or "?", moment=moment)
+            elif hand.did in kept and name:
                 yield _("%(name)s looked after it on %(moment)s.", name=name, moment=moment)
 
     def _scheduled(self) -> Iterator[str]:

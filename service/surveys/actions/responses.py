@@ -33,7 +33,7 @@ from service.models import (
     Reason,
     Response,
 )
-from service.protocols.actions.progress import HELD
+from service.protocols.actions.progress import HELD, soonest
 from service.surveys import queries
 from service.team.actions.alerts import alert
 
@@ -216,7 +216,7 @@ def _follow_up(response: Response) -> None:
             Enrolment.departure_id == response.departure_id,
             Enrolment.state.not_in(HELD),
         )
-        .values(state=EnrolmentState.active, next_at=now())
+        .values(state=EnrolmentState.active, next_at=soonest())
     )
 
 

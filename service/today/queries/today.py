@@ -107,6 +107,7 @@ class Today:
 
     tasks: list[Task]
     troubled_mails: int
+    held_mails: int
     unproven_mails: int  # came in, and a person has to look
     troubles: list[Trouble]  # of the mail as a whole
     news: list[News]
@@ -130,6 +131,7 @@ def today(now: datetime) -> Today:
     return Today(
         tasks(now),
         _count(OutboxMessage.state.in_((MailState.failed, MailState.uncertain))),
+        _count(OutboxMessage.state == MailState.held),
         _count(
             and_(
                 InboundMail.kind.in_((InboundKind.unverified, InboundKind.unparsed)),
