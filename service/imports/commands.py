@@ -17,14 +17,17 @@ from flask_babel import ngettext
 from service.clock import now
 from service.consent.queries import table
 from service.current import company
+from service.departures.actions.acts import HOUR
+from service.departures.queries import acts
 from service.errors import Refused
 from service.exports import FORMATS
 from service.exports.files import opened, progress
 from service.extensions import db
 from service.imports import actions as imports
 from service.imports import jobs, queries
-from service.imports.actions import Plan
+from service.imports.actions import Choice, Plan, previews, undoing
 from service.imports.actions import suppressions as lists
+from service.imports.queries import batches
 from service.imports.rules import MOST_BYTES, Problem, Problems, read, too_large
 from service.imports.rules import suppressions as suppression_rules
 from service.imports.rules.columns import NAMES
@@ -32,6 +35,7 @@ from service.imports.rules.problems import BadValue
 from service.imports.rules.values import read_date
 from service.labels import reason_of_suppression
 from service.models import ExportedData
+from service.protocols.rules.descriptions import moment_in_words
 from service.spreadsheets.extraction import table_in
 from service.spreadsheets.tables import RawRow
 from service.team.actions import exports
@@ -60,12 +64,19 @@ def a_day(_context: click.Context, _option: click.Parameter, text: str | None) -
     callback=a_day,
     help="Start the protocol of departures that ended since this day (default: 30 days ago).",
 )
+@click.option("--hold", is_flag=True, help="Hold all mails, until somebody lets them go.")
+@click.option("--now", "is_now", is_flag=True, help="Send the first mail of each at once.")
 @with_appcontext
-def import_clients(file: Path, dry_run: bool, since: date | None) -> None:
+def import_clients(file: Path, dry_run: bool, since: date | None, hold: bool, is_now: bool) -> None:
     """Import clients and departures from a CSV or .xlsx FILE, whole or not at all.
 
+    No mail leaves within the hour, unless with --now; until then `clients undo-import` undoes it.
+
+    \b
     Example: flask --app wsgi clients import clientes.csv --dry-run
     """
+    if hold and is_now:
+        raise click.UsageError("Choose --hold or --now, not both.")
     references = queries.references()
     db.session.rollback()  # others may write while the file is read
     _end_if_too_large(file, MOST_BYTES, too_large)
@@ -75,20 +86,60 @@ def import_clients(file: Path, dry_run: bool, since: date | None) -> None:
         found = imports.plan(reading, protocol_since=since)
         _end_if_refused(file, reading.problems)
         _print_plan(file, found)
-        for start in found.starts:
-            end = start.end_on.isoformat() if start.end_on else "-"
-            click.echo(f"  {end}  {start.client}  {start.service}  {start.contact} <{start.email}>")
+        _print_mails(found)
         click.echo(_("Nothing was changed: this was a rehearsal."))
         return
     source = _("import: %(file)s", file=file.name)
     try:
         staged = jobs.carry_out(
-            lambda: imports.stage(reading, protocol_since=since, source=source), imports.publish
+            lambda: imports.stage(
+                reading,
+                protocol_since=since,
+                source=source,
+                choice=Choice(holds_all=hold, is_now=is_now),
+            ),
+            imports.publish,
         )
     except Refused as refusal:
         _end_if_refused(file, reading.problems)
         raise click.ClickException(str(refusal)) from None
     _print_plan(file, staged.plan)
+    if staged.plan.starts and not is_now:
+        until = moment_in_words(now() + HOUR)
+        click.echo(_("Nothing leaves before %(time)s; until then it can be undone.", time=until))
+
+
+@clients_group.command("undo-import")
+@with_appcontext
+def undo_import() -> None:
+    """Undo the last import of clients as a whole, within its hour.
+
+    \b
+    Example: flask --app wsgi clients undo-import
+    """
+    act = next(iter(acts.imports()), None)
+    if act is None:
+        raise click.ClickException(_("No import of the last hour is left to be undone."))
+    try:
+        undoing.undo(act, None)
+    except Refused as refusal:
+        db.session.rollback()
+        raise click.ClickException(str(refusal)) from None
+    db.session.commit()
+    said = _("Undone: all that the import brought is gone, and what it changed is as it was.")
+    click.echo(said)
+
+
+def _print_mails(found: Plan) -> None:
+    """Print each departure that gets mail, and the days of its mails."""
+    for some in batches(found.starts, 200):
+        panels = previews.of([start.draft for start in some])
+        for start, panel in zip(some, panels, strict=True):
+            end = start.end_on.isoformat() if start.end_on else "-"
+            click.echo(f"  {end}  {start.client}  {start.service}  {start.contact} <{start.email}>")
+            for line in panel.lines:
+                if line.goes_at is not None:
+                    click.echo(f"      {moment_in_words(line.goes_at)}  {line.what}")
 
 
 def _with_progress_bar(rows: Iterator[RawRow], length: int) -> Iterator[RawRow]:

@@ -75,8 +75,8 @@ def opted_out(contacts: Iterable[ContactDraft]) -> set[str]:
     return refusing
 
 
-def batches(values: Iterable[T]) -> Iterator[list[T]]:
-    """Yield `values` in lists that fit into one IN."""
+def batches(values: Iterable[T], size: int = AT_ONCE) -> Iterator[list[T]]:
+    """Yield `values` in lists of `size`: by default, of what fits into one IN."""
     rest = iter(values)
-    while portion := list(islice(rest, AT_ONCE)):
+    while portion := list(islice(rest, size)):
         yield portion

@@ -1,6 +1,5 @@
 """What somebody of the team did that makes mails go, kept for a while so that it can be undone."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -50,6 +49,7 @@ class Act(Model):
     member: Mapped[TeamMember | None] = relationship(foreign_keys=[member_id])
     undone_by: Mapped[TeamMember | None] = relationship(foreign_keys=[undone_by_id])
 
-    def is_open(self, at: datetime) -> bool:
-        """Whether its time to be undone has not ended, and nobody has."""
-        return self.undone_at is None and at < self.until
+    @property
+    def has_sent(self) -> bool:
+        """Whether first mails of it were sent at once, instead of an hour later."""
+        return bool(self.was.get("is_now"))

@@ -57,7 +57,7 @@ def test_a_dropped_list_is_looked_at_and_confirmed(window_of, session):
     page.evaluate(DROP, TELLING)
     expect(page.get_by_role("heading", level=1)).to_have_text("dropped.csv")
     assert clients(session) == 0
-    page.get_by_role("button", name="Import it").click()
+    page.get_by_role("button", name="Import it", exact=True).click()
 
     expect(page.locator(".note.success")).to_contain_text("Imported: 3 new clients")
     assert clients(session) == 3
@@ -68,7 +68,7 @@ def test_a_chosen_list_needs_no_script(window_of, session):
 
     page.get_by_label("Lista de clientes").set_input_files(DATA / "clientes-excel-es.csv")
     page.get_by_role("button", name="Ver en qué queda").click()
-    page.get_by_role("button", name="Importar").click()
+    page.get_by_role("button", name="Importar", exact=True).click()
 
     expect(page.locator(".note.success")).to_contain_text("30 clientes nuevos")
     assert clients(session) == 30
@@ -113,7 +113,7 @@ def test_what_a_list_says_never_runs(window_of, live, tmp_path):
         page.locator("form[data-drop] button").click()
         page.wait_for_url("**/imports/*")
         expect(page.locator("table").first).to_contain_text("ran()")
-    page.get_by_role("button", name="Importar").click()
+    page.get_by_role("button", name="Importar", exact=True).click()
     page.wait_for_url("**/departures")
 
     assert ran == []

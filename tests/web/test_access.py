@@ -190,6 +190,7 @@ MATRIX: dict[str, Role | None] = {
     "imports.example": Role.viewer,
     "imports.index": Role.member,
     "imports.show": Role.member,
+    "imports.undo": Role.member,
     "imports.upload": Role.member,
     "inbound_mails.have_done": Role.member,
     "recoveries.apologise": Role.member,

@@ -137,11 +137,11 @@ def _done(
     if choice.hold:
         held.hold(departure, choice.hold, by)
     if choice.is_now:
-        _send_first(departure, choice.hold, by)
+        send_first(departure, choice.hold, by)
     db.session.flush()
 
 
-def _send_first(departure: Departure, hold: Collection[str], by: TeamMember) -> None:
+def send_first(departure: Departure, hold: Collection[str], by: TeamMember | None) -> None:
     """Send the first mail at once; the others go when they would have gone anyway."""
     situation = locked(departure)
     if why_over(situation) is not None:
@@ -154,7 +154,7 @@ def _send_first(departure: Departure, hold: Collection[str], by: TeamMember) -> 
     if mail is None:
         enrolments.send_now(departure, line.step, by)
         return
-    decision, hand = Decision.of(mail.decision), Hand(Did.sent, now(), by.id)
+    decision, hand = Decision.of(mail.decision), Hand(Did.sent, now(), by.id if by else None)
     mail.decision = as_json(replace(decision, hands=(*decision.hands, hand)))
     mail.context, mail.due_at = {**mail.context, "by_hand": True}, now()
     outbox.hint_at(mail)
@@ -176,13 +176,13 @@ def undo(act: Act, by: TeamMember) -> None:
     db.session.flush()
 
 
-def take(act: Act, by: TeamMember) -> None:
+def take(act: Act, by: TeamMember | None) -> None:
     """Mark an act as undone, once; raises Conflict or Refused when it cannot be any more."""
     moment = now()
     taken = db.session.execute(
         update(Act)
         .where(Act.id == act.id, Act.undone_at.is_(None), Act.until > moment)
-        .values(undone_at=moment, undone_by_id=by.id)
+        .values(undone_at=moment, undone_by_id=by.id if by else None)
         .execution_options(synchronize_session=False)
     )
     db.session.refresh(act)
@@ -198,7 +198,7 @@ def take(act: Act, by: TeamMember) -> None:
     raise Conflict(
         _(
             "%(name)s undid it already, on %(moment)s.",
-            name=act.undone_by.name if act.undone_by else "?",
+            name=act.undone_by.name if act.undone_by else _("Somebody"),
             moment=moment_in_words(act.undone_at),
         )
     )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from service.clock import now
 from service.labels import why_not
+from service.mail.policy import suppressions
 from service.models import MailState
 from service.protocols.queries import forecasts
 from service.protocols.rules.descriptions import step_name, waits_for
@@ -52,21 +53,28 @@ class Panel:
         return any(line.is_going for line in self.lines)
 
 
-def of(situation: Situation) -> Panel:
-    """Return the mails of a departure, those with a day first, in order of time."""
+def of(situation: Situation, unwanted: suppressions.Found | None = None) -> Panel:
+    """Return the mails of a departure, those with a day first, in order of time.
+
+    `unwanted` is what suppressions.find_all() found, when many were looked up at once.
+    """
     departure, over = situation.departure, why_over(situation)
     return Panel(
         client=departure.client.name,
         name=departure.contact.name,
         email=departure.contact.email,
-        lines=() if over else lines(situation),
+        lines=() if over else lines(situation, unwanted=unwanted),
         why_none=why_not(over) if over else "",
     )
 
 
-def lines(situation: Situation, held: Collection[str] = ()) -> list[Line]:
+def lines(
+    situation: Situation,
+    held: Collection[str] = (),
+    unwanted: suppressions.Found | None = None,
+) -> list[Line]:
     """Return the mails of a departure that gets some; those of the steps `held` left out."""
-    found = [_planned(item, situation) for item in forecasts.foretold(situation)]
+    found = [_planned(item, situation) for item in forecasts.foretold(situation, unwanted)]
     found += [
         Line(name, step_name(step), goes_at)
         for name, goes_at in forecasts.waiting(situation).items()

@@ -5,6 +5,6 @@ makes them real.
 """
 
 from service.imports.actions.plans import Count, Plan, Start, plan
-from service.imports.actions.writing import Staged, publish, stage
+from service.imports.actions.writing import NOTHING, Choice, Staged, publish, stage
 
-__all__ = ["Count", "Plan", "Staged", "Start", "plan", "publish", "stage"]
+__all__ = ["NOTHING", "Choice", "Count", "Plan", "Staged", "Start", "plan", "publish", "stage"]

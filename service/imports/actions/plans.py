@@ -33,6 +33,8 @@ class Count:
 class Start:
     """A departure whose protocol begins with the import, so that its contact gets mail."""
 
+    draft: DepartureDraft
+
     line: int
     client: str
     contact: str
@@ -185,6 +187,7 @@ def _warn_of_other_contact(departure: DepartureDraft, reading: Reading) -> None:
 def _start(departure: DepartureDraft) -> Start:
     contact = departure.contact
     return Start(
+        draft=departure,
         line=departure.line,
         client=contact.client.values["name"],
         contact=contact.values["name"],

@@ -8,26 +8,32 @@ far as somebody else may have changed it meanwhile.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import delete, exists, func, select, text, update
+from sqlalchemy import Select, case, delete, exists, func, literal, or_, select, text, update
 
+from service.bulkhead import bulkhead
 from service.clients.actions import bases
 from service.clock import now, today
 from service.current import company
-from service.departures.actions import departures
+from service.departures.actions import acts, departures
+from service.departures.actions.acts import HOUR
 from service.departures.actions.departures import Facts
 from service.errors import Refused
 from service.events import actions as events
 from service.extensions import db
 from service.imports.actions.plans import Plan, plan, service_of
-from service.imports.actions.staging import CLIENTS, OF_CLIENTS, Stage, Stale, ids_of
+from service.imports.actions.previews import APART
+from service.imports.actions.staging import CLIENTS, NEW, OF_CLIENTS, Stage, Stale, ids_of
+from service.imports.actions.undoing import old_and_new
 from service.imports.queries import batches
 from service.imports.rules import Reading
 from service.imports.rules.drafts import ClientDraft, ContactDraft, DepartureDraft, Drafts
 from service.models import (
+    Act,
+    ActKind,
     Client,
     Consent,
     Contact,
@@ -43,15 +49,37 @@ from service.models import (
     TeamMember,
 )
 from service.models.protocols import fitting
-from service.protocols.actions import enrolments
+from service.models.types import UtcDateTime
+from service.protocols.actions import enrolments, held, progress
 from service.protocols.actions.progress import revive_selected
 from service.protocols.queries import protocols
 from service.tokens import new_public_id
 from service.yearly import key_of
 
 SOURCE = "import"
-APART = {"reasons", "responsible_id"}  # no fields of Facts: rows of their own, and an id
+AT_ONCE = 200  # departures whose first mail "now" sends at most, and of one statement of holding
+MOST_HELD = 1_000  # departures whose mails one import can hold: others wait for the lock meanwhile
 ONE_IMPORT = 4_712_026  # key of the advisory lock on PostgreSQL; SQLite has one writer anyway
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What somebody chose before an import.
+
+    `hold` are mails by the line of the list and the step, such as (12, "thank_you"); `holds_all`
+    holds every mail that has its day, `is_now` sends the first of each departure at once.
+    """
+
+    hold: frozenset[tuple[int, str]] = frozenset()
+    holds_all: bool = False
+    is_now: bool = False
+
+    def of(self, line: int) -> set[str]:
+        """Return the steps to hold of the departure in a line."""
+        return {step for one, step in self.hold if one == line}
+
+
+NOTHING = Choice()
 
 
 @dataclass(slots=True)
@@ -64,6 +92,10 @@ class Staged:
     last_consent: int = 0
     last_suppression: int = 0
     in_touch: set[str] = field(default_factory=set)  # addresses that the list turns on again
+    by: TeamMember | None = None
+    choice: Choice = NOTHING
+    departures: dict[int, str] = field(default_factory=dict)  # public ids of those that start
+    was: dict[str, Any] = field(default_factory=dict)  # see Act
 
 
 def stage(
@@ -72,16 +104,19 @@ def stage(
     protocol_since: date | None = None,
     by: TeamMember | None = None,
     source: str = "",
+    choice: Choice = NOTHING,
 ) -> Staged:
     """Plan the import of a list and make its rows ready; nobody else sees anything of them.
 
-    `source` is kept as the origin of new contacts. Raises Refused when the list has problems.
+    `source` is kept as the origin of new contacts. Raises Refused when the list has problems, or
+    too many departures for what was chosen.
     """
     last_consent = db.session.scalar(select(func.max(Consent.id))) or 0
     last_suppression = db.session.scalar(select(func.max(Suppression.id))) or 0
     found = plan(reading, protocol_since=protocol_since)
     if found.is_refused:
         raise Refused(_("Nothing was imported: something in the list has to be put right first."))
+    _check_choice(found, choice)
     in_touch = {
         contact.key
         for contact in found.drafts.contacts.values()
@@ -89,13 +124,26 @@ def stage(
         and not (contact.existing and contact.existing.keep_in_touch)
     }
     rows = Stage(OF_CLIENTS)
-    _Rows(found.drafts, rows, by, source).make()
-    return Staged(found, rows, found.drafts.recorded, last_consent, last_suppression, in_touch)
+    made = _Rows(found.drafts, rows, by, source)
+    made.make()
+    return Staged(
+        found,
+        rows,
+        found.drafts.recorded,
+        last_consent,
+        last_suppression,
+        in_touch,
+        by=by,
+        choice=choice,
+        departures=made.started,
+        was=made.was,
+    )
 
 
 def publish(staged: Staged) -> None:
     """Make the rows real, all of them, in the transaction of the caller, and flush.
 
+    No mail of theirs goes within the hour, in which undoing.undo() undoes it, but what was chosen.
     Raises Stale or IntegrityError, and the caller has to roll back, when somebody changed meanwhile
     what the list was compared with.
     """
@@ -122,7 +170,10 @@ def publish(staged: Staged) -> None:
         .join(CLIENTS, CLIENTS.c.client == Client.public_id)
         .where(CLIENTS.c.is_moved)
     )
-    _delete_early_mails()
+    act = _keep(staged)
+    _wait_until(act.until)
+    _delete_early_mails(act.until)
+    _choose(staged)
 
 
 def _check(staged: Staged) -> None:
@@ -168,8 +219,118 @@ def _begin_again() -> None:
         )
 
 
-def _delete_early_mails() -> None:
-    """Have mails that wait, and whose new day is later, written anew then; they are few."""
+def _check_choice(found: Plan, choice: Choice) -> None:
+    starts = len(found.starts)
+    if choice.is_now and starts > AT_ONCE:
+        raise Refused(
+            _(
+                "At most %(most)s departures can send their first mail now, and these are"
+                " %(count)s. Import the list in parts, or let the mails go at their hours.",
+                most=AT_ONCE,
+                count=starts,
+            )
+        )
+    held = starts if choice.holds_all else len({line for line, _step in choice.hold})
+    if held > MOST_HELD:
+        raise Refused(
+            _(
+                "The mails of at most %(most)s departures can be held at once, and these are"
+                " %(count)s. Import the list in parts.",
+                most=MOST_HELD,
+                count=held,
+            )
+        )
+
+
+def _new_ids(model: type[Client | Contact | Departure]) -> Select[Any]:
+    staged = NEW[model]
+    return select(model.id).join(staged, staged.c.public_id == model.public_id)
+
+
+def _keep(staged: Staged) -> Act:
+    """Keep what was done, so that it can be undone within the hour."""
+    moment = now()
+    was: dict[str, Any] = {
+        name: list(db.session.scalars(_new_ids(model).order_by(model.id)))
+        for name, model in (("clients", Client), ("contacts", Contact), ("departures", Departure))
+    }
+    known = select(Client.id).join(CLIENTS, CLIENTS.c.client == Client.public_id)
+    known = known.where(CLIENTS.c.is_moved)
+    act = Act(
+        kind=ActKind.imported,
+        member=staged.by,
+        at=moment,
+        until=moment + HOUR,
+        was={
+            **was,
+            **staged.was,
+            "known_clients": list(db.session.scalars(known)),
+            "is_now": staged.choice.is_now,
+        },
+    )
+    db.session.add(act)
+    db.session.flush()
+    return act
+
+
+def _wait_until(moment: datetime) -> None:
+    """Let no mail of the departures of the list go before `moment`."""
+    until = literal(moment, UtcDateTime())
+    db.session.execute(
+        update(Enrolment)
+        .where(
+            or_(
+                Enrolment.departure_id.in_(ids_of(Departure)),
+                Enrolment.departure_id.in_(_new_ids(Departure)),
+            )
+        )
+        .values(
+            not_before=until,
+            next_at=case((Enrolment.next_at < until, until), else_=Enrolment.next_at),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _choose(staged: Staged) -> None:
+    """Hold the mails that were chosen, and send the first ones that are to go now."""
+    choice = staged.choice
+    if not (choice.hold or choice.holds_all or choice.is_now):
+        return
+    lines = {
+        public_id: line
+        for line, public_id in staged.departures.items()
+        if choice.holds_all or choice.is_now or choice.of(line)
+    }
+    for first in range(0, len(lines), AT_ONCE):
+        some = list(lines)[first : first + AT_ONCE]
+        query = select(Departure).where(Departure.public_id.in_(some)).order_by(Departure.id)
+        rows = db.session.scalars(query).all()
+        if choice.hold or choice.holds_all:
+            found = progress.locked_all(rows)
+            held.hold_all(
+                [
+                    (
+                        situation,
+                        {step.name for step in situation.steps}
+                        if choice.holds_all
+                        else choice.of(lines[situation.departure.public_id]),
+                    )
+                    for situation in found
+                ],
+                staged.by,
+            )
+            bulkhead.get_on()
+        if choice.is_now:
+            for row in rows:
+                acts.send_first(row, (), staged.by)
+
+
+def _delete_early_mails(until: datetime) -> None:
+    """Have mails that wait, and whose new day is later, written anew then; they are few.
+
+    The others wait until the hour has passed.
+    """
     waits = exists().where(
         OutboxMessage.departure_id == Departure.id,
         OutboxMessage.step.is_not(None),
@@ -179,6 +340,8 @@ def _delete_early_mails() -> None:
     found = db.session.scalars(query.execution_options(populate_existing=True)).all()
     for some in batches(found):
         enrolments.recount_all(some)
+    for departure in found:
+        enrolments.wait_until(departure, until)
     db.session.flush()
 
 
@@ -194,6 +357,8 @@ class _Rows:
         self.reasons: list[dict[str, Any]] = []
         self.enrolments: list[dict[str, Any]] = []
         self.left_on: dict[str, date] = {}  # by key of the client: the latest end
+        self.started: dict[int, str] = {}  # public ids of those whose protocol begins, by line
+        self.was: dict[str, Any] = {"changed": {}, "begun": {}}
         # By key of the client, and by id() of a contact's draft.
         self.client_ids = {
             draft.key: draft.existing.public_id if draft.existing else new_public_id()
@@ -216,8 +381,8 @@ class _Rows:
                 if draft.existing is None
             ],
         )
-        self.rows.change(Client, _changes(drafts.clients.values()))
-        self.rows.change(Contact, _changes(drafts.contacts.values()))
+        self.rows.change(Client, self._changes("client", drafts.clients.values()))
+        self.rows.change(Contact, self._changes("contact", drafts.contacts.values()))
         new = [draft for draft in drafts.departures if draft.existing is None]
         self.rows.add(Departure, [self._departure(draft) for draft in new])
         self.rows.add(Contact, [self._contact(draft) | draft.values for draft in new_contacts])
@@ -266,6 +431,7 @@ class _Rows:
         self._note_reasons(public_id, draft)
         self._note_event(public_id, EventKind.recorded, SOURCE)
         if draft.starts:
+            self.started[draft.line] = public_id
             self._note_enrolment(public_id, service_of(draft), draft.values.get("reasons", ()))
         columns = departures.columns_of(facts, self.by, self.day, is_history=draft.is_history)
         left_on = columns["end_on"] or columns["notice_on"]
@@ -277,6 +443,20 @@ class _Rows:
             "responsible_id": draft.values.get("responsible_id"),
             **columns,
         }
+
+    def _changes(
+        self, kind: str, drafts: Iterable[ClientDraft | ContactDraft]
+    ) -> list[dict[str, Any]]:
+        """Return what the list changes of each known client or contact, with its id."""
+        changed = []
+        for draft in drafts:
+            values = draft.changes_of(draft.existing) if draft.existing else {}
+            if "started_on" in values:
+                values["started_day"] = key_of(values["started_on"])
+            if draft.existing and values:
+                self._note_old(kind, draft.existing, values)
+                changed.append({"id": draft.existing.id, **values})
+        return changed
 
     def _change_departures(self) -> set[str]:
         """Add changes of known departures; return the keys of clients whose days moved."""
@@ -292,12 +472,15 @@ class _Rows:
                 continue
             names, has_moved = list(values), bool({"end_on", "notice_on"} & set(values))
             if values:
+                self._note_old("departure", row, values)
                 self._note_event(row.public_id, EventKind.changed, ",".join(names))
             if has_moved:
                 moved.add(draft.contact.client.key)
             if "reasons" in values:
                 self._note_reasons(row.public_id, draft)
             if draft.starts:
+                self.started[draft.line] = row.public_id
+                self.was["begun"][str(row.id)] = enrolled.get(row.id)
                 self._note_event(row.public_id, EventKind.protocol_resumed)
                 if row.id not in enrolled:
                     reasons = values.get("reasons", row.reasons)
@@ -316,6 +499,9 @@ class _Rows:
         self.rows.change(Departure, changed)
         return moved
 
+    def _note_old(self, kind: str, row: Client | Contact | Departure, values: Any) -> None:
+        self.was["changed"].setdefault(kind, {})[str(row.id)] = old_and_new(row, values)
+
     def _note_reasons(self, public_id: str, draft: DepartureDraft) -> None:
         self.reasons += [
             {"departure": public_id, "reason": reason}
@@ -332,22 +518,11 @@ class _Rows:
         self.enrolments.append({"departure": public_id, **enrolments.beginning(protocol)})
 
 
-def _changes(drafts: Iterable[ClientDraft | ContactDraft]) -> list[dict[str, Any]]:
-    """Return what the list changes of each known client or contact, with its id."""
-    changed = []
-    for draft in drafts:
-        values = draft.changes_of(draft.existing) if draft.existing else {}
-        if "started_on" in values:
-            values["started_day"] = key_of(values["started_on"])
-        if draft.existing and values:
-            changed.append({"id": draft.existing.id, **values})
-    return changed
-
-
-def _enrolled(departure_ids: Sequence[int]) -> set[int]:
-    """Return those departures that are on a protocol already."""
-    found: set[int] = set()
+def _enrolled(departure_ids: Sequence[int]) -> dict[int, str]:
+    """Return the state of the protocol of those departures that are on one already."""
+    found: dict[int, str] = {}
     for ids in batches(departure_ids):
-        query = select(Enrolment.departure_id).where(Enrolment.departure_id.in_(ids))
-        found.update(db.session.scalars(query))
+        query = select(Enrolment.departure_id, Enrolment.state)
+        query = query.where(Enrolment.departure_id.in_(ids))
+        found.update({row[0]: row[1].value for row in db.session.execute(query)})
     return found

@@ -4,24 +4,29 @@ import csv
 import io
 from datetime import date
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
+from werkzeug.datastructures import MultiDict
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
 from forms.imports import ConfirmForm, SinceForm, UploadForm
+from service.departures.queries import acts
 from service.extensions import db
 from service.imports import actions as imports
 from service.imports import queries
-from service.imports.actions import Plan
+from service.imports.actions import NOTHING, Choice, Plan, previews, undoing
 from service.imports.actions.uploads import Upload, table_of
+from service.imports.actions.writing import AT_ONCE
 from service.imports.rules import MOST_BYTES, Reading, read, too_large
 from service.imports.rules.columns import NAMES, SPANISH, Column
 from service.imports.views import uploads
-from service.models import Role
+from service.models import ActKind, Role
+from service.paging import page_within
 from service.web.access import current_member, requires
+from service.web.acts import do
 from service.web.language import select_language
 
 blueprint = Blueprint("imports", __name__, url_prefix="/imports")
@@ -43,7 +48,7 @@ MEANINGS = {
     Column.margin: _l("a percentage, from 0 to 100"),
     Column.keep_in_touch: _l("yes or no"),
 }
-LISTED = 200  # departures that start their protocol; the rest is counted
+LISTED = 50  # departures of a page whose mails are shown; each of them asks the protocol
 
 
 @blueprint.get("")
@@ -85,22 +90,29 @@ def show(key: str) -> Page:
     form = SinceForm(request.args)
     since = form.since.data if form.validate() else None
     found = imports.plan(_read(kept), protocol_since=since)
-    return _preview(kept, found, form, since)
+    return _preview(kept, found, form, since, request.args.get("page", 1, type=int))
 
 
 @blueprint.post("/<key>")
 @requires(Role.member)
 def confirm(key: str) -> Page:
-    """Import the list, if that still changes what was shown."""
+    """Import the list, if that still changes what was shown; or turn a page of its mails."""
     kept = uploads.find(key)
     form = ConfirmForm()
     if kept is None or not form.validate():
         return _gone()
-    since, me = form.since.data, current_member()
+    since, me, choice = form.since.data, current_member(), _chosen()
+    if "page" in request.form:
+        found = imports.plan(_read(kept), protocol_since=since)
+        filled = SinceForm(MultiDict({"since": since.isoformat()} if since else {}))
+        page = request.form.get("page", 1, type=int)
+        return _preview(kept, found, filled, since, page, choice)
     source = _("import: %(file)s", file=kept.name)
     staged = uploads.carry_out(
         kept,
-        lambda: imports.stage(_read(kept), protocol_since=since, by=me, source=source),
+        lambda: imports.stage(
+            _read(kept), protocol_since=since, by=me, source=source, choice=choice
+        ),
         imports.publish,
         form.shown.data,
     )
@@ -110,6 +122,25 @@ def confirm(key: str) -> Page:
     flash(_done_message(done), "success")
     where = "departures.index" if done.departures.created else "clients.index"
     return redirect(url_for(where), 303)
+
+
+@blueprint.post("/<public_id>/undo")
+@requires(Role.member)
+def undo(public_id: str) -> Response:
+    """Undo an import as a whole, within its hour."""
+    act = acts.find(public_id)
+    if act is None or act.kind is not ActKind.imported:
+        abort(404)
+    said = _("Undone: all that the import brought is gone, and what it changed is as it was.")
+    do(lambda: undoing.undo(act, current_member()), said)
+    return redirect(url_for("departures.index"), 303)
+
+
+def _chosen() -> Choice:
+    """Return what was chosen about the mails."""
+    found = [value.partition(":") for value in request.form.getlist("hold")]
+    hold = frozenset((int(line), step) for line, _colon, step in found if line.isdecimal())
+    return Choice(hold, "hold_all" in request.form, request.form.get("panel") == "now")
 
 
 def _read(kept: Upload) -> Reading:
@@ -133,15 +164,31 @@ def _ask(form: UploadForm) -> str:
     )
 
 
-def _preview(kept: Upload, found: Plan, form: SinceForm, since: date | None) -> Page:
+def _preview(
+    kept: Upload,
+    found: Plan,
+    form: SinceForm,
+    since: date | None,
+    number: int = 1,
+    choice: Choice = NOTHING,
+) -> Page:
+    number = page_within(number, len(found.starts), LISTED)
+    starts = found.starts[(number - 1) * LISTED : number * LISTED]
+    panels = previews.of([start.draft for start in starts])
+    lines = {start.line for start in starts}
     page = render_template(
         "provider/imports/show.html",
         upload=kept,
         found=found,
         reading=found.reading,
-        starts=found.starts[:LISTED],
+        starts=list(zip(starts, panels, strict=True)),
         history=_history(found),
-        more_starts=max(0, len(found.starts) - LISTED),
+        page=number,
+        pages=-(-len(found.starts) // LISTED),
+        choice=choice,
+        held_elsewhere=sorted(f"{line}:{step}" for line, step in choice.hold if line not in lines),
+        held_here={f"{line}:{step}" for line, step in choice.hold},
+        can_send_now=0 < len(found.starts) <= AT_ONCE,
         form=form,
         since=since,
         again=UploadForm(),

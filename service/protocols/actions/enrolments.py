@@ -63,6 +63,7 @@ def beginning(protocol: Protocol | None) -> dict[str, Any]:
         "state": EnrolmentState.active,
         "enrolled_at": moment,
         "next_at": moment,
+        "not_before": None,
     }
 
 
@@ -263,8 +264,11 @@ def _is_early(mail: OutboxMessage, situation: Situation) -> bool:
     return anchor is None or due_at_of(step, anchor, situation) > now()
 
 
-def send_now(departure: Departure, name: str, by: TeamMember) -> OutboxMessage:
-    """Write one step's mail to go at once; raises Refused when it may not, with the reason."""
+def send_now(departure: Departure, name: str, by: TeamMember | None) -> OutboxMessage:
+    """Write one step's mail to go at once; raises Refused when it may not, with the reason.
+
+    `by` is None on the command line.
+    """
     situation = locked(departure)
     step, at = _step_of(situation, name), now()
     written = situation.mails.get(name)
@@ -275,7 +279,7 @@ def send_now(departure: Departure, name: str, by: TeamMember) -> OutboxMessage:
         raise Refused(why_not(reason))
     if not can_be_threaded(step, situation):
         raise Refused(_("The mail that it reminds of has not been sent yet."))
-    mail = write(Owed(step, situation, at, hand=Hand(Did.sent, at, by.id)))
+    mail = write(Owed(step, situation, at, hand=Hand(Did.sent, at, by.id if by else None)))
     if mail is None:
         raise Conflict(_("This mail is already written. Somebody of your team was faster."))
     if mail.skip_reason is not None:

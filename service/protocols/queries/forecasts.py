@@ -46,16 +46,17 @@ class Coming:
     forecasts: Sequence[Forecast]
 
 
-def foretold(situation: Situation) -> list[Planned]:
+def foretold(situation: Situation, unwanted: suppressions.Found | None = None) -> list[Planned]:
     """Return the steps of a departure that are to come, as things are now, in step order.
 
     The outbox's reasons (a dead address, an opt-out), business hours and the one mail a day are
     taken into account; the daily cap is not, since what else the contact will have got that day is
-    not known.
+    not known. `unwanted` is what suppressions.find_all() found, when many were looked up at once.
     """
     departure, moment = situation.departure, earliest(situation)
     contact, items = departure.contact, []
-    unwanted = suppressions.find_all([contact.email])
+    if unwanted is None:
+        unwanted = suppressions.find_all([contact.email])
     for item in plan(situation, now()):
         gate = outbox.why_not(item.step.kind, contact, departure, item.step.name, unwanted)
         items.append(replace(item, reason=item.reason or gate))
