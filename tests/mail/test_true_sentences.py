@@ -162,7 +162,9 @@ STATES = {
         {"needs"} | ENDED | ANSWERED, answer={"score": 7, "reasons": {Reason.needs_changed}}
     ),
     "an answer that was not sent": State(
-        ENDED, answer={"score": 8, "submitted_at": None}, kinds=[*NATURES, MailKind.survey_resume]
+        ENDED,
+        answer={"score": 8, "submitted_at": None, "reasons": {Reason.in_house}},
+        kinds=[*NATURES, MailKind.survey_resume],
     ),
     "the survey has closed": State(
         (ENDED | ANSWERED | {"a_while_ago"}) - {"open"},

@@ -112,7 +112,7 @@ def _add_client_side(
     choices |= dict.fromkeys(facts.of(context, company), "yes")
     if row.departure and "is_part" in choices:
         values["service"] = one_line(row.departure.service)
-    if row.kind is MailKind.testimonial_request and context.response:
+    if row.kind is MailKind.testimonial_request and "has_answered" in choices and context.response:
         choices["why_left"] = why_left(context.response.reasons)
     if row.kind is MailKind.testimonial_edit and context.testimonial:
         values["edited_quote"] = quoted(context.testimonial.edited_quote, QUOTE_OCTETS)
