@@ -64,7 +64,8 @@ def test_every_page_of_a_provider_is_accessible_and_fit_for_a_thumb(
     if not is_new:
         a_company(language=language)
         samples.create(language, member.id)
-        added(Recovery(departure=a_departure(), opened_at=now() - timedelta(days=9)))
+        failing = a_departure(responsible=member)
+        added(Recovery(departure=failing, opened_at=now() - timedelta(days=9)))
     page = enter(browser(size, dark=dark), client, live, member)
     wrong, said = [], []
     page.on("console", lambda message: said.append(message.text))
@@ -73,6 +74,8 @@ def test_every_page_of_a_provider_is_accessible_and_fit_for_a_thumb(
     protocol = f"/protocols/{a_protocol(steps=BUILT_INS[DEFAULT]).public_id}"
     of_it = ("", "/rules", "/versions", "/delete", "/steps/new", "/steps/door_open-1m")
     known += [protocol + page for page in of_it]
+    if not is_new:
+        known += [f"/{where}/{failing.public_id}" for where in ("departures", "recoveries")]
     session.commit()
     known += [f"/greetings/{page}" for page in ("birthday", "season/people", "season/text")]
     for address in [*addresses(app), *known]:

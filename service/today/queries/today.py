@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import contains_eager, joinedload, lazyload
 
 from service.clients import queries as clients
 from service.clock import local_moment
@@ -185,6 +185,7 @@ def _recoveries() -> list[Task]:
         .options(
             contains_eager(Departure.contact),
             contains_eager(Departure.recovery).joinedload(Recovery.apologised_by),
+            lazyload(Departure.reason_rows),
         )
     )
     rows = ((row[:-1], row[-1]) for row in _rows(query))
@@ -202,7 +203,7 @@ def _closings(now: datetime) -> list[Task]:
             ~is_failing,
         )
         .order_by(Departure.end_on)
-        .options(joinedload(Departure.recovery))
+        .options(joinedload(Departure.recovery), lazyload(Departure.reason_rows))
     )
     tasks = [replace(Task(Kind.closing, *row[:-1]), departure=row[-1]) for row in _rows(query)]
     return [replace(task, at=datetime.combine(task.at, NOON, UTC)) for task in tasks]
