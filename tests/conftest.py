@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,7 +14,6 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask, g
 from flask.testing import FlaskClient
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from service.app import create_app
@@ -151,16 +151,22 @@ def empty_all_tables() -> None:
     A test fills few of the tables: one question finds those, and only they are emptied.
     PostgreSQL would make a new file of each table that it truncates, so rows are deleted there too.
     """
-    names = [table.name for table in reversed(db.metadata.sorted_tables)]
-    which = " UNION ALL ".join(f"SELECT '{n}' WHERE EXISTS (SELECT 1 FROM {n})" for n in names)
     with db.engine.begin() as connection:
+        ask = connection.exec_driver_sql
         is_postgresql = connection.dialect.name == "postgresql"
         no_checks = "SET LOCAL session_replication_role = replica"  # no triggers
-        connection.execute(text(no_checks if is_postgresql else "PRAGMA defer_foreign_keys=ON"))
-        for name in connection.scalars(text(which)).all():
-            connection.execute(text(f"DELETE FROM {name}"))
+        ask(no_checks if is_postgresql else "PRAGMA defer_foreign_keys=ON")
+        for (name,) in ask(tables_with_rows()).all():
+            ask(f"DELETE FROM {name}")
         if is_postgresql:
-            connection.execute(text(BEGIN_IDS_ANEW))
+            ask(BEGIN_IDS_ANEW.replace("%", "%%"))
+
+
+@cache
+def tables_with_rows() -> str:
+    """Return the query that names them, those first to whose rows no others refer."""
+    names = [table.name for table in reversed(db.metadata.sorted_tables)]
+    return " UNION ALL ".join(f"SELECT '{n}' WHERE EXISTS (SELECT 1 FROM {n})" for n in names)
 
 
 @pytest.fixture
