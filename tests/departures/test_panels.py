@@ -224,5 +224,7 @@ def test_letting_the_mails_go_on_shows_them_first(page, departure):
 def test_what_is_refused_is_said_before_any_panel(page, departure):
     there = f"/departures/{departure.public_id}"
     typed = {"stage": "closed", "was": "handover"}
-    assert page.post(f"{there}/stage", data=typed).status_code == 303
-    assert "Somebody of your team was faster" in page.get(there).text
+    answer = page.post(f"{there}/stage", data=typed)
+    assert answer.status_code == 409
+    assert "Somebody of your team was faster" in answer.text
+    assert 'name="panel"' not in answer.text

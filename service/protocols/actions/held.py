@@ -20,12 +20,13 @@ from service.labels import why_not
 from service.mail import outbox
 from service.mail.decision import Decision, Did, Hand, Skip, as_json, with_skip
 from service.mail.policy import suppressions
-from service.mail.sql import from_now
+from service.mail.sql import from_now, rarely
 from service.models import (
     Departure,
     EventKind,
     MailState,
     OutboxMessage,
+    Priority,
     SkipReason,
     TeamMember,
 )
@@ -164,8 +165,19 @@ def drop(mail: OutboxMessage, by: TeamMember) -> None:
 
 def waits() -> ColumnElement[bool]:
     """Return the SQL condition that a mail was held for too long."""
-    return exists().where(
-        OutboxMessage.state == MailState.held, OutboxMessage.expires_at <= from_now()
+    return exists().where(*_too_long(from_now()))
+
+
+def _too_long(at: Any) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of mails held for too long at `at`, every column of the index first.
+
+    A mail is held until some days after it was due.
+    """
+    return (
+        rarely(OutboxMessage.state == MailState.held),
+        OutboxMessage.priority.in_(list(Priority)),
+        OutboxMessage.due_at <= at,
+        OutboxMessage.expires_at <= at,
     )
 
 
@@ -175,7 +187,7 @@ def expire() -> None:
     skip = Skip(SkipReason.held_too_long, at=moment)
     db.session.execute(
         update(OutboxMessage)
-        .where(OutboxMessage.state == MailState.held, OutboxMessage.expires_at <= moment)
+        .where(*_too_long(moment))
         .values(
             state=MailState.skipped,
             skip_reason=skip.reason,
