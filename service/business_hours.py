@@ -68,17 +68,22 @@ class BusinessHours:
     ) -> datetime:
         """Return the first moment from `at` on (UTC) at which a mail may arrive in `zone`.
 
-        Mostly it is `at`. On the days `taken` (the reader's) no other mail is to come.
+        Mostly it is `at`. On the days `taken` (the reader's) no other mail is to come: then it is
+        the time of day of `at` on the next working day that is free, or when its hours begin.
         """
+        local = at.astimezone(ZoneInfo(zone))
+        found, own = self._first_from(at, zone), local.time()
+        while (day := found.astimezone(ZoneInfo(zone)).date()) in taken:
+            found = self._first_from(local_moment(day + A_DAY, own, zone), zone)
+        return found
+
+    def _first_from(self, at: datetime, zone: str) -> datetime:
         day = at.astimezone(ZoneInfo(zone)).date()
-        if self._holds(at, day, zone) and day not in taken:
+        if self._holds(at, day, zone):
             return at
-        if at >= local_moment(day, self._begins, zone) or day in taken:
+        if at >= local_moment(day, self._begins, zone):
             day += A_DAY
-        day = self.next_working(day)
-        while day in taken:
-            day = self.next_working(day + A_DAY)
-        return max(at, local_moment(day, self._begins, zone))
+        return max(at, local_moment(self.next_working(day), self._begins, zone))
 
     def time_within(self, at: time) -> time:
         """Return the time of day `at`, or the beginning of the hours when it is outside them."""

@@ -1,6 +1,6 @@
 """Mails that go at any hour, so that a run at night, on a Sunday or on a holiday means the same.
 
-The tests of business hours set their own.
+The tests of business hours set those of an office.
 """
 
 from datetime import time
@@ -16,6 +16,13 @@ ANY_HOUR = {
     "business_until": time(),
     "holiday_country": "",
     "holiday_region": "",
+}
+OFFICE = {
+    "business_days": "01234",
+    "business_from": time(9),
+    "business_until": time(19),
+    "holiday_country": "ES",
+    "holiday_region": "MD",
 }
 
 

@@ -69,7 +69,9 @@ def test_a_day_that_another_mail_takes_is_left_out():
     taken = {date(2026, 11, 27)}
     assert OFFICE.permitted_at(friday, MADRID, taken) == madrid("2026-11-30T09:00")
     taken.add(date(2026, 11, 30))
-    assert OFFICE.permitted_at(friday, MADRID, taken) == madrid("2026-12-01T09:00")
+    assert OFFICE.permitted_at(friday, MADRID, taken) == madrid("2026-12-01T10:00")
+    night = madrid("2026-11-27T02:41")
+    assert OFFICE.permitted_at(night, MADRID, taken) == madrid("2026-12-01T09:00")
 
 
 def test_a_contact_in_tokyo_gets_it_by_their_clock():

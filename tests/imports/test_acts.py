@@ -2,13 +2,14 @@
 
 import io
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
 from sqlalchemy import func, select
 
 from service.clients.actions import clients
+from service.current import company
 from service.departures.actions import acts
 from service.departures.queries import acts as done
 from service.errors import Conflict, Refused
@@ -28,6 +29,7 @@ from service.models import (
     Role,
     Stage,
 )
+from tests.any_hour import OFFICE
 from tests.builders import a_company, a_departure, a_member, logged_in
 from tests.imports.carrying import imported, planned
 from tests.imports.lists import HEADER
@@ -118,6 +120,20 @@ def test_what_the_preview_says_is_what_happens(marta, clock):
     went = {(row.contact.client.name, row.step) for row in db.session.scalars(query)}
     assert went <= set(told)
     assert ("Bodegas Ruy", "survey_invitation") in went
+
+
+def test_the_preview_keeps_business_hours_and_one_mail_a_day(marta, clock):
+    ours = company()
+    for name, value in OFFICE.items():
+        setattr(ours, name, value)
+    db.session.commit()
+    found = planned(LIST)
+    panel = previews.of([start.draft for start in found.starts])[0]
+    told = {line.step: line.goes_at for line in panel.lines if line.is_going}
+
+    # a Sunday night before a holiday of Madrid; both mails are late
+    assert told["thank_you"] == datetime(2026, 11, 3, 8, tzinfo=UTC)
+    assert told["survey_invitation"] == datetime(2026, 11, 4, 8, tzinfo=UTC)
 
 
 def test_mails_of_single_rows_are_held_and_the_others_go(marta, clock):

@@ -38,6 +38,7 @@ from service.models import (
 from service.protocols import jobs as advancing
 from service.protocols.actions import enrolments, progress
 from tests import builders
+from tests.any_hour import OFFICE
 
 MADRID = ZoneInfo("Europe/Madrid")
 NIGHTS = [
@@ -179,13 +180,7 @@ def gone() -> list[tuple[int, str, datetime]]:
 @pytest.fixture
 def office(session) -> None:
     """A company with the hours that one in Madrid begins with."""
-    builders.a_company(
-        business_days="01234",
-        business_from=time(9),
-        business_until=time(19),
-        holiday_country="ES",
-        holiday_region="MD",
-    )
+    builders.a_company(**OFFICE)
 
 
 @pytest.mark.parametrize("night", NIGHTS)

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from service.business_hours import AT_ANY_HOUR
 from service.models import (
     Client,
     Contact,
@@ -49,7 +50,7 @@ def a_situation(
         is_history=False,
     )
     enrolment = Enrolment(state=EnrolmentState.active, enrolled_at=at(enrolled_at))
-    return Situation(departure, enrolment, zone, **more)
+    return Situation(departure, enrolment, zone, AT_ANY_HOUR, **more)
 
 
 def sent(step: str, ended_at: str) -> OutboxMessage:

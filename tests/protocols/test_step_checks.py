@@ -10,6 +10,7 @@ from flask_babel import Babel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.business_hours import AT_ANY_HOUR
 from service.models import Client, Contact, Departure, Enrolment, EnrolmentState, MailKind, Stage
 from service.models.steps import EVERY_DAY, NATURES, Anchor, Step, Unit
 from service.protocols.rules.built_ins import (
@@ -65,6 +66,14 @@ def test_the_built_in_protocols_have_nothing_wrong(code):
         (
             (SURVEY, REMINDER_1, replace(REMINDER_2, after="survey_reminder_1")),
             [("survey_reminder_2", "anchor")],
+        ),
+        ((replace(SURVEY, anchor=Anchor.answer),), [("survey_invitation", "anchor")]),
+        (
+            (
+                replace(OWN, anchor=Anchor.answer),
+                replace(SURVEY, anchor=Anchor.step, after="own_text-a"),
+            ),
+            [("survey_invitation", "anchor")],
         ),
         ((SURVEY, replace(TESTIMONIAL, anchor=Anchor.end)), [("testimonial_request", "anchor")]),
         ((TESTIMONIAL,), [("testimonial_request", "anchor")]),
@@ -164,7 +173,7 @@ def test_what_passes_never_makes_the_plan_loop_or_raise(steps, end_on, after, zo
     )
     enrolled_at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     enrolment = Enrolment(state=EnrolmentState.active, enrolled_at=enrolled_at)
-    situation = Situation(departure, enrolment, zone, tuple(steps))
+    situation = Situation(departure, enrolment, zone, AT_ANY_HOUR, tuple(steps))
     at = enrolled_at + timedelta(days=after)
 
     planned = plan(situation, at)
@@ -193,6 +202,6 @@ def test_a_time_or_a_day_that_is_not_there_has_one_beside_it(step, end_on, expec
         is_history=False,
     )
     enrolment = Enrolment(state=EnrolmentState.active, enrolled_at=enrolled_at)
-    situation = Situation(departure, enrolment, "Europe/Madrid", (step,))
+    situation = Situation(departure, enrolment, "Europe/Madrid", AT_ANY_HOUR, (step,))
 
     assert plan(situation, enrolled_at)[0].due_at.isoformat() == expected

@@ -25,7 +25,6 @@ from service.models import Client, Contact, Departure, Enrolment, EnrolmentState
 from service.models.protocols import fitting
 from service.protocols.queries import protocols, situations
 from service.protocols.rules.built_ins import BUILT_INS, DEFAULT
-from service.protocols.rules.situations import Situation
 
 APART = {"reasons", "responsible_id"}  # no fields of Facts: rows of their own, and an id
 
@@ -44,7 +43,7 @@ def of(drafts: Sequence[DepartureDraft]) -> list[panels.Panel]:
             state=EnrolmentState.active, enrolled_at=now(), not_before=now() + HOUR
         )
         steps = protocol.steps if protocol else BUILT_INS[DEFAULT]
-        situation = Situation(departure, enrolment, company().time_zone, steps)
+        situation = situations.new(departure, enrolment, steps, company())
         if draft.existing:
             situation = replace(
                 recorded[draft.existing.id], departure=departure, enrolment=enrolment

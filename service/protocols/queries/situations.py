@@ -13,6 +13,7 @@ from service.extensions import db
 from service.mail.decision import Skip
 from service.mail.sql import among
 from service.models import (
+    Company,
     Departure,
     Enrolment,
     Event,
@@ -83,22 +84,31 @@ def without_mails(departures: Sequence[Departure]) -> dict[int, Situation]:
         enrolment = known[departure.id].enrolment
         protocol_id = enrolment.protocol_id if enrolment else None
         followed, steps = protocols.get(protocol_id, (Followed(), BUILT_INS[DEFAULT]))
-        found[departure.id] = Situation(
-            departure,
-            enrolment,
-            ours.time_zone,
-            steps,
+        found[departure.id] = replace(
+            new(departure, enrolment, steps, ours),
             response=known[departure.id].response,
             recovery=known[departure.id].recovery,
             testimonial_at=known[departure.id].testimonial_at,
             followed=followed,
-            hours=ours.business_hours,
-            reader_zone=departure.contact.zone(ours.time_zone),
         )
     invitations = select(Invitation).where(among(Invitation.departure_id, ids))
     for row in db.session.scalars(invitations.execution_options(populate_existing=True)):
         found[row.departure_id].invitations[row.kind] = row
     return found
+
+
+def new(
+    departure: Departure, enrolment: Enrolment | None, steps: tuple[Step, ...], ours: Company
+) -> Situation:
+    """Return the situation of a departure of which nothing but its steps is known yet."""
+    return Situation(
+        departure,
+        enrolment,
+        ours.time_zone,
+        ours.business_hours,
+        steps,
+        reader_zone=departure.contact.zone(ours.time_zone),
+    )
 
 
 def stopped(rows: Sequence[OutboxMessage], at: datetime) -> dict[int, Skip]:

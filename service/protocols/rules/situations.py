@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from service.business_hours import AT_ANY_HOUR, BusinessHours
+from service.business_hours import BusinessHours
 from service.models.departures import Departure, Enrolment, EventKind, Reason
 from service.models.outbox import OutboxMessage, SkipReason
 from service.models.steps import Condition, Step
@@ -40,6 +40,7 @@ class Situation:
     departure: Departure
     enrolment: Enrolment | None
     zone: str
+    hours: BusinessHours
     steps: tuple[Step, ...] = BUILT_INS[DEFAULT]
     mails: dict[str, OutboxMessage] = field(default_factory=dict)
     cycles: dict[str, int] = field(default_factory=dict)  # rows written so far, step by step
@@ -48,7 +49,6 @@ class Situation:
     recovery: Recovery | None = None
     testimonial_at: datetime | None = None  # when one was written, if one was
     followed: Followed = Followed()
-    hours: BusinessHours = AT_ANY_HOUR
     reader_zone: str = ""
 
     @property

@@ -87,6 +87,8 @@ def _broken(step: Step, chain: Sequence[Step] | None, steps: Sequence[Step]) -> 
     """Return a sentence when what the step counts from never comes."""
     if chain is None:
         return str(_("These mails wait for one another: count one of them from a date."))
+    if step.kind is MailKind.survey_invitation and chain[-1].anchor is Anchor.answer:
+        return str(_("The answer comes after the survey: count the survey from a date."))
     if step.anchor is not Anchor.step:
         return None
     before = next((one for one in steps if one.name == step.after), None)
