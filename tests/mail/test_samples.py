@@ -1,9 +1,12 @@
 """A sample is a whole row: whatever the settings ask of a mail, a preview of it can answer."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import fields, replace
 
 import pytest
 from sqlalchemy import inspect
+from sqlalchemy.engine import make_url
 
 from service.config import LANGUAGES
 from service.core import create_core
@@ -56,6 +59,19 @@ def test_a_worker_which_has_no_pages_renders_every_kind_whatever_is_set(settings
         warming.warm()
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_others_can_write_while_a_worker_renders_its_samples(app, settings, monkeypatch):
+    render, path = rendering.render_context, make_url(settings.database_url).database
+
+    def render_while_somebody_writes(*words):
+        with closing(sqlite3.connect(path, timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+        return render(*words)
+
+    monkeypatch.setattr(rendering, "render_context", render_while_somebody_writes)
+    warming.warm()
 
 
 def test_a_sample_shows_the_headers_that_the_settings_add(remade):
