@@ -146,6 +146,13 @@ def test_mails_of_single_rows_are_held_and_the_others_go(marta, clock):
     assert states()["Café Río", "survey_invitation"] is MailState.queued
 
 
+def test_all_mails_of_one_departure_are_held_at_a_press(marta):
+    imported(LIST, by=marta, choice=Choice(frozenset({(2, "*")})))
+    assert {client for client, _step in states()} == {"Café Río"}
+    assert len(states()) > 2
+    assert set(states().values()) == {MailState.held}
+
+
 def test_all_are_held_and_none_goes(marta, clock):
     imported(LIST, by=marta, choice=Choice(holds_all=True))
     db.session.commit()

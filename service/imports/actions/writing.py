@@ -53,10 +53,12 @@ from service.models.types import UtcDateTime
 from service.protocols.actions import enrolments, held, progress
 from service.protocols.actions.progress import revive_selected
 from service.protocols.queries import protocols
+from service.protocols.rules.situations import Situation
 from service.tokens import new_public_id
 from service.yearly import key_of
 
 SOURCE = "import"
+EVERY = "*"  # step of a departure
 AT_ONCE = 200  # departures whose first mail "now" sends at most, and of one statement of holding
 MOST_HELD = 1_000  # departures whose mails one import can hold: others wait for the lock meanwhile
 ONE_IMPORT = 4_712_026  # key of the advisory lock on PostgreSQL; SQLite has one writer anyway
@@ -66,16 +68,18 @@ ONE_IMPORT = 4_712_026  # key of the advisory lock on PostgreSQL; SQLite has one
 class Choice:
     """What somebody chose before an import.
 
-    `hold` are mails by the line of the list and the step, such as (12, "thank_you"); `holds_all`
-    holds every mail that has its day, `is_now` sends the first of each departure at once.
+    `hold` are mails by the line of the list and the step, such as (12, "thank_you"), or EVERY step;
+    `holds_all` holds every mail that has its day, `is_now` sends the first of each at once.
     """
 
     hold: frozenset[tuple[int, str]] = frozenset()
     holds_all: bool = False
     is_now: bool = False
 
-    def of(self, line: int) -> set[str]:
+    def of(self, line: int, situation: Situation) -> set[str]:
         """Return the steps to hold of the departure in a line."""
+        if self.holds_all or (line, EVERY) in self.hold:
+            return {step.name for step in situation.steps}
         return {step for one, step in self.hold if one == line}
 
 
@@ -297,10 +301,11 @@ def _choose(staged: Staged) -> None:
     choice = staged.choice
     if not (choice.hold or choice.holds_all or choice.is_now):
         return
+    chosen = {line for line, _step in choice.hold}
     lines = {
         public_id: line
         for line, public_id in staged.departures.items()
-        if choice.holds_all or choice.is_now or choice.of(line)
+        if choice.holds_all or choice.is_now or line in chosen
     }
     for first in range(0, len(lines), AT_ONCE):
         some = list(lines)[first : first + AT_ONCE]
@@ -310,12 +315,7 @@ def _choose(staged: Staged) -> None:
             found = progress.locked_all(rows)
             held.hold_all(
                 [
-                    (
-                        situation,
-                        {step.name for step in situation.steps}
-                        if choice.holds_all
-                        else choice.of(lines[situation.departure.public_id]),
-                    )
+                    (situation, choice.of(lines[situation.departure.public_id], situation))
                     for situation in found
                 ],
                 staged.by,

@@ -48,7 +48,7 @@ MEANINGS = {
     Column.margin: _l("a percentage, from 0 to 100"),
     Column.keep_in_touch: _l("yes or no"),
 }
-LISTED = 50  # departures of a page whose mails are shown; each of them asks the protocol
+LISTED = 20  # departures of a page whose mails are shown; each of them asks the protocol
 
 
 @blueprint.get("")
