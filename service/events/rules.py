@@ -92,7 +92,9 @@ def sentence(event: Event) -> str:
         _was, _sep, to = event.detail.partition(">")
         return str(_("Now: %(stage)s", stage=label(Stage(to)) if to in list(Stage) else to))
     if event.kind is EventKind.apologised:
-        return str(_("Apology made: %(way)s", way=channel_name(Channel(event.detail))))
+        way = event.detail
+        made = channel_name(Channel(way)) if way in list(Channel) else way
+        return str(_("Apology made: %(way)s", way=made))
     if event.kind is EventKind.undone:
         return str(UNDONE.get(event.detail, _("Taken back")))
     if event.kind in ABOUT_TALKS:

@@ -132,7 +132,7 @@ def contact(of: Contact) -> str:
 
 def telephone(number: str) -> str:
     """Return the link that calls `number` (RFC 3966); empty for what is no number."""
-    digits = re.sub(r"[^0-9+]", "", number)
+    digits = re.sub(r"[ ()./-]", "", number)
     return f"tel:{digits}" if re.fullmatch(r"\+?[0-9]{3,20}", digits) else ""
 
 

@@ -171,6 +171,7 @@ def test_the_settings_ask_for_the_months_and_for_the_address(client, session):
     owner = builders.logged_in(client, builders.a_member(language="en"))
     assert "Your postal address is missing" in owner.get("/settings").text
     values = {"name": "Norte", "accent": "#0f6b5c", "time_zone": "Europe/Madrid", "language": "es"}
+    values |= {"business_days": ["0"], "business_from": "9:00", "business_until": "19:00"}
     values |= {"daily_cap": "4", "postal_address": "Ribera 14", "basis_months": "0"}
     assert send(owner, "/settings", values).status_code == 422
     assert send(owner, "/settings", {**values, "basis_months": "12"}).status_code == 303

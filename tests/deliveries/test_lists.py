@@ -35,6 +35,7 @@ STATES = {
     MailState.uncertain: "troubled",
     MailState.skipped: "skipped",
     MailState.cancelled: "skipped",
+    MailState.held: "held",
 }
 
 
@@ -51,6 +52,7 @@ def test_every_mail_stands_in_the_tab_of_its_state_and_is_counted_there(session)
         "sent": 1,
         "back": 0,
         "skipped": 2,
+        "held": 1,
     }
 
 

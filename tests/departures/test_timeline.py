@@ -178,6 +178,7 @@ def test_every_event_is_told_in_words_and_not_by_its_code(app, kind):
         EventKind.changed: "end_on,notes",
         EventKind.stage_changed: "notice>closed",
         EventKind.protocol_changed: "Corto",
+        EventKind.apologised: "in_person",
     }
     with force_locale("es"):
         sentence = happenings.sentence(Event(kind=kind, detail=detail.get(kind, "thank_you")))
