@@ -217,8 +217,8 @@ def test_it_starts_and_sends_and_every_page_answers(name, servers, template, pag
     ):
         people = home / "people.csv"
         people.write_text(LIST.format(day=now().date() - timedelta(days=4)))
-        assert it.flask("clients", "import", str(people)) == 0, it.said()
-        it.start_all()  # the clock's first round finds the departure
+        assert it.flask("clients", "import", "--now", str(people)) == 0, it.said()
+        it.start_all()  # the clock's first round finds the mail
         doctor = it.start_flask("mail", "doctor")
         it.log_in()
         walk(it, pages, LANGUAGES if name == "all of them" else ("es",))
