@@ -64,15 +64,20 @@ class BusinessHours:
         return local_moment(self.working_days_after(day, count), at, zone)
 
     def permitted_at(
-        self, at: datetime, zone: str, taken: Collection[date] = frozenset()
+        self,
+        at: datetime,
+        zone: str,
+        taken: Collection[date] = frozenset(),
+        own: time | None = None,
     ) -> datetime:
         """Return the first moment from `at` on (UTC) at which a mail may arrive in `zone`.
 
         Mostly it is `at`. On the days `taken` (the reader's) no other mail is to come: then it is
-        the time of day of `at` on the next working day that is free, or when its hours begin.
+        the mail's `own` time of day (that of `at`, without one) on the next working day that is
+        free, or when its hours begin.
         """
-        local = at.astimezone(ZoneInfo(zone))
-        found, own = self._first_from(at, zone), local.time()
+        own = at.astimezone(ZoneInfo(zone)).time() if own is None else own
+        found = self._first_from(at, zone)
         while (day := found.astimezone(ZoneInfo(zone)).date()) in taken:
             found = self._first_from(local_moment(day + A_DAY, own, zone), zone)
         return found

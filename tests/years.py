@@ -118,7 +118,6 @@ class Waiting:
     at: datetime
     since: datetime
     number: int
-    first_due: datetime
     ends_at: datetime = END
 
 
@@ -285,7 +284,7 @@ class _Course:
 
     def _written(self, row: Row, due: datetime, moment: datetime) -> Waiting:
         ends_at = self.world.permitted(due) + timedelta(days=row.stale)
-        return Waiting(row, due, moment, next(self.numbers), due, ends_at)
+        return Waiting(row, due, moment, next(self.numbers), ends_at)
 
     def _is_interrupted(self, mail: Waiting, moment: datetime) -> bool:
         """Whether a stop, a pause or the end came between, while it waited."""
@@ -331,8 +330,7 @@ class _Course:
         day = world.day(moment)
         if until > moment or day not in {world.day(at) for at in self.sent.values()}:
             return until
-        own = mail.first_due.astimezone(world.zone).time()
-        return world.permitted(world.local(day + timedelta(days=1), own))
+        return world.permitted(world.local(day + timedelta(days=1), mail.row.at))
 
     def _end(self, row: Row, state: str, at: datetime, reason: str = "") -> None:
         entry = Entry(self.life.number, row.name, state, on_the_wall(at, self.world), reason)

@@ -133,7 +133,7 @@ def test_the_preview_keeps_business_hours_and_one_mail_a_day(marta, clock):
 
     # a Sunday night before a holiday of Madrid; both mails are late
     assert told["thank_you"] == datetime(2026, 11, 3, 8, tzinfo=UTC)
-    assert told["survey_invitation"] == datetime(2026, 11, 4, 8, tzinfo=UTC)
+    assert told["survey_invitation"] == datetime(2026, 11, 4, 9, tzinfo=UTC)
 
 
 def test_mails_of_single_rows_are_held_and_the_others_go(marta, clock):

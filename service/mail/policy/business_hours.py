@@ -213,11 +213,14 @@ def _others(rows: Sequence[tuple[OutboxMessage, Contact]], at: datetime) -> dict
 
 
 def _tomorrow(row: OutboxMessage, contact: Contact, at: datetime, company: Company) -> datetime:
-    """Return the reader's next working day at the row's time of day, or when its hours begin."""
-    zone = contact.zone(company.time_zone)
+    """Return the reader's next working day at the mail's own time of day, or when hours begin.
+
+    That is the time of its step, or else the one at which it was due first.
+    """
+    zone, decision = contact.zone(company.time_zone), Decision.of(row.decision)
     day = at.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
-    first_due_at = Decision.of(row.decision).due or row.due_at
-    own = first_due_at.astimezone(ZoneInfo(zone)).time()
+    first = (decision.due or row.due_at).astimezone(ZoneInfo(zone)).time()
+    own = decision.step.at if decision.step else first
     return permitted_at(row.kind, contact, local_moment(day, own, zone), company)
 
 

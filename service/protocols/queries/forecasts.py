@@ -83,12 +83,12 @@ def _as_they_go(items: Sequence[Planned], situation: Situation, at: datetime) ->
     """Return the steps with the moments at which those that go may, in the order of `items`."""
     taken = days_taken(with_waiting_mails_gone(situation, at))
     moments: dict[str, datetime] = {}
-    going = [(item.due_at, item.step.name) for item in items if item.due_at and not item.reason]
-    for due_at, name in sorted(going, key=lambda pair: pair[0]):
+    going = [(item.due_at, item.step) for item in items if item.due_at and not item.reason]
+    for due_at, step in sorted(going, key=lambda pair: pair[0]):
         asked_at = max(due_at, at)
-        goes_at = situation.permitted_at(asked_at, taken)
+        goes_at = situation.permitted_at(asked_at, taken, step.at)
         taken.add(situation.readers_day_of(goes_at))
-        moments[name] = goes_at if goes_at > asked_at else due_at
+        moments[step.name] = goes_at if goes_at > asked_at else due_at
     return [replace(item, due_at=moments.get(item.step.name, item.due_at)) for item in items]
 
 

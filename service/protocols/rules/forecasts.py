@@ -53,7 +53,7 @@ def foretell(situation: Situation, at: datetime, until: datetime, gate: Gate) ->
         item = planned(pending[0].step, moved, moment)
         reason = item.reason or gate(item.step, moment)
         permitted_at = moment if reason else moved.permitted_at(moment)
-        goes_at = moment if reason else moved.permitted_at(moment, days_taken(moved))
+        goes_at = moment if reason else moved.permitted_at(moment, days_taken(moved), item.step.at)
         is_later = goes_at > permitted_at
         waits_for = WaitReason.one_a_day if is_later else WaitReason.business_hours
         is_assumed = _is_assumed(item.step, situation)
@@ -76,7 +76,9 @@ def with_waiting_mails_gone(situation: Situation, at: datetime) -> Situation:
     waiting = [(mail.due_at, name) for name, mail in situation.mails.items() if name not in mails]
     for due_at, name in sorted(waiting, key=lambda pair: pair[0]):
         moment, is_by_hand = max(due_at, at), situation.mails[name].context.get("by_hand")
-        goes_at = moment if is_by_hand else moved.permitted_at(moment, days_taken(moved))
+        step = situation.step(name)
+        own, taken = step.at if step else None, days_taken(moved)
+        goes_at = moment if is_by_hand else moved.permitted_at(moment, taken, own)
         mails[name] = _gone(goes_at)
     return moved
 

@@ -5,7 +5,7 @@ Each condition has a reason of its own, which says why the mail does not go when
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -64,12 +64,14 @@ class Situation:
         """Return the day that `moment` falls on in the company's time zone."""
         return moment.astimezone(ZoneInfo(self.zone)).date()
 
-    def permitted_at(self, at: datetime, taken: Collection[date] = frozenset()) -> datetime:
+    def permitted_at(
+        self, at: datetime, taken: Collection[date] = frozenset(), own: time | None = None
+    ) -> datetime:
         """Return the first moment from `at` on at which a mail may reach the contact.
 
-        It is none of the contact's days `taken`.
+        It is none of the contact's days `taken`; after such a one it comes at its `own` time.
         """
-        return self.hours.permitted_at(at, self.reader_zone or self.zone, taken)
+        return self.hours.permitted_at(at, self.reader_zone or self.zone, taken, own)
 
     def readers_day_of(self, moment: datetime) -> date:
         """Return the day that `moment` falls on where the contact is."""
