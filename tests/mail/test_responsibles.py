@@ -108,4 +108,4 @@ def test_alerts_go_to_whoever_the_client_would_reach_by_answering(owner):
     alert = a_mail(MailKind.alert_new_answer, contact=a_contact(client=departure.client))
     alert.departure.responsible, alert.member = None, blas
     db.session.flush()
-    assert "llevas la baja de" in text_of(received(alert))
+    assert "porque llevas la baja de" in text_of(received(alert))
