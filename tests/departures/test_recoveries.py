@@ -212,7 +212,7 @@ def test_until_it_is_made_every_page_says_how_and_has_the_telephone_or_where_to_
     page, marta, recovery
 ):
     departure = recovery.departure
-    departure.responsible, contact = marta, departure.contact
+    departure.client.responsible_id, contact = marta.id, departure.contact  # nobody else is named
     there, add = f"/departures/{departure.public_id}", f"/clients/contacts/{contact.public_id}"
     db.session.commit()
     for shown in (page.get(place).text for place in (path(recovery), there)):

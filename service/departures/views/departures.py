@@ -119,6 +119,7 @@ def standing_now(departure: Departure) -> str:
 def _page(departure: Departure, *, wanted: Stage | None = None) -> str:
     """Return the departure's page, with the stage `wanted` chosen, to which it could not move."""
     is_named = departure.responsible is not None and departure.responsible.is_active
+    answers = responsibles.load().of(departure.responsible_id, departure.client.responsible_id)
     situation = situations.of(departure)
     talks = talk_requests.of(departure)
     return render_template(
@@ -146,7 +147,8 @@ def _page(departure: Departure, *, wanted: Stage | None = None) -> str:
         act=done.last_of(departure),
         nothing_before=done.nothing_before(situation),
         touch=widest(departure.contact, current_company(), now()),
-        stands_in=None if is_named else responsibles.load().of(departure.client.responsible_id),
+        stands_in=None if is_named else answers,
+        answers=answers,
     )
 
 

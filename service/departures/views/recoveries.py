@@ -5,6 +5,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from forms.recoveries import ApologyForm, ClosingForm
+from service import responsibles
 from service.clock import today
 from service.departures.actions import recoveries as actions
 from service.departures.actions.recoveries import Apology
@@ -12,7 +13,7 @@ from service.departures.queries import recoveries
 from service.departures.rules import APOLOGY_WAYS, with_buts
 from service.extensions import db
 from service.labels import channel_name
-from service.models import Channel, Recovery, Role
+from service.models import Channel, Recovery, Role, TeamMember
 from service.team.queries import people_choices
 from service.web.access import current_member, requires
 from service.web.acts import do
@@ -116,22 +117,27 @@ def channel_named(channel: Channel) -> str:
 
 
 def _apology_form(recovery: Recovery) -> ApologyForm:
-    """Return the form with what is noted, or with the responsible and today."""
-    day, responsible = today(current_company().time_zone), recovery.departure.responsible
+    """Return the form with what is noted, or with who answers for the client and today."""
+    day, answers = today(current_company().time_zone), _who_answers(recovery)
     form = ApologyForm(
         data={
             "way": recovery.apology_way.value if recovery.apology_way else None,
             "why": recovery.apology_why,
-            "by": str(recovery.apologised_by_id or (responsible or current_member()).id),
+            "by": str(recovery.apologised_by_id or (answers or current_member()).id),
             "day": recovery.apologised_on or day,
             "words": recovery.apology_note,
             "was": actions.seen(recovery),
         }
     )
     form.way.choices = [(way.value, channel_name(way)) for way in APOLOGY_WAYS]
-    form.by.choices = people_choices(recovery.apologised_by or responsible)[1:]
+    form.by.choices = people_choices(recovery.apologised_by or answers)[1:]
     form.today = day
     return form
+
+
+def _who_answers(recovery: Recovery) -> TeamMember | None:
+    departure = recovery.departure
+    return responsibles.load().of(departure.responsible_id, departure.client.responsible_id)
 
 
 def _page(
@@ -145,6 +151,7 @@ def _page(
         form=closing or ClosingForm(formdata=None),
         apology_form=apology or _apology_form(recovery),
         form_is_open=apology is not None or (recovery.is_open and recovery.apology_way is None),
+        answers=_who_answers(recovery),
         was=was or actions.seen(recovery),
         noted=noted,
         has_but=any(is_but for _words, is_but in noted),
