@@ -71,6 +71,9 @@ def test_each_step_goes_once_at_its_hour_across_both_changes_of_the_clocks(setti
         for number, (day, moments) in enumerate(CHANGES.items(), 1):
             install.wall.move_to(utc(moments[0]) - 2 * DAY)
             a_departure_that_ended_on(day - DAY, install)
+            install.wall.move_to(utc(moments[0]) - DAY)
+            install.tick_here()
+            install.until(lambda n=number: len(sent("thank_you")) == n, "the thank-you goes")
             for step, moment in zip(STEPS, map(utc, moments), strict=True):
                 install.wall.move_to(moment - timedelta(seconds=90))
                 install.tick_here()
@@ -96,7 +99,10 @@ def test_after_a_week_of_downtime_each_step_goes_once_or_expires_with_its_reason
         a_departure_that_ended_on(date(2026, 10, 19), install)
         install.tick()
         install.work()
-        install.until(lambda: states() == {MailState.sent: 2}, "thank-you and invitation go")
+        install.until(lambda: len(sent("thank_you")) == 1, "the thank-you goes")
+        install.wall.move(DAY)
+        install.tick_here()
+        install.until(lambda: states() == {MailState.sent: 2}, "on the day after it the invitation")
         install.end()
         install.wall.move(8 * DAY)
         install.until(lambda: states()[MailState.sent] == 3, "after the outage a reminder goes")
