@@ -21,6 +21,7 @@ from service.database import reading
 from service.extensions import db, queue
 from service.models import MailState, OutboxMessage
 from service.models.outbox import OPEN_STATES
+from tests import any_hour
 from tests.live import environment_of, free_port
 from tests.mail.scripted_process import ScriptedProcess
 from tests.processes import private_directory, wait_until
@@ -50,7 +51,8 @@ class Install:
         self.webs: list[Supervised] = []
 
     def work(self, count: int = 1, wall: Wall | None = None, **more: str) -> None:
-        """Start so many workers."""
+        """Start so many workers, which send at any hour."""
+        any_hour.save()
         self.workers += [self._run(["worker.py"], wall, more) for _ in range(count)]
 
     def tick(self, count: int = 1, wall: Wall | None = None) -> None:
