@@ -38,6 +38,7 @@ from service.models import (
     MailState,
     OutboxMessage,
 )
+from tests.any_hour import ANY_HOUR
 from tests.builders import a_company, a_member
 from tests.processes import MEMORY, has_room, private_directory, start, stop
 from tests.servers import postgres, valkey
@@ -175,7 +176,7 @@ def install(kind: str, url: str, port: int, hints: str, **more: str) -> Iterator
         logging.getLogger("service").setLevel(logging.ERROR)
         with app.app_context():
             db.create_all()
-            a_company()
+            a_company(**ANY_HOUR)  # a measurement at night means the same
             a_member()
             db.session.commit()
             warming.warm()
