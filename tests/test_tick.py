@@ -87,7 +87,7 @@ def test_a_dry_run_tells_what_goes_only_later_and_why(tick, a_farewell):
         departures.record(twin, Facts(service="SEO", end_on=date(2026, 11, 20)))
         db.session.commit()
         assert (
-            "| waits until 2026-11-22 18:00: One mail of the farewell" in tick("--dry-run").output
+            "| waits until 2026-11-22 16:00: One mail of the farewell" in tick("--dry-run").output
         )
 
 

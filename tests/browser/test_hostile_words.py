@@ -69,7 +69,7 @@ OURS = {
     *("reasons", "password_hash", "calendar_key", "token_hash", "ending", "started_day", "place"),
     *("recurrence", "first_at", "address_hash", "source", "fingerprint", "location", "birthday"),
     *("media_type", "wording_version", "channel", "step", "lease_owner", "message_id", "digest"),
-    "format",
+    *("format", "business_days", "holiday_country", "holiday_region"),
 }
 TABLES_OF_OURS = {"breakers", "leases", "ramp_ups", "rate_buckets", "login_attempts", "api_answers"}
 

@@ -112,7 +112,7 @@ def release(mail: OutboxMessage, by: TeamMember) -> None:
         by,
         state=MailState.queued,
         due_at=due_at,
-        expires_at=due_at + step.lasts,
+        expires_at=situation.permitted_at(due_at) + step.lasts,
     )
     _go(mail, situation, step)
     record_event(situation.departure, EventKind.mail_resolved, by, step.name)
