@@ -14,7 +14,7 @@ goes at once, and counts.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, case, or_, select
@@ -113,15 +113,14 @@ def permitted_at(
     contact: Contact,
     at: datetime,
     company: Company,
-    taken: Collection[date] = frozenset(),
 ) -> datetime:
     """Return the first moment from `at` on at which a mail of `kind` may reach `contact`.
 
-    It is none of the days `taken`. What answers a press of theirs may at any time.
+    What answers a press of theirs may at any time.
     """
     if RULES[kind].priority is Priority.urgent:
         return at
-    return company.business_hours.permitted_at(at, contact.zone(company.time_zone), taken)
+    return company.business_hours.permitted_at(at, contact.zone(company.time_zone))
 
 
 def by_moment(found: Mapping[int, Wait]) -> dict[datetime, list[int]]:
@@ -218,10 +217,10 @@ def _tomorrow(row: OutboxMessage, contact: Contact, at: datetime, company: Compa
     That is the time of its step, or else the one at which it was due first.
     """
     zone, decision = contact.zone(company.time_zone), Decision.of(row.decision)
-    day = at.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
     first = (decision.due or row.due_at).astimezone(ZoneInfo(zone)).time()
     own = decision.step.at if decision.step else first
-    return permitted_at(row.kind, contact, local_moment(day, own, zone), company)
+    taken = {at.astimezone(ZoneInfo(zone)).date()}
+    return company.business_hours.permitted_at(at, zone, taken, own)
 
 
 def _day_of(at: datetime, zone: str) -> tuple[datetime, datetime]:
