@@ -64,8 +64,8 @@ class Nature:
     """What comes with a kind of mail, wherever a protocol puts it.
 
     `reminds_of` is the kind whose mail it is threaded under, so it is counted from that step.
-    `is_owed`: recorded late, it goes at once, and what an open recovery held back goes once that is
-    closed; any other one whose day had passed goes no more.
+    `is_owed`: recorded late, it goes in the next hours in which mails go, and what an open recovery
+    held back once that is closed; any other one whose day had passed goes no more.
     `is_once`: a protocol has one step of it at most, under its own name in every protocol, so that
     nobody gets it twice by changing from one protocol to another.
     """

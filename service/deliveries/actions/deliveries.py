@@ -33,7 +33,7 @@ def send_again(mail: OutboxMessage, by: TeamMember) -> None:
 
 
 def send_after_all(mail: OutboxMessage, by: TeamMember) -> None:
-    """Send a cancelled mail: on its day when that is still to come, else at once.
+    """Send a cancelled mail: on its day when that is still to come, else in the next hours for it.
 
     Raises Conflict when it is not cancelled any more, or another mail has taken its place.
     """

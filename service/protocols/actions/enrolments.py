@@ -157,7 +157,7 @@ def pause(departure: Departure, by: TeamMember | None = None) -> bool:
 def resume(departure: Departure, by: TeamMember | None) -> Enrolment:
     """Go on with a stopped or paused protocol, or start that of a departure that was history.
 
-    What came due meanwhile goes at once.
+    What came due meanwhile is owed from now on.
     """
     enrolment = locked(departure).enrolment or enrol(departure)
     if enrolment.state is EnrolmentState.paused:

@@ -55,7 +55,11 @@ class Change:
 
     def __str__(self) -> str:
         """Return it as people say it, such as "2 days later"."""
-        return f"{self._moved()}, {_('at once')}" if self.is_at_once else self._moved()
+        return (
+            f"{self._moved()}, {_('in the next business hours')}"
+            if self.is_at_once
+            else self._moved()
+        )
 
     def _moved(self) -> str:
         if self.what in (What.earlier, What.later) and not self.days:

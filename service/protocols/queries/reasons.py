@@ -168,7 +168,7 @@ def why_planned(situation: Situation, item: Forecast) -> list[str]:
     decision = of_step(step, situation, item.due_at, now())
     sentences = [*counted(decision, situation.day_of(item.due_at))]
     if decision.is_late:
-        late = _("That had passed when the departure was recorded, so it goes at once.")
+        late = _("That had passed when the departure was recorded, so it is owed already.")
         sentences.append(str(late))
     if item.is_assumed:
         sentences.append(str(_("This takes it that the mail before goes on its day.")))
